@@ -1,0 +1,1 @@
+"""Agreements between a buyer and a supplier, and the prices they fix."""
