@@ -1,0 +1,1 @@
+"""Who trades, what they agreed and owe, and how it runs."""

@@ -1,0 +1,131 @@
+"""Canonical bytes and hash chains.
+
+Two programs that hold the same values must get the same bytes, or no hash can be compared. The
+form is RFC 8785 (JSON, sorted keys, no blanks) without floating-point numbers, which are refused,
+and with integers that every reader of JSON holds exactly. Decimals are plain strings without
+trailing zeros, instants are RFC 3339 in UTC with microseconds, identifiers and enumerations are
+their text, bytes are lower-case hexadecimal.
+"""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from uuid import UUID
+
+import msgspec
+
+from marketplace.kernel.clock import rfc3339
+
+GENESIS = bytes(32)
+"""The hash before the first entry of every chain."""
+
+_INTEGER_MAX = 2**53 - 1
+"""Beyond it readers that hold JSON numbers as doubles round (RFC 7493, section 2.2)."""
+
+
+def plain_decimal(value: Decimal) -> str:
+    """Write a Decimal without exponent and without trailing zeros: ``1E+2`` is ``100``."""
+    if not value.is_finite():
+        msg = f"{value} has no canonical form"
+        raise ValueError(msg)
+    text = format(value, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in {"-0", ""} else text
+
+
+def canonical_bytes(value: object) -> bytes:
+    """Give the canonical form of a value made of structs, mappings, sequences and scalars.
+
+    Raises TypeError for floats and other types without a canonical form; ValueError for NaN,
+    infinities, naive datetimes, integers beyond 2^53 and keys that become the same text.
+    """
+    return _json(_plain(value)).encode()
+
+
+def _json(plain: object) -> str:
+    return json.dumps(plain, separators=(",", ":"), ensure_ascii=False)
+
+
+def _plain(value: object) -> object:  # noqa: C901, PLR0911, PLR0912 - one step per type
+    if isinstance(value, Enum):
+        return _plain(value.value)
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, int):
+        if abs(value) > _INTEGER_MAX:
+            msg = "an integer beyond 2^53 travels as text"
+            raise ValueError(msg)
+        return value
+    if isinstance(value, Decimal):
+        return plain_decimal(value)
+    if isinstance(value, datetime):
+        return rfc3339(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, bytes | bytearray | memoryview):
+        return value.hex()
+    if isinstance(value, msgspec.Struct):
+        return _object({name: getattr(value, name) for name in value.__struct_fields__})
+    if isinstance(value, Mapping):
+        return _object(value)
+    if isinstance(value, frozenset | set):
+        return sorted(map(_plain, value), key=_json)
+    if isinstance(value, Sequence):
+        return [_plain(item) for item in value]
+    msg = f"{type(value).__name__} has no canonical form"
+    raise TypeError(msg)
+
+
+def _object(members: Mapping[object, object] | Mapping[str, object]) -> dict[str, object]:
+    named = {str(_plain(key)): _plain(item) for key, item in members.items()}
+    if len(named) != len(members):
+        msg = "two keys of a mapping become the same text"
+        raise ValueError(msg)
+    # By UTF-16 code units (RFC 8785, section 3.2.3), which sort unlike code points beyond U+FFFF.
+    return dict(sorted(named.items(), key=lambda member: member[0].encode("utf-16-be")))
+
+
+def content_hash(value: object) -> bytes:
+    """Give the SHA-256 of the canonical form."""
+    return hashlib.sha256(canonical_bytes(value)).digest()
+
+
+def chain_hash(previous: bytes, entry: bytes) -> bytes:
+    """Give the hash of a chain's entry: SHA-256 over the hash before it and the entry's bytes."""
+    return hashlib.sha256(previous + entry).digest()
+
+
+def keyed_fingerprint(key: bytes, value: bytes) -> bytes:
+    """Give an HMAC-SHA-256: a fingerprint that tells nothing to whoever lacks the key."""
+    return hmac.digest(key, value, "sha256")
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenLink:
+    """Where a chain does not fit: the number of the entry, counted from 1."""
+
+    number: int
+    expected: bytes
+    found: bytes
+
+
+def first_broken_link(entries: Iterable[tuple[bytes, bytes]]) -> BrokenLink | None:
+    """Find the first entry whose hash does not follow from the one before it.
+
+    `entries` are pairs (canonical bytes, hash as stored), in order.
+    """
+    previous = GENESIS
+    for number, (entry, stored) in enumerate(entries, start=1):
+        expected = chain_hash(previous, entry)
+        if not hmac.compare_digest(expected, stored):
+            return BrokenLink(number, expected, stored)
+        previous = stored
+    return None

@@ -1,0 +1,55 @@
+"""Every bound, in one place, each with its reason."""
+
+from typing import Final
+
+# Requests
+BODY_BYTES_MAX: Final = 1_048_576
+"""JSON bodies: 1,000 lines of an order take about 300 kB."""
+UPLOAD_BYTES_MAX: Final = 256 * 1_048_576
+"""Streamed uploads: a million price rows take about 60 MB."""
+PAGE_ITEMS_DEFAULT: Final = 50
+PAGE_ITEMS_MAX: Final = 200
+"""A page is read by a program or a person; more is an export."""
+LINES_MAX: Final = 1_000
+"""Lines of an order, an RFQ, a bid or a price check: what one transaction holds in a second."""
+TEXT_CHARACTERS_MAX: Final = 4_000
+NAME_CHARACTERS_MAX: Final = 200
+CODE_CHARACTERS_MAX: Final = 64
+"""SKUs, external numbers, idempotency keys: what ERP systems send, with room."""
+REQUESTS_PER_MINUTE: Final = 6_000
+"""Per organization: 100 a second is an ERP in a hurry; a runaway loop does more."""
+REQUEST_SECONDS_MAX: Final = 30
+"""No request waits longer for the database than a client waits for the answer."""
+
+# Organizations
+UNIT_DEPTH_MAX: Final = 8
+"""Company, division, country, site, department, … and still one recursive query."""
+UNITS_MAX: Final = 1_000
+API_KEYS_ACTIVE_MAX: Final = 2
+"""Per member: two, so that a key can be rotated without a gap."""
+
+# Prices
+TIERS_MAX: Final = 50
+IMPORT_ROW_ERRORS_MAX: Final = 1_000
+"""Row errors kept of one import; beyond it only counted."""
+IMPORT_BATCH_ROWS: Final = 5_000
+"""Rows held in memory at once by an import."""
+
+# Auctions
+AUCTION_QUEUE_MAX: Final = 2_000
+"""Bids waiting in one worker for one auction; beyond it 503 before queueing."""
+AUCTION_BATCH_MAX: Final = 256
+"""Bids in one ledger transaction: about 20 ms of work."""
+AUCTION_PARTICIPANTS_MAX: Final = 500
+AUCTION_REFUSALS_PER_MINUTE: Final = 30
+"""Refused bids per bidder: the ledger must not be floodable."""
+VIEWER_BACKLOG_MAX: Final = 100
+"""Messages a slow viewer may lag before it is dropped."""
+
+# Feed, jobs
+EVENT_BATCH_MAX: Final = 5_000
+"""Outbox rows numbered in one transaction."""
+EVENT_PAYLOAD_BYTES_MAX: Final = 20_000
+IDEMPOTENCY_DAYS: Final = 7
+"""How long an answer is replayed."""
+JOB_ATTEMPTS_MAX: Final = 5
