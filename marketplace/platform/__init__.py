@@ -1,0 +1,1 @@
+"""The shell every package stands on: settings, database, Redis, outbox, jobs, HTTP."""

@@ -1,0 +1,48 @@
+"""Who asks: the member behind a request and what he may do."""
+
+from dataclasses import dataclass, field
+from typing import Final
+from uuid import UUID
+
+from marketplace.kernel.errors import NotPermitted
+
+OPERATOR: Final = "operator"
+"""The role of the people who run the marketplace."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A member acting for his company or for one of its units.
+
+    `organization_id` is the company: tenants are companies, row-level security goes by it.
+    `path` leads from the acting unit over its ancestors to the company, both included.
+    """
+
+    organization_id: UUID
+    unit_id: UUID
+    path: tuple[UUID, ...]
+    member_id: UUID
+    roles: frozenset[str]
+    scopes: frozenset[str]
+    request_id: str = ""
+    address: str = ""
+    credential_id: UUID | None = field(default=None)
+
+    @property
+    def is_operator(self) -> bool:
+        """Tell whether the caller runs the marketplace."""
+        return OPERATOR in self.roles
+
+    def may(self, scope: str) -> bool:
+        """Tell whether the caller's role and key both allow `scope`."""
+        return scope in self.scopes
+
+    def require(self, scope: str) -> None:
+        """Raise NotPermitted unless the caller's role and key both allow `scope`."""
+        if scope not in self.scopes:
+            raise NotPermitted(f"This needs the scope {scope}; ask an administrator for a key.")
+
+    def require_role(self, role: str) -> None:
+        """Raise NotPermitted unless the member has `role`."""
+        if role not in self.roles:
+            raise NotPermitted(f"This needs the role {role}.")

@@ -1,0 +1,457 @@
+"""Postgres: visible transactions, roles, tenants, and the one clock.
+
+Every statement of the product runs in a transaction that has a role and, where somebody asks, a
+tenant. Roles never own tables and row-level security binds all of them (see
+`docs/decisions/0101-row-level-security.md`):
+
+=========== ============================================================================
+`API`       on behalf of one company: sees that company's rows (`app.org`)
+`ENGINE`    procedures and auctions, where one step reads several companies' rows
+`WORKER`    outbox, jobs, timers
+`AUTH`      keys and sessions, before a company is known
+=========== ============================================================================
+"""
+
+import functools
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Any, Final, ParamSpec, Protocol, TypeVar
+from uuid import UUID
+
+import asyncpg
+import msgspec
+from sqlalchemy import Executable, Row, func, select
+from sqlalchemy.dialects.postgresql import asyncpg as postgresql
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.sql import ClauseElement
+
+from marketplace.kernel.errors import Unavailable
+from marketplace.kernel.events import Event
+from marketplace.kernel.ids import new_id
+from marketplace.kernel.limits import REQUEST_SECONDS_MAX
+from marketplace.platform.caller import Caller
+from marketplace.platform.settings import Settings
+from marketplace.platform.telemetry import log
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+CONFLICT_ATTEMPTS_MAX: Final = 5
+_CONFLICTS: Final = {"40001", "40P01"}  # serialization failure, deadlock
+
+
+class Role(Enum):
+    """A database role; its policies say what it sees."""
+
+    API = "marketplace_api"
+    ENGINE = "marketplace_engine"
+    WORKER = "marketplace_worker"
+    AUTH = "marketplace_auth"
+
+
+async def connect(url: str, role: Role) -> asyncpg.Connection:
+    """Open a connection in `role`; the login itself has no rights."""
+    return await asyncpg.connect(url, **_connection_options(role))
+
+
+def _connection_options(role: Role) -> dict[str, Any]:
+    return {
+        "server_settings": {
+            "role": role.value,
+            "timezone": "UTC",
+            "application_name": role.value,
+            # A plan per call costs more than it gains on our short statements.
+            "plan_cache_mode": "force_generic_plan",
+            "jit": "off",
+        },
+        "command_timeout": REQUEST_SECONDS_MAX,
+        "timeout": 10,
+    }
+
+
+class Database:
+    """Connections of one process, a pool per role.
+
+    SQLAlchemy's pools serve the ordinary transactions; `fast` pools hold bare asyncpg connections
+    for the few hot paths.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._url = settings.database_url
+        sizes = {
+            Role.API: settings.api_connections,
+            Role.ENGINE: settings.engine_connections,
+            Role.WORKER: 4,
+            Role.AUTH: 4,
+        }
+        self._engines = {role: self._engine(role, size) for role, size in sizes.items()}
+        self._fast_sizes = {
+            Role.API: settings.fast_connections,
+            Role.ENGINE: settings.engine_connections,
+            Role.AUTH: 4,
+            Role.WORKER: 4,
+        }
+        self._fast: dict[Role, asyncpg.Pool] = {}
+
+    def _engine(self, role: Role, size: int) -> AsyncEngine:
+        return create_async_engine(
+            "postgresql+asyncpg://",
+            async_creator=functools.partial(connect, self._url, role),
+            pool_size=size,
+            max_overflow=0,
+            pool_timeout=REQUEST_SECONDS_MAX,
+            pool_use_lifo=True,
+            json_serializer=lambda value: msgspec.json.encode(value).decode(),
+            json_deserializer=msgspec.json.decode,
+        )
+
+    def engine(self, role: Role) -> AsyncEngine:
+        """Give the SQLAlchemy engine of a role."""
+        return self._engines[role]
+
+    async def fast(self, role: Role) -> asyncpg.Pool:
+        """Give the pool of bare connections of a role; opened when first asked for."""
+        pool = self._fast.get(role)
+        if pool is None:
+            pool = asyncpg.create_pool(
+                self._url,
+                min_size=0,
+                max_size=self._fast_sizes[role],
+                init=_set_codecs,
+                reset=_nothing_to_reset,
+                **_connection_options(role),
+            )
+            self._fast[role] = pool
+            await pool
+        elif not pool._initialized:  # noqa: SLF001 - two first callers at once
+            await pool
+        return pool
+
+    async def connection(self, role: Role) -> asyncpg.Connection:
+        """Open a connection outside of the pools, for LISTEN and advisory locks."""
+        return await connect(self._url, role)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        for engine in self._engines.values():
+            await engine.dispose()
+        for pool in self._fast.values():
+            await pool.close()
+
+
+async def _set_codecs(connection: asyncpg.Connection) -> None:
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        encoder=lambda value: b"\x01" + msgspec.json.encode(value),
+        decoder=lambda data: msgspec.json.decode(data[1:]),
+        format="binary",
+    )
+
+
+async def _nothing_to_reset(_connection: asyncpg.Connection) -> None:
+    """Skip asyncpg's reset, a round trip: all we set is local to a transaction."""
+
+
+class HasDatabase(Protocol):
+    """Whatever holds the database of this process: the `Platform`."""
+
+    @property
+    def database(self) -> Database:
+        """The database of this process."""
+
+
+class Transaction:
+    """An open transaction: statements, and the facts that leave with its commit."""
+
+    __slots__ = ("_audit", "_events", "caller", "connection", "opened_at")
+
+    def __init__(
+        self, connection: AsyncConnection, caller: Caller | None, opened_at: datetime
+    ) -> None:
+        self.connection = connection
+        self.caller = caller
+        self.opened_at = opened_at
+        self._events: list[Event] = []
+        self._audit: list[dict[str, Any]] = []
+
+    async def one(self, statement: Executable) -> Row[Any]:
+        """Give the one row there must be."""
+        return (await self.connection.execute(statement)).one()
+
+    async def maybe(self, statement: Executable) -> Row[Any] | None:
+        """Give the row, or None where there is none (or none the role may see)."""
+        return (await self.connection.execute(statement)).one_or_none()
+
+    async def all(self, statement: Executable) -> Sequence[Row[Any]]:
+        """Give all rows; the statement bounds them."""
+        return (await self.connection.execute(statement)).all()
+
+    async def scalar(self, statement: Executable) -> Any:
+        """Give the first column of the first row, or None."""
+        return (await self.connection.execute(statement)).scalar()
+
+    async def execute(
+        self, statement: Executable, parameters: Sequence[Mapping[str, Any]] | None = None
+    ) -> int:
+        """Run a statement; give the number of rows it touched."""
+        return (await self.connection.execute(statement, parameters)).rowcount
+
+    async def clock(self) -> datetime:
+        """Read the one clock now, not as of the transaction's start."""
+        at: datetime = (await self.connection.execute(_CLOCK)).scalar_one()
+        return at
+
+    async def raw(self) -> asyncpg.Connection:
+        """Give the asyncpg connection below, for COPY and pgqueuer; the transaction has begun."""
+        pooled = await self.connection.get_raw_connection()
+        driver: asyncpg.Connection = pooled.driver_connection
+        return driver
+
+    def emit(self, event: Event) -> None:
+        """Let a fact leave through the outbox when this transaction commits."""
+        self._events.append(event)
+
+    def record(
+        self,
+        action: str,
+        subject_kind: str,
+        subject_id: UUID,
+        *,
+        before: Mapping[str, object] | None = None,
+        after: Mapping[str, object] | None = None,
+        organization_id: UUID | None = None,
+    ) -> None:
+        """Write to the audit trail who did what, with what it was before and is after.
+
+        The trail is the caller's company's, or that of `organization_id` for system work.
+        """
+        caller = self.caller
+        stream = organization_id or (caller.organization_id if caller else None)
+        if stream is None:
+            msg = f"{action}: system work must say whose audit trail it writes"
+            raise ValueError(msg)
+        self._audit.append(
+            {
+                "organization_id": stream,
+                "entry": {
+                    "action": action,
+                    "subject": {"kind": subject_kind, "id": subject_id},
+                    "member": caller.member_id if caller else None,
+                    "acting_for": caller.unit_id if caller else None,
+                    "address": caller.address if caller else "",
+                    "request": caller.request_id if caller else "",
+                    "before": before,
+                    "after": after,
+                },
+            }
+        )
+
+    async def flush(self) -> None:
+        """Write buffered events and audit entries; one round trip, none if there are none."""
+        if not self._events and not self._audit:
+            return
+        request_id = self.caller.request_id if self.caller else ""
+        events = facts_json([event_row(event, request_id) for event in self._events])
+        audit = facts_json(self._audit)
+        self._events, self._audit = [], []
+        await self.connection.execute(select(func.record_facts(events, audit)))
+
+
+def event_row(event: Event, request_id: str = "") -> dict[str, Any]:
+    """Give the form of an event that the database function `record_facts` takes."""
+    return {
+        "event_id": new_id(),
+        "kind": event.kind,
+        "subject_kind": event.subject_kind,
+        "subject_id": event.subject_id,
+        "version": event.version,
+        "audience": sorted(event.audience),
+        "payload": event.payload,
+        "request_id": request_id,
+    }
+
+
+def facts_json(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Encode rows for `record_facts`; Decimals and ids travel as text."""
+    return msgspec.json.encode(rows).decode()
+
+
+_CLOCK: Final = select(func.clock())
+
+
+def _opening(caller_org: str, scopes: str) -> Executable:
+    return select(
+        func.set_config("app.org", caller_org, True),  # noqa: FBT003 - SQL's own argument
+        func.set_config("app.scopes", scopes, True),  # noqa: FBT003
+        func.clock(),
+    )
+
+
+def scopes_literal(caller: Caller) -> str:
+    """Give the caller's path as a Postgres array literal, for `app.scopes`."""
+    return "{" + ",".join(str(unit) for unit in caller.path) + "}"
+
+
+@asynccontextmanager
+async def transaction(
+    platform: HasDatabase, caller: Caller, *, serializable: bool = False
+) -> AsyncIterator[Transaction]:
+    """Open a transaction on behalf of a caller, committed when the block ends well.
+
+    The caller's company is the tenant of row-level security. Raises Unavailable if the database is
+    away, or if the outcome of the commit is unknown.
+    """
+    async with _begin(
+        platform.database.engine(Role.API),
+        caller,
+        str(caller.organization_id),
+        scopes_literal(caller),
+        serializable=serializable,
+    ) as tx:
+        yield tx
+
+
+@asynccontextmanager
+async def system_transaction(
+    platform: HasDatabase, role: Role, *, organization_id: UUID | None = None
+) -> AsyncIterator[Transaction]:
+    """Open a transaction of the product itself, in a role with policies of its own."""
+    org = "" if organization_id is None else str(organization_id)
+    scopes = "{}" if organization_id is None else "{" + org + "}"
+    async with _begin(platform.database.engine(role), None, org, scopes) as tx:
+        yield tx
+
+
+@asynccontextmanager
+async def _begin(
+    engine: AsyncEngine, caller: Caller | None, org: str, scopes: str, *, serializable: bool = False
+) -> AsyncIterator[Transaction]:
+    try:
+        connection = await engine.connect()
+    except _AWAY as error:
+        raise _unavailable("The database does not answer; nothing was done.", error) from error
+    try:
+        if serializable:
+            connection = await connection.execution_options(isolation_level="SERIALIZABLE")
+        try:
+            opened = (await connection.execute(_opening(org, scopes))).one()
+            tx = Transaction(connection, caller, opened[2])
+            yield tx
+            await tx.flush()
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise _unavailable(
+                    "The database went away before the commit; nothing was done.", error
+                ) from error
+            raise
+        try:
+            await connection.commit()
+        except (DBAPIError, *_AWAY) as error:
+            if isinstance(error, DBAPIError) and sqlstate(error) is not None:
+                raise
+            raise _unavailable(
+                "Whether this was done is unknown: the database went away during the commit. "
+                "The same request with the same Idempotency-Key is safe.",
+                error,
+            ) from error
+    finally:
+        await connection.close()
+
+
+_AWAY: Final = (OSError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError)
+
+
+def _unavailable(detail: str, error: BaseException) -> Unavailable:
+    log.warning("database_away", error=type(error).__name__)
+    return Unavailable(detail, retry_after_s=1)
+
+
+def sqlstate(error: DBAPIError) -> str | None:
+    """Give the SQLSTATE of an error the server reported, None if it was not the server."""
+    return getattr(error.orig, "sqlstate", None)
+
+
+def constraint_of(error: DBAPIError) -> str | None:
+    """Give the name of the constraint an error violates, if it violates one."""
+    cause = getattr(error.orig, "__cause__", None)
+    return getattr(cause, "constraint_name", None)
+
+
+def retries_conflicts(verb: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+    """Run a service verb again, from its start, when its transaction met a conflict.
+
+    Serialization failures and deadlocks are nobody's fault and roll everything back; deciding is
+    pure, so the whole verb may run again. It must hold its transaction inside.
+    """
+
+    @functools.wraps(verb)
+    async def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        for attempt in range(1, CONFLICT_ATTEMPTS_MAX + 1):
+            try:
+                return await verb(*args, **kwargs)
+            except DBAPIError as error:
+                if sqlstate(error) not in _CONFLICTS or attempt == CONFLICT_ATTEMPTS_MAX:
+                    raise
+                log.info("transaction_conflict", verb=verb.__name__, attempt=attempt)
+        raise AssertionError
+
+    return run
+
+
+@asynccontextmanager
+async def fast_read(platform: HasDatabase, caller: Caller) -> AsyncIterator[asyncpg.Connection]:
+    """Give a bare connection in a read-only transaction of the caller's company: two round trips.
+
+    For the few hot reads. SQL comes from `compiled`, so that tables are described once.
+    """
+    pool = await platform.database.fast(Role.API)
+    try:
+        async with pool.acquire(timeout=REQUEST_SECONDS_MAX) as connection:
+            # The values are UUIDs of a Caller, never text from outside.
+            await connection.execute(
+                f"BEGIN READ ONLY;"
+                f"SELECT set_config('app.org', '{caller.organization_id}', true),"
+                f"set_config('app.scopes', '{scopes_literal(caller)}', true)"
+            )
+            try:
+                yield connection
+            finally:
+                if not connection.is_closed():
+                    await connection.execute("COMMIT")
+    except _AWAY as error:
+        raise _unavailable("The database does not answer.", error) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A statement compiled once for asyncpg: `connection.fetch(c.sql, *c.arguments(name=…))`."""
+
+    sql: str
+    names: tuple[str, ...]
+    defaults: Mapping[str, Any]
+
+    def arguments(self, **values: Any) -> list[Any]:
+        """Put values into the order of the statement's placeholders."""
+        return [values[name] if name in values else self.defaults[name] for name in self.names]
+
+
+def compiled(statement: ClauseElement) -> Compiled:
+    """Compile a SQLAlchemy Core statement to asyncpg's SQL, once, at import."""
+    result = statement.compile(dialect=postgresql.dialect())
+    return Compiled(str(result), tuple(result.positiontup or ()), dict(result.params))
+
+
+def decoded_json(value: str | bytes) -> Any:
+    """Decode JSON that came as text."""
+    return json.loads(value)
+
+
+async def owner_connection(url: str) -> asyncpg.Connection:
+    """Open a connection as the owner of the schema, for migrations alone."""
+    return await asyncpg.connect(url, server_settings={"timezone": "UTC"}, timeout=10)

@@ -1,0 +1,76 @@
+"""What a package adds to the product: one `Feature` value, exported by its `feature.py`."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import click
+from litestar.types import ControllerRouterHandler
+
+from marketplace.platform.core import Platform
+from marketplace.platform.database import Role, Transaction
+from marketplace.platform.outbox import NumberedEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A right that keys can carry, and the roles whose members have it."""
+
+    name: str
+    title: str
+    roles: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Long work in the worker: `run(platform, payload)`; it may be started again after a crash."""
+
+    kind: str
+    run: Callable[[Platform, Mapping[str, Any]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """Work at an instant: `fire(platform, subject_id)`; harmless when fired twice or too early."""
+
+    kind: str
+    fire: Callable[[Platform, UUID], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Consumer:
+    """A reader of events inside the product.
+
+    `handle(platform, tx, event)` joins a transaction of `role`, in which the consumer's place moves
+    on: what it writes there happens exactly once. It sees the events of `kinds` in order.
+    """
+
+    name: str
+    kinds: frozenset[str]
+    handle: Callable[[Platform, Transaction, NumberedEvent], Awaitable[None]]
+    role: Role = Role.WORKER
+
+
+Lifespan = Callable[[Platform], AbstractAsyncContextManager[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One package's part of the product.
+
+    `provides` maps a port (a Protocol of a lower package, or a stateful part) to what makes its
+    implementation; `api_lifespans` and `worker_lifespans` run around the two kinds of process.
+    """
+
+    name: str
+    routes: Sequence[ControllerRouterHandler] = ()
+    scopes: Sequence[Scope] = ()
+    jobs: Sequence[Job] = ()
+    timers: Sequence[Timer] = ()
+    consumers: Sequence[Consumer] = ()
+    provides: Mapping[type, Callable[[Platform], object]] = field(default_factory=dict)
+    commands: Sequence[click.Command] = ()
+    api_lifespans: Sequence[Lifespan] = ()
+    worker_lifespans: Sequence[Lifespan] = ()

@@ -1,0 +1,50 @@
+"""Structured logs and metrics.
+
+Logs are one JSON object a line on standard error, each with the request's id. Nothing secret is
+ever logged: no header, no body, no amount of a bid.
+"""
+
+import logging
+import sys
+from typing import Final
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+METRICS: Final = CollectorRegistry(auto_describe=True)
+REQUESTS: Final = Counter(
+    "http_requests", "Requests answered", ["method", "route", "status"], registry=METRICS
+)
+REQUEST_SECONDS: Final = Histogram(
+    "http_request_duration_seconds",
+    "From the first byte of the request to the last of the answer",
+    ["route"],
+    registry=METRICS,
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+)
+EVENTS_NUMBERED: Final = Counter("events_numbered", "Events given a number", registry=METRICS)
+JOBS_DONE: Final = Counter("jobs_done", "Jobs finished", ["kind", "outcome"], registry=METRICS)
+TIMERS_FIRED: Final = Counter("timers_fired", "Timers handled", ["kind"], registry=METRICS)
+TIMER_LATENESS_SECONDS: Final = Histogram(
+    "timer_lateness_seconds", "How late a timer fired", registry=METRICS
+)
+LIVE_VIEWERS: Final = Gauge("live_viewers", "Open live channels", registry=METRICS)
+
+
+def configure_logging(level: str) -> None:
+    """Set up structured logs for this process."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
