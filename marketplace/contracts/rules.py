@@ -1,9 +1,58 @@
 """What a contract is, when it is in force, and what may be concluded. Pure."""
 
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from enum import Enum
+from itertools import pairwise
+from typing import Final
 from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from marketplace.kernel.canonical import content_hash
+from marketplace.kernel.clock import Validity, start_of_day
+from marketplace.kernel.errors import FieldError, InvalidInput
+from marketplace.kernel.limits import LINES_MAX, TIERS_MAX
+from marketplace.kernel.money import CURRENCIES, UNIT_PRICE_PLACES
+from marketplace.kernel.states import StateMachine, transition
+from marketplace.kernel.units import UNITS, places
+
+
+class ContractState(Enum):
+    """Where a contract stands. Whether it is in force also depends on its term (`in_force`)."""
+
+    DRAFT = "draft"
+    IN_APPROVAL = "in_approval"
+    SIGNING = "signing"
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    EXPIRED = "expired"
+    TERMINATED = "terminated"
+    RENEWED = "renewed"
+
+
+CONTRACT: Final = StateMachine[ContractState, str](
+    "contract",
+    [
+        transition("request_approval", ContractState.DRAFT, ContractState.IN_APPROVAL),
+        transition("return", ContractState.IN_APPROVAL, ContractState.DRAFT),
+        transition("approve", ContractState.IN_APPROVAL, ContractState.SIGNING),
+        # An award concludes at once: the bid is the supplier's signature, the award the buyer's.
+        transition("conclude", [ContractState.DRAFT, ContractState.SIGNING], ContractState.ACTIVE),
+        transition("suspend", ContractState.ACTIVE, ContractState.SUSPENDED),
+        transition("resume", ContractState.SUSPENDED, ContractState.ACTIVE),
+        transition(
+            "terminate", [ContractState.ACTIVE, ContractState.SUSPENDED], ContractState.TERMINATED
+        ),
+        transition("renew", ContractState.ACTIVE, ContractState.RENEWED),
+        transition(
+            "expire", [ContractState.ACTIVE, ContractState.SUSPENDED], ContractState.EXPIRED
+        ),
+    ],
+)
+
+ENDED: Final = frozenset({ContractState.EXPIRED, ContractState.TERMINATED, ContractState.RENEWED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +111,115 @@ class ContractDraft:
     prices: tuple[ContractPrice, ...]
     unit_ids: tuple[UUID, ...] = ()
     provenance: tuple[Provenance, ...] = ()
+
+
+def term_of(draft: ContractDraft) -> Validity:
+    """Give the instants in which the contract is in force, its last day included.
+
+    Days begin at midnight in the contract's own zone, so a term in Auckland starts while it is
+    still the day before in UTC.
+    """
+    return Validity(
+        start_of_day(draft.first_day, draft.time_zone),
+        start_of_day(draft.last_day + timedelta(days=1), draft.time_zone),
+    )
+
+
+def in_force(state: ContractState, term: Validity, at: datetime) -> bool:
+    """Tell whether the contract's prices count at `at`; no job has to switch them on or off."""
+    return state is ContractState.ACTIVE and term.contains(at)
+
+
+def state_at(state: ContractState, term: Validity, at: datetime) -> ContractState:
+    """Give the state a reader sees: a contract past its term is expired without any job."""
+    if term.ended_by(at) and CONTRACT.allows(state, "expire"):
+        return CONTRACT.after(state, "expire")
+    return state
+
+
+def covers(unit_ids: Sequence[UUID], buyer_path: Sequence[UUID]) -> bool:
+    """Tell whether a contract for `unit_ids` serves a unit, given with its ancestors.
+
+    Covering a unit covers what is below it; naming no unit covers the whole company.
+    """
+    return not unit_ids or not set(unit_ids).isdisjoint(buyer_path)
+
+
+def tier_reached(tiers: Sequence[Tier], quantity: Decimal) -> Tier | None:
+    """Give the tier of an ascending ladder that `quantity` reaches; None below the first.
+
+    Below the first tier there is no price, and in particular not the first tier's.
+    """
+    reached = None
+    for tier in tiers:
+        if tier.minimum_quantity > quantity:
+            break
+        reached = tier
+    return reached
+
+
+def contract_hash(draft: ContractDraft) -> str:
+    """Give the hash of everything agreed, the contract's own step of provenance."""
+    return content_hash(asdict(draft)).hex()
+
+
+def check_draft(draft: ContractDraft) -> None:
+    """Raise InvalidInput with everything that keeps the draft from being concluded."""
+    errors = tuple(_errors_of(draft))
+    if errors:
+        raise InvalidInput("This contract cannot be concluded as it stands.", errors=errors)
+
+
+def _errors_of(draft: ContractDraft) -> Iterator[FieldError]:
+    if draft.buyer_id == draft.supplier_id:
+        yield FieldError("/supplier_id", "same_party", "A company cannot contract with itself.")
+    if not draft.title.strip():
+        yield FieldError("/title", "empty", "A contract has a title.")
+    if draft.currency not in CURRENCIES:
+        yield FieldError("/currency", "unknown_currency", f"{draft.currency!r} is no currency.")
+    if not _is_zone(draft.time_zone):
+        detail = f"{draft.time_zone!r} is no time zone of the IANA list; for example Europe/Berlin."
+        yield FieldError("/time_zone", "unknown_time_zone", detail)
+    if draft.last_day < draft.first_day:
+        yield FieldError("/last_day", "before_first_day", "The last day lies before the first.")
+    if not 1 <= len(draft.prices) <= LINES_MAX:
+        yield FieldError("/prices", "count", f"A contract has 1 to {LINES_MAX} prices.")
+    seen: dict[tuple[str, str], int] = {}
+    for number, price in enumerate(draft.prices):
+        yield from _price_errors(price, f"/prices/{number}")
+        first = seen.setdefault((price.sku, price.unit), number)
+        if first != number:
+            detail = f"{price.sku} in {price.unit} has a price already, at /prices/{first}."
+            yield FieldError(f"/prices/{number}/sku", "duplicate", detail)
+
+
+def _price_errors(price: ContractPrice, pointer: str) -> Iterator[FieldError]:
+    if not price.sku.strip():
+        yield FieldError(f"{pointer}/sku", "empty", "A price names its SKU.")
+    if price.unit not in UNITS:
+        yield FieldError(f"{pointer}/unit", "unknown_unit", f"{price.unit!r} is no known unit.")
+    if price.basis <= 0 or places(price.basis) > UNIT_PRICE_PLACES:
+        yield FieldError(f"{pointer}/basis", "not_positive", "A price basis is positive.")
+    if not 1 <= len(price.tiers) <= TIERS_MAX:
+        yield FieldError(f"{pointer}/tiers", "count", f"A price has 1 to {TIERS_MAX} tiers.")
+    for number, tier in enumerate(price.tiers):
+        where = f"{pointer}/tiers/{number}"
+        if tier.minimum_quantity <= 0:
+            yield FieldError(f"{where}/minimum_quantity", "not_positive", "Tiers begin above zero.")
+        if tier.amount <= 0:
+            yield FieldError(f"{where}/amount", "not_positive", "A price is above zero.")
+        if max(places(tier.amount), places(tier.minimum_quantity)) > UNIT_PRICE_PLACES:
+            detail = f"Amounts and quantities have at most {UNIT_PRICE_PLACES} decimals."
+            yield FieldError(f"{where}/amount", "too_many_decimals", detail)
+    if any(
+        lower.minimum_quantity >= upper.minimum_quantity for lower, upper in pairwise(price.tiers)
+    ):
+        yield FieldError(f"{pointer}/tiers", "not_ascending", "Tiers ascend by minimum quantity.")
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True

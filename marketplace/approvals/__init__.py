@@ -1,0 +1,1 @@
+"""Requests that wait for people, for any kind of document."""

@@ -1,0 +1,1 @@
+"""Invoices: totals as EN 16931 counts them, numbers without gaps."""
