@@ -1,0 +1,1 @@
+"""Posted prices: products, offers, price lists and the one resolver of prices."""

@@ -1,0 +1,258 @@
+"""The words of a price: levels, ladders, candidates and who buys.
+
+A *candidate* is one ladder that some list, contract or quote holds for one offer. Everything that
+may decide between two candidates is written on them; nothing here asks a clock or a database.
+"""
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final, Self
+from uuid import UUID
+
+import msgspec
+
+from marketplace.kernel.clock import Validity
+from marketplace.kernel.errors import invalid
+from marketplace.kernel.limits import TIERS_MAX
+from marketplace.kernel.money import UNIT_PRICE_PLACES, line_amount
+from marketplace.kernel.units import decimals_allowed, places
+
+ONE: Final = Decimal(1)
+
+
+class Level(StrEnum):
+    """Where a price comes from, best first."""
+
+    QUOTE = "quote"
+    CONTRACT = "contract"
+    ORGANIZATION = "organization"
+    SEGMENT = "segment"
+    BASE = "base"
+
+
+STRENGTH: Final = {level: number for number, level in enumerate(Level)}
+"""The number of each level; a lower number beats a higher one."""
+
+
+class Mode(StrEnum):
+    """What a list that prices an offer leaves to the levels below it."""
+
+    EXCLUSIVE = "exclusive"
+    """Nothing: if it prices the offer at all, in whatever unit, lower levels do not count."""
+    FILL_GAPS = "fill_gaps"
+    """Lower levels fill the units, currencies and small quantities it does not price."""
+
+
+class VolumeMode(StrEnum):
+    """How the tiers of a ladder apply to one line."""
+
+    VOLUME = "volume"
+    """The whole line at the tier it reaches."""
+    GRADUATED = "graduated"
+    """Each slice at its own tier; in a unit of whole things the piece that reaches a tier's minimum
+    is the first one at that tier."""
+
+
+class Reason(StrEnum):
+    """Why a candidate lost, or why there is no price."""
+
+    NOT_ASSIGNED = "not_assigned"
+    """It belongs to somebody else. Never told to a buyer."""
+    EXPIRED = "expired"
+    NOT_YET_VALID = "not_yet_valid"
+    WRONG_CURRENCY = "wrong_currency"
+    WRONG_UNIT = "wrong_unit"
+    BELOW_MINIMUM_QUANTITY = "below_minimum_quantity"
+    SHADOWED_BY_LEVEL = "shadowed_by_level"
+    SHADOWED_BY_PRIORITY = "shadowed_by_priority"
+    AMBIGUOUS = "ambiguous"
+    """Two candidates of one rank would both answer: refused when written, never decided here."""
+    NO_PRICE = "no_price"
+    """Nobody prices the offer for this buyer."""
+
+
+class Tier(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """From `minimum_quantity` on, `amount` per price basis. Stored as ``["10", "8.50"]``."""
+
+    minimum_quantity: Decimal
+    amount: Decimal
+
+
+class Ladder(msgspec.Struct, frozen=True):
+    """Tiers in ascending order of their minimum quantity.
+
+    `basis` is the number of units one amount buys: a price per 100 keeps its amount and has the
+    basis 100, it is never divided beforehand.
+    """
+
+    tiers: tuple[Tier, ...]
+    basis: Decimal = ONE
+    volume_mode: VolumeMode = VolumeMode.VOLUME
+
+    @classmethod
+    def checked(
+        cls,
+        tiers: tuple[Tier, ...],
+        unit: str,
+        *,
+        basis: Decimal = ONE,
+        volume_mode: VolumeMode = VolumeMode.VOLUME,
+        pointer: str = "",
+    ) -> Self:
+        """Make a ladder, or raise InvalidInput pointing below `pointer` at what breaks a rule.
+
+        An amount of zero is a price (free of charge); a negative one is not.
+        """
+        if not 1 <= len(tiers) <= TIERS_MAX:
+            detail = f"A ladder has 1 to {TIERS_MAX} tiers; this one has {len(tiers)}."
+            raise invalid(f"{pointer}/tiers", "wrong_number_of_tiers", detail)
+        if not basis.is_finite() or basis <= 0 or places(basis) > UNIT_PRICE_PLACES:
+            detail = "The price basis is how many units one amount buys, such as 1 or 100."
+            raise invalid(f"{pointer}/basis", "invalid_basis", detail)
+        previous: Decimal | None = None
+        for number, tier in enumerate(tiers):
+            _check_tier(tier, unit, f"{pointer}/tiers/{number}")
+            if previous is not None and tier.minimum_quantity <= previous:
+                detail = f"The tier from {tier.minimum_quantity} follows the one from {previous}."
+                raise invalid(
+                    f"{pointer}/tiers/{number}/minimum_quantity", "tiers_out_of_order", detail
+                )
+            previous = tier.minimum_quantity
+        return cls(tiers, basis, volume_mode)
+
+    def tier_at(self, quantity: Decimal) -> Tier | None:
+        """Give the tier that `quantity` reaches, or None below the first."""
+        reached = None
+        for tier in self.tiers:
+            if quantity < tier.minimum_quantity:
+                break
+            reached = tier
+        return reached
+
+    def line_amount(self, quantity: Decimal, unit: str, currency: str) -> Decimal | None:
+        """Give what `quantity` costs, rounded once to the currency's digits; None below the first.
+
+        Raises InvalidInput for an unknown currency.
+        """
+        tier = self.tier_at(quantity)
+        if tier is None:
+            return None
+        if self.volume_mode is VolumeMode.VOLUME:
+            return line_amount(quantity, tier.amount, self.basis, currency).amount
+        priced = sum(
+            (part * tier.amount for part, tier in self._slices(quantity, unit)), Decimal(0)
+        )
+        return line_amount(ONE, priced, self.basis, currency).amount
+
+    def _slices(self, quantity: Decimal, unit: str) -> list[tuple[Decimal, Tier]]:
+        """Cut `quantity` at the tiers: (part, its tier); the first slice begins at zero."""
+        step = Decimal(0) if decimals_allowed(unit) else ONE
+        starts = [tier.minimum_quantity - step for tier in self.tiers]
+        starts[0] = Decimal(0)
+        ends = [*starts[1:], quantity]
+        return [
+            (min(quantity, end) - start, tier)
+            for start, end, tier in zip(starts, ends, self.tiers, strict=True)
+            if quantity > start
+        ]
+
+
+def _check_tier(tier: Tier, unit: str, pointer: str) -> None:
+    if not tier.minimum_quantity.is_finite() or tier.minimum_quantity <= 0:
+        raise invalid(
+            f"{pointer}/minimum_quantity", "not_positive", "A minimum quantity is more than zero."
+        )
+    if places(tier.minimum_quantity) > decimals_allowed(unit):
+        detail = f"Quantities in {unit} have at most {decimals_allowed(unit)} decimals."
+        raise invalid(f"{pointer}/minimum_quantity", "too_many_decimals", detail)
+    if not tier.amount.is_finite() or tier.amount < 0:
+        raise invalid(f"{pointer}/amount", "negative", "An amount is not negative.")
+    if places(tier.amount) > UNIT_PRICE_PLACES:
+        detail = f"A unit price has at most {UNIT_PRICE_PLACES} decimals."
+        raise invalid(f"{pointer}/amount", "too_many_decimals", detail)
+
+
+class Source(msgspec.Struct, frozen=True):
+    """The document that holds a candidate: a price list at a version, a contract, a quote."""
+
+    kind: str
+    id: UUID
+    version: int
+    title: str
+
+
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
+    """One ladder that might price one offer.
+
+    `assigned_to` names the organizations, units or segments it is for; empty means everybody.
+    Inside one level and one depth the higher `priority` wins; equal ones are refused when written.
+    """
+
+    level: Level
+    source: Source
+    unit: str
+    currency: str
+    ladder: Ladder
+    assigned_to: tuple[UUID, ...] = ()
+    priority: int = 0
+    mode: Mode = Mode.EXCLUSIVE
+    validity: Validity = Validity()
+
+
+class Buyer(msgspec.Struct, frozen=True):
+    """Who buys: the acting unit first, then its ancestors up to the company; and his segments."""
+
+    path: tuple[UUID, ...]
+    segments: frozenset[UUID] = frozenset()
+
+    def depth(self, candidate: Candidate) -> int | None:
+        """Count the steps up the tree to whom the candidate is assigned; None if not to him."""
+        if not candidate.assigned_to:
+            return 0
+        if candidate.level is Level.SEGMENT:
+            return None if self.segments.isdisjoint(candidate.assigned_to) else 0
+        for steps, unit_id in enumerate(self.path):
+            if unit_id in candidate.assigned_to:
+                return steps
+        return None
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One step of the ladder a buyer really has, which several candidates may have made."""
+
+    tier: Tier
+    candidate: Candidate
+
+
+class Loser(msgspec.Struct, frozen=True):
+    """A candidate that did not price the line, and why."""
+
+    candidate: Candidate
+    reason: Reason
+
+
+class Price(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer: what a line costs, from where, and (on request) what it might have cost."""
+
+    winner: Candidate
+    tier: Tier
+    quantity: Decimal
+    line_amount: Decimal
+    steps: tuple[Step, ...]
+    losers: tuple[Loser, ...] = ()
+
+    @property
+    def next_step(self) -> Step | None:
+        """Give the first step above the quantity: what buying more would bring."""
+        return next((s for s in self.steps if s.tier.minimum_quantity > self.quantity), None)
+
+
+class NoPrice(msgspec.Struct, frozen=True, kw_only=True):
+    """Nobody prices the line, and what stands nearest in the way.
+
+    `minimum_quantity` is where prices begin, when only the quantity is too small.
+    """
+
+    reason: Reason
+    minimum_quantity: Decimal | None = None
+    losers: tuple[Loser, ...] = ()
