@@ -13,10 +13,11 @@ WORKERS ?= 2
 
 .PHONY: help
 help: ## list these words
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: install
 install: $(STAMP) ## make the environment in .venv (the others do it when they need it)
+	@:
 
 .PHONY: run
 run: $(STAMP) ## start everything: servers, API, worker and a live demo auction; Ctrl-C stops it
@@ -84,7 +85,7 @@ endef
 # from the lock as well and installs in seconds; where it cannot reach what pip is set up for
 # (a mirror, a local folder, a certificate), pip does it.
 HASHED := --require-hashes --only-binary :all:
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 $(STAMP): requirements-dev.lock requirements.in pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
