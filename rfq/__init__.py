@@ -1,0 +1,1 @@
+"""Sealed offers: requests for quotation and tenders, from publication to award."""

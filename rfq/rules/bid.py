@@ -1,0 +1,150 @@
+"""The bid: what a supplier says inside the envelope, and whether it answers what was asked.
+
+The text that is sealed is `canonical_bytes` of a `Bid`, so bidder and opener hash the same bytes.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from marketplace.kernel.canonical import canonical_bytes
+from marketplace.kernel.errors import FieldError, InvalidInput
+from marketplace.kernel.money import UNIT_PRICE_PLACES
+from marketplace.kernel.states import StateMachine, transition
+from marketplace.kernel.units import places
+from rfq.rules.procedure import Line, Lot, Procedure
+
+FORM: Final = "rfq.bid/1"
+
+
+class BidStatus(StrEnum):
+    """What became of one version of a bid."""
+
+    LIVE = "live"
+    REPLACED = "replaced"
+    WITHDRAWN = "withdrawn"
+    OPENED = "opened"
+    INVALID = "invalid"
+
+
+class BidAction(StrEnum):
+    """What happens to one version of a bid."""
+
+    REPLACE = "replace"
+    WITHDRAW = "withdraw"
+    OPEN = "open"
+    REJECT = "reject"
+
+
+BID: Final = StateMachine[BidStatus, BidAction](
+    "bid",
+    [
+        transition(BidAction.REPLACE, BidStatus.LIVE, BidStatus.REPLACED),
+        transition(BidAction.WITHDRAW, BidStatus.LIVE, BidStatus.WITHDRAWN),
+        transition(BidAction.OPEN, BidStatus.LIVE, BidStatus.OPENED),
+        transition(BidAction.REJECT, BidStatus.LIVE, BidStatus.INVALID),
+    ],
+)
+
+
+class BidLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The price of one line: `unit_amount` per `basis` units, in the procedure's currency."""
+
+    line_id: UUID
+    unit_amount: Decimal
+    basis: Decimal = Decimal(1)
+    sku: str | None = None
+
+
+class Bid(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One version of a supplier's offer; lots he leaves out he does not bid for."""
+
+    form: str = FORM
+    currency: str
+    lines: tuple[BidLine, ...]
+    note: str = ""
+
+    def priced(self, lot: Lot) -> dict[UUID, BidLine]:
+        """Give the lines of `lot` that this bid prices, by line."""
+        wanted = {line.id for line in lot.lines}
+        return {line.line_id: line for line in self.lines if line.line_id in wanted}
+
+
+def written(bid: Bid) -> bytes:
+    """Give the text that is sealed."""
+    return canonical_bytes(bid)
+
+
+def read(text: bytes) -> Bid | None:
+    """Read an opened text; None if it is no bid of a form known here."""
+    try:
+        bid = msgspec.json.decode(text, type=Bid)
+    except msgspec.MsgspecError:
+        return None
+    return bid if bid.form == FORM else None
+
+
+def check_bid(procedure: Procedure, bid: Bid) -> None:
+    """Refuse a bid that does not answer what was asked; raises InvalidInput, all pointers at once.
+
+    A bid prices every line of each lot it bids for, and at least one lot. Checked at submission,
+    and again at the opening, for an envelope that the client sealed is read there first.
+    """
+    errors: list[FieldError] = []
+    if bid.currency != procedure.currency:
+        detail = f"This procedure is in {procedure.currency}."
+        errors.append(FieldError("/currency", "other_currency", detail))
+    if not bid.lines:
+        errors.append(FieldError("/lines", "empty", "A bid prices at least one lot."))
+    asked = {line.id: line for lot in procedure.lots for line in lot.lines}
+    twice = {id_ for id_, times in Counter(line.line_id for line in bid.lines).items() if times > 1}
+    for number, line in enumerate(bid.lines):
+        errors += _line_errors(line, asked.get(line.line_id), f"/lines/{number}")
+        if line.line_id in twice:
+            detail = f"Line {line.line_id} is priced twice."
+            errors.append(FieldError(f"/lines/{number}/line_id", "twice", detail))
+    errors += _missing_lines(procedure.lots, {line.line_id for line in bid.lines})
+    errors += _skus_twice(procedure.lots, bid)
+    if errors:
+        raise InvalidInput(errors[0].detail, errors=errors)
+
+
+def _line_errors(line: BidLine, asked: Line | None, pointer: str) -> Iterable[FieldError]:
+    if asked is None:
+        detail = f"This procedure has no line {line.line_id}."
+        yield FieldError(f"{pointer}/line_id", "unknown_line", detail)
+    for name, value in (("unit_amount", line.unit_amount), ("basis", line.basis)):
+        if not value.is_finite() or value <= 0:
+            detail = "A price and its basis are greater than zero."
+            yield FieldError(f"{pointer}/{name}", "not_positive", detail)
+        elif places(value) > UNIT_PRICE_PLACES:
+            detail = f"At most {UNIT_PRICE_PLACES} decimals; {value} has {places(value)}."
+            yield FieldError(f"{pointer}/{name}", "too_many_decimals", detail)
+
+
+def _missing_lines(lots: Iterable[Lot], priced: set[UUID]) -> Iterable[FieldError]:
+    for lot in lots:
+        missing = [line.id for line in lot.lines if line.id not in priced]
+        if missing and len(missing) < len(lot.lines):
+            detail = f"Whoever bids for lot {lot.id} prices all its lines; {missing[0]} is missing."
+            yield FieldError("/lines", "lot_incomplete", detail)
+
+
+def _skus_twice(lots: Iterable[Lot], bid: Bid) -> Iterable[FieldError]:
+    # A lot becomes one contract, and a contract has one price for an SKU in a unit.
+    places_of = {line.line_id: number for number, line in enumerate(bid.lines)}
+    for lot in lots:
+        prices, seen = bid.priced(lot), set()
+        for line in lot.lines:
+            price = prices.get(line.id)
+            if price is None or price.sku is None:
+                continue
+            if (price.sku, line.unit) in seen:
+                detail = f"{price.sku} in {line.unit} answers two lines of one lot; name it once."
+                yield FieldError(f"/lines/{places_of[line.id]}/sku", "twice", detail)
+            seen.add((price.sku, line.unit))

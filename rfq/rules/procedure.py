@@ -1,0 +1,304 @@
+"""The procedure: what it asks for, which states it goes through, who may move it and when.
+
+One engine, configured: RFQ and tender differ by their settings, not by their code. Every step that
+a later rule adds (clarification, qualification, evaluation, standstill) is one more row of the
+tables below.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+from marketplace.kernel.errors import Conflict, FieldError, InvalidInput, NotPermitted, WrongState
+from marketplace.kernel.limits import LINES_MAX
+from marketplace.kernel.money import currency_digits
+from marketplace.kernel.states import StateMachine, transition
+from marketplace.kernel.units import Quantity
+
+
+class Kind(StrEnum):
+    """What a procedure is in law: a request for quotation is free of form, a tender is not."""
+
+    RFQ = "rfq"
+    TENDER = "tender"
+
+
+class Openness(StrEnum):
+    """Who may bid: every supplier, or those who were invited."""
+
+    OPEN = "open"
+    INVITED = "invited"
+
+
+class Status(StrEnum):
+    """Where a procedure stands; `PUBLISHED` is the time in which bids are received."""
+
+    DRAFT = "draft"
+    PUBLISHED = "published"
+    CLOSED = "closed"
+    OPENED = "opened"
+    AUCTION = "auction"
+    AWARDED = "awarded"
+    UNSUCCESSFUL = "unsuccessful"
+    CANCELLED = "cancelled"
+
+
+class Action(StrEnum):
+    """What moves a procedure."""
+
+    PUBLISH = "publish"
+    CLOSE = "close"
+    OPEN = "open"
+    START_AUCTION = "start an auction"
+    AWARD = "award"
+    END_WITHOUT_AWARD = "end without award"
+    CANCEL = "cancel"
+
+
+class LotStatus(StrEnum):
+    """Where one lot stands: each is auctioned and awarded by itself."""
+
+    RECEIVING = "receiving"
+    OPENED = "opened"
+    AUCTION = "auction"
+    AUCTIONED = "auctioned"
+    AWARDED = "awarded"
+    UNSUCCESSFUL = "unsuccessful"
+
+
+class LotAction(StrEnum):
+    """What moves a lot."""
+
+    OPEN = "open"
+    FAIL = "fail"
+    START_AUCTION = "start an auction"
+    END_AUCTION = "end the auction"
+    AWARD = "award"
+
+
+class Party(StrEnum):
+    """Whose hand moves something: the buyer's, a bidder's, or the clock's (a timer)."""
+
+    BUYER = "buyer"
+    BIDDER = "bidder"
+    CLOCK = "clock"
+
+
+PROCEDURE: Final = StateMachine[Status, Action](
+    "procedure",
+    [
+        transition(Action.PUBLISH, Status.DRAFT, Status.PUBLISHED),
+        transition(Action.CLOSE, Status.PUBLISHED, Status.CLOSED),
+        transition(Action.OPEN, Status.CLOSED, Status.OPENED),
+        transition(Action.START_AUCTION, [Status.OPENED, Status.AUCTION], Status.AUCTION),
+        transition(Action.AWARD, [Status.OPENED, Status.AUCTION], Status.AWARDED),
+        transition(Action.END_WITHOUT_AWARD, [Status.OPENED, Status.AUCTION], Status.UNSUCCESSFUL),
+        transition(
+            Action.CANCEL,
+            [Status.DRAFT, Status.PUBLISHED, Status.CLOSED, Status.OPENED, Status.AUCTION],
+            Status.CANCELLED,
+        ),
+    ],
+)
+
+LOT: Final = StateMachine[LotStatus, LotAction](
+    "lot",
+    [
+        transition(LotAction.OPEN, LotStatus.RECEIVING, LotStatus.OPENED),
+        transition(
+            LotAction.FAIL,
+            [LotStatus.RECEIVING, LotStatus.OPENED, LotStatus.AUCTIONED],
+            LotStatus.UNSUCCESSFUL,
+        ),
+        transition(LotAction.START_AUCTION, LotStatus.OPENED, LotStatus.AUCTION),
+        transition(LotAction.END_AUCTION, LotStatus.AUCTION, LotStatus.AUCTIONED),
+        transition(LotAction.AWARD, [LotStatus.OPENED, LotStatus.AUCTIONED], LotStatus.AWARDED),
+    ],
+)
+
+WHO_MAY: Final[Mapping[Action, frozenset[Party]]] = {
+    Action.PUBLISH: frozenset([Party.BUYER]),
+    Action.CLOSE: frozenset([Party.BUYER, Party.CLOCK]),
+    Action.OPEN: frozenset([Party.BUYER, Party.CLOCK]),
+    Action.START_AUCTION: frozenset([Party.BUYER]),
+    Action.AWARD: frozenset([Party.BUYER]),
+    Action.END_WITHOUT_AWARD: frozenset([Party.BUYER, Party.CLOCK]),
+    Action.CANCEL: frozenset([Party.BUYER]),
+}
+"""Who may do what. Closing and opening need no right but the deadline's: whoever asks, it happens
+at that instant or later, and once."""
+
+BIDS_READABLE: Final = frozenset(
+    [Status.OPENED, Status.AUCTION, Status.AWARDED, Status.UNSUCCESSFUL]
+)
+"""The states in which the buyer sees bids, their number and their bidders."""
+
+SETTLED_LOT: Final = frozenset([LotStatus.AWARDED, LotStatus.UNSUCCESSFUL])
+"""The states in which nothing is left to decide about a lot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing asked for: how much of what; `sku` is a hint, nothing more."""
+
+    id: UUID
+    quantity: Decimal
+    unit: str
+    description: str
+    sku: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """A part that is awarded by itself."""
+
+    id: UUID
+    title: str
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Procedure:
+    """What the rules need to know of a procedure.
+
+    Bids are received in ``[published, deadline_at)``. `minimum_bids` holds for each lot: one with
+    fewer valid bids ends unsuccessful at the opening.
+    """
+
+    id: UUID
+    buyer_id: UUID
+    kind: Kind
+    openness: Openness
+    status: Status
+    currency: str
+    deadline_at: datetime
+    lots: tuple[Lot, ...]
+    minimum_bids: int = 1
+
+    def lot(self, lot_id: UUID) -> Lot | None:
+        """Find a lot by its id."""
+        return next((lot for lot in self.lots if lot.id == lot_id), None)
+
+    def line_count(self) -> int:
+        """Count the lines of all lots."""
+        return sum(len(lot.lines) for lot in self.lots)
+
+
+def moved(status: Status, action: Action, party: Party) -> Status:
+    """Give the status after `action` by `party`; raises NotPermitted or WrongState."""
+    if party not in WHO_MAY[action]:
+        raise NotPermitted(f"To {action.value} a procedure is not for the {party.value}.")
+    return PROCEDURE.after(status, action)
+
+
+def check_terms(procedure: Procedure) -> None:
+    """Refuse terms that could not be published; raises InvalidInput with every pointer at once."""
+    currency_digits(procedure.currency)
+    errors: list[FieldError] = []
+    if procedure.minimum_bids < 1:
+        errors.append(
+            FieldError("/minimum_bids", "not_positive", "At least one bid is needed to award.")
+        )
+    if not procedure.lots:
+        errors.append(FieldError("/lots", "empty", "A procedure asks for at least one lot."))
+    if procedure.line_count() > LINES_MAX:
+        detail = f"A procedure has at most {LINES_MAX} lines."
+        errors.append(FieldError("/lots", "too_many", detail))
+    for number, lot in enumerate(procedure.lots):
+        errors += _lot_errors(lot, f"/lots/{number}")
+    if errors:
+        raise InvalidInput(errors[0].detail, errors=errors)
+
+
+def _lot_errors(lot: Lot, pointer: str) -> list[FieldError]:
+    if not lot.lines:
+        return [FieldError(f"{pointer}/lines", "empty", "A lot asks for at least one line.")]
+    errors: list[FieldError] = []
+    for number, line in enumerate(lot.lines):
+        try:
+            Quantity.checked(line.quantity, line.unit, f"{pointer}/lines/{number}")
+        except InvalidInput as refused:
+            errors += refused.errors
+    return errors
+
+
+def check_publication(procedure: Procedure, invited: int, at: datetime) -> None:
+    """Guard of `publish`: the terms fit, time is left to bid, and somebody may.
+
+    Raises InvalidInput for terms, Conflict for what has to be done first.
+    """
+    check_terms(procedure)
+    if procedure.deadline_at <= at:
+        detail = "The deadline for bids has passed already; set a later one."
+        raise InvalidInput(detail, errors=[FieldError("/deadline_at", "in_the_past", detail)])
+    if procedure.openness is Openness.INVITED and invited == 0:
+        raise Conflict("Nobody is invited yet: a procedure by invitation needs a supplier first.")
+
+
+def check_invitation(procedure: Procedure, at: datetime) -> None:
+    """Guard of an invitation: a draft, or published with the deadline ahead."""
+    receiving = procedure.status is Status.PUBLISHED and at < procedure.deadline_at
+    if procedure.status is not Status.DRAFT and not receiving:
+        raise WrongState(
+            f"This procedure is {procedure.status.value}: nobody can be invited any more.",
+            state=procedure.status.value,
+        )
+
+
+def check_receiving(procedure: Procedure, at: datetime) -> None:
+    """Guard of every submission, replacement and withdrawal: published and before the deadline.
+
+    A bid that is decided *at* the deadline is late. Raises WrongState.
+    """
+    if procedure.status is not Status.PUBLISHED:
+        raise WrongState(
+            f"This procedure is {procedure.status.value}: it receives no bids.",
+            state=procedure.status.value,
+        )
+    if at >= procedure.deadline_at:
+        raise WrongState(
+            "The deadline has passed: bids are neither received nor changed any more.",
+            state=Status.CLOSED.value,
+        )
+
+
+def check_bidder(procedure: Procedure, bidder_id: UUID, *, invited: bool) -> None:
+    """Refuse the buyer's own bid, and one of somebody who was not invited; raises NotPermitted."""
+    if bidder_id == procedure.buyer_id:
+        raise NotPermitted("Nobody bids in a procedure of his own.")
+    if procedure.openness is Openness.INVITED and not invited:
+        raise NotPermitted("This procedure receives bids by invitation only.")
+
+
+def check_deadline_passed(procedure: Procedure, at: datetime) -> None:
+    """Guard of closing and opening: not one moment before the deadline; raises Conflict."""
+    if at < procedure.deadline_at:
+        raise Conflict(
+            "Bids are sealed until the deadline: nothing can be opened before "
+            f"{procedure.deadline_at.isoformat()}."
+        )
+
+
+def check_bids_readable(procedure: Procedure) -> None:
+    """Refuse a look at bids before the opening, and tell nothing about them; raises Conflict."""
+    if procedure.status not in BIDS_READABLE:
+        raise WrongState(
+            "Bids are sealed. What was offered, by whom and by how many is known after the "
+            "opening, not before.",
+            state=procedure.status.value,
+        )
+
+
+def status_after_lots(status: Status, lots: Sequence[LotStatus]) -> Status:
+    """Give the procedure's status once lots were settled: the last one settles the procedure.
+
+    Awarded if any lot was; unsuccessful if none was; unchanged while one is undecided.
+    """
+    if any(lot not in SETTLED_LOT for lot in lots):
+        return status
+    awarded = LotStatus.AWARDED in lots
+    return PROCEDURE.after(status, Action.AWARD if awarded else Action.END_WITHOUT_AWARD)

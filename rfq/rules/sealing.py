@@ -1,0 +1,251 @@
+"""Sealing: a bid is a closed envelope until the procedure's private key is released.
+
+* Each bid is encrypted with a key of its own (AES-256-GCM; NIST SP 800-38D). Associated data are
+  procedure, bidder and version: an envelope moved to another place does not open there.
+* That key is wrapped to the procedure's public key: X25519 with an ephemeral key (RFC 7748), then
+  HKDF-SHA-256 (RFC 5869) over the secret, bound to both public keys and the associated data.
+* The text is padded, so that the length of the envelope does not tell how much was offered.
+* The receipt is a commitment: SHA-256 over procedure, bidder, version, a secret nonce and the bid.
+  It binds the bidder and tells nobody anything, since whoever lacks the nonce cannot try prices.
+* At the close one Merkle root (tree of RFC 6962) over all commitments with their status is
+  published: no version can be swapped, added or dropped afterwards.
+
+A strict client may seal on its own with the public key; the form is the same.
+"""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from marketplace.kernel.canonical import canonical_bytes, content_hash
+from rfq.rules.bid import BidStatus
+
+KEY_BYTES: Final = 32
+COMMITMENT_NONCE_BYTES: Final = 32
+GCM_NONCE_BYTES: Final = 12
+GCM_TAG_BYTES: Final = 16
+LENGTH_BYTES: Final = 4
+SMALLEST_ENVELOPE_BYTES: Final = 4_096
+BYTES_PER_LINE: Final = 256
+"""A line of a bid takes at most this: its id, 24 digits, a basis and a SKU of 64 characters."""
+
+Entropy = Callable[[int], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an envelope belongs: this version of this bidder's bid in this procedure."""
+
+    procedure_id: UUID
+    bidder_id: UUID
+    version: int
+
+    def associated_data(self) -> bytes:
+        """Give the bytes both ciphers authenticate."""
+        return canonical_bytes(
+            {
+                "form": "rfq.seal/1",
+                "procedure_id": self.procedure_id,
+                "bidder_id": self.bidder_id,
+                "version": self.version,
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A sealed bid as it is stored.
+
+    `ephemeral_key` is an X25519 public key; `wrapped_key` and `ciphertext` are AES-256-GCM with
+    their 12-byte nonce in front.
+    """
+
+    ephemeral_key: bytes
+    wrapped_key: bytes
+    ciphertext: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """The envelope, what the receipt says of it, and the nonce that only the bidder is told."""
+
+    envelope: Envelope
+    commitment: bytes
+    nonce: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Unsealed:
+    """The text of an opened bid and the nonce of its commitment."""
+
+    text: bytes
+    nonce: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """An envelope that does not open, or holds something else than its receipt says."""
+
+    reason: str
+
+
+def commitment(place: Place, nonce: bytes, text: bytes) -> bytes:
+    """Give the 32 bytes of a receipt: SHA-256 over procedure, bidder, version, nonce and bid."""
+    return content_hash(
+        {
+            "form": "rfq.commitment/1",
+            "procedure_id": place.procedure_id,
+            "bidder_id": place.bidder_id,
+            "version": place.version,
+            "nonce": nonce,
+            "bid": text.decode(),
+        }
+    )
+
+
+def envelope_bytes(line_count: int) -> int:
+    """Give the size to which the bids of a procedure with so many lines are padded.
+
+    It depends on the procedure alone: a bid for one lot is as long as a bid for all.
+    """
+    return _power_of_two(SMALLEST_ENVELOPE_BYTES + line_count * BYTES_PER_LINE)
+
+
+def _power_of_two(at_least: int) -> int:
+    return 1 << max(0, at_least - 1).bit_length()
+
+
+def padded(text: bytes, size_bytes: int) -> bytes:
+    """Put the length in front and zeros behind, up to `size_bytes` or the next power of two."""
+    needed = LENGTH_BYTES + len(text)
+    size_bytes = max(size_bytes, _power_of_two(needed))
+    return len(text).to_bytes(LENGTH_BYTES, "big") + text + bytes(size_bytes - needed)
+
+
+def unpadded(block: bytes) -> bytes | None:
+    """Give the text back; None if the block was not made by `padded`."""
+    length = int.from_bytes(block[:LENGTH_BYTES], "big")
+    text, rest = block[LENGTH_BYTES:][:length], block[LENGTH_BYTES + length :]
+    return text if len(text) == length and not any(rest) else None
+
+
+def new_procedure_key(entropy: Entropy = secrets.token_bytes) -> X25519PrivateKey:
+    """Make the key pair of a procedure."""
+    return X25519PrivateKey.from_private_bytes(entropy(KEY_BYTES))
+
+
+def seal(
+    text: bytes,
+    place: Place,
+    procedure_key: X25519PublicKey,
+    size_bytes: int = SMALLEST_ENVELOPE_BYTES,
+    entropy: Entropy = secrets.token_bytes,
+) -> Sealed:
+    """Close a bid's text into an envelope that only the procedure's private key opens.
+
+    `size_bytes` is the size of the padded text (`envelope_bytes`). Nothing that is returned or
+    stored holds the bid's own key in the clear.
+    """
+    nonce = entropy(COMMITMENT_NONCE_BYTES)
+    bid_key = entropy(KEY_BYTES)
+    ephemeral = X25519PrivateKey.from_private_bytes(entropy(KEY_BYTES))
+    bound = place.associated_data()
+    wrapping = _wrapping_key(
+        ephemeral.exchange(procedure_key), ephemeral.public_key(), procedure_key, bound
+    )
+    envelope = Envelope(
+        ephemeral_key=ephemeral.public_key().public_bytes_raw(),
+        wrapped_key=_encrypted(wrapping, bid_key, bound, entropy),
+        ciphertext=_encrypted(bid_key, nonce + padded(text, size_bytes), bound, entropy),
+    )
+    return Sealed(envelope, commitment(place, nonce, text), nonce)
+
+
+def unseal(
+    envelope: Envelope, place: Place, committed: bytes, procedure_key: X25519PrivateKey
+) -> Unsealed | Broken:
+    """Open an envelope and compare what is inside with the commitment of its receipt.
+
+    Never raises for bad content: a broken envelope is an invalid bid and must not stop the others.
+    """
+    bound = place.associated_data()
+    try:
+        ephemeral = X25519PublicKey.from_public_bytes(envelope.ephemeral_key)
+        wrapping = _wrapping_key(
+            procedure_key.exchange(ephemeral), ephemeral, procedure_key.public_key(), bound
+        )
+        bid_key = _decrypted(wrapping, envelope.wrapped_key, bound)
+        block = _decrypted(bid_key, envelope.ciphertext, bound)
+    except (InvalidTag, ValueError):
+        return Broken("The envelope does not open with the procedure's key.")
+    nonce, text = block[:COMMITMENT_NONCE_BYTES], unpadded(block[COMMITMENT_NONCE_BYTES:])
+    if text is None:
+        return Broken("The envelope's content has no known form.")
+    try:
+        found = commitment(place, nonce, text)
+    except UnicodeDecodeError:
+        return Broken("The envelope's content is no text.")
+    if not hmac.compare_digest(found, committed):
+        return Broken("The envelope holds something else than its receipt says.")
+    return Unsealed(text, nonce)
+
+
+def _wrapping_key(
+    shared: bytes, ephemeral: X25519PublicKey, recipient: X25519PublicKey, bound: bytes
+) -> bytes:
+    keys = ephemeral.public_bytes_raw() + recipient.public_bytes_raw()
+    info = b"rfq.seal/1 bid key" + keys + bound
+    return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=info).derive(shared)
+
+
+def _encrypted(key: bytes, plain: bytes, bound: bytes, entropy: Entropy) -> bytes:
+    nonce = entropy(GCM_NONCE_BYTES)
+    return nonce + AESGCM(key).encrypt(nonce, plain, bound)
+
+
+def _decrypted(key: bytes, box: bytes, bound: bytes) -> bytes:
+    return AESGCM(key).decrypt(box[:GCM_NONCE_BYTES], box[GCM_NONCE_BYTES:], bound)
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One version of one bid in the published tree."""
+
+    commitment: bytes
+    status: BidStatus
+
+    def hashed(self) -> bytes:
+        """Give the leaf's hash; the prefix keeps leaves and nodes apart (RFC 6962, 2.1)."""
+        entry = canonical_bytes({"commitment": self.commitment, "status": self.status})
+        return hashlib.sha256(b"\x00" + entry).digest()
+
+
+def leaf_hashes(leaves: Iterable[Leaf], blinding: bytes) -> list[bytes]:
+    """Give the leaves' hashes in the order of the tree: by hash, so that order tells nothing.
+
+    `blinding` (32 random bytes, published at the opening) is a leaf of its own: otherwise the root
+    of no bids, which everybody can compute, would tell that there are none.
+    """
+    own = hashlib.sha256(b"\x00" + blinding).digest()
+    return sorted([own, *(leaf.hashed() for leaf in leaves)])
+
+
+def merkle_root(hashes: Sequence[bytes]) -> bytes:
+    """Give the root over leaf hashes, as RFC 6962, section 2.1, builds the tree."""
+    if not hashes:
+        return hashlib.sha256(b"").digest()
+    if len(hashes) == 1:
+        return hashes[0]
+    split = _power_of_two(len(hashes)) // 2
+    left, right = merkle_root(hashes[:split]), merkle_root(hashes[split:])
+    return hashlib.sha256(b"\x01" + left + right).digest()

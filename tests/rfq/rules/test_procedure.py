@@ -1,0 +1,182 @@
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from marketplace.kernel.errors import Conflict, InvalidInput, NotPermitted, WrongState
+from rfq.rules import procedure as rules
+from rfq.rules.procedure import Action, LotStatus, Openness, Party, Status
+from tests.rfq.rules.cases import ACME, BUYER, DEADLINE, MOMENT, OFFICE, PAPER, procedure
+
+
+@pytest.mark.parametrize(
+    ("status", "action", "after"),
+    [
+        (Status.DRAFT, Action.PUBLISH, Status.PUBLISHED),
+        (Status.PUBLISHED, Action.CLOSE, Status.CLOSED),
+        (Status.CLOSED, Action.OPEN, Status.OPENED),
+        (Status.OPENED, Action.START_AUCTION, Status.AUCTION),
+        (Status.AUCTION, Action.START_AUCTION, Status.AUCTION),
+        (Status.OPENED, Action.AWARD, Status.AWARDED),
+        (Status.AUCTION, Action.AWARD, Status.AWARDED),
+        (Status.CLOSED, Action.CANCEL, Status.CANCELLED),
+    ],
+)
+def test_a_procedure_moves_as_declared(status: Status, action: Action, after: Status) -> None:
+    assert rules.moved(status, action, Party.BUYER) is after
+
+
+@pytest.mark.parametrize("status", [Status.AWARDED, Status.UNSUCCESSFUL, Status.CANCELLED])
+def test_a_finished_procedure_moves_no_more(status: Status) -> None:
+    assert rules.PROCEDURE.actions(status) == ()
+
+
+def test_a_published_procedure_cannot_be_opened_without_closing_first() -> None:
+    with pytest.raises(WrongState):
+        rules.moved(Status.PUBLISHED, Action.OPEN, Party.CLOCK)
+
+
+def test_every_action_names_who_may_do_it() -> None:
+    assert set(rules.WHO_MAY) == set(Action)
+    assert {t.action for t in rules.PROCEDURE.transitions} == set(Action)
+
+
+@pytest.mark.parametrize("action", [Action.PUBLISH, Action.AWARD, Action.CANCEL])
+@pytest.mark.parametrize("party", [Party.BIDDER, Party.CLOCK])
+def test_only_the_buyer_publishes_awards_and_cancels(action: Action, party: Party) -> None:
+    with pytest.raises(NotPermitted):
+        rules.moved(Status.DRAFT, action, party)
+
+
+@pytest.mark.parametrize("action", list(Action))
+def test_a_bidder_moves_nothing(action: Action) -> None:
+    with pytest.raises(NotPermitted):
+        rules.moved(Status.PUBLISHED, action, Party.BIDDER)
+
+
+def test_bids_are_received_until_the_last_moment_before_the_deadline() -> None:
+    rules.check_receiving(procedure(), DEADLINE - MOMENT)
+
+
+def test_a_bid_at_the_deadline_is_late() -> None:
+    with pytest.raises(WrongState, match="deadline has passed"):
+        rules.check_receiving(procedure(), DEADLINE)
+
+
+@pytest.mark.parametrize("status", [s for s in Status if s is not Status.PUBLISHED])
+def test_bids_are_received_only_while_published(status: Status) -> None:
+    with pytest.raises(WrongState):
+        rules.check_receiving(procedure(status), DEADLINE - timedelta(days=1))
+
+
+@given(st.timedeltas(min_value=timedelta(days=-400), max_value=timedelta(days=400)))
+def test_at_no_instant_can_one_bid_and_another_open(offset: timedelta) -> None:
+    def passes(check: Callable[..., None]) -> bool:
+        try:
+            check(procedure(), DEADLINE + offset)
+        except Conflict:
+            return False
+        return True
+
+    assert passes(rules.check_receiving) != passes(rules.check_deadline_passed)
+
+
+def test_nobody_bids_in_a_procedure_of_his_own() -> None:
+    with pytest.raises(NotPermitted):
+        rules.check_bidder(procedure(openness=Openness.OPEN), BUYER, invited=True)
+
+
+def test_who_was_not_invited_bids_only_in_an_open_procedure() -> None:
+    rules.check_bidder(procedure(openness=Openness.OPEN), ACME, invited=False)
+    rules.check_bidder(procedure(), ACME, invited=True)
+    with pytest.raises(NotPermitted):
+        rules.check_bidder(procedure(), ACME, invited=False)
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_bids_are_readable_only_after_the_opening(status: Status) -> None:
+    sealed = {Status.DRAFT, Status.PUBLISHED, Status.CLOSED, Status.CANCELLED}
+    if status in sealed:
+        with pytest.raises(WrongState) as refusal:
+            rules.check_bids_readable(procedure(status))
+        assert not any(letter.isdigit() for letter in refusal.value.detail)
+    else:
+        rules.check_bids_readable(procedure(status))
+
+
+def test_publication_needs_a_deadline_ahead() -> None:
+    rules.check_publication(procedure(Status.DRAFT), 1, DEADLINE - MOMENT)
+    with pytest.raises(InvalidInput) as refusal:
+        rules.check_publication(procedure(Status.DRAFT), 1, DEADLINE)
+    assert refusal.value.errors[0].pointer == "/deadline_at"
+
+
+def test_publication_by_invitation_needs_somebody_invited() -> None:
+    with pytest.raises(Conflict):
+        rules.check_publication(procedure(Status.DRAFT), 0, DEADLINE - MOMENT)
+    rules.check_publication(procedure(Status.DRAFT, openness=Openness.OPEN), 0, DEADLINE - MOMENT)
+
+
+@pytest.mark.parametrize(
+    ("broken", "pointer"),
+    [
+        (procedure(lots=()), "/lots"),
+        (procedure(lots=(replace(OFFICE, lines=()),)), "/lots/0/lines"),
+        (procedure(minimum_bids=0), "/minimum_bids"),
+        (procedure(currency="EURO"), "/currency"),
+        (
+            procedure(lots=(OFFICE, replace(OFFICE, lines=(replace(PAPER, unit="CTN"),)))),
+            "/lots/1/lines/0/unit",
+        ),
+        (
+            procedure(
+                lots=(replace(OFFICE, lines=(PAPER, replace(PAPER, quantity=Decimal("0.5")))),)
+            ),
+            "/lots/0/lines/1/quantity",
+        ),
+        (procedure(lots=(replace(OFFICE, lines=(PAPER,) * 1001),)), "/lots"),
+    ],
+)
+def test_terms_that_do_not_fit_are_refused_with_their_place(
+    broken: rules.Procedure, pointer: str
+) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        rules.check_terms(broken)
+    assert pointer in {error.pointer for error in refusal.value.errors}
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_invitations_go_out_in_a_draft_and_while_bids_are_received(status: Status) -> None:
+    if status in {Status.DRAFT, Status.PUBLISHED}:
+        rules.check_invitation(procedure(status), DEADLINE - MOMENT)
+    else:
+        with pytest.raises(WrongState):
+            rules.check_invitation(procedure(status), DEADLINE - MOMENT)
+
+
+def test_nobody_is_invited_at_the_deadline() -> None:
+    with pytest.raises(WrongState):
+        rules.check_invitation(procedure(), DEADLINE)
+
+
+@pytest.mark.parametrize(
+    ("lots", "after"),
+    [
+        ([LotStatus.AWARDED, LotStatus.OPENED], Status.OPENED),
+        ([LotStatus.AWARDED, LotStatus.AUCTION], Status.OPENED),
+        ([LotStatus.AWARDED, LotStatus.UNSUCCESSFUL], Status.AWARDED),
+        ([LotStatus.UNSUCCESSFUL, LotStatus.UNSUCCESSFUL], Status.UNSUCCESSFUL),
+    ],
+)
+def test_the_last_lot_settles_the_procedure(lots: list[LotStatus], after: Status) -> None:
+    assert rules.status_after_lots(Status.OPENED, lots) is after
+
+
+def test_a_lot_is_found_by_its_id() -> None:
+    assert procedure().lot(OFFICE.id) is OFFICE
+    assert procedure().lot(UUID(int=77)) is None
