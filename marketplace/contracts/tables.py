@@ -1,0 +1,71 @@
+"""Contracts and their prices. Rows belong to both parties."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from marketplace.platform.columns import Base, CurrencyCode, Hash, Id, Instant, Quantity
+
+
+class ContractRow(Base):
+    """An agreement. `unit_ids` empty covers the whole company; `priority` is unique per pair.
+
+    Of two contracts that price the same SKU the higher priority counts (decision 0301).
+    """
+
+    __tablename__ = "contracts"
+    id: Mapped[Id]
+    buyer_id: Mapped[UUID]
+    supplier_id: Mapped[UUID]
+    unit_ids: Mapped[list[UUID]]
+    title: Mapped[str]
+    currency: Mapped[CurrencyCode]
+    time_zone: Mapped[str]
+    first_day: Mapped[date]
+    last_day: Mapped[date]
+    valid_from: Mapped[Instant]
+    valid_until: Mapped[Instant]
+    state: Mapped[str]
+    version: Mapped[int] = mapped_column(server_default=text("1"))
+    priority: Mapped[int]
+    provenance: Mapped[list[dict[str, Any]]]
+    content_hash: Mapped[Hash]
+    concluded_at: Mapped[datetime | None]
+    __table_args__ = (
+        UniqueConstraint("buyer_id", "supplier_id", "priority"),
+        Index("ix_contracts_buyer_id_id", "buyer_id", "id"),
+        Index("ix_contracts_supplier_id_id", "supplier_id", "id"),
+    )
+
+
+class ContractPriceRow(Base):
+    """The agreed ladder of one SKU in one unit: one row per ladder, all a price query needs.
+
+    `tiers` is ``[{"minimum_quantity": "1", "amount": "12.5"}, …]``, ascending. Validity, units,
+    currency, state and priority are the contract's; an amendment closes rows and adds new ones.
+    """
+
+    __tablename__ = "contract_prices"
+    id: Mapped[Id]
+    contract_id: Mapped[UUID] = mapped_column(ForeignKey("contracts.id"))
+    contract_version: Mapped[int]
+    buyer_id: Mapped[UUID]
+    supplier_id: Mapped[UUID]
+    unit_ids: Mapped[list[UUID]]
+    sku: Mapped[str]
+    description: Mapped[str]
+    unit: Mapped[str]
+    currency: Mapped[CurrencyCode]
+    basis: Mapped[Quantity]
+    tiers: Mapped[list[dict[str, Any]]]
+    valid_from: Mapped[Instant]
+    valid_until: Mapped[Instant]
+    state: Mapped[str]
+    priority: Mapped[int]
+    __table_args__ = (
+        Index("ix_contract_prices_buyer_id_supplier_id_sku", "buyer_id", "supplier_id", "sku"),
+        Index("ix_contract_prices_contract_id", "contract_id"),
+    )
