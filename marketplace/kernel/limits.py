@@ -18,6 +18,8 @@ CODE_CHARACTERS_MAX: Final = 64
 """SKUs, external numbers, idempotency keys: what ERP systems send, with room."""
 REQUESTS_PER_MINUTE: Final = 6_000
 """Per organization: 100 a second is an ERP in a hurry; a runaway loop does more."""
+REQUESTS_IN_FLIGHT_MAX: Final = 1_000
+"""Per process; beyond it 503 at once, before anything is queued."""
 REQUEST_SECONDS_MAX: Final = 30
 """No request waits longer for the database than a client waits for the answer."""
 
@@ -27,6 +29,17 @@ UNIT_DEPTH_MAX: Final = 8
 UNITS_MAX: Final = 1_000
 API_KEYS_ACTIVE_MAX: Final = 2
 """Per member: two, so that a key can be rotated without a gap."""
+API_KEY_DAYS_MAX: Final = 731
+"""An expiry beyond two years is no expiry; leave it out to say so."""
+KEY_ADDRESSES_MAX: Final = 50
+MEMBERSHIPS_MAX: Final = 50
+"""Units one member belongs to; who belongs to more belongs to a unit above them."""
+SESSION_MINUTES: Final = 60
+"""A browser's session: short, since the key that made it stays in the user's hands."""
+CALLERS_CACHED_MAX: Final = 10_000
+"""Credentials known to one process without a query: about 20 MB."""
+CALLER_SECONDS_MAX: Final = 5
+"""How long a cached caller lives without a look into the database, notified or not."""
 
 # Prices
 TIERS_MAX: Final = 50
@@ -41,6 +54,12 @@ AUCTION_QUEUE_MAX: Final = 2_000
 AUCTION_BATCH_MAX: Final = 256
 """Bids in one ledger transaction: about 20 ms of work."""
 AUCTION_PARTICIPANTS_MAX: Final = 500
+AUCTION_DURATION_SECONDS_MAX: Final = 90 * 86_400
+"""From start to the close first laid down; longer competitions are procedures."""
+AUCTION_OVERTIME_SECONDS_MAX: Final = 86_400
+"""Window and length of one extension."""
+AUCTION_EXTENSIONS_MAX: Final = 1_000
+"""Extensions of one lot, and the lowest rank that may trigger one."""
 AUCTION_REFUSALS_PER_MINUTE: Final = 30
 """Refused bids per bidder: the ledger must not be floodable."""
 VIEWER_BACKLOG_MAX: Final = 100

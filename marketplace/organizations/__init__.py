@@ -1,0 +1,1 @@
+"""Companies, their units and members, keys and sessions: who somebody is and what he may do."""
