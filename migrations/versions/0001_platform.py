@@ -318,6 +318,8 @@ def upgrade() -> None:
     op.execute("create extension if not exists unaccent")
     op.execute("revoke all on schema public from public")
     op.execute(f"grant usage on schema public to {', '.join(ROLES)}")
+    # A server checks at its start that it finds the schema it was written for.
+    op.execute(f"grant select on alembic_version to {', '.join(ROLES)}")
 
     op.execute("set check_function_bodies = off")
     for function in FUNCTIONS:

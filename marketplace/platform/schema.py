@@ -1,0 +1,53 @@
+"""The schema of the database: where its migrations are, what the newest is, and going there."""
+
+from io import StringIO
+from pathlib import Path
+
+import asyncpg
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+
+from marketplace.platform.settings import SettingsError
+
+_PROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
+
+
+def migrations(owner_url: str = "") -> Config:
+    """Give Alembic's configuration, for a database whose owner logs in with `owner_url`."""
+    if not _PROJECT.exists():
+        raise SettingsError(f"The migrations are run from a checkout; there is none at {_PROJECT}.")
+    config = Config(toml_file=_PROJECT, stdout=StringIO())
+    config.attributes["owner_url"] = owner_url
+    return config
+
+
+def newest_revision() -> str:
+    """Give the revision a database has after all migrations."""
+    head = ScriptDirectory.from_config(migrations()).get_current_head()
+    if head is None:
+        raise SettingsError("There are no migrations.")
+    return head
+
+
+def upgrade(owner_url: str, revision: str = "head") -> None:
+    """Run the migrations a database lacks. Not for inside of an event loop: it runs its own."""
+    command.upgrade(migrations(owner_url), revision)
+
+
+def drift(owner_url: str) -> str | None:
+    """Say how the tables of a migrated database differ from those the code declares, or None."""
+    try:
+        command.check(migrations(owner_url))
+    except CommandError as error:
+        return str(error)
+    return None
+
+
+async def revision_of(connection: asyncpg.Connection) -> str | None:
+    """Give the revision a database is at; None before its first migration."""
+    if not await connection.fetchval("SELECT to_regclass('public.alembic_version') IS NOT NULL"):
+        return None
+    found: str | None = await connection.fetchval("SELECT version_num FROM public.alembic_version")
+    return found
