@@ -111,7 +111,7 @@ class Ladder(msgspec.Struct, frozen=True):
             raise invalid(f"{pointer}/basis", "invalid_basis", detail)
         previous: Decimal | None = None
         for number, tier in enumerate(tiers):
-            _check_tier(tier, unit, f"{pointer}/tiers/{number}")
+            check_tier(tier.minimum_quantity, tier.amount, unit, f"{pointer}/tiers/{number}")
             if previous is not None and tier.minimum_quantity <= previous:
                 detail = f"The tier from {tier.minimum_quantity} follows the one from {previous}."
                 raise invalid(
@@ -157,17 +157,17 @@ class Ladder(msgspec.Struct, frozen=True):
         ]
 
 
-def _check_tier(tier: Tier, unit: str, pointer: str) -> None:
-    if not tier.minimum_quantity.is_finite() or tier.minimum_quantity <= 0:
-        raise invalid(
-            f"{pointer}/minimum_quantity", "not_positive", "A minimum quantity is more than zero."
-        )
-    if places(tier.minimum_quantity) > decimals_allowed(unit):
+def check_tier(minimum_quantity: Decimal, amount: Decimal, unit: str, pointer: str = "") -> None:
+    """Refuse a tier that is no price in `unit`; raises InvalidInput below `pointer`."""
+    where = f"{pointer}/minimum_quantity"
+    if not minimum_quantity.is_finite() or minimum_quantity <= 0:
+        raise invalid(where, "not_positive", "A minimum quantity is more than zero.")
+    if places(minimum_quantity) > decimals_allowed(unit):
         detail = f"Quantities in {unit} have at most {decimals_allowed(unit)} decimals."
-        raise invalid(f"{pointer}/minimum_quantity", "too_many_decimals", detail)
-    if not tier.amount.is_finite() or tier.amount < 0:
+        raise invalid(where, "too_many_decimals", detail)
+    if not amount.is_finite() or amount < 0:
         raise invalid(f"{pointer}/amount", "negative", "An amount is not negative.")
-    if places(tier.amount) > UNIT_PRICE_PLACES:
+    if places(amount) > UNIT_PRICE_PLACES:
         detail = f"A unit price has at most {UNIT_PRICE_PLACES} decimals."
         raise invalid(f"{pointer}/amount", "too_many_decimals", detail)
 

@@ -43,6 +43,11 @@ CALLER_SECONDS_MAX: Final = 5
 
 # Prices
 TIERS_MAX: Final = 50
+LEAD_TIME_DAYS_MAX: Final = 3_650
+"""Ten years; more is a mistyped date."""
+OFFERS_PER_PRODUCT_SHOWN: Final = 20
+"""Offers of one product within a catalog page; the product's own page shows more."""
+OFFERS_PER_PRODUCT_MAX: Final = 200
 IMPORT_ROW_ERRORS_MAX: Final = 1_000
 """Row errors kept of one import; beyond it only counted."""
 IMPORT_BATCH_ROWS: Final = 5_000

@@ -1,0 +1,233 @@
+"""What the columns of import files may hold: offers and prices."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from fractions import Fraction
+from typing import Final
+
+import msgspec
+
+from catalog.imports.rows import Column, Layout, Unfit
+from catalog.pricing.terms import check_tier
+from catalog.products.rules import OfferTerms, check_offer_terms, checked_gtin
+from marketplace.kernel.errors import InvalidInput
+from marketplace.kernel.limits import (
+    CODE_CHARACTERS_MAX,
+    NAME_CHARACTERS_MAX,
+    TEXT_CHARACTERS_MAX,
+)
+from marketplace.kernel.money import UNIT_PRICE_PLACES
+from marketplace.kernel.units import UNITS
+
+_NUMBER: Final = re.compile(r"\d+(\.\d+)?")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_DIGITS_BEFORE_POINT: Final = 18
+
+
+def text(characters_max: int) -> Callable[[str], str]:
+    """Make the parser of a text without control characters."""
+
+    def parse(value: str) -> str:
+        if len(value) > characters_max:
+            raise Unfit("too_long", f"At most {characters_max} characters, this has {len(value)}.")
+        if _CONTROL.search(value.replace("\n", " ").replace("\r", " ").replace("\t", " ")):
+            raise Unfit("control_character", "A text has no control characters.")
+        return value
+
+    return parse
+
+
+def code(value: str) -> str:
+    """Parse a SKU or a maker's number."""
+    if _CONTROL.search(value):
+        raise Unfit("control_character", "A number of an article has no control characters.")
+    return text(CODE_CHARACTERS_MAX)(value)
+
+
+def number(value: str) -> Decimal:
+    """Parse digits with an optional point; no sign, exponent, separators, NaN or Infinity."""
+    if value.startswith("-") and _NUMBER.fullmatch(value[1:]):
+        raise Unfit("negative", "Negative numbers are refused here.")
+    if not _NUMBER.fullmatch(value) or not value.isascii():
+        raise Unfit("not_a_number", "Write plain digits with a point for decimals, like 1234.50.")
+    whole, _, places = value.partition(".")
+    if len(places.rstrip("0")) > UNIT_PRICE_PLACES:
+        raise Unfit("too_many_decimals", f"At most {UNIT_PRICE_PLACES} decimals are kept.")
+    if len(whole.lstrip("0")) > _DIGITS_BEFORE_POINT:
+        raise Unfit("too_large", f"At most {_DIGITS_BEFORE_POINT} digits before the point.")
+    return Decimal(value)
+
+
+def positive(value: str) -> Decimal:
+    """Parse a number above zero."""
+    parsed = number(value)
+    if parsed == 0:
+        raise Unfit("not_positive", "This must be more than zero.")
+    return parsed
+
+
+def ratio(value: str) -> Fraction:
+    """Parse an exact content of a unit: ``12``, ``0.5`` or ``1/3``."""
+    above, slash, below = value.partition("/")
+    parsed = Fraction(positive(above.strip()))
+    if slash:
+        parsed /= Fraction(positive(below.strip()))
+    if max(parsed.numerator, parsed.denominator) >= 2**63:
+        raise Unfit("too_large", "Numerator and denominator have at most 18 digits.")
+    return parsed
+
+
+def unit(value: str) -> str:
+    """Parse a unit of UN/ECE Rec 20 or 21."""
+    if value not in UNITS:
+        raise Unfit(
+            "unknown_unit", "Use a code of UN/ECE Rec 20 (C62 piece) or 21 with X (XBX box)."
+        )
+    return value
+
+
+def days(value: str) -> int:
+    """Parse a number of whole days."""
+    if not re.fullmatch(r"\d{1,4}", value, re.ASCII):
+        raise Unfit("not_a_number", "Write a number of whole days.")
+    return int(value)
+
+
+def gtin(value: str) -> str:
+    """Parse a GTIN."""
+    try:
+        return checked_gtin(value)
+    except InvalidInput as error:
+        raise Unfit("invalid_gtin", error.detail) from None
+
+
+def instant(value: str) -> datetime:
+    """Parse an instant with an offset, or a date: its midnight in UTC."""
+    try:
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
+            return datetime.combine(date.fromisoformat(value), time.min, tzinfo=UTC)
+        parsed = datetime.fromisoformat(value)
+    except ValueError:
+        parsed = None
+    if parsed is None or parsed.tzinfo is None:
+        raise Unfit(
+            "not_an_instant", "Write a date (2026-01-31) or an instant with its offset (…T00:00Z)."
+        )
+    return parsed.astimezone(UTC)
+
+
+class OfferRow(msgspec.Struct, frozen=True):
+    """One offer as a file gives it."""
+
+    line: int
+    sku: str
+    name: str
+    terms: OfferTerms
+    description: str
+    maker: str | None
+    maker_number: str | None
+    gtin: str | None
+
+
+def make_offer(  # noqa: PLR0917 - in the order of the columns
+    line: int,
+    sku: str,
+    name: str,
+    unit_code: str,
+    description: str | None,
+    maker: str | None,
+    maker_number: str | None,
+    gtin_number: str | None,
+    content: Fraction | None,
+    content_unit: str | None,
+    minimum_quantity: Decimal | None,
+    multiple: Decimal | None,
+    maximum_quantity: Decimal | None,
+    lead_time_days: int | None,
+    tax_category: str | None,
+) -> OfferRow:
+    """Make the row of an offer; raises InvalidInput where columns do not fit each other."""
+    terms = OfferTerms(
+        unit=unit_code,
+        content=content or Fraction(1),
+        content_unit=content_unit or unit_code,
+        minimum_quantity=minimum_quantity or multiple or Decimal(1),
+        multiple=multiple,
+        maximum_quantity=maximum_quantity,
+        lead_time_days=lead_time_days,
+        tax_category=tax_category or "S",
+    )
+    check_offer_terms(terms)
+    return OfferRow(line, sku, name, terms, description or "", maker, maker_number, gtin_number)
+
+
+OFFERS: Final = Layout(
+    "offers",
+    (
+        Column("sku", code, required=True),
+        Column("name", text(NAME_CHARACTERS_MAX), required=True),
+        Column("unit", unit, required=True),
+        Column("description", text(TEXT_CHARACTERS_MAX)),
+        Column("maker", text(NAME_CHARACTERS_MAX)),
+        Column("maker_number", code),
+        Column("gtin", gtin),
+        Column("content", ratio),
+        Column("content_unit", unit),
+        Column("minimum_quantity", positive),
+        Column("multiple", positive),
+        Column("maximum_quantity", positive),
+        Column("lead_time_days", days),
+        Column("tax_category", code),
+    ),
+    make_offer,
+)
+
+
+class PriceRow(msgspec.Struct, frozen=True):
+    """One tier of one ladder as a file gives it; rows of one ladder need not be neighbours."""
+
+    line: int
+    sku: str
+    unit: str
+    minimum_quantity: Decimal
+    amount: Decimal
+    basis: Decimal
+    valid_from: datetime | None
+    valid_until: datetime | None
+
+
+def make_price(  # noqa: PLR0917 - in the order of the columns
+    line: int,
+    sku: str,
+    unit_code: str,
+    amount: Decimal,
+    minimum_quantity: Decimal | None,
+    basis: Decimal | None,
+    valid_from: datetime | None,
+    valid_until: datetime | None,
+) -> PriceRow:
+    """Make the row of a tier; raises InvalidInput where columns do not fit each other."""
+    minimum = minimum_quantity or Decimal(1)
+    check_tier(minimum, amount, unit_code)
+    if valid_from is not None and valid_until is not None and valid_from >= valid_until:
+        raise Unfit("ends_before_it_begins", "valid_until must be later than valid_from.")
+    return PriceRow(
+        line, sku, unit_code, minimum, amount, basis or Decimal(1), valid_from, valid_until
+    )
+
+
+PRICES: Final = Layout(
+    "prices",
+    (
+        Column("sku", code, required=True),
+        Column("unit", unit, required=True),
+        Column("amount", number, required=True),
+        Column("minimum_quantity", positive),
+        Column("basis", positive),
+        Column("valid_from", instant),
+        Column("valid_until", instant),
+    ),
+    make_price,
+)
