@@ -1,0 +1,233 @@
+"""The key store: where the private halves of procedures' keys wait for the deadline.
+
+It stands apart from the database on purpose. It keeps its own copy of each deadline, which moves
+later and never earlier, and has its own clock: a database administrator can edit a column, and the
+clock's offset where one is allowed, and still gets no key. `LocalKeyStore` keeps files on one
+machine; a cloud KMS or Vault takes its place in production behind the same port.
+"""
+
+import asyncio
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import ClassVar, Final, Protocol
+from uuid import UUID
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from marketplace.kernel.canonical import canonical_bytes
+from marketplace.kernel.errors import Conflict, MarketplaceError, NotFound
+from rfq.rules.sealing import GCM_NONCE_BYTES, new_procedure_key
+
+OWNER_ONLY: Final = 0o700
+FILE_OWNER_ONLY: Final = 0o600
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseClock:
+    """What the database says the time is, and how far it was moved (test and sandbox only)."""
+
+    at: datetime
+    ahead: timedelta = timedelta(0)
+
+
+class StillSealed(Conflict):
+    """The key is not released yet; `opens_in` is how long the later of both clocks has to go."""
+
+    code: ClassVar[str] = "still_sealed"
+    title: ClassVar[str] = "Still sealed"
+
+    def __init__(self, detail: str, *, opens_in: timedelta) -> None:
+        super().__init__(detail)
+        self.opens_in = opens_in
+
+
+class KeyUnusable(MarketplaceError):
+    """The stored key is not the one that was stored; nothing can be opened with it."""
+
+    code: ClassVar[str] = "key_unusable"
+    title: ClassVar[str] = "Key unusable"
+
+
+class KeyStore(Protocol):
+    """Port: keeps a procedure's private key until its deadline."""
+
+    async def create(self, procedure_id: UUID, deadline_at: datetime) -> X25519PublicKey:
+        """Make the key pair, or find the one made before; the deadline becomes the later of both.
+
+        Raises Conflict where the key there is has a later deadline: it never moves earlier.
+        """
+
+    async def public_key(self, procedure_id: UUID) -> X25519PublicKey:
+        """Give the key to seal to; raises NotFound."""
+
+    async def extend(self, procedure_id: UUID, deadline_at: datetime) -> None:
+        """Move the deadline later; raises Conflict for an earlier one, NotFound."""
+
+    async def release(self, procedure_id: UUID, database: DatabaseClock) -> X25519PrivateKey:
+        """Give the private key once the store's own clock and the database's passed the deadline.
+
+        Raises StillSealed before, NotFound, and KeyUnusable for a key that was tampered with.
+        """
+
+
+def machine_clock() -> datetime:
+    """Tell the time of this machine."""
+    return datetime.now(UTC)
+
+
+class _Stored(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A key's file; `private_key` is AES-256-GCM with its nonce in front."""
+
+    procedure_id: UUID
+    deadline_at: datetime
+    public_key: bytes
+    private_key: bytes
+
+    def associated_data(self) -> bytes:
+        """Give what the encryption binds: a deadline edited in the file makes the key useless."""
+        return canonical_bytes([self.procedure_id, self.deadline_at, self.public_key])
+
+
+class LocalKeyStore:
+    """Keys as files of one directory that only this user enters, encrypted with `secret`.
+
+    `clock_may_move` is for tests and the sandbox: there the own clock moves with the database's
+    offset. Elsewhere an offset is ignored.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        secret: bytes,
+        *,
+        clock: Callable[[], datetime] = machine_clock,
+        clock_may_move: bool = False,
+    ) -> None:
+        directory.mkdir(parents=True, exist_ok=True, mode=OWNER_ONLY)
+        directory.chmod(OWNER_ONLY)
+        self._directory = directory
+        self._secret = secret
+        self._clock = clock
+        self._clock_may_move = clock_may_move
+        self._public_keys: dict[UUID, X25519PublicKey] = {}
+
+    def __repr__(self) -> str:
+        return f"LocalKeyStore({str(self._directory)!r})"
+
+    async def create(self, procedure_id: UUID, deadline_at: datetime) -> X25519PublicKey:
+        """Make or find the key pair; see `KeyStore`."""
+        return await asyncio.to_thread(self._create, procedure_id, deadline_at)
+
+    async def public_key(self, procedure_id: UUID) -> X25519PublicKey:
+        """Give the key to seal to; it never changes, so it is read once."""
+        known = self._public_keys.get(procedure_id)
+        if known is None:
+            stored = await asyncio.to_thread(self._read, procedure_id)
+            known = X25519PublicKey.from_public_bytes(stored.public_key)
+            self._public_keys[procedure_id] = known
+        return known
+
+    async def extend(self, procedure_id: UUID, deadline_at: datetime) -> None:
+        """Move the deadline later; see `KeyStore`."""
+        await asyncio.to_thread(self._extend, procedure_id, deadline_at)
+
+    async def release(self, procedure_id: UUID, database: DatabaseClock) -> X25519PrivateKey:
+        """Give the private key after the deadline; see `KeyStore`."""
+        stored = await asyncio.to_thread(self._read, procedure_id)
+        own = self._clock() + (database.ahead if self._clock_may_move else timedelta(0))
+        opens_in = stored.deadline_at - min(own, database.at)
+        if opens_in > timedelta(0):
+            raise StillSealed(
+                "The bids are sealed until the deadline; the key store does not release the key "
+                "before.",
+                opens_in=opens_in,
+            )
+        return self._decrypted(stored)
+
+    def _path(self, procedure_id: UUID) -> Path:
+        return self._directory / f"{procedure_id}.json"
+
+    def _create(self, procedure_id: UUID, deadline_at: datetime) -> X25519PublicKey:
+        key = new_procedure_key()
+        temporary = self._write_aside(self._encrypted(procedure_id, deadline_at, key))
+        try:
+            # A link fails where the name exists: of two publishers at once one makes the key.
+            os.link(temporary, self._path(procedure_id))
+        except FileExistsError:
+            self._extend(procedure_id, deadline_at)
+            stored = self._read(procedure_id)
+            return X25519PublicKey.from_public_bytes(stored.public_key)
+        finally:
+            temporary.unlink()
+        self._sync_directory()
+        return key.public_key()
+
+    def _extend(self, procedure_id: UUID, deadline_at: datetime) -> None:
+        stored = self._read(procedure_id)
+        if deadline_at < stored.deadline_at:
+            raise Conflict(
+                "The key store keeps this procedure's bids sealed until "
+                f"{stored.deadline_at.isoformat()}; a deadline never moves earlier."
+            )
+        if deadline_at > stored.deadline_at:
+            later = self._encrypted(procedure_id, deadline_at, self._decrypted(stored))
+            self._write_aside(later).replace(self._path(procedure_id))
+            self._sync_directory()
+
+    def _read(self, procedure_id: UUID) -> _Stored:
+        try:
+            content = self._path(procedure_id).read_bytes()
+        except FileNotFoundError:
+            raise NotFound("The key store has no key of this procedure.") from None
+        try:
+            return msgspec.json.decode(content, type=_Stored)
+        except msgspec.MsgspecError:
+            raise KeyUnusable("The key's file is damaged.") from None
+
+    def _encrypted(
+        self, procedure_id: UUID, deadline_at: datetime, key: X25519PrivateKey
+    ) -> _Stored:
+        stored = _Stored(
+            procedure_id=procedure_id,
+            deadline_at=deadline_at.astimezone(UTC),
+            public_key=key.public_key().public_bytes_raw(),
+            private_key=b"",
+        )
+        nonce = secrets.token_bytes(GCM_NONCE_BYTES)
+        box = AESGCM(self._secret).encrypt(nonce, key.private_bytes_raw(), stored.associated_data())
+        return msgspec.structs.replace(stored, private_key=nonce + box)
+
+    def _decrypted(self, stored: _Stored) -> X25519PrivateKey:
+        nonce, box = stored.private_key[:GCM_NONCE_BYTES], stored.private_key[GCM_NONCE_BYTES:]
+        try:
+            raw = AESGCM(self._secret).decrypt(nonce, box, stored.associated_data())
+        except (InvalidTag, ValueError):
+            raise KeyUnusable(
+                "The key does not decrypt: its file was changed, or the secret is another."
+            ) from None
+        return X25519PrivateKey.from_private_bytes(raw)
+
+    def _write_aside(self, stored: _Stored) -> Path:
+        path = self._directory / f".{secrets.token_hex(8)}.new"
+        with os.fdopen(
+            os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_OWNER_ONLY), "wb"
+        ) as file:
+            file.write(msgspec.json.encode(stored))
+            file.flush()
+            os.fsync(file.fileno())
+        return path
+
+    def _sync_directory(self) -> None:
+        # A key that a power cut takes back would leave bids nobody can open.
+        directory = os.open(self._directory, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)

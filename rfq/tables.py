@@ -1,0 +1,236 @@
+"""Procedures, sealed and opened bids, awards.
+
+A sealed bid's row is the bidder's; he may write it, and read what is on his receipt, not what is in
+the envelope (column rights, see the migration). The buyer sees no row of it.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from marketplace.platform.columns import Amount, Base, CurrencyCode, Hash, Id, Instant, Quantity
+
+
+class ProcedureRow(Base):
+    """A procedure. `audience` is who sees it beside the buyer, empty in a draft.
+
+    `sealing_key` is for strict clients and for the record; what we seal ourselves, we seal to the
+    key that the key store names. `bid_leaves` are the hashes below `bids_root`, in order.
+    """
+
+    __tablename__ = "procedures"
+    id: Mapped[Id]
+    buyer_id: Mapped[UUID]
+    unit_id: Mapped[UUID]
+    version: Mapped[int] = mapped_column(server_default=text("1"))
+    kind: Mapped[str]
+    openness: Mapped[str]
+    status: Mapped[str]
+    title: Mapped[str]
+    description: Mapped[str]
+    currency: Mapped[CurrencyCode]
+    deadline_at: Mapped[Instant]
+    minimum_bids: Mapped[int]
+    audience: Mapped[list[UUID]]
+    sealing_key: Mapped[bytes | None]
+    bids_root: Mapped[bytes | None]
+    bids_blinding: Mapped[bytes | None]
+    bid_leaves: Mapped[list[str] | None]
+    created_by: Mapped[UUID]
+    created_at: Mapped[Instant]
+    published_at: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None]
+    opened_at: Mapped[datetime | None]
+    __table_args__ = (Index("ix_procedures_buyer_id_id", "buyer_id", "id"),)
+
+
+class InvitationRow(Base):
+    """A supplier who may bid in a procedure by invitation."""
+
+    __tablename__ = "procedure_invitations"
+    procedure_id: Mapped[UUID] = mapped_column(ForeignKey("procedures.id"), primary_key=True)
+    supplier_id: Mapped[UUID] = mapped_column(primary_key=True)
+    buyer_id: Mapped[UUID]
+    invited_at: Mapped[Instant]
+    __table_args__ = (
+        Index("ix_procedure_invitations_buyer_id", "buyer_id"),
+        Index("ix_procedure_invitations_supplier_id", "supplier_id"),
+    )
+
+
+class LotRow(Base):
+    """A part that is awarded by itself."""
+
+    __tablename__ = "procedure_lots"
+    id: Mapped[Id]
+    procedure_id: Mapped[UUID] = mapped_column(ForeignKey("procedures.id"))
+    buyer_id: Mapped[UUID]
+    position: Mapped[int]
+    title: Mapped[str]
+    status: Mapped[str]
+    __table_args__ = (
+        UniqueConstraint("procedure_id", "position"),
+        Index("ix_procedure_lots_buyer_id", "buyer_id"),
+    )
+
+
+class LineRow(Base):
+    """One thing asked for; `sku` is the buyer's hint."""
+
+    __tablename__ = "procedure_lines"
+    id: Mapped[Id]
+    procedure_id: Mapped[UUID]
+    lot_id: Mapped[UUID] = mapped_column(ForeignKey("procedure_lots.id"))
+    buyer_id: Mapped[UUID]
+    position: Mapped[int]
+    quantity: Mapped[Quantity]
+    unit: Mapped[str]
+    description: Mapped[str]
+    sku: Mapped[str | None]
+    __table_args__ = (
+        UniqueConstraint("lot_id", "position"),
+        Index("ix_procedure_lines_procedure_id", "procedure_id"),
+        Index("ix_procedure_lines_buyer_id", "buyer_id"),
+    )
+
+
+class SealedBidRow(Base):
+    """One version of a bid, as it was received; a bidder has one bid per procedure."""
+
+    __tablename__ = "sealed_bids"
+    id: Mapped[Id]
+    version: Mapped[int] = mapped_column(primary_key=True)
+    procedure_id: Mapped[UUID] = mapped_column(ForeignKey("procedures.id"))
+    bidder_id: Mapped[UUID]
+    status: Mapped[str]
+    submitted_at: Mapped[Instant]
+    changed_at: Mapped[datetime | None]
+    commitment: Mapped[Hash]
+    ephemeral_key: Mapped[bytes]
+    wrapped_key: Mapped[bytes]
+    ciphertext: Mapped[bytes]
+    __table_args__ = (
+        UniqueConstraint("procedure_id", "bidder_id", "version"),
+        Index("ix_sealed_bids_bidder_id", "bidder_id"),
+        Index(
+            "uq_sealed_bids_live",
+            "procedure_id",
+            "bidder_id",
+            unique=True,
+            postgresql_where=text("status = 'live'"),
+        ),
+    )
+
+
+class OpenedBidRow(Base):
+    """A bid after the opening: its text, with what proves that it is the one of the receipt.
+
+    `content` is null where the envelope did not open; `invalid_reason` says why.
+    """
+
+    __tablename__ = "opened_bids"
+    id: Mapped[Id]
+    version: Mapped[int]
+    procedure_id: Mapped[UUID] = mapped_column(ForeignKey("procedures.id"))
+    buyer_id: Mapped[UUID]
+    bidder_id: Mapped[UUID]
+    submitted_at: Mapped[Instant]
+    commitment: Mapped[Hash]
+    nonce: Mapped[bytes | None]
+    content: Mapped[str | None]
+    invalid_reason: Mapped[str | None]
+    __table_args__ = (
+        UniqueConstraint("procedure_id", "bidder_id"),
+        Index("ix_opened_bids_buyer_id", "buyer_id"),
+        Index("ix_opened_bids_bidder_id", "bidder_id"),
+    )
+
+
+class LotAuctionRow(Base):
+    """The auction a lot went into, and what it ended with.
+
+    `ranking` is ``[{"bidder_id", "amount", "bid_id", "entry_hash", "at"}, …]``, the winner first;
+    null while it runs.
+    """
+
+    __tablename__ = "lot_auctions"
+    lot_id: Mapped[UUID] = mapped_column(ForeignKey("procedure_lots.id"), primary_key=True)
+    auction_id: Mapped[UUID] = mapped_column(unique=True)
+    procedure_id: Mapped[UUID]
+    buyer_id: Mapped[UUID]
+    participants: Mapped[list[UUID]]
+    opened_at: Mapped[Instant]
+    ended_at: Mapped[datetime | None]
+    ledger_head: Mapped[bytes | None]
+    ranking: Mapped[list[dict[str, Any]] | None]
+    __table_args__ = (
+        Index("ix_lot_auctions_procedure_id", "procedure_id"),
+        Index("ix_lot_auctions_buyer_id", "buyer_id"),
+    )
+
+
+class BreakdownRow(Base):
+    """A bidder's own unit prices for the total he won in a lot's auction, before its award."""
+
+    __tablename__ = "lot_breakdowns"
+    lot_id: Mapped[UUID] = mapped_column(ForeignKey("procedure_lots.id"), primary_key=True)
+    bidder_id: Mapped[UUID] = mapped_column(primary_key=True)
+    procedure_id: Mapped[UUID]
+    buyer_id: Mapped[UUID]
+    total: Mapped[Amount]
+    unit_amounts: Mapped[dict[str, Any]]
+    sent_at: Mapped[Instant]
+    __table_args__ = (
+        Index("ix_lot_breakdowns_buyer_id", "buyer_id"),
+        Index("ix_lot_breakdowns_bidder_id", "bidder_id"),
+    )
+
+
+class AwardRow(Base):
+    """The decision for a supplier in a lot; `content_hash` is over all that was decided."""
+
+    __tablename__ = "awards"
+    id: Mapped[Id]
+    procedure_id: Mapped[UUID] = mapped_column(ForeignKey("procedures.id"))
+    lot_id: Mapped[UUID] = mapped_column(ForeignKey("procedure_lots.id"), unique=True)
+    buyer_id: Mapped[UUID]
+    supplier_id: Mapped[UUID]
+    bid_id: Mapped[UUID] = mapped_column(ForeignKey("opened_bids.id"))
+    rank: Mapped[int]
+    reason: Mapped[str]
+    total: Mapped[Amount]
+    currency: Mapped[CurrencyCode]
+    contract_id: Mapped[UUID]
+    content_hash: Mapped[Hash]
+    provenance: Mapped[list[dict[str, Any]]]
+    awarded_by: Mapped[UUID]
+    awarded_at: Mapped[Instant]
+    __table_args__ = (
+        Index("ix_awards_procedure_id", "procedure_id"),
+        Index("ix_awards_buyer_id_id", "buyer_id", "id"),
+        Index("ix_awards_supplier_id_id", "supplier_id", "id"),
+    )
+
+
+class AwardLineRow(Base):
+    """One line as awarded: `unit_amount` per `basis`, `amount` for the asked quantity."""
+
+    __tablename__ = "award_lines"
+    award_id: Mapped[UUID] = mapped_column(primary_key=True)
+    line_id: Mapped[UUID] = mapped_column(primary_key=True)
+    position: Mapped[int]
+    buyer_id: Mapped[UUID]
+    supplier_id: Mapped[UUID]
+    sku: Mapped[str]
+    unit_amount: Mapped[Amount]
+    basis: Mapped[Quantity]
+    amount: Mapped[Amount]
+    __table_args__ = (
+        ForeignKeyConstraint(["award_id"], ["awards.id"]),
+        ForeignKeyConstraint(["line_id"], ["procedure_lines.id"]),
+        Index("ix_award_lines_buyer_id", "buyer_id"),
+        Index("ix_award_lines_supplier_id", "supplier_id"),
+    )
