@@ -146,21 +146,37 @@ def _is_above(amount: Money, threshold: Money) -> bool:
     return amount.currency != threshold.currency or threshold < amount
 
 
+def waits_for(
+    state: ApprovalState, rule: Rule, decisions: Sequence[Decision]
+) -> tuple[Requirement, ...]:
+    """Give the requirements nobody has met yet at the open level; none once it is decided."""
+    level = open_level(rule, decisions)
+    if state is not ApprovalState.PENDING or level is None:
+        return ()
+    met = _met(rule.levels[level], _approvals_at(rule, level, decisions))
+    return tuple(roles for number, roles in enumerate(rule.levels[level]) if number not in met)
+
+
 def open_level(rule: Rule, decisions: Sequence[Decision]) -> int | None:
     """Give the number of the first level that still waits, from 0; None when all are met.
 
-    Each approval counts at one level and for one requirement: a person approves a document once.
+    An approval is taken only where it meets a requirement of the level open at that moment
+    (`judge`), so approvals fill the levels one after another.
     """
-    approvals = [decision for decision in decisions if decision.verdict is Verdict.APPROVE]
     for number, level in enumerate(rule.levels):
-        here, approvals = approvals[: len(level)], approvals[len(level) :]
-        if _requirements_met(level, here) < len(level):
+        if len(_approvals_at(rule, number, decisions)) < len(level):
             return number
     return None
 
 
-def _requirements_met(level: Level, approvals: Sequence[Decision]) -> int:
-    """Count the requirements met by different people at best (a bipartite matching)."""
+def _approvals_at(rule: Rule, level: int, decisions: Sequence[Decision]) -> list[Decision]:
+    before = sum(len(earlier) for earlier in rule.levels[:level])
+    approvals = [decision for decision in decisions if decision.verdict is Verdict.APPROVE]
+    return approvals[before : before + len(rule.levels[level])]
+
+
+def _met(level: Level, approvals: Sequence[Decision]) -> set[int]:
+    """Give the requirements that different people meet, as many as possible (a matching)."""
     taken: dict[int, int] = {}
 
     def place(person: int, tried: set[int]) -> bool:
@@ -173,7 +189,9 @@ def _requirements_met(level: Level, approvals: Sequence[Decision]) -> int:
                 return True
         return False
 
-    return sum(place(person, set()) for person in range(len(approvals)))
+    for person in range(len(approvals)):
+        place(person, set())
+    return set(taken)
 
 
 def judge(request: Request, decision: Decision, present_hash: bytes) -> ApprovalState:
@@ -204,8 +222,8 @@ def judge(request: Request, decision: Decision, present_hash: bytes) -> Approval
 
 def _check_roles(request: Request, decision: Decision, level: int) -> None:
     requirements = request.rule.levels[level]
-    before = sum(len(earlier) for earlier in request.rule.levels[:level])
-    here = [d for d in request.decisions if d.verdict is Verdict.APPROVE][before:]
-    if _requirements_met(requirements, [*here, decision]) == len(here):
-        roles = sorted(set().union(*requirements))
+    here = _approvals_at(request.rule, level, request.decisions)
+    if len(_met(requirements, [*here, decision])) == len(here):
+        waiting = waits_for(request.state, request.rule, request.decisions)
+        roles = sorted(set().union(*waiting))
         raise NotPermitted(f"This request waits for one of: {', '.join(roles)}.")
