@@ -15,7 +15,7 @@ from marketplace.platform.database import owner_connection
 import_tables()
 
 
-def _ours(_object: object, _name: str | None, _kind: str, reflected: bool, _other: object) -> bool:  # noqa: FBT001
+def _ours(_object: object, _name: str | None, _kind: str, reflected: bool, _other: object) -> bool:
     schema = getattr(_object, "schema", None)
     return not (reflected and schema == "jobs")
 

@@ -25,7 +25,7 @@ def grant(table: str, role: str, *verbs: str) -> None:
     op.execute(f"grant {', '.join(verbs)} on {table} to {role}")
 
 
-def policy(  # noqa: D417
+def policy(
     table: str, role: str, name: str, using: str, *, verb: str = "all", check: str | None = None
 ) -> None:
     """Let `role` see (`using`) and write (`check`, else the same) rows of a table.

@@ -64,7 +64,10 @@ async def chain_entries(platform: HasDatabase) -> int:
         )
         if not intake:
             return 0
-        heads = {h.organization_id: h for h in await heads_of(tx, {r[1] for r in intake})}
+        heads = {
+            h.organization_id: h
+            for h in await heads_of(tx, {row.organization_id for row in intake})
+        }
         numbers = defaultdict(int, {k: h.number for k, h in heads.items()})
         hashes = defaultdict(lambda: GENESIS, {k: h.hash for k, h in heads.items()})
         rows = []
@@ -96,7 +99,7 @@ async def heads_of(tx: Transaction, organizations: set[UUID]) -> list[Head]:
         .distinct(AuditRow.organization_id)
         .order_by(AuditRow.organization_id, AuditRow.number.desc())
     )
-    return [Head(*row) for row in rows]
+    return [Head(row.organization_id, row.number, row.hash) for row in rows]
 
 
 async def verify_trail(tx: Transaction, organization_id: UUID) -> BrokenLink | None:

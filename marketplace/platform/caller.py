@@ -1,5 +1,6 @@
 """Who asks: the member behind a request and what he may do."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
@@ -46,3 +47,15 @@ class Caller:
         """Raise NotPermitted unless the member has `role`."""
         if role not in self.roles:
             raise NotPermitted(f"This needs the role {role}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """Which scopes each role holds, as the installed features declare them."""
+
+    by_role: Mapping[str, frozenset[str]]
+    titles: Mapping[str, str]
+
+    def of(self, roles: Iterable[str]) -> frozenset[str]:
+        """Give the scopes that members with these roles hold."""
+        return frozenset().union(*(self.by_role.get(role, frozenset()) for role in roles))

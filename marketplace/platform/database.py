@@ -12,6 +12,7 @@ tenant. Roles never own tables and row-level security binds all of them (see
 =========== ============================================================================
 """
 
+import asyncio
 import functools
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -19,7 +20,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Any, Final, ParamSpec, Protocol, TypeVar
+from typing import Any, Final, ParamSpec, Protocol, TypeVar, cast
 from uuid import UUID
 
 import asyncpg
@@ -97,6 +98,7 @@ class Database:
             Role.WORKER: 4,
         }
         self._fast: dict[Role, asyncpg.Pool] = {}
+        self._opening = asyncio.Lock()
 
     def _engine(self, role: Role, size: int) -> AsyncEngine:
         return create_async_engine(
@@ -118,18 +120,16 @@ class Database:
         """Give the pool of bare connections of a role; opened when first asked for."""
         pool = self._fast.get(role)
         if pool is None:
-            pool = asyncpg.create_pool(
-                self._url,
-                min_size=0,
-                max_size=self._fast_sizes[role],
-                init=_set_codecs,
-                reset=_nothing_to_reset,
-                **_connection_options(role),
-            )
-            self._fast[role] = pool
-            await pool
-        elif not pool._initialized:  # noqa: SLF001 - two first callers at once
-            await pool
+            async with self._opening:
+                pool = self._fast.get(role) or await asyncpg.create_pool(
+                    self._url,
+                    min_size=0,
+                    max_size=self._fast_sizes[role],
+                    init=_set_codecs,
+                    reset=_nothing_to_reset,
+                    **_connection_options(role),
+                )
+                self._fast[role] = pool
         return pool
 
     async def connection(self, role: Role) -> asyncpg.Connection:
@@ -210,8 +210,7 @@ class Transaction:
     async def raw(self) -> asyncpg.Connection:
         """Give the asyncpg connection below, for COPY and pgqueuer; the transaction has begun."""
         pooled = await self.connection.get_raw_connection()
-        driver: asyncpg.Connection = pooled.driver_connection
-        return driver
+        return cast("asyncpg.Connection", pooled.driver_connection)
 
     def emit(self, event: Event) -> None:
         """Let a fact leave through the outbox when this transaction commits."""
@@ -420,7 +419,7 @@ async def fast_read(platform: HasDatabase, caller: Caller) -> AsyncIterator[asyn
                 f"set_config('app.scopes', '{scopes_literal(caller)}', true)"
             )
             try:
-                yield connection
+                yield cast("asyncpg.Connection", connection)
             finally:
                 if not connection.is_closed():
                     await connection.execute("COMMIT")
@@ -443,7 +442,7 @@ class Compiled:
 
 def compiled(statement: ClauseElement) -> Compiled:
     """Compile a SQLAlchemy Core statement to asyncpg's SQL, once, at import."""
-    result = statement.compile(dialect=postgresql.dialect())
+    result: Any = statement.compile(dialect=postgresql.dialect())  # type: ignore[no-untyped-call]
     return Compiled(str(result), tuple(result.positiontup or ()), dict(result.params))
 
 

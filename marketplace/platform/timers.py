@@ -7,6 +7,7 @@ handles a timer it holds a lease; where it dies, another takes over when the lea
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 from uuid import UUID
@@ -25,6 +26,15 @@ LEASE: Final = timedelta(seconds=10)
 POLL_SECONDS: Final = 0.1
 """How often new timers are looked for; known ones are slept up to exactly."""
 _BATCH: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class TimerKey:
+    """A timer as it was when a worker took it."""
+
+    kind: str
+    subject_id: UUID
+    due_at: datetime
 
 
 async def set_timer(tx: Transaction, kind: str, subject_id: UUID, due_at: datetime) -> None:
@@ -60,7 +70,7 @@ async def fire_due(platform: P, handlers: Mapping[str, Fire[P]]) -> float:
         next_due = await tx.scalar(select(func.min(TimerRow.due_at)).where(TimerRow.due_at > now))
     await asyncio.gather(
         *(
-            _fire(platform, handlers, row.kind, row.subject_id, row.due_at, now)
+            _fire(platform, handlers, TimerKey(row.kind, row.subject_id, row.due_at), now)
             for row in sorted(taken, key=lambda row: row.due_at)
         )
     )
@@ -68,32 +78,28 @@ async def fire_due(platform: P, handlers: Mapping[str, Fire[P]]) -> float:
         return 0.0
     if next_due is None:
         return POLL_SECONDS
-    return min(POLL_SECONDS, max(0.0, (next_due - now).total_seconds()))
+    seconds: float = (next_due - now).total_seconds()
+    return min(POLL_SECONDS, max(0.0, seconds))
 
 
 async def _fire(
-    platform: P,
-    handlers: Mapping[str, Fire[P]],
-    kind: str,
-    subject_id: UUID,
-    due_at: datetime,
-    now: datetime,
+    platform: P, handlers: Mapping[str, Fire[P]], timer: "TimerKey", now: datetime
 ) -> None:
     try:
-        await handlers[kind](platform, subject_id)
+        await handlers[timer.kind](platform, timer.subject_id)
     except Exception:  # noqa: BLE001 - one timer's failure stops no other; the lease brings it back
-        log.exception("timer_failed", kind=kind, subject=str(subject_id))
+        log.exception("timer_failed", kind=timer.kind, subject=str(timer.subject_id))
         return
-    TIMERS_FIRED.labels(kind).inc()
-    TIMER_LATENESS_SECONDS.observe((now - due_at).total_seconds())
+    TIMERS_FIRED.labels(timer.kind).inc()
+    TIMER_LATENESS_SECONDS.observe((now - timer.due_at).total_seconds())
     async with system_transaction(platform, Role.WORKER) as tx:
         # A handler may have moved its timer; only the one we saw goes.
         await tx.execute(
             delete(TimerRow).where(
                 and_(
-                    TimerRow.kind == kind,
-                    TimerRow.subject_id == subject_id,
-                    TimerRow.due_at == due_at,
+                    TimerRow.kind == timer.kind,
+                    TimerRow.subject_id == timer.subject_id,
+                    TimerRow.due_at == timer.due_at,
                 )
             )
         )

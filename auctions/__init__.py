@@ -1,0 +1,1 @@
+"""Live competition: reverse auctions decided by a pure engine and a hash-chained ledger."""

@@ -1,0 +1,131 @@
+"""The one assembly: settings and features to a platform, and to the HTTP application on it."""
+
+import gc
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.spec import Components, SecurityScheme
+
+from marketplace.features import load_features
+from marketplace.kernel.limits import BODY_BYTES_MAX
+from marketplace.platform.caller import Rights
+from marketplace.platform.core import Platform
+from marketplace.platform.feature import Feature
+from marketplace.platform.http import job_routes, operations
+from marketplace.platform.http.access import (
+    FingerprintKey,
+    provide_caller,
+    provide_idempotency_key,
+    provide_if_match,
+)
+from marketplace.platform.http.body import StrictBody
+from marketplace.platform.http.edge import Edge
+from marketplace.platform.http.paging import provide_page_request
+from marketplace.platform.http.problems import handle_error
+from marketplace.platform.http.rate_limit import RateLimiter
+from marketplace.platform.settings import Settings
+
+VERSION: Final = "0.1.0"
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """A platform with all ports supplied, and the features it was made of."""
+
+    platform: Platform
+    features: Sequence[Feature]
+
+
+def assemble(settings: Settings) -> Assembly:
+    """Make the platform of one process; opens no connection yet."""
+    features = load_features(settings.features)
+    platform = Platform(settings)
+    platform.provide(Rights, _rights(features))
+    platform.provide(FingerprintKey, FingerprintKey(settings.secrets.key("request fingerprint")))
+    platform.provide(RateLimiter, RateLimiter(settings, platform.redis))
+    for feature in features:
+        for port, make in feature.provides.items():
+            platform.provide(port, make(platform))
+    return Assembly(platform, features)
+
+
+def _rights(features: Sequence[Feature]) -> Rights:
+    by_role: dict[str, set[str]] = {}
+    titles: dict[str, str] = {}
+    for feature in features:
+        for scope in feature.scopes:
+            titles[scope.name] = scope.title
+            for role in scope.roles:
+                by_role.setdefault(role, set()).add(scope.name)
+    return Rights({role: frozenset(names) for role, names in by_role.items()}, titles)
+
+
+def create_app(assembly: Assembly) -> Edge:
+    """Make the ASGI application."""
+    return Edge(create_litestar(assembly))
+
+
+def create_litestar(assembly: Assembly) -> Litestar:
+    """Make the inner application; `openapi_document` reads it without starting it."""
+    platform = assembly.platform
+    routes: list[Any] = [*operations.ROUTES, *job_routes.ROUTES]
+    for feature in assembly.features:
+        routes.extend(feature.routes)
+
+    @asynccontextmanager
+    async def lifespan(_app: Litestar) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(platform.close)
+            for feature in assembly.features:
+                for part in feature.api_lifespans:
+                    await stack.enter_async_context(part(platform))
+            # What lives as long as the process need not be looked at by every collection.
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(100_000, 20, 100)
+            yield
+
+    async def provide_platform() -> Platform:
+        return platform
+
+    return Litestar(
+        route_handlers=routes,
+        dependencies={
+            "platform": Provide(provide_platform),
+            "caller": Provide(provide_caller),
+            "idempotency_key": Provide(provide_idempotency_key),
+            "if_match": Provide(provide_if_match),
+            "page_request": Provide(provide_page_request),
+        },
+        dto=StrictBody,
+        return_dto=None,
+        exception_handlers={Exception: handle_error},
+        lifespan=[lifespan],
+        openapi_config=openapi_config(),
+        request_max_body_size=BODY_BYTES_MAX,
+        logging_config=None,
+        signature_types=[Platform],
+    )
+
+
+def openapi_config() -> OpenAPIConfig:
+    """Describe the API; the page and the document are served by `operations`."""
+    return OpenAPIConfig(
+        title="Marketplace",
+        version=VERSION,
+        summary="Companies buy from companies: at negotiated prices, by sealed offers, live.",
+        create_examples=False,
+        use_handler_docstrings=True,
+        components=Components(
+            security_schemes={
+                "key": SecurityScheme(type="http", scheme="bearer", description="An API key.")
+            }
+        ),
+        render_plugins=[],
+        path="/openapi-internal",
+    )

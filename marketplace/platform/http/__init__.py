@@ -1,0 +1,1 @@
+"""HTTP: problems, wire types, pages, access, rate limits, the OpenAPI document."""

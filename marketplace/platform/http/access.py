@@ -1,0 +1,179 @@
+"""Who sent a request: credentials to `Caller`, the idempotency key, the expected version.
+
+Routes ask for these by parameter name: `caller`, `idempotency_key`, `if_match`. A route without
+`caller` is public; `tests/architecture` holds the list of those that may be.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Protocol, TypeVar, cast
+from uuid import UUID
+
+import msgspec
+from litestar import Request, Response
+from litestar.params import HeaderParameter
+
+from marketplace.kernel.canonical import keyed_fingerprint
+from marketplace.kernel.errors import (
+    IdempotencyKeyMissing,
+    MalformedRequest,
+    NotAuthenticated,
+    VersionRequired,
+)
+from marketplace.kernel.limits import CODE_CHARACTERS_MAX
+from marketplace.platform.caller import Caller
+from marketplace.platform.core import Platform
+from marketplace.platform.http.given import Given
+from marketplace.platform.http.rate_limit import RateLimiter
+from marketplace.platform.idempotency import IdempotencyKey
+
+SESSION_COOKIE: Final = "marketplace_session"
+_KEY_FORM: Final = re.compile(rf"[!-~]{{1,{CODE_CHARACTERS_MAX}}}")
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a request brings to say who sends it: a bearer key or a session cookie, and a unit."""
+
+    bearer: str | None
+    session: str | None
+    unit_id: UUID | None
+    address: str
+    request_id: str
+    origin: str | None
+    safe_method: bool
+
+
+class Authenticator(Protocol):
+    """Port, supplied by `organizations`: from credentials to the member and his rights."""
+
+    async def caller_of(self, credentials: Credentials) -> Caller:
+        """Give the caller.
+
+        Raises NotAuthenticated for missing, unknown, expired or revoked credentials (the same
+        error for all), NotPermitted for an address or Origin that is not allowed, NotFound for a
+        unit the member does not belong to.
+        """
+
+
+async def provide_caller(
+    request: Request[Any, Any, Any],
+    platform: Given[Platform],
+    marketplace_unit: Annotated[
+        UUID | None,
+        HeaderParameter(
+            name="Marketplace-Unit",
+            required=False,
+            description="Act for this unit of your company instead of the one of your member.",
+        ),
+    ] = None,
+) -> Caller:
+    """Authenticate a request and count it against its company's limit."""
+    caller = await authenticate(request, platform, marketplace_unit)
+    await platform.get(RateLimiter).count(
+        caller.organization_id, cast("dict[str, Any]", request.scope)
+    )
+    return caller
+
+
+async def authenticate(connection: Any, platform: Platform, unit_id: UUID | None = None) -> Caller:
+    """Give the caller of a request or of a WebSocket's handshake."""
+    headers = connection.headers
+    authorization = headers.get("authorization")
+    bearer = None
+    if authorization is not None:
+        kind, _, bearer = authorization.partition(" ")
+        if kind.lower() != "bearer" or not bearer:
+            raise NotAuthenticated("Send the key as: Authorization: Bearer <key>.")
+    client = connection.scope.get("client")
+    credentials = Credentials(
+        bearer=bearer.strip() if bearer else None,
+        session=None if bearer else connection.cookies.get(SESSION_COOKIE),
+        unit_id=unit_id,
+        address=client[0] if client else "",
+        request_id=connection.scope.get("request_id", ""),
+        origin=headers.get("origin"),
+        safe_method=connection.scope.get("method") in {"GET", "HEAD"},
+    )
+    if credentials.bearer is None and credentials.session is None:
+        raise NotAuthenticated("Send a key: Authorization: Bearer <key>.")
+    return await platform.get(Authenticator).caller_of(credentials)  # type: ignore[type-abstract]
+
+
+async def provide_idempotency_key(
+    request: Request[Any, Any, Any],
+    platform: Given[Platform],
+    key_header: Annotated[
+        str | None,
+        HeaderParameter(
+            name="Idempotency-Key",
+            required=False,
+            description=(
+                "Names this request, so that sending it again has no second effect. Required."
+            ),
+        ),
+    ] = None,
+) -> IdempotencyKey:
+    """Read the key of a write and fingerprint its body; raises IdempotencyKeyMissing."""
+    if not key_header:
+        raise IdempotencyKeyMissing(
+            "Send the header Idempotency-Key with a value of your own, the same when you repeat "
+            "this request, another for another request; a UUID does."
+        )
+    if not _KEY_FORM.fullmatch(key_header):
+        raise MalformedRequest(
+            f"Idempotency-Key has 1 to {CODE_CHARACTERS_MAX} visible ASCII characters."
+        )
+    body = await request.body()
+    try:
+        canonical = msgspec.json.encode(msgspec.json.decode(body), order="sorted") if body else b""
+    except (msgspec.DecodeError, RecursionError):
+        canonical = body
+    target = f"{request.url.path}\0".encode()
+    return IdempotencyKey(
+        operation=str(request.route_handler.operation_id),
+        key=key_header,
+        fingerprint=keyed_fingerprint(platform.get(FingerprintKey).value, target + canonical),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class FingerprintKey:
+    """The key of request fingerprints; outside of the database."""
+
+    value: bytes
+
+
+async def provide_if_match(
+    if_match_header: Annotated[
+        str | None,
+        HeaderParameter(
+            name="If-Match",
+            required=False,
+            description="The ETag of the version you change. Required.",
+        ),
+    ] = None,
+) -> int:
+    """Read the version a change is for; raises VersionRequired where it is missing."""
+    if if_match_header is None:
+        raise VersionRequired('Send If-Match with the ETag you read, such as: If-Match: "3".')
+    match = re.fullmatch(r'"(\d{1,18})"', if_match_header.strip())
+    if match is None:
+        raise MalformedRequest('If-Match must be an ETag of ours, such as "3".')
+    return int(match[1])
+
+
+class Versioned(Protocol):
+    """A view of something that has versions."""
+
+    @property
+    def version(self) -> int:
+        """Its version, from 1."""
+
+
+V = TypeVar("V", bound=Versioned)
+
+
+def versioned(view: V, *, status_code: int | None = None) -> Response[V]:
+    """Answer with a view and its ETag."""
+    return Response(view, headers={"ETag": f'"{view.version}"'}, status_code=status_code)

@@ -1,0 +1,70 @@
+"""Strict bodies: decoded by msgspec from the bytes, once, into the handler's struct.
+
+Litestar by itself decodes a body untyped first and converts leniently: a number would pass for a
+string, and an amount given as a JSON number would have lost digits by then.
+"""
+
+from collections.abc import Generator
+from typing import Any, ClassVar
+
+import msgspec
+from litestar.dto import AbstractDTO, DTOFieldDefinition
+from litestar.openapi.spec import Reference, Schema
+from litestar.typing import FieldDefinition
+
+from marketplace.kernel.errors import WrongMediaType
+from marketplace.platform.http.problems import decode_body
+
+
+class StrictBody(AbstractDTO[Any]):
+    """Takes the place of Litestar's reading of `data`, for every handler."""
+
+    _decoders: ClassVar[dict[str, "msgspec.json.Decoder[Any]"]] = {}
+
+    @classmethod
+    def is_supported_model_type_field(cls, field_definition: FieldDefinition) -> bool:
+        """Take the parameter `data`, whatever its type."""
+        return field_definition.name == "data"
+
+    @classmethod
+    def create_for_field_definition(
+        cls,
+        field_definition: FieldDefinition,
+        handler_id: str,
+        backend_cls: Any = None,  # noqa: ARG003 - Litestar's signature
+    ) -> None:
+        """Make the decoder of a handler's body."""
+        if field_definition.name == "data":
+            cls._decoders[handler_id] = msgspec.json.Decoder(field_definition.annotation)
+
+    def decode_bytes(self, value: bytes) -> Any:
+        """Decode a body."""
+        headers = self.asgi_connection.headers
+        media_type = headers.get("content-type", "application/json").partition(";")[0].strip()
+        if media_type != "application/json" and not media_type.endswith("+json"):
+            raise WrongMediaType("Send the body as application/json.")
+        decoder = self._decoders[str(self.asgi_connection.route_handler.handler_id)]
+        return decode_body(decoder, value)
+
+    @classmethod
+    def create_openapi_schema(
+        cls, field_definition: FieldDefinition, handler_id: str, schema_creator: Any
+    ) -> Reference | Schema:
+        """Describe the body as the struct it is."""
+        del handler_id
+        schema: Reference | Schema = schema_creator.for_field_definition(field_definition)
+        return schema
+
+    @classmethod
+    def generate_field_definitions(
+        cls, model_type: type[Any]
+    ) -> Generator[DTOFieldDefinition, None, None]:
+        """Give nothing: no transfer model is made."""
+        del model_type
+        yield from ()
+
+    @classmethod
+    def detect_nested_field(cls, field_definition: FieldDefinition) -> bool:
+        """Tell that nothing is nested: no transfer model is made."""
+        del field_definition
+        return False

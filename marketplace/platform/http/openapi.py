@@ -1,0 +1,86 @@
+"""The OpenAPI document: what Litestar derives from the handlers, made exact.
+
+Added here, once for all operations: the problems every operation can answer with, which headers are
+required, and which operations need a key.
+"""
+
+from typing import Any, Final
+
+import msgspec
+from litestar import Litestar
+
+from marketplace.platform.http.problems import PROBLEM_JSON, Problem
+
+_PROBLEMS: Final = {
+    "400": "The request cannot be read, or a required header is missing.",
+    "401": "No key, or one that is unknown, expired or revoked.",
+    "403": "The key or the role does not allow this.",
+    "404": "There is no such thing, or the caller may not know of it.",
+    "409": "The present state does not allow this.",
+    "410": "Older than what is kept.",
+    "412": "If-Match names another version.",
+    "413": "The body is too large.",
+    "415": "The body's media type is not one this operation reads.",
+    "422": "The body breaks a rule; `errors` point at the fields.",
+    "428": "If-Match is missing.",
+    "429": "Too many requests; wait for `Retry-After` seconds.",
+    "500": "Our fault.",
+    "503": "Overload or a part that is away; the same request is safe to send again.",
+}
+_PUBLIC: Final = {"400", "404", "429", "500", "503"}
+_REQUIRED_HEADERS: Final = {"Idempotency-Key", "If-Match"}
+
+
+def openapi_document(app: Litestar) -> dict[str, Any]:
+    """Give the document of an application as plain values."""
+    document: dict[str, Any] = app.openapi_schema.to_schema()
+    components = document.setdefault("components", {})
+    components.setdefault("schemas", {}).update(_problem_schemas())
+    components["responses"] = {
+        f"Problem{status}": {
+            "description": text,
+            "content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+        for status, text in _PROBLEMS.items()
+    }
+    for path, item in document["paths"].items():
+        for operation in item.values():
+            if isinstance(operation, dict) and "responses" in operation:
+                _complete(app, path, operation)
+    return document
+
+
+def _complete(app: Litestar, path: str, operation: dict[str, Any]) -> None:
+    private = _needs_caller(app, operation.get("operationId", ""))
+    if private:
+        operation["security"] = [{"key": []}]
+    else:
+        operation["security"] = []
+    for parameter in operation.get("parameters", []):
+        if parameter["name"] in _REQUIRED_HEADERS:
+            parameter["required"] = True
+            parameter["schema"] = {"type": "string"}
+    for status in _PROBLEMS if private else sorted(_PUBLIC):
+        if status != "410" or path == "/v1/events":
+            operation["responses"][status] = {"$ref": f"#/components/responses/Problem{status}"}
+
+
+def _needs_caller(app: Litestar, operation_id: str) -> bool:
+    for route in app.routes:
+        for handler in getattr(route, "route_handlers", ()):
+            if getattr(handler, "operation_id", None) == operation_id:
+                return "caller" in handler.parsed_fn_signature.parameters
+    return False
+
+
+def _problem_schemas() -> dict[str, Any]:
+    (_, schemas) = msgspec.json.schema_components(
+        [Problem], ref_template="#/components/schemas/{name}"
+    )
+    return schemas
+
+
+def document_bytes(app: Litestar) -> bytes:
+    """Give the document as it is served and as it is kept in `docs/openapi.json`."""
+    raw = msgspec.json.encode(openapi_document(app), order="deterministic")
+    return msgspec.json.format(raw, indent=1) + b"\n"

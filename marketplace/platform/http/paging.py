@@ -1,0 +1,90 @@
+"""Keyset pages: a page continues after the last item shown, however many were added before it."""
+
+import base64
+import binascii
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, TypeVar
+from urllib.parse import urlencode
+
+import msgspec
+from litestar import Request, Response
+from litestar.params import QueryParameter
+
+from marketplace.kernel.errors import MalformedRequest
+from marketplace.kernel.limits import PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX
+
+T = TypeVar("T")
+K = TypeVar("K")
+
+
+class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+    """Some items, and where the next ones begin; `next` is null on the last page."""
+
+    items: list[T]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """Which page is asked for.
+
+    A service fetches ``limit + 1`` rows after the key and hands them to `page`.
+    """
+
+    limit: int
+    after: str | None
+    path: str = ""
+    query: tuple[tuple[str, str], ...] = ()
+
+    def key(self, key_type: type[K]) -> K | None:
+        """Give the key after which the page begins, None for the first; raises MalformedRequest."""
+        if self.after is None:
+            return None
+        try:
+            raw = base64.urlsafe_b64decode(self.after + "=" * (-len(self.after) % 4))
+            return msgspec.json.decode(raw, type=key_type)
+        except (binascii.Error, ValueError, msgspec.MsgspecError):
+            raise MalformedRequest("`after` is no cursor of this list; start without it.") from None
+
+    @property
+    def fetch(self) -> int:
+        """How many rows to fetch: one more than shown tells whether there is a next page."""
+        return self.limit + 1
+
+
+def page(request: PageRequest, rows: Sequence[T], key_of: Callable[[T], Any]) -> Page[T]:
+    """Make the page of up to ``limit + 1`` fetched items; `key_of` gives an item's sort key."""
+    shown = list(rows[: request.limit])
+    more = len(rows) > request.limit
+    return Page(items=shown, next=cursor(key_of(shown[-1])) if more else None)
+
+
+def cursor(key: Any) -> str:
+    """Write a key as an opaque cursor."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(key)).decode().rstrip("=")
+
+
+def paged(request: PageRequest, answer: Page[T]) -> Response[Page[T]]:
+    """Answer with a page and, where there is a next one, its `Link`."""
+    headers = {}
+    if answer.next is not None:
+        query = [(k, v) for k, v in request.query if k not in {"after", "limit"}]
+        link = urlencode([*query, ("limit", str(request.limit)), ("after", answer.next)])
+        headers["Link"] = f'<{request.path}?{link}>; rel="next"'
+    return Response(answer, headers=headers)
+
+
+async def provide_page_request(
+    request: Request[Any, Any, Any],
+    limit: Annotated[
+        int, QueryParameter(name="limit", ge=1, le=PAGE_ITEMS_MAX, description="Items per page.")
+    ] = PAGE_ITEMS_DEFAULT,
+    after: Annotated[
+        str | None,
+        QueryParameter(name="after", max_length=2_000, description="`next` of the page before."),
+    ] = None,
+) -> PageRequest:
+    """Read `limit` and `after`."""
+    query = tuple((k, v) for k, v in request.query_params.multi_items())
+    return PageRequest(limit, after, request.url.path, query)

@@ -1,0 +1,113 @@
+"""Real servers for every test: one Postgres and one Valkey per test process, a database per test."""
+
+import asyncio
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import asyncpg
+import httpx
+import pytest
+from alembic import command
+from alembic.config import Config
+
+from marketplace.app import Assembly, assemble, create_app
+from marketplace.devservices import DevServices
+from marketplace.platform.core import Platform
+from marketplace.platform.http.edge import Edge
+from marketplace.platform.settings import Environment, Secrets, Settings
+from marketplace.worker import Worker
+from tests.support.servers import TestServers
+
+REPOSITORY = Path(__file__).parent.parent
+MoveClock = Callable[[timedelta], Awaitable[None]]
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[TestServers]:
+    """Postgres without fsync and Valkey, migrated once; databases are cloned from a template."""
+    directory = Path(tempfile.mkdtemp(prefix="marketplace-tests-"))
+    directory.chmod(0o755)
+    services = DevServices(directory / "services", durable=False)
+    with services:
+        config = Config(toml_file=REPOSITORY / "pyproject.toml")
+        config.attributes["owner_url"] = services.owner_url
+        command.upgrade(config, "head")
+        yield TestServers(services)
+    services.erase()
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture
+def settings(servers: TestServers, tmp_path: Path) -> Iterator[Settings]:
+    """Settings on a database of the test's own."""
+    name = f"test_{os.getpid()}_{secrets.token_hex(4)}"
+    asyncio.run(servers.clone(name))
+    asyncio.run(servers.flush_redis())
+    yield Settings(
+        database_url=servers.database_url(name),
+        owner_url=servers.owner_url(name),
+        redis_url=servers.redis_url,
+        secrets=Secrets("only-for-tests-" + secrets.token_hex(16)),
+        environment=Environment.TEST,
+        data_directory=tmp_path / "data",
+        api_connections=24,
+        fast_connections=16,
+        engine_connections=8,
+    )
+    asyncio.run(servers.drop(name))
+
+
+@pytest.fixture
+def assembly(settings: Settings) -> Assembly:
+    """All installed features on one platform."""
+    return assemble(settings)
+
+
+@pytest.fixture
+async def platform(assembly: Assembly) -> AsyncIterator[Platform]:
+    """A platform as services are handed it."""
+    yield assembly.platform
+    await assembly.platform.close()
+
+
+@pytest.fixture
+async def worker(assembly: Assembly, platform: Platform) -> Worker:
+    """The worker; tests call `await worker.run_until_idle()`."""
+    assert platform is assembly.platform
+    return Worker(assembly)
+
+
+@pytest.fixture
+async def app(assembly: Assembly, platform: Platform) -> AsyncIterator[Edge]:
+    """The ASGI application, started."""
+    assert platform is assembly.platform
+    edge = create_app(assembly)
+    async with edge.litestar.lifespan():
+        yield edge
+
+
+@pytest.fixture
+async def client(app: Edge) -> AsyncIterator[httpx.AsyncClient]:
+    """An HTTP client of the application, on the test's own event loop."""
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://marketplace.test") as http:
+        yield http
+
+
+@pytest.fixture
+def move_clock(settings: Settings) -> MoveClock:
+    """Move the database's one clock ahead: `await move_clock(timedelta(hours=1))`."""
+
+    async def move(ahead: timedelta) -> None:
+        connection = await asyncpg.connect(settings.owner_url)
+        try:
+            await connection.execute("update clock_offset set ahead = ahead + $1", ahead)
+        finally:
+            await connection.close()
+
+    return move

@@ -1,0 +1,51 @@
+"""The servers of one test process, and databases cloned from the migrated one."""
+
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+from redis.asyncio import Redis
+
+from marketplace.devservices import DevServices
+
+
+class TestServers:
+    """Clones, drops and names databases."""
+
+    __test__ = False
+
+    def __init__(self, services: DevServices) -> None:
+        self.services = services
+
+    @property
+    def redis_url(self) -> str:
+        return self.services.redis_url
+
+    def database_url(self, name: str) -> str:
+        return _with_database(self.services.database_url, name)
+
+    def owner_url(self, name: str) -> str:
+        return _with_database(self.services.owner_url, name)
+
+    async def clone(self, name: str) -> None:
+        connection = await asyncpg.connect(self.owner_url("postgres"))
+        try:
+            await connection.execute(f'create database "{name}" template marketplace')
+        finally:
+            await connection.close()
+
+    async def drop(self, name: str) -> None:
+        connection = await asyncpg.connect(self.owner_url("postgres"))
+        try:
+            await connection.execute(f'drop database if exists "{name}" with (force)')
+        finally:
+            await connection.close()
+
+    async def flush_redis(self) -> None:
+        redis = Redis.from_url(self.redis_url)
+        await redis.flushall()
+        await redis.aclose()
+
+
+def _with_database(url: str, name: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(path=f"/{name}"))
