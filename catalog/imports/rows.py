@@ -82,7 +82,8 @@ class RowReader(Generic[R]):
         self.broken = False
         self._errors_max = errors_max
         self._pending = b""
-        self._record = b""
+        self._record: list[bytes] = []
+        self._record_bytes = 0
         self._line = 0
         self._record_line = 1
         self._separator = ","
@@ -102,10 +103,7 @@ class RowReader(Generic[R]):
         rows = list(self._take_line(self._pending)) if self._pending else []
         self._pending = b""
         if self._record and not self.broken:
-            self._line = self._record_line
-            detail = "A quoted field is never closed."
-            self._fail(RowError(line=self._line, column="", code="broken", detail=detail, value=""))
-            self.broken = True
+            self._fatal("broken", "A quoted field is never closed.")
         if self._fields is None and not self.broken:
             self._fatal("empty_file", "The file is empty: its first line names the columns.")
         return rows
@@ -117,20 +115,17 @@ class RowReader(Generic[R]):
         self._line += 1
         if self._line == 1:
             line = line.removeprefix(_BYTE_ORDER_MARK)
-        if self._record:
-            line = self._record + b"\n" + line
-        else:
+        if not self._record:
             self._record_line = self._line
-        if b'"' in line and _ends_inside_quotes(line, self._separator.encode()):
-            self._record = line
-            if len(line) > RECORD_BYTES_MAX:
-                self._give_up()
-            return
-        self._record = b""
-        if len(line) > RECORD_BYTES_MAX:
+        self._record.append(line)
+        self._record_bytes += len(line) + 1
+        if self._record_bytes > RECORD_BYTES_MAX:
             self._give_up()
-        elif line.strip():
-            yield from self._take_record(line)
+        elif not _ends_inside_quotes(line, self._separator.encode(), inside=len(self._record) > 1):
+            record = b"\n".join(self._record)
+            self._record, self._record_bytes = [], 0
+            if record.strip():
+                yield from self._take_record(record)
 
     def _take_record(self, record: bytes) -> Iterator[R]:
         try:
@@ -222,10 +217,10 @@ class RowReader(Generic[R]):
 
     def _give_up(self) -> None:
         if not self.broken:
-            self._record_line = self._line if self._record else self._line + 1
+            self._record_line = self._record_line if self._record else self._line + 1
             detail = f"A row has more than {RECORD_BYTES_MAX} bytes; is a quote left open?"
             self._fatal("row_too_long", detail)
-        self._pending = self._record = b""
+        self._pending, self._record, self._record_bytes = b"", [], 0
 
 
 def _names(header: str, separator: str) -> list[str]:
@@ -240,11 +235,16 @@ def _hits(header: str, separator: str, known: dict[str, Column]) -> int:
     return sum(name in known for name in _names(header, separator))
 
 
-def _ends_inside_quotes(record: bytes, separator: bytes) -> bool:
-    """Tell whether a quoted field is still open; a quote opens one only at a field's start."""
-    inside, at_start, just_closed = False, True, False
-    quote, boundary = ord('"'), (separator[0], ord("\n"))
-    for byte in record:
+def _ends_inside_quotes(line: bytes, separator: bytes, *, inside: bool) -> bool:
+    """Tell whether a quoted field is open at the line's end; `inside` says so of its beginning.
+
+    A quote opens a field only where the field starts.
+    """
+    if b'"' not in line:
+        return inside
+    at_start, just_closed = True, False
+    quote, boundary = ord('"'), separator[0]
+    for byte in line:
         if inside:
             inside = byte != quote
             just_closed = not inside
@@ -252,5 +252,5 @@ def _ends_inside_quotes(record: bytes, separator: bytes) -> bool:
         else:
             inside = byte == quote and (at_start or just_closed)
             just_closed = False
-            at_start = byte in boundary
+            at_start = byte == boundary
     return inside

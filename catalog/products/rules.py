@@ -38,7 +38,7 @@ def check_offer_terms(terms: OfferTerms) -> None:
     """Refuse terms nobody could order by; raises InvalidInput with a pointer to the field."""
     check_unit(terms.unit)
     check_unit(terms.content_unit, "/content_unit")
-    for name in ("minimum_quantity", "multiple", "maximum_quantity"):
+    for name in ("multiple", "minimum_quantity", "maximum_quantity"):
         quantity: Decimal | None = getattr(terms, name)
         if quantity is None:
             continue
@@ -65,8 +65,8 @@ def smallest_order(terms: OfferTerms) -> Decimal:
     """Give the smallest quantity that meets minimum and multiple."""
     if terms.multiple is None:
         return terms.minimum_quantity
-    steps = -(-terms.minimum_quantity // terms.multiple)
-    return max(steps, Decimal(1)) * terms.multiple
+    steps, rest = divmod(terms.minimum_quantity, terms.multiple)
+    return (steps + (rest > 0)) * terms.multiple
 
 
 def quantity_error(
