@@ -2,6 +2,17 @@
 
 from typing import Final
 
-from marketplace.platform.feature import Feature
+from marketplace.contracts.routes import ROUTES
+from marketplace.platform.feature import Feature, Scope
 
-FEATURE: Final = Feature(name="contracts")
+FEATURE: Final = Feature(
+    name="contracts",
+    routes=ROUTES,
+    scopes=(
+        Scope(
+            "contracts:read",
+            "Read contracts",
+            ("administrator", "purchaser", "approver", "seller", "viewer"),
+        ),
+    ),
+)

@@ -158,6 +158,14 @@ def tier_reached(tiers: Sequence[Tier], quantity: Decimal) -> Tier | None:
     return reached
 
 
+def origin_of(provenance: Sequence[Provenance]) -> str:
+    """Tell how a contract came about: ``award``, ``auction`` or, without either, ``negotiated``."""
+    kinds = {step.kind for step in provenance}
+    if "rfq.award" in kinds:
+        return "award"
+    return "auction" if "auction" in kinds else "negotiated"
+
+
 def contract_hash(draft: ContractDraft) -> str:
     """Give the hash of everything agreed, the contract's own step of provenance."""
     return content_hash(asdict(draft)).hex()

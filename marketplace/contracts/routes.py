@@ -1,0 +1,43 @@
+"""HTTP of contracts."""
+
+from typing import Final
+from uuid import UUID
+
+from litestar import Response, get
+
+from marketplace.contracts import service
+from marketplace.contracts.schemas import ContractSummary, ContractView
+from marketplace.platform.caller import Caller
+from marketplace.platform.core import Platform
+from marketplace.platform.http.access import versioned
+from marketplace.platform.http.given import FromPath, Given
+from marketplace.platform.http.paging import Page, PageRequest, paged
+
+
+@get(
+    "/v1/contracts",
+    operation_id="listContracts",
+    tags=["contracts"],
+    summary="The contracts your company is a party of, the newest first.",
+)
+async def list_contracts(
+    caller: Given[Caller], platform: Given[Platform], page_request: Given[PageRequest]
+) -> Response[Page[ContractSummary]]:
+    """List contracts, as buyer or supplier."""
+    return paged(page_request, await service.list_contracts(platform, caller, page_request))
+
+
+@get(
+    "/v1/contracts/{contract_id:uuid}",
+    operation_id="readContract",
+    tags=["contracts"],
+    summary="A contract with its prices and what they stem from.",
+)
+async def read_contract(
+    contract_id: FromPath[UUID], caller: Given[Caller], platform: Given[Platform]
+) -> Response[ContractView]:
+    """Read a contract, as buyer or supplier."""
+    return versioned(await service.read_contract(platform, caller, contract_id))
+
+
+ROUTES: Final = (list_contracts, read_contract)

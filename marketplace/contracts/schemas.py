@@ -1,0 +1,62 @@
+"""Contracts on the wire; both parties read the same."""
+
+from datetime import date, datetime
+from uuid import UUID
+
+from marketplace.platform.http.schemas import Output
+
+
+class ProvenanceView(Output):
+    """One step of how a price came about, earliest first; `hash` is hexadecimal."""
+
+    kind: str
+    id: UUID
+    at: datetime
+    hash: str
+
+
+class TierView(Output):
+    """From this quantity on, this amount per the price's basis."""
+
+    minimum_quantity: str
+    amount: str
+
+
+class ContractPriceView(Output):
+    """The agreed ladder of one SKU in one unit."""
+
+    sku: str
+    description: str
+    unit: str
+    basis: str
+    tiers: list[TierView]
+
+
+class ContractSummary(Output):
+    """A contract without its prices.
+
+    `unit_ids` are the buyer's units it covers, empty for all; `state` is as of now: a contract past
+    its term is ``expired``. Of two contracts that price the same SKU the higher `priority` counts.
+    """
+
+    id: UUID
+    version: int
+    state: str
+    buyer_id: UUID
+    supplier_id: UUID
+    unit_ids: list[UUID]
+    title: str
+    currency: str
+    time_zone: str
+    first_day: date
+    last_day: date
+    priority: int
+    origin: str
+    concluded_at: datetime | None
+
+
+class ContractView(ContractSummary):
+    """A contract with its prices and how it came about."""
+
+    prices: list[ContractPriceView]
+    provenance: list[ProvenanceView]

@@ -1,0 +1,264 @@
+"""Conclude contracts, read them, and tell what their prices stem from."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import Row, Select, func, insert, or_, select
+
+from marketplace.contracts.rules import (
+    CONTRACT,
+    ContractDraft,
+    ContractPrice,
+    ContractState,
+    Provenance,
+    check_draft,
+    contract_hash,
+    origin_of,
+    state_at,
+    term_of,
+)
+from marketplace.contracts.schemas import (
+    ContractPriceView,
+    ContractSummary,
+    ContractView,
+    ProvenanceView,
+    TierView,
+)
+from marketplace.contracts.tables import ContractPriceRow, ContractRow
+from marketplace.kernel.canonical import plain_decimal
+from marketplace.kernel.clock import Validity
+from marketplace.kernel.errors import NotFound
+from marketplace.kernel.events import Event
+from marketplace.kernel.ids import new_id
+from marketplace.platform.caller import Caller
+from marketplace.platform.core import Platform
+from marketplace.platform.database import Transaction, transaction
+from marketplace.platform.http.paging import Page, PageRequest, page
+
+
+async def conclude(tx: Transaction, draft: ContractDraft) -> UUID:
+    """Conclude a contract; its prices count from its first day on, by validity alone.
+
+    Joins an open transaction of the buyer or of the engine. Raises InvalidInput for a draft that
+    cannot be concluded.
+    """
+    check_draft(draft)
+    state = CONTRACT.after(ContractState.DRAFT, "conclude")
+    contract_id = new_id()
+    term = term_of(draft)
+    common = {
+        "buyer_id": draft.buyer_id,
+        "supplier_id": draft.supplier_id,
+        "unit_ids": list(draft.unit_ids),
+        "currency": draft.currency,
+        "valid_from": term.from_,
+        "valid_until": term.until,
+        "state": state.value,
+        "priority": await _next_priority(tx, draft.buyer_id, draft.supplier_id),
+    }
+    await tx.execute(
+        insert(ContractRow).values(
+            **common,
+            id=contract_id,
+            title=draft.title,
+            time_zone=draft.time_zone,
+            first_day=draft.first_day,
+            last_day=draft.last_day,
+            provenance=provenance_document(draft.provenance),
+            content_hash=bytes.fromhex(contract_hash(draft)),
+            concluded_at=tx.opened_at,
+        )
+    )
+    await tx.execute(
+        insert(ContractPriceRow),
+        [{**common, **_price_values(contract_id, price)} for price in draft.prices],
+    )
+    _tell(tx, contract_id, draft)
+    return contract_id
+
+
+async def _next_priority(tx: Transaction, buyer_id: UUID, supplier_id: UUID) -> int:
+    """Give the priority above all contracts of the pair, which then wait for this transaction."""
+    await tx.execute(
+        select(func.pg_advisory_xact_lock(func.hashtextextended(f"{buyer_id}{supplier_id}", 0)))
+    )
+    highest: int | None = await tx.scalar(
+        select(func.max(ContractRow.priority)).where(
+            ContractRow.buyer_id == buyer_id, ContractRow.supplier_id == supplier_id
+        )
+    )
+    return (highest or 0) + 1
+
+
+def _price_values(contract_id: UUID, price: ContractPrice) -> dict[str, Any]:
+    return {
+        "id": new_id(),
+        "contract_id": contract_id,
+        "contract_version": 1,
+        "sku": price.sku,
+        "description": price.description,
+        "unit": price.unit,
+        "basis": price.basis,
+        "tiers": [
+            {
+                "minimum_quantity": plain_decimal(tier.minimum_quantity),
+                "amount": plain_decimal(tier.amount),
+            }
+            for tier in price.tiers
+        ],
+    }
+
+
+def _tell(tx: Transaction, contract_id: UUID, draft: ContractDraft) -> None:
+    facts: dict[str, object] = {
+        "buyer_id": draft.buyer_id,
+        "supplier_id": draft.supplier_id,
+        "title": draft.title,
+        "first_day": draft.first_day,
+        "last_day": draft.last_day,
+        "origin": origin_of(draft.provenance),
+    }
+    audience = frozenset({draft.buyer_id, draft.supplier_id})
+    tx.emit(Event("contract.concluded", "contract", contract_id, 1, audience, facts))
+    after = {**facts, "content_hash": contract_hash(draft)}
+    tx.record(
+        "contract.concluded", "contract", contract_id, after=after, organization_id=draft.buyer_id
+    )
+
+
+def provenance_document(steps: Sequence[Provenance]) -> list[dict[str, Any]]:
+    """Give the stored form of a provenance, as the JSON columns of contracts and lines hold it."""
+    document: list[dict[str, Any]] = msgspec.to_builtins(steps)
+    return document
+
+
+def read_provenance(document: Sequence[dict[str, Any]]) -> tuple[Provenance, ...]:
+    """Read a stored provenance."""
+    return msgspec.convert(document, tuple[Provenance, ...])
+
+
+async def provenance_of(
+    tx: Transaction, contract_ids: Sequence[UUID]
+) -> dict[UUID, tuple[Provenance, ...]]:
+    """Give what prices of these contracts stem from, the contract's own step last; one query."""
+    rows = await tx.all(
+        select(
+            ContractRow.id,
+            ContractRow.provenance,
+            ContractRow.concluded_at,
+            ContractRow.content_hash,
+        ).where(ContractRow.id.in_(contract_ids))
+    )
+    return {row.id: _whole_provenance(row) for row in rows}
+
+
+def _whole_provenance(row: Row[Any]) -> tuple[Provenance, ...]:
+    own = Provenance("contract", row.id, row.concluded_at, bytes(row.content_hash).hex())
+    return (*read_provenance(row.provenance), own)
+
+
+async def list_contracts(
+    platform: Platform, caller: Caller, asked: PageRequest
+) -> Page[ContractSummary]:
+    """List the contracts the caller's company is a party of, the newest first."""
+    caller.require("contracts:read")
+    statement = _contracts(caller).order_by(ContractRow.id.desc()).limit(asked.fetch)
+    if (after := asked.key(UUID)) is not None:
+        statement = statement.where(ContractRow.id < after)
+    async with transaction(platform, caller) as tx:
+        rows = await tx.all(statement)
+    summaries = [ContractSummary(**_summary(row, tx.opened_at)) for row in rows]
+    return page(asked, summaries, lambda summary: summary.id)
+
+
+async def read_contract(platform: Platform, caller: Caller, contract_id: UUID) -> ContractView:
+    """Read a contract of the caller's company with its prices; raises NotFound."""
+    caller.require("contracts:read")
+    async with transaction(platform, caller) as tx:
+        row = await tx.maybe(_contracts(caller).where(ContractRow.id == contract_id))
+        if row is None:
+            raise NotFound("There is no such contract.")
+        prices = await tx.all(
+            select(
+                ContractPriceRow.sku,
+                ContractPriceRow.description,
+                ContractPriceRow.unit,
+                ContractPriceRow.basis,
+                ContractPriceRow.tiers,
+            )
+            .where(ContractPriceRow.contract_id == contract_id)
+            .order_by(ContractPriceRow.id)
+        )
+    return ContractView(
+        **_summary(row, tx.opened_at),
+        prices=[_price_view(price) for price in prices],
+        provenance=[provenance_view(step) for step in _whole_provenance(row)],
+    )
+
+
+def provenance_view(step: Provenance) -> ProvenanceView:
+    """Show one step."""
+    return ProvenanceView(kind=step.kind, id=step.id, at=step.at, hash=step.hash)
+
+
+def _contracts(caller: Caller) -> Select[Any]:
+    organization = caller.organization_id
+    return select(
+        ContractRow.id,
+        ContractRow.version,
+        ContractRow.state,
+        ContractRow.buyer_id,
+        ContractRow.supplier_id,
+        ContractRow.unit_ids,
+        ContractRow.title,
+        ContractRow.currency,
+        ContractRow.time_zone,
+        ContractRow.first_day,
+        ContractRow.last_day,
+        ContractRow.valid_from,
+        ContractRow.valid_until,
+        ContractRow.priority,
+        ContractRow.provenance,
+        ContractRow.content_hash,
+        ContractRow.concluded_at,
+    ).where(or_(ContractRow.buyer_id == organization, ContractRow.supplier_id == organization))
+
+
+def _summary(row: Row[Any], at: datetime) -> dict[str, Any]:
+    term = Validity(row.valid_from, row.valid_until)
+    return {
+        "id": row.id,
+        "version": row.version,
+        "state": state_at(ContractState(row.state), term, at).value,
+        "buyer_id": row.buyer_id,
+        "supplier_id": row.supplier_id,
+        "unit_ids": row.unit_ids,
+        "title": row.title,
+        "currency": row.currency,
+        "time_zone": row.time_zone,
+        "first_day": row.first_day,
+        "last_day": row.last_day,
+        "priority": row.priority,
+        "origin": origin_of(read_provenance(row.provenance)),
+        "concluded_at": row.concluded_at,
+    }
+
+
+def _price_view(row: Row[Any]) -> ContractPriceView:
+    return ContractPriceView(
+        sku=row.sku,
+        description=row.description,
+        unit=row.unit,
+        basis=plain_decimal(row.basis),
+        tiers=[
+            TierView(
+                minimum_quantity=plain_decimal(Decimal(tier["minimum_quantity"])),
+                amount=plain_decimal(Decimal(tier["amount"])),
+            )
+            for tier in row.tiers
+        ],
+    )
