@@ -1,0 +1,313 @@
+"""What goes over the wire: one struct per audience.
+
+Amounts are strings. Keys, commitments, hashes and nonces are lower-case hexadecimal.
+"""
+
+from datetime import date, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from marketplace.kernel.limits import LINES_MAX
+from marketplace.platform.http.schemas import (
+    AmountText,
+    CurrencyText,
+    Input,
+    InstantIn,
+    MoneyView,
+    Name,
+    Output,
+    QuantityText,
+    Sku,
+    Text,
+    TimeZone,
+    UnitText,
+)
+from rfq.limits import INVITATIONS_MAX
+from rfq.rules.procedure import Kind, LotStatus, Openness, Status
+
+Hexadecimal = Annotated[str, Meta(pattern="^[0-9a-f]*$", description="Hexadecimal.")]
+
+
+class LineInput(Input):
+    """One thing asked for. `sku` is a hint for the bidders."""
+
+    quantity: QuantityText
+    unit: UnitText
+    description: Name
+    sku: Sku | None = None
+
+
+class LotInput(Input):
+    """A part that is awarded by itself."""
+
+    title: Name
+    lines: Annotated[list[LineInput], Meta(min_length=1, max_length=LINES_MAX)]
+
+
+class ProcedureInput(Input):
+    """A request for quotation or a tender, as a draft."""
+
+    title: Name
+    currency: CurrencyText
+    deadline_at: Annotated[
+        InstantIn, Meta(description="Bids are received before this instant and opened at it.")
+    ]
+    lots: Annotated[list[LotInput], Meta(min_length=1, max_length=LINES_MAX)]
+    kind: Kind = Kind.RFQ
+    openness: Openness = Openness.INVITED
+    description: Text = ""
+    minimum_bids: Annotated[
+        int, Meta(ge=1, le=100, description="A lot with fewer valid bids ends unsuccessful.")
+    ] = 1
+
+
+class InvitationInput(Input):
+    """Suppliers to invite."""
+
+    supplier_ids: Annotated[list[UUID], Meta(min_length=1, max_length=INVITATIONS_MAX)]
+
+
+class LineView(Output):
+    """One thing asked for."""
+
+    id: UUID
+    quantity: str
+    unit: str
+    description: str
+    sku: str | None
+
+
+class LotView(Output):
+    """A lot as everybody in the procedure sees it."""
+
+    id: UUID
+    title: str
+    status: LotStatus
+    lines: list[LineView]
+
+
+class ProcedureSummary(Output):
+    """A procedure in a list."""
+
+    id: UUID
+    buyer_id: UUID
+    kind: Kind
+    openness: Openness
+    status: Status
+    title: str
+    currency: str
+    deadline_at: datetime
+    published_at: datetime | None
+
+
+class SupplierProcedureView(ProcedureSummary):
+    """A procedure as those see it who may bid: nothing of who else may, or did.
+
+    `bids_root` is published at the close, before any bid is opened: the Merkle root over all
+    commitments with their status; `bid_leaves` and `bids_blinding` follow with the opening, so that
+    a bidder finds his own commitment below it.
+    """
+
+    version: int
+    description: str
+    lots: list[LotView]
+    sealing_key: str
+    closed_at: datetime | None
+    opened_at: datetime | None
+    bids_root: str | None
+    bid_leaves: list[str] | None
+    bids_blinding: str | None
+
+
+class BuyerProcedureView(SupplierProcedureView):
+    """A procedure as its buyer sees it; of bids he is told nothing before the opening."""
+
+    minimum_bids: int
+    created_at: datetime
+    invited_ids: list[UUID]
+
+
+class BidLineInput(Input):
+    """The price of one line: `unit_amount` per `basis` units. `sku` is the supplier's own."""
+
+    line_id: UUID
+    unit_amount: AmountText
+    basis: QuantityText = "1"
+    sku: Sku | None = None
+
+
+class BidInput(Input):
+    """A bid: every line of each lot it is for. Sealed at once; nobody reads it before the opening."""
+
+    currency: CurrencyText
+    lines: Annotated[list[BidLineInput], Meta(min_length=1, max_length=LINES_MAX)]
+    note: Text = ""
+
+
+class ReceiptView(Output):
+    """The receipt of one version of a bid; all its bidder reads of it before the opening.
+
+    `commitment` is SHA-256 over procedure, bidder, version, `nonce` and the bid. The nonce is shown
+    once, in the answer to the submission, and again after the opening; keep it to prove what you
+    offered. `signature` is Ed25519 by `signing_key` over the receipt.
+    """
+
+    procedure_id: UUID
+    bidder_id: UUID
+    bid_id: UUID
+    version: int
+    status: str
+    submitted_at: datetime
+    commitment: str
+    signature: str
+    signing_key: str
+    nonce: str | UnsetType = UNSET
+
+
+class ReceiptList(Output):
+    """The receipts of all versions of the own bid, the newest first."""
+
+    items: list[ReceiptView]
+
+
+class OfferLineView(Output):
+    """One line's price in an opened bid; `amount` is for the asked quantity."""
+
+    line_id: UUID
+    unit_amount: str
+    basis: str
+    sku: str | None
+    amount: MoneyView
+
+
+class OfferView(Output):
+    """What an opened bid offers for one lot, and where it stands there."""
+
+    lot_id: UUID
+    rank: int
+    total: MoneyView
+    lines: list[OfferLineView]
+
+
+class OpenedBidView(Output):
+    """A bid after the opening, as the buyer sees it.
+
+    `content` is the text that was sealed: with `nonce` it gives the receipt's commitment. A bid
+    that did not open, or does not answer what was asked, has an `invalid_reason` and no offers.
+    """
+
+    id: UUID
+    bidder_id: UUID
+    version: int
+    submitted_at: datetime
+    commitment: str
+    nonce: str | None
+    content: str | None
+    invalid_reason: str | None
+    offers: list[OfferView]
+
+
+class OpenedBidList(Output):
+    """All bids, best rank first; invalid ones last."""
+
+    items: list[OpenedBidView]
+
+
+class BreakdownLineInput(Input):
+    """The unit price of one line, per the basis of the own bid."""
+
+    line_id: UUID
+    unit_amount: AmountText
+
+
+class BreakdownInput(Input):
+    """Own unit prices for the total that was reached in a lot's auction."""
+
+    lines: Annotated[list[BreakdownLineInput], Meta(min_length=1, max_length=LINES_MAX)]
+
+
+class BreakdownView(Output):
+    """A breakdown as it was taken; its lines come to `total` exactly."""
+
+    lot_id: UUID
+    total: MoneyView
+    lines: list[OfferLineView]
+
+
+class AwardInput(Input):
+    """A decision for one lot. Without `bid_id` the first of the ranking wins.
+
+    The contract runs from `first_day` (without one: today) to `last_day`, both included, in
+    `time_zone`.
+    """
+
+    lot_id: UUID
+    last_day: date
+    first_day: date | None = None
+    time_zone: TimeZone = "UTC"
+    bid_id: UUID | None = None
+    reason: Annotated[Text, Meta(description="Required where another than the first wins.")] = ""
+
+
+class ProvenanceView(Output):
+    """One step of how the award came about."""
+
+    kind: str
+    id: UUID
+    at: datetime
+    hash: str
+
+
+class AwardLineView(Output):
+    """One line as awarded."""
+
+    line_id: UUID
+    sku: str
+    unit_amount: str
+    basis: str
+    amount: MoneyView
+
+
+class SupplierAwardView(Output):
+    """An award as its winner sees it."""
+
+    id: UUID
+    procedure_id: UUID
+    lot_id: UUID
+    supplier_id: UUID
+    bid_id: UUID
+    total: MoneyView
+    contract_id: UUID
+    hash: str
+    awarded_at: datetime
+    provenance: list[ProvenanceView]
+    lines: list[AwardLineView]
+
+
+class BuyerAwardView(SupplierAwardView):
+    """An award as the buyer sees it."""
+
+    rank: int
+    reason: str
+
+
+class AwardList(Output):
+    """The awards of a procedure that the reader is a party of."""
+
+    items: list[BuyerAwardView] | list[SupplierAwardView]
+
+
+def hexadecimal(value: bytes | None) -> str | None:
+    """Write bytes, or nothing."""
+    return None if value is None else value.hex()
+
+
+def without_secrets(receipt: ReceiptView) -> ReceiptView:
+    """Give the receipt as it may be stored: without its nonce, the envelope's only clue."""
+    return msgspec.structs.replace(receipt, nonce=UNSET)
+
+
+Json = dict[str, Any]
