@@ -53,6 +53,10 @@ IMPORT_ROW_ERRORS_MAX: Final = 1_000
 IMPORT_BATCH_ROWS: Final = 5_000
 """Rows held in memory at once by an import."""
 
+# Procedures
+INVITATIONS_MAX: Final = 500
+"""Suppliers invited by one request; whoever wants more wants an open procedure."""
+
 # Auctions
 AUCTION_QUEUE_MAX: Final = 2_000
 """Bids waiting in one worker for one auction; beyond it 503 before queueing."""
