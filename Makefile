@@ -96,7 +96,7 @@ $(STAMP): requirements-dev.lock requirements.in pyproject.toml
 	@[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv
 	@awk '/^[a-z]/ { wanted = /^uv==/ } wanted' requirements-dev.lock > .venv/uv.lock
 	@$(PIP) install $(HASHED) -r .venv/uv.lock
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python $(HASHED) -r requirements-dev.lock \
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python $(HASHED) -r requirements-dev.lock \
 	  2>.venv/uv.log || { echo "uv could not (.venv/uv.log); pip takes about a minute"; \
 	  $(PIP) install $(HASHED) -r requirements-dev.lock; }
 	@$(PIP) install --no-deps --no-build-isolation --no-index -e .

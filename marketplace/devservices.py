@@ -227,6 +227,11 @@ class Server:
             raise DevServicesError(f"{self.name} is not running.")
         return self._process.pid
 
+    @property
+    def running(self) -> bool:
+        """Tell whether the process lives."""
+        return self._process is not None and self._process.poll() is None
+
     def start(self) -> None:
         """Start it, on its first data or what it left, and return when it answers."""
         self.launch()
@@ -236,7 +241,7 @@ class Server:
         """Start it and return at once."""
         if self._services.lock is None:
             raise DevServicesError("Start the services as a whole first.")
-        if self._process is not None and self._process.poll() is None:
+        if self.running:
             raise AlreadyRunning(f"{self.name} is already running.")
         _kill_processes_in(self.data)
         self._prepare()
@@ -291,7 +296,7 @@ class Server:
                 stderr=log,
                 start_new_session=True,  # Ctrl-C in the terminal is for us; we stop it in order
                 pass_fds=[self._services.lock or 0],
-                preexec_fn=_before_exec(self.stop_signal),  # noqa: PLW1509 - one thread so far
+                preexec_fn=tied_to_parent(self.stop_signal),  # noqa: PLW1509 - one thread so far
                 **self._services.account.popen(),
             )
 
@@ -485,10 +490,11 @@ class _Account:
         _refuse_foreign(path, self.uid)
 
 
-def _before_exec(end_with: signal.Signals) -> Callable[[], None]:
-    """Prepare what the child does between fork and exec, after it gave up being root.
+def tied_to_parent(end_with: signal.Signals) -> Callable[[], None]:
+    """Give the `preexec_fn` of a child that is to be sent `end_with` when this process dies.
 
-    The signal for our death is asked for here because a change of user clears it.
+    It runs between fork and exec, after the child gave up being root: a change of user would clear
+    the request for the signal. It raises the bound of open files as well.
     """
     ours = os.getpid()
     prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None

@@ -1,0 +1,296 @@
+"""The command line: `marketplace dev`, and its parts one by one.
+
+Commands take the servers from the environment (see `marketplace.platform.settings`); where it
+names none, they use those that `marketplace dev` runs in another terminal.
+"""
+# ruff: noqa: PLC0415 - a command imports what it needs: all of it takes a second, and `dev`, which
+# starts the others, would spend that second twice.
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import asyncpg
+import click
+from rich.console import Console
+
+from marketplace import development
+from marketplace.devservices import DevServices, DevServicesError
+from marketplace.platform.schema import drift, newest_revision, revision_of, upgrade
+from marketplace.platform.settings import Secrets, Settings, SettingsError, load_settings
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+console = Console(highlight=False)
+
+
+class _Commands(click.Group):
+    """Our own commands, and those the installed features bring."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        own = super().get_command(ctx, cmd_name)
+        return own or self._of_features().get(cmd_name)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*super().list_commands(ctx), *sorted(self._of_features())]
+
+    @staticmethod
+    def _of_features() -> dict[str, click.Command]:
+        from marketplace.features import INSTALLABLE, load_features
+
+        named = os.environ.get("MARKETPLACE_FEATURES")
+        features = load_features(named.split(",") if named else INSTALLABLE)
+        return {str(c.name): c for feature in features for c in feature.commands}
+
+
+def says_what_is_wrong(command: Callable[P, T]) -> Callable[P, T]:
+    """Turn the errors a person can mend into one plain message and exit code 1."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return command(*args, **kwargs)
+        except (SettingsError, DevServicesError) as error:
+            raise click.ClickException(str(error)) from error
+        except (OSError, asyncpg.PostgresError) as error:
+            raise click.ClickException(f"{type(error).__name__}: {error}") from error
+
+    return run
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Companies buy from companies: catalogs, sealed tenders and live auctions on one road."""
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True, envvar="PORT")
+@says_what_is_wrong
+def dev(host: str, port: int) -> None:
+    """Start everything here and watch it; Ctrl-C stops it, the data stays."""
+    began = time.monotonic()
+    development.check_port(host, port)
+    url = f"http://{host}:{port}"
+    environ = {**os.environ, "MARKETPLACE_PUBLIC_URL": url}
+    with (
+        development.stopped_by_signals() as stopped,
+        development.embedded_services(environ) as (services, complete),
+    ):
+        _migrate(complete)
+        api = development.command_child("api", complete, "serve", "--host", host, f"--port={port}")
+        worker = development.command_child("worker", complete, "work")
+        try:
+            api.start()
+            worker.start()
+            development.wait_until_ready(url, api)
+            _greet(url, time.monotonic() - began)
+            _watch(services, [api, worker], stopped)
+        finally:
+            for child in (api, worker):
+                child.ask_to_stop()
+            for child in (api, worker):
+                child.stop()
+    console.print("Stopped. The data stays in", str(development.directory_of(environ)))
+
+
+def _greet(url: str, seconds: float) -> None:
+    console.print(f"\n[bold]Ready[/bold] in {seconds:.1f} s. Ctrl-C stops it; the data stays.\n")
+    console.print(f"  API            {url}/v1")
+    console.print(f"  documentation  {url}/schema")
+    console.print(f"  health         {url}/health/ready\n")
+
+
+def _watch(
+    services: DevServices | None,
+    children: list[development.Child],
+    stopped: Callable[[], bool],
+) -> None:
+    embedded = [] if services is None else [services.valkey, services.postgres]
+    watch = development.Watch([*embedded, *children], console.print)
+    while not stopped():
+        watch.look()
+        time.sleep(development.WATCH_S)
+
+
+def _migrate(environ: development.Environ) -> None:
+    """Bring the schema to the newest revision, if the owner's URL is known."""
+    url = environ.get("MARKETPLACE_OWNER_URL")
+    if not url:
+        raise SettingsError("MARKETPLACE_OWNER_URL is not set: the login that owns the schema.")
+    newest = newest_revision()
+    before = asyncio.run(_revision(url))
+    if before == newest:
+        return
+    with console.status("Making the schema" if before is None else f"Migrating from {before}"):
+        upgrade(url)
+    console.print(f"Schema: {before or 'new'} → {newest}")
+
+
+async def _revision(owner_url: str) -> str | None:
+    connection = await asyncpg.connect(owner_url)
+    try:
+        return await revision_of(connection)
+    finally:
+        await connection.close()
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True)
+@click.option("--workers", default=1, show_default=True, help="Processes.")
+@says_what_is_wrong
+def serve(host: str, port: int, workers: int) -> None:
+    """Serve the API."""
+    import uvicorn
+    import uvloop
+
+    from marketplace.platform.safety import refuse_unsafe
+
+    os.environ.update(development.found_environment(os.environ))
+    uvloop.run(refuse_unsafe(load_settings()))
+    uvicorn.run(
+        "marketplace.cli:api",
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers,
+        loop="uvloop",
+        http="httptools",
+        ws="websockets-sansio",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        # Whose forwarded addresses to believe must be said; by default nobody's.
+        proxy_headers=bool(os.environ.get("FORWARDED_ALLOW_IPS")),
+        timeout_graceful_shutdown=8,
+    )
+
+
+def api() -> Any:
+    """Make the ASGI application of one server process, from its environment."""
+    from marketplace.app import assemble, create_app
+    from marketplace.platform.telemetry import configure_logging
+
+    settings = load_settings()
+    configure_logging(settings.log_level)
+    return create_app(assemble(settings))
+
+
+@main.command()
+@says_what_is_wrong
+def work() -> None:
+    """Number events, fire timers, run jobs. Any number of these may run."""
+    import uvloop
+
+    from marketplace.platform.telemetry import configure_logging
+
+    os.environ.update(development.found_environment(os.environ))
+    settings = load_settings()
+    configure_logging(settings.log_level)
+    uvloop.run(_work(settings))
+
+
+async def _work(settings: Settings) -> None:
+    from marketplace.app import assemble
+    from marketplace.platform.safety import refuse_unsafe
+    from marketplace.worker import Worker
+
+    await refuse_unsafe(settings)
+    assembly = assemble(settings)
+    working = asyncio.ensure_future(Worker(assembly).run())
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, working.cancel)
+    try:
+        with contextlib.suppress(asyncio.CancelledError):
+            await working
+    finally:
+        await assembly.platform.close()
+
+
+@main.command()
+@click.option("--to", "revision", default="head", show_default=True)
+@click.option(
+    "--check", is_flag=True, help="Compare the migrations with the code, on a scratch database."
+)
+@says_what_is_wrong
+def migrate(revision: str, check: bool) -> None:
+    """Bring the schema up to date."""
+    if check:
+        _check_migrations()
+        return
+    environ = development.found_environment(os.environ)
+    if revision == "head":
+        _migrate(environ)
+        console.print("The schema is at", newest_revision())
+        return
+    upgrade(environ["MARKETPLACE_OWNER_URL"], revision)
+    console.print("The schema is at", revision)
+
+
+def _check_migrations() -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        Path(scratch).chmod(0o755)
+        with DevServices(Path(scratch) / "services", durable=False) as services:
+            upgrade(services.owner_url)
+            difference = drift(services.owner_url)
+    if difference is not None:
+        raise SettingsError(difference)
+    console.print("The migrations make what the code declares.")
+
+
+@main.command()
+@click.argument("path", type=click.Path(path_type=Path, dir_okay=False), required=False)
+@click.option("--check", is_flag=True, help="Fail if the file is not what the code would write.")
+@says_what_is_wrong
+def openapi(path: Path | None, check: bool) -> None:
+    """Write the OpenAPI document, to PATH or to the terminal."""
+    document = _document()
+    if path is None:
+        click.echo(document, nl=False)
+    elif not check:
+        path.write_text(document)
+    elif not path.exists() or path.read_text() != document:
+        raise SettingsError(f"{path} is not what the code says; write it anew: make openapi")
+
+
+def _document() -> str:
+    from marketplace.app import assemble, create_litestar
+    from marketplace.platform.http.openapi import openapi_document
+
+    with tempfile.TemporaryDirectory() as scratch:
+        settings = Settings(
+            "postgresql://nowhere",
+            "redis://nowhere",
+            Secrets("of no use: nothing is served by it"),
+            data_directory=Path(scratch),
+        )
+        document = openapi_document(create_litestar(assemble(settings)))
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+@main.command()
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@says_what_is_wrong
+def erase(yes: bool) -> None:
+    """Delete all local development data."""
+    directory = development.directory_of(os.environ)
+    if not directory.exists():
+        return
+    if not yes:
+        click.confirm(f"Delete all data in {directory}?", abort=True)
+    DevServices(directory).erase()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
