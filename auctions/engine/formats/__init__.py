@@ -1,0 +1,13 @@
+"""The formats an auction can have: one file of rules each."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from auctions.engine.formats import english
+from auctions.engine.formats.protocol import Bounds, FormatRules
+from auctions.engine.terms import Format
+
+FORMATS: Final[Mapping[Format, FormatRules]] = MappingProxyType({Format.ENGLISH: english})
+
+__all__ = ["FORMATS", "Bounds", "FormatRules"]
