@@ -87,8 +87,23 @@ async def app(assembly: Assembly, platform: Platform) -> AsyncIterator[Edge]:
     """The ASGI application, started."""
     assert platform is assembly.platform
     edge = create_app(assembly)
-    async with edge.litestar.lifespan():
-        yield edge
+    started, stop = asyncio.Event(), asyncio.Event()
+
+    async def live() -> None:
+        # In one task from start to end: the lifespan's cancel scopes belong to a task.
+        async with edge.litestar.lifespan():
+            started.set()
+            await stop.wait()
+
+    life = asyncio.create_task(live())
+    waiting = asyncio.create_task(started.wait())
+    await asyncio.wait({life, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if life.done():
+        life.result()
+    yield edge
+    stop.set()
+    await life
 
 
 @pytest.fixture

@@ -1,8 +1,10 @@
 """HTTP of approvals."""
 
+from typing import Annotated
 from uuid import UUID
 
 from litestar import Response, get, post
+from litestar.params import QueryParameter
 
 from marketplace.approvals import service
 from marketplace.approvals.rules import ApprovalState
@@ -10,7 +12,7 @@ from marketplace.approvals.schemas import ApprovalView, DecisionInput
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.http.access import versioned
-from marketplace.platform.http.given import FromPath, FromQuery, Given, JSONBody
+from marketplace.platform.http.given import FromPath, Given, JSONBody
 from marketplace.platform.http.paging import Page, PageRequest, paged
 from marketplace.platform.idempotency import IdempotencyKey
 
@@ -25,10 +27,12 @@ async def list_approvals(
     caller: Given[Caller],
     platform: Given[Platform],
     page_request: Given[PageRequest],
-    state: FromQuery[ApprovalState | None] = None,
+    in_state: Annotated[ApprovalState | None, QueryParameter(name="state")] = None,
 ) -> Response[Page[ApprovalView]]:
     """List requests for approval."""
-    return paged(page_request, await service.list_approvals(platform, caller, page_request, state))
+    return paged(
+        page_request, await service.list_approvals(platform, caller, page_request, in_state)
+    )
 
 
 @get(
