@@ -1,0 +1,51 @@
+"""Imports and the errors of their rows."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, func, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from marketplace.platform.columns import Base, Id, Instant, Number
+
+
+class ImportRow(Base):
+    """One uploaded file and what became of it; `done` and `total` count bytes."""
+
+    __tablename__ = "imports"
+    id: Mapped[Id]
+    organization_id: Mapped[UUID]
+    kind: Mapped[str]
+    on_error: Mapped[str]
+    price_list_id: Mapped[UUID | None]
+    publish: Mapped[bool]
+    file_key: Mapped[str]
+    status: Mapped[str]
+    done: Mapped[Number]
+    total: Mapped[Number]
+    error_count: Mapped[Number] = mapped_column(server_default=text("0"))
+    result: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    created_at: Mapped[Instant] = mapped_column(server_default=func.clock())
+    finished_at: Mapped[datetime | None]
+    __table_args__ = (
+        CheckConstraint("kind in ('offers', 'prices')", name="kind"),
+        CheckConstraint("on_error in ('refuse_all', 'skip_row')", name="on_error"),
+        CheckConstraint("status in ('queued', 'running', 'done', 'failed')", name="status"),
+        Index("ix_imports_organization_id_id", "organization_id", "id"),
+    )
+
+
+class ImportErrorRow(Base):
+    """One thing wrong with one row of a file; `line` counts from 1."""
+
+    __tablename__ = "import_errors"
+    import_id: Mapped[UUID] = mapped_column(ForeignKey("imports.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    organization_id: Mapped[UUID]
+    line: Mapped[Number]
+    column_name: Mapped[str]
+    code: Mapped[str]
+    detail: Mapped[str]
+    value: Mapped[str]

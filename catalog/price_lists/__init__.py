@@ -1,0 +1,1 @@
+"""Price lists, their versions, and the book that finds every price a buyer might have."""

@@ -1,0 +1,115 @@
+"""Price lists, to whom they are assigned, and their ladders."""
+
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from marketplace.platform.columns import Base, CurrencyCode, Id, Instant, Quantity
+
+OPEN: Final = 2_147_483_647
+"""The end of a range of versions that goes on."""
+
+
+class PriceListRow(Base):
+    """A supplier's list as he keeps it; buyers see only its `PriceListAssignmentRow`.
+
+    `published_version` 0 was never published; the version after it is the draft.
+    """
+
+    __tablename__ = "price_lists"
+    id: Mapped[Id]
+    supplier_id: Mapped[UUID]
+    name: Mapped[str]
+    level: Mapped[str]
+    currency: Mapped[CurrencyCode]
+    priority: Mapped[int]
+    mode: Mapped[str]
+    valid_from: Mapped[Instant]
+    valid_until: Mapped[Instant]
+    published_version: Mapped[int]
+    published_at: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(server_default=text("1"))
+    created_at: Mapped[Instant] = mapped_column(server_default=func.clock())
+    __table_args__ = (
+        CheckConstraint("level in ('organization', 'segment', 'base')", name="level"),
+        CheckConstraint("mode in ('exclusive', 'fill_gaps')", name="mode"),
+        Index("ix_price_lists_supplier_id_id", "supplier_id", "id"),
+    )
+
+
+class PriceListAssignmentRow(Base):
+    """The face of a list to one company, unit or segment, or to everybody: all a price needs of it.
+
+    Publication moves `published_version`. One scope has one list of a level per priority, so no two
+    lists of a supplier ever tie; for everybody the scope is `PUBLIC`.
+    """
+
+    __tablename__ = "price_list_assignments"
+    list_id: Mapped[UUID] = mapped_column(ForeignKey("price_lists.id"), primary_key=True)
+    scope_id: Mapped[UUID] = mapped_column(primary_key=True)
+    supplier_id: Mapped[UUID]
+    company_id: Mapped[UUID]
+    level: Mapped[str]
+    priority: Mapped[int]
+    mode: Mapped[str]
+    currency: Mapped[CurrencyCode]
+    valid_from: Mapped[Instant]
+    valid_until: Mapped[Instant]
+    title: Mapped[str]
+    published_version: Mapped[int]
+    created_at: Mapped[Instant] = mapped_column(server_default=func.clock())
+    __table_args__ = (
+        UniqueConstraint(
+            "supplier_id",
+            "scope_id",
+            "level",
+            "priority",
+            name="uq_price_list_assignments_rank",
+        ),
+        Index(
+            "uq_price_list_assignments_segment_rank",
+            "supplier_id",
+            "priority",
+            unique=True,
+            postgresql_where=text("level = 'segment'"),
+        ),
+    )
+
+
+class PriceLadderRow(Base):
+    """One ladder: the price of one offer in one unit, in a validity, in a range of versions.
+
+    `tiers` is ``[["1", "12.5"], …]``: minimum quantity and amount per `basis`, ascending, numbers
+    written without superfluous zeros, so that equal ladders are equal. Validity is
+    ``[valid_from, valid_until)``, versions are ``[from_version, until_version)``; what is
+    unbounded ends at infinity and at `OPEN`.
+    """
+
+    __tablename__ = "price_ladders"
+    list_id: Mapped[UUID] = mapped_column(ForeignKey("price_lists.id"), primary_key=True)
+    offer_id: Mapped[UUID] = mapped_column(ForeignKey("offers.id"), primary_key=True)
+    unit: Mapped[str] = mapped_column(primary_key=True)
+    valid_from: Mapped[datetime] = mapped_column(primary_key=True)
+    from_version: Mapped[int] = mapped_column(primary_key=True)
+    until_version: Mapped[int]
+    supplier_id: Mapped[UUID]
+    valid_until: Mapped[Instant]
+    basis: Mapped[Quantity]
+    volume_mode: Mapped[str]
+    tiers: Mapped[list[Any]] = mapped_column(JSONB)
+    __table_args__ = (
+        CheckConstraint("valid_from < valid_until", name="validity"),
+        CheckConstraint("from_version < until_version", name="versions"),
+        CheckConstraint("volume_mode in ('volume', 'graduated')", name="volume_mode"),
+        Index("ix_price_ladders_draft", "list_id", "from_version"),
+        Index(
+            "ix_price_ladders_closed",
+            "list_id",
+            "until_version",
+            postgresql_where=text(f"until_version < {OPEN}"),
+        ),
+    )

@@ -1,0 +1,118 @@
+"""Products and offers."""
+
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import (
+    CheckConstraint,
+    Computed,
+    ForeignKey,
+    Index,
+    Numeric,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from marketplace.platform.columns import Base, Id, Instant, Number, Quantity
+
+SEARCH_TEXT = (
+    "lower(name || ' ' || coalesce(maker, '') || ' ' || coalesce(maker_number, '') || ' ' || "
+    "coalesce(gtin, '') || ' ' || description)"
+)
+"""What text search looks at."""
+
+
+class ProductRow(Base):
+    """What is sold: public to all, kept by the operator, proposed by whoever first sells it.
+
+    `maker_key` and `maker_number_key` are the forms in which imports compare them.
+    """
+
+    __tablename__ = "products"
+    id: Mapped[Id]
+    name: Mapped[str]
+    description: Mapped[str]
+    maker: Mapped[str | None]
+    maker_number: Mapped[str | None]
+    maker_key: Mapped[str | None]
+    maker_number_key: Mapped[str | None]
+    gtin: Mapped[str | None]
+    state: Mapped[str]
+    proposed_by: Mapped[UUID]
+    search_text: Mapped[str] = mapped_column(Computed(SEARCH_TEXT, persisted=True))
+    version: Mapped[int] = mapped_column(server_default=text("1"))
+    created_at: Mapped[Instant] = mapped_column(server_default=func.clock())
+    __table_args__ = (
+        CheckConstraint("state in ('proposed', 'active', 'discontinued')", name="state"),
+        Index("uq_products_gtin", "gtin", unique=True, postgresql_where=text("gtin is not null")),
+        Index(
+            "uq_products_maker",
+            "maker_key",
+            "maker_number_key",
+            unique=True,
+            postgresql_where=text("maker_number_key is not null"),
+        ),
+        Index("ix_products_name_id", "name", "id"),
+        Index(
+            "ix_products_search_text",
+            "search_text",
+            postgresql_using="gin",
+            postgresql_ops={"search_text": "gin_trgm_ops"},
+        ),
+    )
+
+
+class OfferRow(Base):
+    """One supplier's way of selling a product.
+
+    `audience_id` says who may see it: `PUBLIC` everybody, a company that one alone, null nobody but
+    the supplier. A private offer may be of no product; then its own name and description tell what
+    it is. One `unit` holds content_numerator ÷ content_denominator of `content_unit`, exactly.
+    `sku_key` is the SKU in the form in which buyers search for it.
+    """
+
+    __tablename__ = "offers"
+    id: Mapped[Id]
+    supplier_id: Mapped[UUID]
+    sku: Mapped[str]
+    sku_key: Mapped[str] = mapped_column(Computed("lower(sku)", persisted=True))
+    product_id: Mapped[UUID | None] = mapped_column(ForeignKey("products.id"))
+    name: Mapped[str]
+    description: Mapped[str]
+    unit: Mapped[str]
+    content_numerator: Mapped[Number]
+    content_denominator: Mapped[Number]
+    content_unit: Mapped[str]
+    minimum_quantity: Mapped[Quantity]
+    multiple: Mapped[Decimal | None] = mapped_column(Numeric(24, 6))
+    maximum_quantity: Mapped[Decimal | None] = mapped_column(Numeric(24, 6))
+    lead_time_days: Mapped[int | None]
+    tax_category: Mapped[str]
+    audience_id: Mapped[UUID | None]
+    origin: Mapped[str]
+    state: Mapped[str]
+    version: Mapped[int] = mapped_column(server_default=text("1"))
+    created_at: Mapped[Instant] = mapped_column(server_default=func.clock())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.clock())
+    __table_args__ = (
+        UniqueConstraint("supplier_id", "sku"),
+        CheckConstraint("state in ('active', 'withdrawn')", name="state"),
+        CheckConstraint("origin in ('supplier', 'award')", name="origin"),
+        CheckConstraint(
+            "product_id is not null or audience_id is distinct from "
+            "'00000000-0000-0000-0000-000000000000'::uuid",
+            name="public_offer_has_product",
+        ),
+        Index("ix_offers_product_id", "product_id"),
+        Index("ix_offers_sku_key", "sku_key"),
+        Index(
+            "ix_offers_private",
+            "audience_id",
+            "name",
+            "id",
+            postgresql_where=text("product_id is null"),
+        ),
+    )

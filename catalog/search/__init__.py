@@ -1,0 +1,1 @@
+"""What buyers see: the catalog with their own prices in it."""
