@@ -12,6 +12,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import delete, func, insert, select
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from marketplace.kernel.canonical import (
     GENESIS,
@@ -96,7 +97,7 @@ async def heads_of(tx: Transaction, organizations: set[UUID]) -> list[Head]:
     rows = await tx.all(
         select(AuditRow.organization_id, AuditRow.number, AuditRow.hash)
         .where(AuditRow.organization_id.in_(organizations))
-        .distinct(AuditRow.organization_id)
+        .ext(distinct_on(AuditRow.organization_id))
         .order_by(AuditRow.organization_id, AuditRow.number.desc())
     )
     return [Head(row.organization_id, row.number, row.hash) for row in rows]

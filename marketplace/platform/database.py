@@ -26,6 +26,8 @@ from uuid import UUID
 import asyncpg
 import msgspec
 from sqlalchemy import Executable, Row, func, select
+from sqlalchemy import cast as cast_to
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import asyncpg as postgresql
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -256,14 +258,14 @@ class Transaction:
         if not self._events and not self._audit:
             return
         request_id = self.caller.request_id if self.caller else ""
-        events = facts_json([event_row(event, request_id) for event in self._events])
-        audit = facts_json(self._audit)
+        events = [event_row(event, request_id) for event in self._events]
+        facts = func.record_facts(cast_to(events, JSONB), cast_to(self._audit, JSONB))
+        await self.connection.execute(select(facts))
         self._events, self._audit = [], []
-        await self.connection.execute(select(func.record_facts(events, audit)))
 
 
 def event_row(event: Event, request_id: str = "") -> dict[str, Any]:
-    """Give the form of an event that the database function `record_facts` takes."""
+    """Give the form of an event that the database function `record_facts(jsonb, jsonb)` takes."""
     return {
         "event_id": new_id(),
         "kind": event.kind,
@@ -274,11 +276,6 @@ def event_row(event: Event, request_id: str = "") -> dict[str, Any]:
         "payload": event.payload,
         "request_id": request_id,
     }
-
-
-def facts_json(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Encode rows for `record_facts`; Decimals and ids travel as text."""
-    return msgspec.json.encode(rows).decode()
 
 
 _CLOCK: Final = select(func.clock())

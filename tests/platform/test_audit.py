@@ -1,0 +1,85 @@
+"""The audit trail and what its verification finds."""
+
+from datetime import timedelta
+
+import asyncpg
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from marketplace.kernel.ids import new_id
+from marketplace.platform.audit import chain_entries, heads_of, verify_trail
+from marketplace.platform.core import Platform
+from marketplace.platform.database import Role, system_transaction
+from marketplace.platform.settings import Settings
+
+COMPANY = new_id()
+
+
+async def record_three(platform: Platform) -> None:
+    for price in ("1.50", "1.40", "1.30"):
+        async with system_transaction(platform, Role.ENGINE) as tx:
+            after = {"price": price, "within": str(timedelta(days=1))}
+            tx.record("changed", "thing", new_id(), after=after, organization_id=COMPANY)
+    assert await chain_entries(platform) == 3
+
+
+async def broken_at(platform: Platform) -> int | None:
+    async with system_transaction(platform, Role.WORKER) as tx:
+        link = await verify_trail(tx, COMPANY)
+    return link.number if link else None
+
+
+async def tamper(settings: Settings, statement: str) -> None:
+    """Do as somebody with the owner's password could."""
+    connection = await asyncpg.connect(settings.owner_url)
+    try:
+        await connection.execute("alter table audit_trail no force row level security")
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+async def test_an_untouched_trail_verifies(platform: Platform) -> None:
+    await record_three(platform)
+    assert await broken_at(platform) is None
+    async with system_transaction(platform, Role.WORKER) as tx:
+        (head,) = await heads_of(tx, {COMPANY})
+    assert head.number == 3
+
+
+async def test_a_later_batch_continues_the_chain(platform: Platform) -> None:
+    await record_three(platform)
+    await record_three(platform)
+    assert await broken_at(platform) is None
+
+
+@pytest.mark.parametrize(
+    ("statement", "number"),
+    [
+        ("update audit_trail set entry = jsonb_set(entry, '{after,price}', '\"9\"')"
+         " where number = 2", 2),
+        ("delete from audit_trail where number = 2", 2),
+        ("update audit_trail set recorded_at = recorded_at + interval '1 s' where number = 1", 1),
+        ("update audit_trail set number = 5 - number where number in (2, 3)", 2),
+    ],
+    ids=["changed", "deleted", "moved in time", "re-ordered"],
+)  # fmt: skip
+async def test_a_bent_trail_is_found(
+    platform: Platform, settings: Settings, statement: str, number: int
+) -> None:
+    await record_three(platform)
+    if "5 - number" in statement:
+        await tamper(settings, "update audit_trail set number = number + 10 where number > 1")
+        statement = "update audit_trail set number = 15 - number where number > 10"
+    await tamper(settings, statement)
+    assert await broken_at(platform) == number
+
+
+@pytest.mark.parametrize("role", list(Role))
+async def test_no_role_may_change_or_remove_an_entry(platform: Platform, role: Role) -> None:
+    await record_three(platform)
+    for statement in ("update audit_trail set number = 9", "delete from audit_trail"):
+        with pytest.raises(DBAPIError, match="permission denied"):
+            async with system_transaction(platform, role, organization_id=COMPANY) as tx:
+                await tx.execute(text(statement))
