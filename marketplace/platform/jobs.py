@@ -39,7 +39,7 @@ from marketplace.platform.telemetry import JOBS_DONE, log
 P = TypeVar("P", bound=HasDatabase)
 Run = Callable[[P, Mapping[str, Any]], Awaitable[None]]
 
-_SETTINGS: Final = DBSettings.model_validate({"schema": "jobs"})
+_SETTINGS: Final = DBSettings(db_schema="jobs")
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,109 @@
+"""Timers and jobs."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import select
+
+from marketplace.kernel.ids import new_id
+from marketplace.platform.core import Platform
+from marketplace.platform.database import Role, system_transaction
+from marketplace.platform.jobs import enqueue, run_jobs
+from marketplace.platform.tables import TimerRow
+from marketplace.platform.timers import LEASE, POLL_SECONDS, fire_due, set_timer
+
+MoveClock = Callable[[timedelta], Awaitable[None]]
+
+
+async def remind(platform: Platform, subject: UUID, ahead: timedelta) -> None:
+    async with system_transaction(platform, Role.ENGINE) as tx:
+        await set_timer(tx, "close", subject, tx.opened_at + ahead)
+
+
+async def test_a_timer_fires_at_its_instant_and_not_before(
+    platform: Platform, move_clock: MoveClock
+) -> None:
+    fired: list[UUID] = []
+    subject = new_id()
+
+    async def fire(_platform: Platform, subject_id: UUID) -> None:
+        fired.append(subject_id)
+
+    await remind(platform, subject, timedelta(minutes=5))
+    assert await fire_due(platform, {"close": fire}) == POLL_SECONDS
+    assert fired == []
+    await move_clock(timedelta(minutes=5))
+    await fire_due(platform, {"close": fire})
+    await fire_due(platform, {"close": fire})
+    assert fired == [subject]
+
+
+async def test_a_timer_that_moves_fires_only_at_its_new_instant(
+    platform: Platform, move_clock: MoveClock
+) -> None:
+    fired: list[UUID] = []
+
+    async def fire(_platform: Platform, subject_id: UUID) -> None:
+        fired.append(subject_id)
+
+    subject = new_id()
+    await remind(platform, subject, timedelta(minutes=5))
+    await remind(platform, subject, timedelta(minutes=10))
+    await move_clock(timedelta(minutes=6))
+    await fire_due(platform, {"close": fire})
+    assert fired == []
+
+
+async def test_two_workers_take_a_timer_once(platform: Platform) -> None:
+    fired: list[UUID] = []
+
+    async def fire(_platform: Platform, subject_id: UUID) -> None:
+        fired.append(subject_id)
+        await asyncio.sleep(0.05)
+
+    await remind(platform, new_id(), timedelta())
+    await asyncio.gather(*(fire_due(platform, {"close": fire}) for _ in range(4)))
+    assert len(fired) == 1
+
+
+async def test_a_timer_that_fails_comes_back_when_its_lease_is_over(
+    platform: Platform, move_clock: MoveClock
+) -> None:
+    attempts: list[int] = []
+
+    async def fire(_platform: Platform, _subject: UUID) -> None:
+        attempts.append(1)
+        if len(attempts) == 1:
+            raise OSError("away")
+
+    await remind(platform, new_id(), timedelta())
+    await fire_due(platform, {"close": fire})
+    await fire_due(platform, {"close": fire})
+    assert len(attempts) == 1
+    await move_clock(LEASE + timedelta(seconds=1))
+    await fire_due(platform, {"close": fire})
+    assert len(attempts) == 2
+    async with system_transaction(platform, Role.WORKER) as tx:
+        assert await tx.all(select(TimerRow.kind)) == []
+
+
+async def test_a_job_runs_once_after_the_commit_and_not_at_all_after_a_rollback(
+    platform: Platform,
+) -> None:
+    ran: list[Mapping[str, Any]] = []
+
+    async def run(_platform: Platform, payload: Mapping[str, Any]) -> None:
+        ran.append(payload)
+
+    async with system_transaction(platform, Role.API) as tx:
+        await enqueue(tx, "count", {"n": 1})
+    with pytest.raises(RuntimeError, match="no"):
+        async with system_transaction(platform, Role.API) as tx:
+            await enqueue(tx, "count", {"n": 2})
+            raise RuntimeError("no")
+    await run_jobs(platform, {"count": run}, until_empty=True)
+    assert ran == [{"n": 1}]
