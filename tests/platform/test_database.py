@@ -1,0 +1,152 @@
+"""Transactions, roles and tenants."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import insert, select
+from sqlalchemy.exc import DBAPIError
+
+from marketplace.kernel.errors import Unavailable
+from marketplace.kernel.ids import new_id
+from marketplace.platform.caller import Caller
+from marketplace.platform.core import Platform
+from marketplace.platform.database import (
+    Role,
+    compiled,
+    fast_read,
+    retries_conflicts,
+    system_transaction,
+    transaction,
+)
+from marketplace.platform.tables import JobRow
+from tests.conftest import MoveClock
+from tests.support.servers import TestServers
+
+
+def caller() -> Caller:
+    company = new_id()
+    return Caller(company, company, (company,), new_id(), frozenset(), frozenset())
+
+
+async def make_job(platform: Platform, who: Caller) -> None:
+    async with transaction(platform, who) as tx:
+        await tx.execute(
+            insert(JobRow).values(
+                id=new_id(), organization_id=who.organization_id, kind="k", status="queued"
+            )
+        )
+
+
+JOBS = select(JobRow.organization_id)
+
+
+async def test_a_company_sees_its_own_rows_and_no_others(platform: Platform) -> None:
+    one, other = caller(), caller()
+    await make_job(platform, one)
+    async with transaction(platform, one) as tx:
+        assert [row.organization_id for row in await tx.all(JOBS)] == [one.organization_id]
+    async with transaction(platform, other) as tx:
+        assert await tx.all(JOBS) == []
+
+
+async def test_no_row_can_be_written_for_another_company(platform: Platform) -> None:
+    one, other = caller(), caller()
+    with pytest.raises(DBAPIError, match="row-level security"):
+        async with transaction(platform, one) as tx:
+            await tx.execute(
+                insert(JobRow).values(
+                    id=new_id(), organization_id=other.organization_id, kind="k", status="queued"
+                )
+            )
+
+
+async def test_without_a_company_there_are_no_rows(platform: Platform) -> None:
+    await make_job(platform, caller())
+    async with system_transaction(platform, Role.API) as tx:
+        assert await tx.all(JOBS) == []
+
+
+async def test_the_tenant_of_a_transaction_does_not_stay_on_its_connection(
+    platform: Platform,
+) -> None:
+    one = caller()
+    await make_job(platform, one)
+    async with fast_read(platform, one) as connection:
+        assert len(await connection.fetch(compiled(JOBS).sql)) == 1
+    pool = await platform.database.fast(Role.API)
+    async with pool.acquire() as connection:
+        assert await connection.fetch(compiled(JOBS).sql) == []
+
+
+async def test_a_thousand_interleaved_reads_on_few_connections_see_no_foreign_row(
+    platform: Platform,
+) -> None:
+    companies = [caller() for _ in range(8)]
+    for company in companies:
+        await make_job(platform, company)
+
+    async def read(who: Caller) -> None:
+        async with fast_read(platform, who) as connection:
+            rows = await connection.fetch(compiled(JOBS).sql)
+            assert [row["organization_id"] for row in rows] == [who.organization_id]
+
+    await asyncio.gather(*(read(companies[n % 8]) for n in range(1_000)))
+
+
+async def test_a_hot_read_cannot_write(platform: Platform) -> None:
+    async with fast_read(platform, caller()) as connection:
+        with pytest.raises(Exception, match="read-only"):
+            await connection.execute("delete from timers")
+
+
+async def test_the_clock_goes_on_inside_of_a_transaction(
+    platform: Platform, move_clock: MoveClock
+) -> None:
+    async with system_transaction(platform, Role.WORKER) as tx:
+        first = await tx.clock()
+        await asyncio.sleep(0.01)
+        assert await tx.clock() > first
+        await move_clock(timedelta(days=2))
+        assert await tx.clock() - first > timedelta(days=1)
+
+
+async def test_a_serialization_failure_runs_the_whole_verb_again(platform: Platform) -> None:
+    who = caller()
+    runs = 0
+
+    @retries_conflicts
+    async def number_the_next_job() -> None:
+        nonlocal runs
+        runs += 1
+        async with transaction(platform, who, serializable=True) as tx:
+            jobs = await tx.all(select(JobRow.kind))
+            await asyncio.sleep(0.02)
+            await tx.execute(
+                insert(JobRow).values(
+                    id=new_id(),
+                    organization_id=who.organization_id,
+                    kind=str(len(jobs)),
+                    status="queued",
+                )
+            )
+
+    await asyncio.gather(*(number_the_next_job() for _ in range(3)))
+    async with transaction(platform, who) as tx:
+        kinds = sorted(row.kind for row in await tx.all(select(JobRow.kind)))
+    assert kinds == ["0", "1", "2"]
+    assert runs > 3
+
+
+async def test_a_database_that_went_away_is_unavailable_and_comes_back(
+    platform: Platform, servers: TestServers
+) -> None:
+    async with system_transaction(platform, Role.WORKER) as tx:
+        await tx.clock()
+    servers.services.postgres.kill()
+    with pytest.raises(Unavailable):
+        async with system_transaction(platform, Role.WORKER) as tx:
+            await tx.clock()
+    servers.services.postgres.start()
+    async with system_transaction(platform, Role.WORKER) as tx:
+        await tx.clock()
