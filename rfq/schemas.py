@@ -4,13 +4,13 @@ Amounts are strings. Keys, commitments, hashes and nonces are lower-case hexadec
 """
 
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from marketplace.kernel.limits import LINES_MAX
+from marketplace.kernel.limits import INVITATIONS_MAX, LINES_MAX
 from marketplace.platform.http.schemas import (
     AmountText,
     CurrencyText,
@@ -25,10 +25,7 @@ from marketplace.platform.http.schemas import (
     TimeZone,
     UnitText,
 )
-from rfq.limits import INVITATIONS_MAX
 from rfq.rules.procedure import Kind, LotStatus, Openness, Status
-
-Hexadecimal = Annotated[str, Meta(pattern="^[0-9a-f]*$", description="Hexadecimal.")]
 
 
 class LineInput(Input):
@@ -140,7 +137,7 @@ class BidLineInput(Input):
 
 
 class BidInput(Input):
-    """A bid: every line of each lot it is for. Sealed at once; nobody reads it before the opening."""
+    """A bid: every line of each lot it is for. It is sealed at once."""
 
     currency: CurrencyText
     lines: Annotated[list[BidLineInput], Meta(min_length=1, max_length=LINES_MAX)]
@@ -308,6 +305,3 @@ def hexadecimal(value: bytes | None) -> str | None:
 def without_secrets(receipt: ReceiptView) -> ReceiptView:
     """Give the receipt as it may be stored: without its nonce, the envelope's only clue."""
     return msgspec.structs.replace(receipt, nonce=UNSET)
-
-
-Json = dict[str, Any]

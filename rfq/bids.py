@@ -1,0 +1,286 @@
+"""Submit, replace and withdraw sealed bids.
+
+Lock order: the procedure's bids (shared; the closing takes it alone), then the bidder's own. The
+clock is read after both, so a bid that waited is judged by when it got through. The closing waits
+for every bid that was in time, and none gets in behind it.
+"""
+
+import hashlib
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+from msgspec import UNSET
+from sqlalchemy import Row, func, insert, select, update
+
+from marketplace.kernel.errors import Conflict, NotFound, StaleVersion
+from marketplace.kernel.events import Event
+from marketplace.kernel.ids import new_id
+from marketplace.kernel.limits import PAGE_ITEMS_MAX
+from marketplace.platform.caller import Caller
+from marketplace.platform.core import Platform
+from marketplace.platform.database import Transaction, retries_conflicts, transaction
+from marketplace.platform.idempotency import IdempotencyKey, keep, replay
+from rfq.key_store import KeyStore
+from rfq.procedures import Loaded, load
+from rfq.rules import bid as bid_rules
+from rfq.rules import procedure as rules
+from rfq.rules.bid import BID, Bid, BidAction, BidLine, BidStatus
+from rfq.rules.receipt import Receipt, sign, signing_key
+from rfq.rules.sealing import Envelope, Place, envelope_bytes, seal
+from rfq.schemas import BidInput, ReceiptList, ReceiptView, without_secrets
+from rfq.tables import OpenedBidRow, SealedBidRow
+
+RECEIPT_KEY: Final = "rfq receipts"
+
+
+def bids_lock(procedure_id: UUID) -> int:
+    """Give the number of the advisory lock on a procedure's bids."""
+    return _lock_number(f"rfq.bids/{procedure_id}")
+
+
+def _lock_number(name: str) -> int:
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
+
+
+@retries_conflicts
+async def submit_bid(
+    platform: Platform, caller: Caller, procedure_id: UUID, data: BidInput, key: IdempotencyKey
+) -> ReceiptView:
+    """Receive a bid, seal it, and answer with its receipt; the first, or after a withdrawal.
+
+    Raises NotFound, WrongState at or after the deadline, Conflict where a live bid is to be
+    replaced instead, InvalidInput for a bid that does not answer what was asked.
+    """
+    caller.require("bids:write")
+    async with transaction(platform, caller) as tx:
+        if (earlier := await replay(tx, key, ReceiptView)) is not None:
+            return earlier
+        loaded, latest, at = await _receiving(tx, caller, procedure_id)
+        if latest is not None and latest.status == BidStatus.LIVE:
+            raise Conflict("You have submitted a bid already: replace it, or withdraw it first.")
+        bid_id = new_id() if latest is None else latest.id
+        version = 1 if latest is None else latest.version + 1
+        place = Place(procedure_id, caller.organization_id, version)
+        receipt = await _take(platform, tx, loaded, data, bid_id=bid_id, place=place, at=at)
+        await keep(tx, key, without_secrets(receipt))
+        return receipt
+
+
+@retries_conflicts
+async def replace_bid(
+    platform: Platform,
+    caller: Caller,
+    procedure_id: UUID,
+    bid_id: UUID,
+    *,
+    data: BidInput,
+    version: int,
+    key: IdempotencyKey,
+) -> ReceiptView:
+    """Put another version in the place of the live one, which stays on record as replaced.
+
+    Raises NotFound, WrongState, StaleVersion if `version` is not the live one, InvalidInput.
+    """
+    caller.require("bids:write")
+    async with transaction(platform, caller) as tx:
+        if (earlier := await replay(tx, key, ReceiptView)) is not None:
+            return earlier
+        loaded, latest, at = await _receiving(tx, caller, procedure_id)
+        await _leave(tx, latest, bid_id, version, action=BidAction.REPLACE, at=at)
+        place = Place(procedure_id, caller.organization_id, version + 1)
+        receipt = await _take(platform, tx, loaded, data, bid_id=bid_id, place=place, at=at)
+        await keep(tx, key, without_secrets(receipt))
+        return receipt
+
+
+@retries_conflicts
+async def withdraw_bid(
+    platform: Platform, caller: Caller, procedure_id: UUID, bid_id: UUID, version: int
+) -> ReceiptView:
+    """Take the live version back; it stays on record and is not opened.
+
+    Raises NotFound, WrongState, StaleVersion.
+    """
+    caller.require("bids:write")
+    async with transaction(platform, caller) as tx:
+        _, latest, at = await _receiving(tx, caller, procedure_id)
+        row = await _leave(tx, latest, bid_id, version, action=BidAction.WITHDRAW, at=at)
+        audience = frozenset([caller.organization_id])
+        payload = {"procedure_id": procedure_id}
+        tx.emit(Event("bid.withdrawn", "bid", bid_id, version, audience, payload))
+        tx.record("bid.withdrawn", "bid", bid_id, after={"version": version, **payload})
+        return _view(platform, _receipt_of(row), BidStatus.WITHDRAWN)
+
+
+async def _receiving(
+    tx: Transaction, caller: Caller, procedure_id: UUID
+) -> tuple[Loaded, Row[Any] | None, datetime]:
+    """Take the locks; give the procedure, the bidder's latest version and the instant it counts."""
+    bidder_id = caller.organization_id
+    bidder = _lock_number(f"rfq.bidder/{procedure_id}/{bidder_id}")
+    await tx.execute(select(func.pg_advisory_xact_lock_shared(bids_lock(procedure_id))))
+    await tx.execute(select(func.pg_advisory_xact_lock(bidder)))
+    loaded = await load(tx, procedure_id)
+    at = await tx.clock()
+    invited = bidder_id in loaded.row.audience
+    rules.check_bidder(loaded.procedure, bidder_id, invited=invited)
+    rules.check_receiving(loaded.procedure, at)
+    latest = await tx.maybe(
+        _receipts(procedure_id, bidder_id).order_by(SealedBidRow.version.desc()).limit(1)
+    )
+    return loaded, latest, at
+
+
+def _receipts(procedure_id: UUID, bidder_id: UUID) -> Any:
+    return select(
+        SealedBidRow.id,
+        SealedBidRow.version,
+        SealedBidRow.procedure_id,
+        SealedBidRow.bidder_id,
+        SealedBidRow.status,
+        SealedBidRow.submitted_at,
+        SealedBidRow.commitment,
+    ).where(SealedBidRow.procedure_id == procedure_id, SealedBidRow.bidder_id == bidder_id)
+
+
+async def _leave(
+    tx: Transaction,
+    latest: Row[Any] | None,
+    bid_id: UUID,
+    version: int,
+    *,
+    action: BidAction,
+    at: datetime,
+) -> Row[Any]:
+    """Move the live version out of the way."""
+    if latest is None or latest.id != bid_id:
+        raise NotFound("There is no such bid of your company in this procedure.")
+    status = BID.after(BidStatus(latest.status), action)
+    if latest.version != version:
+        raise StaleVersion(f"Your bid is at version {latest.version}, not {version}.")
+    await tx.execute(
+        update(SealedBidRow)
+        .where(SealedBidRow.id == bid_id, SealedBidRow.version == version)
+        .values(status=status.value, changed_at=at)
+    )
+    return latest
+
+
+async def _take(
+    platform: Platform,
+    tx: Transaction,
+    loaded: Loaded,
+    data: BidInput,
+    *,
+    bid_id: UUID,
+    place: Place,
+    at: datetime,
+) -> ReceiptView:
+    """Check, seal and store a version; from here on its text is nowhere but in the envelope."""
+    bid = _bid(data)
+    bid_rules.check_bid(loaded.procedure, bid)
+    procedure_id, bidder_id, version = place.procedure_id, place.bidder_id, place.version
+    # Not the key in the row, which a database administrator could exchange for his own.
+    key = await platform.get(KeyStore).public_key(procedure_id)  # type: ignore[type-abstract]
+    size = envelope_bytes(loaded.procedure.line_count())
+    sealed = seal(bid_rules.written(bid), place, key, size)
+    receipt = Receipt(procedure_id, bidder_id, bid_id, version, at, sealed.commitment)
+    await _store(tx, receipt, sealed.envelope)
+    facts: dict[str, object] = {
+        "procedure_id": procedure_id,
+        "commitment": sealed.commitment.hex(),
+    }
+    # Its feed is the bidder's alone: nobody else may count bids.
+    tx.emit(Event("bid.submitted", "bid", bid_id, version, frozenset([bidder_id]), facts))
+    tx.record("bid.submitted", "bid", bid_id, after={"version": version, **facts})
+    return _view(platform, receipt, BidStatus.LIVE, nonce=sealed.nonce)
+
+
+async def _store(tx: Transaction, receipt: Receipt, envelope: Envelope) -> None:
+    await tx.execute(
+        insert(SealedBidRow).values(
+            id=receipt.bid_id,
+            version=receipt.version,
+            procedure_id=receipt.procedure_id,
+            bidder_id=receipt.bidder_id,
+            status=BidStatus.LIVE.value,
+            submitted_at=receipt.submitted_at,
+            commitment=receipt.commitment,
+            ephemeral_key=envelope.ephemeral_key,
+            wrapped_key=envelope.wrapped_key,
+            ciphertext=envelope.ciphertext,
+        )
+    )
+
+
+def _view(
+    platform: Platform, receipt: Receipt, status: BidStatus, *, nonce: bytes | None = None
+) -> ReceiptView:
+    signer = signing_key(platform.secrets.key(RECEIPT_KEY))
+    return ReceiptView(
+        procedure_id=receipt.procedure_id,
+        bidder_id=receipt.bidder_id,
+        bid_id=receipt.bid_id,
+        version=receipt.version,
+        status=status,
+        submitted_at=receipt.submitted_at,
+        commitment=receipt.commitment.hex(),
+        signature=sign(receipt, signer).hex(),
+        signing_key=signer.public_key().public_bytes_raw().hex(),
+        nonce=UNSET if nonce is None else nonce.hex(),
+    )
+
+
+def _receipt_of(row: Row[Any]) -> Receipt:
+    return Receipt(
+        procedure_id=row.procedure_id,
+        bidder_id=row.bidder_id,
+        bid_id=row.id,
+        version=row.version,
+        submitted_at=row.submitted_at,
+        commitment=bytes(row.commitment),
+    )
+
+
+async def list_receipts(platform: Platform, caller: Caller, procedure_id: UUID) -> ReceiptList:
+    """List the receipts of all versions of the company's bid, the newest first.
+
+    Raises NotFound where the procedure is not to be seen. After the opening the nonce of the opened
+    version is shown again.
+    """
+    caller.require("bids:read")
+    async with transaction(platform, caller) as tx:
+        await load(tx, procedure_id)
+        rows = await tx.all(
+            _receipts(procedure_id, caller.organization_id)
+            .order_by(SealedBidRow.version.desc())
+            .limit(PAGE_ITEMS_MAX)
+        )
+        opened = await tx.maybe(
+            select(OpenedBidRow.version, OpenedBidRow.nonce).where(
+                OpenedBidRow.procedure_id == procedure_id,
+                OpenedBidRow.bidder_id == caller.organization_id,
+            )
+        )
+    nonces = {} if opened is None else {opened.version: opened.nonce}
+    return ReceiptList(
+        items=[
+            _view(platform, _receipt_of(row), BidStatus(row.status), nonce=nonces.get(row.version))
+            for row in rows
+        ]
+    )
+
+
+def _bid(data: BidInput) -> Bid:
+    lines = tuple(
+        BidLine(
+            line_id=line.line_id,
+            unit_amount=Decimal(line.unit_amount),
+            basis=Decimal(line.basis),
+            sku=line.sku,
+        )
+        for line in data.lines
+    )
+    return Bid(currency=data.currency, lines=lines, note=data.note)

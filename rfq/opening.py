@@ -1,0 +1,263 @@
+"""Close a procedure and open its bids: at the deadline, all of them, once.
+
+Two transactions on purpose. The first closes and publishes the Merkle root over everything that was
+received; only when that is committed is the key asked for, and only then is there anything to read.
+The second opens all bids or none. Any worker may try both at any time: each step looks at the state
+under the procedure's row lock and the clock, and does nothing where it was done.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from sqlalchemy import Row, func, insert, select, update
+
+from marketplace.kernel.errors import InvalidInput
+from marketplace.kernel.events import Event
+from marketplace.platform.caller import Caller
+from marketplace.platform.core import Platform
+from marketplace.platform.database import (
+    Role,
+    Transaction,
+    retries_conflicts,
+    system_transaction,
+    transaction,
+)
+from marketplace.platform.tables import ClockRow
+from rfq.bids import bids_lock
+from rfq.evaluations import evaluate
+from rfq.key_store import DatabaseClock, KeyStore, StillSealed
+from rfq.procedures import Loaded, buyer_view, load
+from rfq.publish import load_own
+from rfq.rules import bid as bid_rules
+from rfq.rules import procedure as rules
+from rfq.rules.bid import BID, BidAction, BidStatus
+from rfq.rules.procedure import LOT, Action, LotAction, LotStatus, Party, Status
+from rfq.rules.sealing import (
+    Broken,
+    Envelope,
+    Leaf,
+    Place,
+    Unsealed,
+    leaf_hashes,
+    merkle_root,
+    unseal,
+)
+from rfq.schemas import BuyerProcedureView
+from rfq.tables import LotRow, OpenedBidRow, ProcedureRow, SealedBidRow
+
+BLINDING_BYTES: Final = 32
+SKEW_MAX: Final = timedelta(seconds=3)
+"""How far the key store's clock may lag behind the database's before we leave it to the timer."""
+
+
+async def open_procedure(
+    platform: Platform, caller: Caller, procedure_id: UUID
+) -> BuyerProcedureView:
+    """Open the bids now, should the timer not have done it yet; harmless when they are open.
+
+    Raises NotFound, Conflict before the deadline, StillSealed where the key store refuses.
+    """
+    caller.require("rfq:write")
+    async with transaction(platform, caller) as tx:
+        await load_own(tx, caller, procedure_id)
+    await open_at_deadline(platform, procedure_id)
+    async with transaction(platform, caller) as tx:
+        return await buyer_view(tx, await load(tx, procedure_id))
+
+
+async def open_at_deadline(platform: Platform, procedure_id: UUID) -> None:
+    """Close and open a procedure whose deadline has passed; exactly once, whoever calls."""
+    if await close_bids(platform, procedure_id) is not Status.CLOSED:
+        return
+    await open_bids(platform, procedure_id, await _release(platform, procedure_id))
+
+
+async def _release(platform: Platform, procedure_id: UUID) -> X25519PrivateKey:
+    store = platform.get(KeyStore)  # type: ignore[type-abstract]
+    try:
+        return await store.release(procedure_id, await _database_clock(platform))
+    except StillSealed as sealed:
+        if sealed.opens_in > SKEW_MAX:
+            raise
+        await asyncio.sleep(sealed.opens_in.total_seconds())
+    return await store.release(procedure_id, await _database_clock(platform))
+
+
+async def _database_clock(platform: Platform) -> DatabaseClock:
+    async with system_transaction(platform, Role.ENGINE) as tx:
+        row = await tx.one(select(func.clock().label("at"), ClockRow.ahead))
+    return DatabaseClock(row.at, row.ahead)
+
+
+@retries_conflicts
+async def close_bids(platform: Platform, procedure_id: UUID) -> Status:
+    """End the receiving of bids and publish the root over all of them; give the status after.
+
+    Waits for the bids that are being received. Raises NotFound, Conflict before the deadline.
+    """
+    async with system_transaction(platform, Role.ENGINE) as tx:
+        await tx.execute(select(func.pg_advisory_xact_lock(bids_lock(procedure_id))))
+        loaded = await load(tx, procedure_id, lock=True)
+        if not rules.PROCEDURE.allows(loaded.procedure.status, Action.CLOSE):
+            return loaded.procedure.status
+        at = await tx.clock()
+        rules.check_deadline_passed(loaded.procedure, at)
+        status = rules.moved(loaded.procedure.status, Action.CLOSE, Party.CLOCK)
+        closed = update(ProcedureRow).where(ProcedureRow.id == procedure_id)
+        # First the column that lets the engine see the sealed bids at all, then the tree over them.
+        await tx.execute(closed.values(status=status.value, closed_at=at))
+        blinding = secrets.token_bytes(BLINDING_BYTES)
+        leaves = leaf_hashes(await _leaves(tx, procedure_id), blinding)
+        root = merkle_root(leaves)
+        await tx.execute(
+            closed.values(
+                version=loaded.version + 1,
+                bids_root=root,
+                bids_blinding=blinding,
+                bid_leaves=[leaf.hex() for leaf in leaves],
+            )
+        )
+        _tell(tx, loaded, "procedure.closed", status, audience=loaded.may_be_seen_by(), root=root)
+        return status
+
+
+async def _leaves(tx: Transaction, procedure_id: UUID) -> list[Leaf]:
+    rows = await tx.all(
+        select(SealedBidRow.commitment, SealedBidRow.status).where(
+            SealedBidRow.procedure_id == procedure_id
+        )
+    )
+    return [Leaf(bytes(row.commitment), BidStatus(row.status)) for row in rows]
+
+
+def _tell(
+    tx: Transaction,
+    loaded: Loaded,
+    kind: str,
+    status: Status,
+    *,
+    audience: frozenset[UUID],
+    root: bytes,
+) -> None:
+    procedure = loaded.procedure
+    payload: dict[str, object] = {"status": status, "bids_root": root.hex()}
+    tx.emit(Event(kind, "procedure", procedure.id, loaded.version + 1, audience, payload))
+    before = {"status": procedure.status}
+    tx.record(
+        kind,
+        "procedure",
+        procedure.id,
+        before=before,
+        after=payload,
+        organization_id=procedure.buyer_id,
+    )
+
+
+@retries_conflicts
+async def open_bids(platform: Platform, procedure_id: UUID, key: X25519PrivateKey) -> None:
+    """Open all live bids of a closed procedure with its released key: all or none, once.
+
+    An envelope that does not open becomes an invalid bid and stops no other.
+    """
+    async with system_transaction(platform, Role.ENGINE) as tx:
+        loaded = await load(tx, procedure_id, lock=True)
+        if not rules.PROCEDURE.allows(loaded.procedure.status, Action.OPEN):
+            return
+        at = await tx.clock()
+        sealed = await _live(tx, procedure_id)
+        for row in sealed:
+            await _open(tx, loaded, row, key)
+        status = rules.moved(loaded.procedure.status, Action.OPEN, Party.CLOCK)
+        lots = await _open_lots(tx, loaded)
+        status = rules.status_after_lots(status, lots)
+        await tx.execute(
+            update(ProcedureRow)
+            .where(ProcedureRow.id == procedure_id)
+            .values(status=status.value, version=loaded.version + 1, opened_at=at)
+        )
+        bidders = frozenset(row.bidder_id for row in sealed)
+        audience = frozenset([loaded.procedure.buyer_id]) | bidders
+        root = bytes(loaded.row.bids_root)
+        _tell(tx, loaded, "procedure.opened", status, audience=audience, root=root)
+
+
+async def _live(tx: Transaction, procedure_id: UUID) -> Sequence[Row[Any]]:
+    return await tx.all(
+        select(
+            SealedBidRow.id,
+            SealedBidRow.version,
+            SealedBidRow.bidder_id,
+            SealedBidRow.submitted_at,
+            SealedBidRow.commitment,
+            SealedBidRow.ephemeral_key,
+            SealedBidRow.wrapped_key,
+            SealedBidRow.ciphertext,
+        )
+        .where(
+            SealedBidRow.procedure_id == procedure_id,
+            SealedBidRow.status == BidStatus.LIVE.value,
+        )
+        .order_by(SealedBidRow.submitted_at, SealedBidRow.id)
+    )
+
+
+async def _open(tx: Transaction, loaded: Loaded, row: Row[Any], key: X25519PrivateKey) -> None:
+    procedure = loaded.procedure
+    place = Place(procedure.id, row.bidder_id, row.version)
+    envelope = Envelope(bytes(row.ephemeral_key), bytes(row.wrapped_key), bytes(row.ciphertext))
+    unsealed = unseal(envelope, place, bytes(row.commitment), key)
+    reason = _invalid_reason(loaded, unsealed)
+    content, nonce = None, None
+    if isinstance(unsealed, Unsealed):
+        content, nonce = unsealed.text.decode(), unsealed.nonce
+    await tx.execute(
+        insert(OpenedBidRow).values(
+            id=row.id,
+            version=row.version,
+            procedure_id=procedure.id,
+            buyer_id=procedure.buyer_id,
+            bidder_id=row.bidder_id,
+            submitted_at=row.submitted_at,
+            commitment=row.commitment,
+            nonce=nonce,
+            content=content,
+            invalid_reason=reason,
+        )
+    )
+    action = BidAction.OPEN if reason is None else BidAction.REJECT
+    await tx.execute(
+        update(SealedBidRow)
+        .where(SealedBidRow.id == row.id, SealedBidRow.version == row.version)
+        .values(status=BID.after(BidStatus.LIVE, action).value)
+    )
+
+
+def _invalid_reason(loaded: Loaded, unsealed: Unsealed | Broken) -> str | None:
+    if isinstance(unsealed, Broken):
+        return unsealed.reason
+    bid = bid_rules.read(unsealed.text)
+    if bid is None:
+        return "The envelope holds no bid of a known form."
+    try:
+        bid_rules.check_bid(loaded.procedure, bid)
+    except InvalidInput as refused:
+        return refused.detail
+    return None
+
+
+async def _open_lots(tx: Transaction, loaded: Loaded) -> list[LotStatus]:
+    """Move each lot on: opened, or unsuccessful where it has fewer bids than asked for."""
+    evaluated = await evaluate(tx, loaded)
+    statuses = []
+    for lot_id, standings in evaluated.standings.items():
+        enough = len(standings) >= loaded.procedure.minimum_bids
+        action = LotAction.OPEN if enough else LotAction.FAIL
+        status = LOT.after(loaded.lot_statuses[lot_id], action)
+        await tx.execute(update(LotRow).where(LotRow.id == lot_id).values(status=status.value))
+        statuses.append(status)
+    return statuses

@@ -1,0 +1,267 @@
+"""Procedures as values: rows read into what the rules decide on, and the views of them."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, or_, select
+
+from marketplace.kernel.canonical import content_hash
+from marketplace.kernel.errors import NotFound
+from marketplace.kernel.events import PUBLIC
+from marketplace.platform.caller import Caller
+from marketplace.platform.core import Platform
+from marketplace.platform.database import Transaction, transaction
+from marketplace.platform.http.paging import Page, PageRequest, page
+from marketplace.platform.http.schemas import shown_quantity
+from rfq.rules.procedure import (
+    BIDS_READABLE,
+    Kind,
+    Line,
+    Lot,
+    LotStatus,
+    Openness,
+    Procedure,
+    Status,
+)
+from rfq.schemas import (
+    BuyerProcedureView,
+    LineView,
+    LotView,
+    ProcedureSummary,
+    SupplierProcedureView,
+    hexadecimal,
+)
+from rfq.tables import InvitationRow, LineRow, LotRow, ProcedureRow
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A procedure as stored: the value for the rules, its lots' states, and the rest of the row."""
+
+    procedure: Procedure
+    lot_statuses: Mapping[UUID, LotStatus]
+    row: Row[Any]
+
+    @property
+    def version(self) -> int:
+        """The version of the row."""
+        version: int = self.row.version
+        return version
+
+    def may_be_seen_by(self) -> frozenset[UUID]:
+        """Give the audience of what everybody in the procedure may know."""
+        return frozenset([self.procedure.buyer_id, *self.row.audience])
+
+    def terms_hash(self) -> str:
+        """Give the hash of what was asked and of all commitments to what was offered."""
+        terms = {
+            "procedure_id": self.procedure.id,
+            "buyer_id": self.procedure.buyer_id,
+            "title": self.row.title,
+            "currency": self.procedure.currency,
+            "deadline_at": self.procedure.deadline_at,
+            "bids_root": self.row.bids_root,
+            "lots": [
+                {
+                    "id": lot.id,
+                    "title": lot.title,
+                    "lines": [
+                        [line.id, line.quantity, line.unit, line.description] for line in lot.lines
+                    ],
+                }
+                for lot in self.procedure.lots
+            ],
+        }
+        return content_hash(terms).hex()
+
+
+async def load(tx: Transaction, procedure_id: UUID, *, lock: bool = False) -> Loaded:
+    """Read a procedure that the transaction's role may see; raises NotFound.
+
+    With `lock` its row is held until the transaction ends; whoever does so reads the clock after.
+    """
+    statement = select(
+        ProcedureRow.id,
+        ProcedureRow.buyer_id,
+        ProcedureRow.unit_id,
+        ProcedureRow.version,
+        ProcedureRow.kind,
+        ProcedureRow.openness,
+        ProcedureRow.status,
+        ProcedureRow.title,
+        ProcedureRow.description,
+        ProcedureRow.currency,
+        ProcedureRow.deadline_at,
+        ProcedureRow.minimum_bids,
+        ProcedureRow.audience,
+        ProcedureRow.sealing_key,
+        ProcedureRow.bids_root,
+        ProcedureRow.bids_blinding,
+        ProcedureRow.bid_leaves,
+        ProcedureRow.created_at,
+        ProcedureRow.published_at,
+        ProcedureRow.closed_at,
+        ProcedureRow.opened_at,
+    ).where(ProcedureRow.id == procedure_id)
+    row = await tx.maybe(statement.with_for_update() if lock else statement)
+    if row is None:
+        raise NotFound("There is no such procedure.")
+    lots, statuses = await _lots(tx, procedure_id)
+    procedure = Procedure(
+        id=row.id,
+        buyer_id=row.buyer_id,
+        kind=Kind(row.kind),
+        openness=Openness(row.openness),
+        status=Status(row.status),
+        currency=row.currency,
+        deadline_at=row.deadline_at,
+        lots=lots,
+        minimum_bids=row.minimum_bids,
+    )
+    return Loaded(procedure, statuses, row)
+
+
+async def _lots(
+    tx: Transaction, procedure_id: UUID
+) -> tuple[tuple[Lot, ...], dict[UUID, LotStatus]]:
+    rows = await tx.all(
+        select(
+            LotRow.id.label("lot_id"),
+            LotRow.title,
+            LotRow.status,
+            LineRow.id,
+            LineRow.quantity,
+            LineRow.unit,
+            LineRow.description,
+            LineRow.sku,
+        )
+        .join(LineRow, LineRow.lot_id == LotRow.id)
+        .where(LotRow.procedure_id == procedure_id)
+        .order_by(LotRow.position, LineRow.position)
+    )
+    lines = defaultdict(list)
+    heads = {}
+    for row in rows:
+        heads[row.lot_id] = row
+        lines[row.lot_id].append(Line(row.id, row.quantity, row.unit, row.description, row.sku))
+    lots = tuple(Lot(id_, head.title, tuple(lines[id_])) for id_, head in heads.items())
+    return lots, {id_: LotStatus(head.status) for id_, head in heads.items()}
+
+
+async def read_procedure(
+    platform: Platform, caller: Caller, procedure_id: UUID
+) -> BuyerProcedureView | SupplierProcedureView:
+    """Read a procedure: the buyer's view for its buyer, the supplier's for who may bid.
+
+    Raises NotFound, also for a draft that is not one's own.
+    """
+    async with transaction(platform, caller) as tx:
+        loaded = await load(tx, procedure_id)
+        if loaded.procedure.buyer_id != caller.organization_id:
+            caller.require("bids:read")
+            return SupplierProcedureView(**_shared(loaded))
+        caller.require("rfq:read")
+        return await buyer_view(tx, loaded)
+
+
+async def buyer_view(tx: Transaction, loaded: Loaded) -> BuyerProcedureView:
+    """Show a procedure to its buyer."""
+    invited = await tx.all(
+        select(InvitationRow.supplier_id)
+        .where(InvitationRow.procedure_id == loaded.procedure.id)
+        .order_by(InvitationRow.invited_at, InvitationRow.supplier_id)
+    )
+    return BuyerProcedureView(
+        **_shared(loaded),
+        minimum_bids=loaded.procedure.minimum_bids,
+        created_at=loaded.row.created_at,
+        invited_ids=[row.supplier_id for row in invited],
+    )
+
+
+def _shared(loaded: Loaded) -> dict[str, Any]:
+    row, procedure = loaded.row, loaded.procedure
+    # The leaves' number is the number of versions: nobody is told before the opening.
+    opened = procedure.status in BIDS_READABLE
+    return {
+        **_summary(row),
+        "version": row.version,
+        "description": row.description,
+        "lots": [_lot_view(lot, loaded.lot_statuses[lot.id]) for lot in procedure.lots],
+        "sealing_key": hexadecimal(row.sealing_key) or "",
+        "closed_at": row.closed_at,
+        "opened_at": row.opened_at,
+        "bids_root": hexadecimal(row.bids_root),
+        "bid_leaves": row.bid_leaves if opened else None,
+        "bids_blinding": hexadecimal(row.bids_blinding) if opened else None,
+    }
+
+
+def _summary(row: Row[Any]) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "buyer_id": row.buyer_id,
+        "kind": Kind(row.kind),
+        "openness": Openness(row.openness),
+        "status": Status(row.status),
+        "title": row.title,
+        "currency": row.currency,
+        "deadline_at": row.deadline_at,
+        "published_at": row.published_at,
+    }
+
+
+def _lot_view(lot: Lot, status: LotStatus) -> LotView:
+    return LotView(
+        id=lot.id,
+        title=lot.title,
+        status=status,
+        lines=[
+            LineView(
+                id=line.id,
+                quantity=shown_quantity(line.quantity),
+                unit=line.unit,
+                description=line.description,
+                sku=line.sku,
+            )
+            for line in lot.lines
+        ],
+    )
+
+
+async def list_procedures(
+    platform: Platform, caller: Caller, asked: PageRequest
+) -> Page[ProcedureSummary]:
+    """List the company's own procedures and those it may bid in, the newest first."""
+    caller.require("rfq:read" if caller.may("rfq:read") else "bids:read")
+    company = caller.organization_id
+    statement = (
+        select(
+            ProcedureRow.id,
+            ProcedureRow.buyer_id,
+            ProcedureRow.kind,
+            ProcedureRow.openness,
+            ProcedureRow.status,
+            ProcedureRow.title,
+            ProcedureRow.currency,
+            ProcedureRow.deadline_at,
+            ProcedureRow.published_at,
+        )
+        .where(
+            or_(
+                ProcedureRow.buyer_id == company,
+                ProcedureRow.audience.any_() == company,
+                ProcedureRow.audience.any_() == PUBLIC,
+            )
+        )
+        .order_by(ProcedureRow.id.desc())
+        .limit(asked.fetch)
+    )
+    if (after := asked.key(UUID)) is not None:
+        statement = statement.where(ProcedureRow.id < after)
+    async with transaction(platform, caller) as tx:
+        rows = await tx.all(statement)
+    return page(asked, [ProcedureSummary(**_summary(row)) for row in rows], lambda item: item.id)

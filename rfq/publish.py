@@ -1,0 +1,268 @@
+"""Draft a procedure, invite suppliers, publish it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from marketplace.kernel.errors import NotFound, StaleVersion, invalid
+from marketplace.kernel.events import PUBLIC, Event
+from marketplace.kernel.ids import new_id
+from marketplace.organizations.tables import OrganizationRow
+from marketplace.platform.caller import Caller
+from marketplace.platform.core import Platform
+from marketplace.platform.database import Transaction, retries_conflicts, transaction
+from marketplace.platform.idempotency import IdempotencyKey, keep, replay
+from marketplace.platform.timers import set_timer
+from rfq.key_store import KeyStore
+from rfq.procedures import Loaded, buyer_view, load
+from rfq.rules import procedure as rules
+from rfq.rules.procedure import Action, Line, Lot, LotStatus, Openness, Party, Procedure, Status
+from rfq.schemas import BuyerProcedureView, InvitationInput, LotInput, ProcedureInput
+from rfq.tables import InvitationRow, LineRow, LotRow, ProcedureRow
+
+OPENING_TIMER: Final = "rfq.opening"
+
+
+@retries_conflicts
+async def create_procedure(
+    platform: Platform, caller: Caller, data: ProcedureInput, key: IdempotencyKey
+) -> BuyerProcedureView:
+    """Write down a draft; only its buyer sees it. Raises InvalidInput for terms that do not fit."""
+    caller.require("rfq:write")
+    async with transaction(platform, caller) as tx:
+        if (earlier := await replay(tx, key, BuyerProcedureView)) is not None:
+            return earlier
+        procedure = _drafted(caller, data)
+        rules.check_terms(procedure)
+        await _store(tx, caller, procedure, data)
+        tx.record("procedure.drafted", "procedure", procedure.id, after={"title": data.title})
+        return await keep(tx, key, await buyer_view(tx, await load(tx, procedure.id)))
+
+
+def _drafted(caller: Caller, data: ProcedureInput) -> Procedure:
+    return Procedure(
+        id=new_id(),
+        buyer_id=caller.organization_id,
+        kind=data.kind,
+        openness=data.openness,
+        status=Status.DRAFT,
+        currency=data.currency,
+        deadline_at=data.deadline_at,
+        lots=tuple(_lot(lot) for lot in data.lots),
+        minimum_bids=data.minimum_bids,
+    )
+
+
+def _lot(lot: LotInput) -> Lot:
+    lines = (
+        Line(new_id(), Decimal(line.quantity), line.unit, line.description, line.sku)
+        for line in lot.lines
+    )
+    return Lot(new_id(), lot.title, tuple(lines))
+
+
+async def _store(
+    tx: Transaction, caller: Caller, procedure: Procedure, data: ProcedureInput
+) -> None:
+    owner = {"procedure_id": procedure.id, "buyer_id": procedure.buyer_id}
+    await tx.execute(
+        insert(ProcedureRow).values(
+            id=procedure.id,
+            buyer_id=procedure.buyer_id,
+            unit_id=caller.unit_id,
+            kind=procedure.kind.value,
+            openness=procedure.openness.value,
+            status=procedure.status.value,
+            title=data.title,
+            description=data.description,
+            currency=procedure.currency,
+            deadline_at=procedure.deadline_at,
+            minimum_bids=procedure.minimum_bids,
+            audience=[],
+            created_by=caller.member_id,
+            created_at=tx.opened_at,
+        )
+    )
+    await tx.execute(
+        insert(LotRow),
+        [
+            {
+                **owner,
+                "id": lot.id,
+                "position": position,
+                "title": lot.title,
+                "status": LotStatus.RECEIVING.value,
+            }
+            for position, lot in enumerate(procedure.lots)
+        ],
+    )
+    await tx.execute(
+        insert(LineRow),
+        [
+            {
+                **owner,
+                "id": line.id,
+                "lot_id": lot.id,
+                "position": position,
+                "quantity": line.quantity,
+                "unit": line.unit,
+                "description": line.description,
+                "sku": line.sku,
+            }
+            for lot in procedure.lots
+            for position, line in enumerate(lot.lines)
+        ],
+    )
+
+
+async def load_own(
+    tx: Transaction, caller: Caller, procedure_id: UUID, *, lock: bool = False
+) -> Loaded:
+    """Read a procedure of the caller's company; raises NotFound for anybody else's."""
+    # Asked first: a lock is refused, not waited for, on a row that is only to be seen.
+    owner = await tx.scalar(
+        select(ProcedureRow.buyer_id).where(
+            ProcedureRow.id == procedure_id, ProcedureRow.buyer_id == caller.organization_id
+        )
+    )
+    if owner is None:
+        raise NotFound("There is no such procedure of your company.")
+    return await load(tx, procedure_id, lock=lock)
+
+
+@retries_conflicts
+async def invite_suppliers(
+    platform: Platform,
+    caller: Caller,
+    procedure_id: UUID,
+    data: InvitationInput,
+    key: IdempotencyKey,
+) -> BuyerProcedureView:
+    """Invite suppliers; who is invited already stays so. In a published procedure they see it now.
+
+    Raises NotFound, WrongState after the deadline, InvalidInput for who is no supplier.
+    """
+    caller.require("rfq:write")
+    async with transaction(platform, caller) as tx:
+        if (earlier := await replay(tx, key, BuyerProcedureView)) is not None:
+            return earlier
+        loaded = await load_own(tx, caller, procedure_id, lock=True)
+        at = await tx.clock()
+        rules.check_invitation(loaded.procedure, at)
+        await _check_suppliers(tx, caller, data.supplier_ids)
+        added = await _invite(tx, loaded, data.supplier_ids, at)
+        if loaded.procedure.status is Status.PUBLISHED and added:
+            await _show_to(tx, loaded, added)
+        tx.record(
+            "procedure.invited", "procedure", procedure_id, after={"supplier_ids": sorted(added)}
+        )
+        return await keep(tx, key, await buyer_view(tx, await load(tx, procedure_id)))
+
+
+async def _check_suppliers(tx: Transaction, caller: Caller, supplier_ids: Sequence[UUID]) -> None:
+    rows = await tx.all(
+        select(OrganizationRow.id).where(
+            OrganizationRow.id.in_(supplier_ids),
+            OrganizationRow.supplier,
+            OrganizationRow.active,
+        )
+    )
+    known = {row.id for row in rows} - {caller.organization_id}
+    for number, supplier_id in enumerate(supplier_ids):
+        if supplier_id not in known:
+            detail = f"{supplier_id} is no supplier who could be invited."
+            raise invalid(f"/supplier_ids/{number}", "unknown_supplier", detail)
+
+
+async def _invite(
+    tx: Transaction, loaded: Loaded, supplier_ids: Sequence[UUID], at: datetime
+) -> list[UUID]:
+    added = await tx.all(
+        upsert(InvitationRow)
+        .values(
+            [
+                {
+                    "procedure_id": loaded.procedure.id,
+                    "supplier_id": supplier_id,
+                    "buyer_id": loaded.procedure.buyer_id,
+                    "invited_at": at,
+                }
+                for supplier_id in dict.fromkeys(supplier_ids)
+            ]
+        )
+        .on_conflict_do_nothing()
+        .returning(InvitationRow.supplier_id)
+    )
+    return [row.supplier_id for row in added]
+
+
+async def _show_to(tx: Transaction, loaded: Loaded, added: Sequence[UUID]) -> None:
+    procedure, version = loaded.procedure, loaded.version + 1
+    await tx.execute(
+        update(ProcedureRow)
+        .where(ProcedureRow.id == procedure.id)
+        .values(audience=sorted({*loaded.row.audience, *added}), version=version)
+    )
+    # To them alone: for everybody else it was published before.
+    tx.emit(_published(loaded, version, frozenset(added)))
+
+
+def _published(loaded: Loaded, version: int, audience: frozenset[UUID]) -> Event:
+    payload = {"title": loaded.row.title, "deadline_at": loaded.procedure.deadline_at}
+    return Event(
+        "procedure.published", "procedure", loaded.procedure.id, version, audience, payload
+    )
+
+
+@retries_conflicts
+async def publish_procedure(
+    platform: Platform, caller: Caller, procedure_id: UUID, version: int
+) -> BuyerProcedureView:
+    """Publish a draft: from now on bids are received, sealed to a key of this procedure's own.
+
+    The key store makes the key before the commit and remembers the deadline; a publication that
+    then fails leaves a key nobody has sealed to, and the next one finds it.
+    Raises NotFound, StaleVersion, WrongState, InvalidInput for terms that do not fit any more.
+    """
+    caller.require("rfq:write")
+    async with transaction(platform, caller) as tx:
+        loaded = await load_own(tx, caller, procedure_id, lock=True)
+        at = await tx.clock()
+        status = rules.moved(loaded.procedure.status, Action.PUBLISH, Party.BUYER)
+        if loaded.version != version:
+            raise StaleVersion(f"The procedure is at version {loaded.version}, not {version}.")
+        invited = await tx.all(
+            select(InvitationRow.supplier_id).where(InvitationRow.procedure_id == procedure_id)
+        )
+        rules.check_publication(loaded.procedure, len(invited), at)
+        deadline_at = loaded.procedure.deadline_at
+        store = platform.get(KeyStore)  # type: ignore[type-abstract]
+        sealing_key = await store.create(procedure_id, deadline_at)
+        openness = loaded.procedure.openness
+        seen_by = [PUBLIC] if openness is Openness.OPEN else [row.supplier_id for row in invited]
+        await tx.execute(
+            update(ProcedureRow)
+            .where(ProcedureRow.id == procedure_id)
+            .values(
+                status=status.value,
+                version=version + 1,
+                audience=sorted(seen_by),
+                sealing_key=sealing_key.public_bytes_raw(),
+                published_at=at,
+            )
+        )
+        await set_timer(tx, OPENING_TIMER, procedure_id, deadline_at)
+        tx.emit(_published(loaded, version + 1, frozenset([caller.organization_id, *seen_by])))
+        tx.record(
+            "procedure.published",
+            "procedure",
+            procedure_id,
+            before={"status": loaded.procedure.status},
+            after={"status": status, "sealing_key": sealing_key.public_bytes_raw().hex()},
+        )
+        return await buyer_view(tx, await load(tx, procedure_id))

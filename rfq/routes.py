@@ -1,0 +1,226 @@
+"""Procedures over HTTP."""
+
+from typing import Final
+from uuid import UUID
+
+from litestar import Response, get, post, put
+from litestar.types import ControllerRouterHandler
+
+from marketplace.platform.caller import Caller
+from marketplace.platform.core import Platform
+from marketplace.platform.http.access import versioned
+from marketplace.platform.http.given import FromPath, Given, JSONBody
+from marketplace.platform.http.paging import Page, PageRequest, paged
+from marketplace.platform.idempotency import IdempotencyKey
+from rfq import bids, evaluations, opening, procedures, publish
+from rfq.schemas import (
+    BidInput,
+    BuyerProcedureView,
+    InvitationInput,
+    OpenedBidList,
+    ProcedureInput,
+    ProcedureSummary,
+    ReceiptList,
+    ReceiptView,
+    SupplierProcedureView,
+)
+
+TAGS: Final = ["procedures"]
+
+
+@post(
+    "/v1/procedures",
+    operation_id="createProcedure",
+    tags=TAGS,
+    summary="Draft a request for quotation or a tender",
+)
+async def create_procedure(
+    data: JSONBody[ProcedureInput],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    idempotency_key: Given[IdempotencyKey],
+) -> Response[BuyerProcedureView]:
+    """Draft a procedure."""
+    return versioned(await publish.create_procedure(platform, caller, data, idempotency_key))
+
+
+@get(
+    "/v1/procedures",
+    operation_id="listProcedures",
+    tags=TAGS,
+    summary="List own procedures and those you may bid in",
+)
+async def list_procedures(
+    caller: Given[Caller], platform: Given[Platform], page_request: Given[PageRequest]
+) -> Response[Page[ProcedureSummary]]:
+    """List procedures."""
+    return paged(page_request, await procedures.list_procedures(platform, caller, page_request))
+
+
+@get(
+    "/v1/procedures/{procedure_id:uuid}",
+    operation_id="readProcedure",
+    tags=TAGS,
+    summary="Read a procedure: as its buyer, or as a supplier who may bid",
+)
+async def read_procedure(
+    procedure_id: FromPath[UUID], caller: Given[Caller], platform: Given[Platform]
+) -> Response[BuyerProcedureView | SupplierProcedureView]:
+    """Read a procedure."""
+    return versioned(await procedures.read_procedure(platform, caller, procedure_id))
+
+
+@post(
+    "/v1/procedures/{procedure_id:uuid}/invitations",
+    operation_id="inviteSuppliers",
+    tags=TAGS,
+    summary="Invite suppliers to bid",
+)
+async def invite_suppliers(
+    procedure_id: FromPath[UUID],
+    data: JSONBody[InvitationInput],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    idempotency_key: Given[IdempotencyKey],
+) -> Response[BuyerProcedureView]:
+    """Invite suppliers."""
+    return versioned(
+        await publish.invite_suppliers(platform, caller, procedure_id, data, idempotency_key)
+    )
+
+
+@post(
+    "/v1/procedures/{procedure_id:uuid}/publish",
+    operation_id="publishProcedure",
+    tags=TAGS,
+    summary="Publish a draft and receive bids",
+    status_code=200,
+)
+async def publish_procedure(
+    procedure_id: FromPath[UUID],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    if_match: Given[int],
+) -> Response[BuyerProcedureView]:
+    """Publish a procedure."""
+    return versioned(await publish.publish_procedure(platform, caller, procedure_id, if_match))
+
+
+@post(
+    "/v1/procedures/{procedure_id:uuid}/bids",
+    operation_id="submitBid",
+    tags=TAGS,
+    summary="Submit a sealed bid and get its receipt",
+)
+async def submit_bid(
+    procedure_id: FromPath[UUID],
+    data: JSONBody[BidInput],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    idempotency_key: Given[IdempotencyKey],
+) -> Response[ReceiptView]:
+    """Submit a bid."""
+    return versioned(await bids.submit_bid(platform, caller, procedure_id, data, idempotency_key))
+
+
+@put(
+    "/v1/procedures/{procedure_id:uuid}/bids/{bid_id:uuid}",
+    operation_id="replaceBid",
+    tags=TAGS,
+    summary="Replace the own bid by another version",
+)
+async def replace_bid(
+    *,
+    procedure_id: FromPath[UUID],
+    bid_id: FromPath[UUID],
+    data: JSONBody[BidInput],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    if_match: Given[int],
+    idempotency_key: Given[IdempotencyKey],
+) -> Response[ReceiptView]:
+    """Replace a bid."""
+    return versioned(
+        await bids.replace_bid(
+            platform,
+            caller,
+            procedure_id,
+            bid_id,
+            data=data,
+            version=if_match,
+            key=idempotency_key,
+        )
+    )
+
+
+@post(
+    "/v1/procedures/{procedure_id:uuid}/bids/{bid_id:uuid}/withdraw",
+    operation_id="withdrawBid",
+    tags=TAGS,
+    summary="Withdraw the own bid before the deadline",
+    status_code=200,
+)
+async def withdraw_bid(
+    procedure_id: FromPath[UUID],
+    bid_id: FromPath[UUID],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    if_match: Given[int],
+) -> Response[ReceiptView]:
+    """Withdraw a bid."""
+    return versioned(await bids.withdraw_bid(platform, caller, procedure_id, bid_id, if_match))
+
+
+@get(
+    "/v1/procedures/{procedure_id:uuid}/receipts",
+    operation_id="listReceipts",
+    tags=TAGS,
+    summary="List the receipts of the own bid, all versions",
+)
+async def list_receipts(
+    procedure_id: FromPath[UUID], caller: Given[Caller], platform: Given[Platform]
+) -> ReceiptList:
+    """List the own receipts."""
+    return await bids.list_receipts(platform, caller, procedure_id)
+
+
+@get(
+    "/v1/procedures/{procedure_id:uuid}/bids",
+    operation_id="listBids",
+    tags=TAGS,
+    summary="List the opened bids, ranked",
+)
+async def list_bids(
+    procedure_id: FromPath[UUID], caller: Given[Caller], platform: Given[Platform]
+) -> OpenedBidList:
+    """List opened bids."""
+    return await evaluations.list_bids(platform, caller, procedure_id)
+
+
+@post(
+    "/v1/procedures/{procedure_id:uuid}/open",
+    operation_id="openProcedure",
+    tags=TAGS,
+    summary="Open the bids after the deadline, if the timer has not yet",
+    status_code=200,
+)
+async def open_procedure(
+    procedure_id: FromPath[UUID], caller: Given[Caller], platform: Given[Platform]
+) -> Response[BuyerProcedureView]:
+    """Open the bids."""
+    return versioned(await opening.open_procedure(platform, caller, procedure_id))
+
+
+ROUTES: Final[list[ControllerRouterHandler]] = [
+    create_procedure,
+    list_procedures,
+    read_procedure,
+    invite_suppliers,
+    publish_procedure,
+    submit_bid,
+    replace_bid,
+    withdraw_bid,
+    list_receipts,
+    list_bids,
+    open_procedure,
+]
