@@ -1,4 +1,4 @@
-"""Real servers for every test: one Postgres and one Valkey per test process, a database per test."""
+"""Real servers: one Postgres and one Valkey per test process, a database per test."""
 
 import asyncio
 import os
