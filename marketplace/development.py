@@ -143,6 +143,13 @@ class Child:
         """Tell whether the process lives."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """The process's id, of the latest start."""
+        if self._process is None:
+            raise SettingsError(f"{self.name} was not started.")
+        return self._process.pid
+
     def start(self) -> None:
         """Start it and return at once."""
         with self.log.open("ab") as log:
