@@ -24,7 +24,6 @@ from marketplace.approvals.rules import (
 from marketplace.approvals.schemas import ApprovalView, DecisionInput, DecisionView
 from marketplace.approvals.tables import ApprovalDecisionRow, ApprovalRow
 from marketplace.kernel.errors import NotFound
-from marketplace.kernel.ids import new_id
 from marketplace.kernel.money import Money
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
@@ -47,15 +46,15 @@ async def ask_approval(
     rule: Rule,
     requester: Requester,
     *,
+    approval_id: UUID,
     organization_id: UUID,
     subject_kind: str,
     subject_id: UUID,
     title: str,
     amount: Money,
     content_hash: bytes,
-) -> UUID:
+) -> None:
     """Let a document wait, bound to its content; joins the open transaction."""
-    approval_id = new_id()
     await tx.execute(
         insert(ApprovalRow).values(
             id=approval_id,
@@ -72,7 +71,6 @@ async def ask_approval(
             created_at=tx.opened_at,
         )
     )
-    return approval_id
 
 
 @retries_conflicts

@@ -2,6 +2,32 @@
 
 from typing import Final
 
-from marketplace.platform.feature import Feature
+from marketplace.approvals.ports import ApprovalSubjects
+from marketplace.orders.routes import ROUTES
+from marketplace.orders.service import BACKDATE, OrderApprovals
+from marketplace.platform.core import Platform
+from marketplace.platform.feature import Feature, Scope
 
-FEATURE: Final = Feature(name="orders")
+_BUYERS: Final = ("administrator", "purchaser", "approver", "viewer")
+_SUPPLIERS: Final = ("administrator", "seller", "viewer")
+
+
+def _order_approvals(platform: Platform) -> OrderApprovals:
+    subject = OrderApprovals(platform)
+    platform.get(ApprovalSubjects).add("order", subject)
+    return subject
+
+
+FEATURE: Final = Feature(
+    name="orders",
+    routes=ROUTES,
+    scopes=(
+        Scope("orders:read", "Read orders and approvals", _BUYERS),
+        Scope("orders:write", "Place and cancel orders", ("administrator", "purchaser")),
+        # No role holds it: the operator grants it to a key for the time of an import.
+        Scope(BACKDATE, "Import orders at the prices of their date", ()),
+        Scope("supplier_orders:read", "Read orders to your company", _SUPPLIERS),
+        Scope("supplier_orders:write", "Confirm and despatch", ("administrator", "seller")),
+    ),
+    provides={OrderApprovals: _order_approvals},
+)

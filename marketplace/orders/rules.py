@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 from uuid import UUID
 
-from marketplace.kernel.canonical import plain_decimal
+from marketplace.kernel.canonical import content_hash, plain_decimal
 from marketplace.kernel.errors import (
     Conflict,
     FieldError,
@@ -173,6 +173,73 @@ def price_instant(
     if price_date > now:
         raise invalid("/ordered_at", "in_the_future", "An order of the past lies before now.")
     return price_date, price_date
+
+
+@dataclass(frozen=True, slots=True)
+class OrderedLine:
+    """A line as ordered, with the price it was last resolved at and where that is written.
+
+    `provenance` is what the price stems from, in stored form; `supplier_order_id` and
+    `supplier_line` are set once the order is placed.
+    """
+
+    line: int
+    supplier_id: UUID
+    sku: str
+    description: str
+    unit: str
+    quantity: Decimal
+    amount: Decimal
+    basis: Decimal
+    tier_minimum: Decimal
+    line_amount: Decimal
+    price_level: str
+    source_kind: str
+    source_id: UUID
+    source_version: int
+    provenance: list[dict[str, Any]]
+    tax_category: str
+    requested_on: date | None
+    cost_centre: str
+    supplier_order_id: UUID | None = None
+    supplier_line: int | None = None
+
+    def price(self, currency: str) -> Price:
+        """Give the line's price."""
+        return Price(self.amount, self.basis, Money(self.line_amount, currency))
+
+
+def order_total(lines: Iterable[OrderedLine], currency: str) -> Money:
+    """Add the lines of an order up; each is rounded already."""
+    return total([Money(line.line_amount, currency) for line in lines], currency)
+
+
+def order_content_hash(
+    unit_id: UUID, currency: str, terms: Mapping[str, Any], lines: Iterable[OrderedLine]
+) -> bytes:
+    """Give the hash of what an approver approves: who gets what, where, at which prices."""
+    ordered = sorted(lines, key=lambda line: line.line)
+    return content_hash(
+        {
+            "unit": unit_id,
+            "currency": currency,
+            "terms": terms,
+            "lines": [
+                {
+                    "line": line.line,
+                    "supplier": line.supplier_id,
+                    "sku": line.sku,
+                    "unit": line.unit,
+                    "quantity": line.quantity,
+                    "amount": line.amount,
+                    "basis": line.basis,
+                    "cost_centre": line.cost_centre,
+                    "requested_on": line.requested_on,
+                }
+                for line in ordered
+            ],
+        }
+    )
 
 
 class OfSupplier(Protocol):

@@ -1,0 +1,103 @@
+"""Prices from contracts alone, for an installation without a catalog."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, select
+
+from marketplace.contracts.rules import (
+    ContractState,
+    Provenance,
+    Tier,
+    covers,
+    in_force,
+    tier_reached,
+)
+from marketplace.contracts.service import provenance_of
+from marketplace.contracts.tables import ContractPriceRow
+from marketplace.kernel.clock import Validity
+from marketplace.kernel.money import line_amount
+from marketplace.orders.ports import NoPriceQuote, PriceQuote, PriceRequest, PriceSource
+from marketplace.platform.database import Transaction
+
+
+class ContractPrices:
+    """Implements `Prices` with two queries, whatever the number of lines."""
+
+    async def quote(
+        self,
+        tx: Transaction,
+        buyer_path: tuple[UUID, ...],
+        lines: Sequence[PriceRequest],
+        at: datetime,
+    ) -> list[PriceQuote | NoPriceQuote]:
+        """Answer each line from the contracts in force at `at`."""
+        rows = await tx.all(
+            select(
+                ContractPriceRow.contract_id,
+                ContractPriceRow.contract_version,
+                ContractPriceRow.supplier_id,
+                ContractPriceRow.unit_ids,
+                ContractPriceRow.sku,
+                ContractPriceRow.description,
+                ContractPriceRow.unit,
+                ContractPriceRow.currency,
+                ContractPriceRow.basis,
+                ContractPriceRow.tiers,
+                ContractPriceRow.valid_from,
+                ContractPriceRow.valid_until,
+                ContractPriceRow.state,
+                ContractPriceRow.priority,
+            )
+            .where(
+                ContractPriceRow.buyer_id == buyer_path[-1],
+                ContractPriceRow.supplier_id.in_({line.supplier_id for line in lines}),
+                ContractPriceRow.sku.in_({line.sku for line in lines}),
+            )
+            .order_by(ContractPriceRow.priority.desc())
+        )
+        by_offer = defaultdict(list)
+        for row in rows:
+            term = Validity(row.valid_from, row.valid_until)
+            if covers(row.unit_ids, buyer_path) and in_force(ContractState(row.state), term, at):
+                by_offer[row.supplier_id, row.sku].append(row)
+        provenance = await provenance_of(tx, list({row.contract_id for row in rows}))
+        return [_answer(line, by_offer[line.supplier_id, line.sku], provenance) for line in lines]
+
+
+def _answer(
+    line: PriceRequest, rows: Sequence[Row[Any]], provenance: dict[UUID, tuple[Provenance, ...]]
+) -> PriceQuote | NoPriceQuote:
+    if not rows:
+        return NoPriceQuote("unknown_sku", "sku", f"No contract in force prices {line.sku!r}.")
+    in_unit = [row for row in rows if row.unit == line.unit]
+    if not in_unit:
+        units = ", ".join(sorted({row.unit for row in rows}))
+        return NoPriceQuote("wrong_unit", "unit", f"{line.sku!r} is priced per {units}.")
+    in_currency = [row for row in in_unit if row.currency == line.currency]
+    if not in_currency:
+        return NoPriceQuote(
+            "wrong_currency", "sku", f"{line.sku!r} has no price in {line.currency}."
+        )
+    row = in_currency[0]
+    tiers = [Tier(Decimal(tier["minimum_quantity"]), Decimal(tier["amount"])) for tier in row.tiers]
+    tier = tier_reached(tiers, line.quantity)
+    if tier is None:
+        least = tiers[0].minimum_quantity
+        return NoPriceQuote(
+            "below_minimum_quantity", "quantity", f"The least quantity of {line.sku!r} is {least}."
+        )
+    return PriceQuote(
+        amount=tier.amount,
+        basis=row.basis,
+        tier_minimum=tier.minimum_quantity,
+        level="contract",
+        source=PriceSource("contract", row.contract_id, row.contract_version),
+        line_amount=line_amount(line.quantity, tier.amount, row.basis, line.currency),
+        description=row.description,
+        provenance=provenance[row.contract_id],
+    )

@@ -1,0 +1,156 @@
+"""From what a buyer asks to lines with prices, by the `Prices` that are installed."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from marketplace.contracts.service import provenance_document
+from marketplace.kernel.errors import FieldError, InvalidInput
+from marketplace.kernel.money import currency_digits
+from marketplace.kernel.units import Quantity
+from marketplace.orders.contract_prices import ContractPrices
+from marketplace.orders.ports import NoPriceQuote, PriceQuote, PriceRequest, Prices
+from marketplace.orders.rules import (
+    HigherPrice,
+    OrderedLine,
+    Price,
+    expected_price,
+    price_at_placement,
+    refuse_higher_prices,
+)
+from marketplace.orders.schemas import OrderInput, OrderLineInput
+from marketplace.platform.core import Platform
+from marketplace.platform.database import Transaction
+
+
+def price_requests(data: OrderInput) -> list[PriceRequest]:
+    """Read the lines of an order; raises InvalidInput with a pointer for each that is wrong."""
+    currency_digits(data.currency)
+    requests: list[PriceRequest] = []
+    errors: list[FieldError] = []
+    for index, line in enumerate(data.lines):
+        try:
+            quantity = Quantity.checked(Decimal(line.quantity), line.unit, f"/lines/{index}")
+        except InvalidInput as error:
+            errors.extend(error.errors)
+            continue
+        if Decimal(line.expected_basis) == 0:
+            where = f"/lines/{index}/expected_basis"
+            errors.append(FieldError(where, "not_positive", "A price basis is above zero."))
+        requests.append(
+            PriceRequest(line.supplier_id, line.sku, quantity.value, line.unit, data.currency)
+        )
+    if errors:
+        raise InvalidInput("Some lines of this order cannot be read.", errors=errors)
+    return requests
+
+
+async def quote(
+    platform: Platform,
+    tx: Transaction,
+    path: tuple[UUID, ...],
+    requests: Sequence[PriceRequest],
+    at: datetime,
+) -> list[PriceQuote]:
+    """Resolve the price of every line; raises InvalidInput pointing at those that have none."""
+    prices: Prices = (
+        platform.get(Prices)  # type: ignore[type-abstract]
+        if platform.has(Prices)
+        else ContractPrices()
+    )
+    answers = await prices.quote(tx, path, requests, at)
+    errors = [
+        FieldError(f"/lines/{index}/{answer.field}", answer.code, answer.detail)
+        for index, answer in enumerate(answers)
+        if isinstance(answer, NoPriceQuote)
+    ]
+    if errors:
+        raise InvalidInput("Some lines of this order have no price.", errors=errors)
+    return [answer for answer in answers if isinstance(answer, PriceQuote)]
+
+
+def ordered_lines(
+    data: OrderInput, requests: Sequence[PriceRequest], quotes: Sequence[PriceQuote]
+) -> list[OrderedLine]:
+    """Take the prices quoted; raises Conflict where the buyer's document expects lower ones."""
+    lines, higher = [], []
+    for number, (asked, request, answer) in enumerate(
+        zip(data.lines, requests, quotes, strict=True), start=1
+    ):
+        decided = price_at_placement(number, _expected(asked, request), _price(answer))
+        if isinstance(decided, HigherPrice):
+            higher.append(decided)
+        lines.append(_line(number, asked, request, answer))
+    refuse_higher_prices(higher, data.currency)
+    return lines
+
+
+def repriced_lines(
+    lines: Sequence[OrderedLine], quotes: Sequence[PriceQuote], currency: str
+) -> list[OrderedLine]:
+    """Give the lines at the prices of now; raises Conflict with the difference of those that rose.
+
+    A line keeps its number, quantity and everything the buyer said.
+    """
+    repriced, higher = [], []
+    for line, answer in zip(lines, quotes, strict=True):
+        decided = price_at_placement(line.line, line.price(currency), _price(answer))
+        if isinstance(decided, HigherPrice):
+            higher.append(decided)
+        repriced.append(_with_price(line, answer))
+    refuse_higher_prices(higher, currency)
+    return repriced
+
+
+def _price(answer: PriceQuote) -> Price:
+    return Price(answer.amount, answer.basis, answer.line_amount)
+
+
+def _expected(asked: OrderLineInput, request: PriceRequest) -> Price | None:
+    amount = None if asked.expected_amount is None else Decimal(asked.expected_amount)
+    basis = Decimal(asked.expected_basis)
+    return expected_price(request.quantity, amount, basis, request.currency)
+
+
+def _line(
+    number: int, asked: OrderLineInput, request: PriceRequest, answer: PriceQuote
+) -> OrderedLine:
+    return OrderedLine(
+        line=number,
+        supplier_id=request.supplier_id,
+        sku=request.sku,
+        description=answer.description,
+        unit=request.unit,
+        quantity=request.quantity,
+        amount=answer.amount,
+        basis=answer.basis,
+        tier_minimum=answer.tier_minimum,
+        line_amount=answer.line_amount.amount,
+        price_level=answer.level,
+        source_kind=answer.source.kind,
+        source_id=answer.source.id,
+        source_version=answer.source.version,
+        provenance=provenance_document(answer.provenance),
+        tax_category=answer.tax_category,
+        requested_on=asked.requested_on,
+        cost_centre=asked.cost_centre,
+    )
+
+
+def _with_price(line: OrderedLine, answer: PriceQuote) -> OrderedLine:
+    return replace(
+        line,
+        description=answer.description,
+        amount=answer.amount,
+        basis=answer.basis,
+        tier_minimum=answer.tier_minimum,
+        line_amount=answer.line_amount.amount,
+        price_level=answer.level,
+        source_kind=answer.source.kind,
+        source_id=answer.source.id,
+        source_version=answer.source.version,
+        provenance=provenance_document(answer.provenance),
+        tax_category=answer.tax_category,
+    )

@@ -1,0 +1,285 @@
+"""Orders on the wire: what the buyer sends and reads, and what the supplier does."""
+
+from datetime import date, datetime
+from typing import Annotated
+from uuid import UUID
+
+from msgspec import Meta
+
+from marketplace.contracts.schemas import ProvenanceView
+from marketplace.kernel.limits import LINES_MAX
+from marketplace.platform.http.schemas import (
+    AmountText,
+    Code,
+    CurrencyText,
+    Input,
+    InstantIn,
+    MoneyView,
+    Name,
+    Output,
+    QuantityText,
+    Sku,
+    Text,
+    UnitText,
+)
+
+LineNumber = Annotated[int, Meta(ge=1, le=LINES_MAX, description="Number of a line, from 1.")]
+
+
+class Address(Input):
+    """Where goods or invoices go."""
+
+    name: Name
+    street: list[Name]
+    city: Name
+    country: Annotated[str, Meta(pattern="^[A-Z]{2}$", description="ISO 3166-1, two letters.")]
+    postal_code: Annotated[str, Meta(max_length=20)] = ""
+
+
+class OrderTerms(Input):
+    """What holds for the whole order; suppliers read it."""
+
+    ship_to: Address | None = None
+    bill_to: Address | None = None
+    requested_on: date | None = None
+    delivery_terms: Annotated[str, Meta(max_length=64, description="Incoterms.")] = ""
+    payment_terms: Annotated[str, Meta(max_length=200)] = ""
+
+
+class OrderLineInput(Input):
+    """A line: so much of a supplier's SKU.
+
+    `expected_amount` per `expected_basis` is the price the buyer's document states: a lower one is
+    taken, a higher one refused. `cost_centre` stays inside the buyer's company.
+    """
+
+    supplier_id: UUID
+    sku: Sku
+    quantity: QuantityText
+    unit: UnitText
+    expected_amount: AmountText | None = None
+    expected_basis: QuantityText = "1"
+    requested_on: date | None = None
+    cost_centre: Annotated[str, Meta(max_length=64)] = ""
+
+
+class OrderInput(Input):
+    """A purchase order. `note` stays inside the buyer's company.
+
+    `ordered_at` is for the import of history alone (scope ``orders:backdate``): the prices of that
+    instant count.
+    """
+
+    currency: CurrencyText
+    lines: Annotated[list[OrderLineInput], Meta(min_length=1, max_length=LINES_MAX)]
+    terms: OrderTerms = OrderTerms()
+    note: Text = ""
+    ordered_at: InstantIn | None = None
+
+
+class ExternalNumber(Input):
+    """The buyer's own number of an order, unique in one of his systems."""
+
+    system: Code
+    id: Code
+
+
+class NewOrderInput(OrderInput):
+    """A purchase order, with the buyer's own number where it has one."""
+
+    external: ExternalNumber | None = None
+
+
+class PriceSourceView(Output):
+    """Where a price is written: a contract, price list or quote, and its version."""
+
+    kind: str
+    id: UUID
+    version: int
+
+
+class LinePriceView(Output):
+    """The price of an ordered line: `amount` per `basis` units, and where it came from."""
+
+    amount: str
+    currency: str
+    basis: str
+    tier_minimum: str
+    level: str
+    source: PriceSourceView
+
+
+class OrderLineView(Output):
+    """A line for its buyer, and how far it is."""
+
+    line: int
+    supplier_id: UUID
+    sku: str
+    description: str
+    unit: str
+    quantity: str
+    price: LinePriceView
+    line_amount: MoneyView
+    tax_category: str
+    requested_on: date | None
+    cost_centre: str
+    supplier_order_id: UUID | None
+    supplier_line: int | None
+    confirmed_quantity: str | None
+    promised_on: date | None
+    reason: str
+    despatched_quantity: str
+
+
+class OrderPartView(Output):
+    """What one supplier has to do with an order."""
+
+    id: UUID
+    version: int
+    state: str
+    supplier_id: UUID
+    supplier_reference: str | None
+    total: MoneyView
+
+
+class OrderSummary(Output):
+    """An order without its lines."""
+
+    id: UUID
+    version: int
+    state: str
+    external: ExternalNumber | None
+    unit_id: UUID
+    requester_id: UUID
+    approval_id: UUID | None
+    total: MoneyView
+    line_count: int
+    ordered_at: datetime
+    submitted_at: datetime
+    placed_at: datetime | None
+
+
+class OrderView(OrderSummary):
+    """An order for its buyer."""
+
+    terms: OrderTerms
+    note: str
+    supplier_orders: list[OrderPartView]
+    lines: list[OrderLineView]
+
+
+class LineProvenanceView(Output):
+    """From an ordered line back to the winning bid, earliest step first.
+
+    A price from a list has no steps: its source says all.
+    """
+
+    order_id: UUID
+    line: int
+    sku: str
+    price: LinePriceView
+    steps: list[ProvenanceView]
+
+
+class UnitPriceView(Output):
+    """A price as the supplier agreed to it."""
+
+    amount: str
+    currency: str
+    basis: str
+
+
+class SupplierOrderLineView(Output):
+    """A line for its supplier."""
+
+    line: int
+    sku: str
+    description: str
+    unit: str
+    quantity: str
+    price: UnitPriceView
+    line_amount: MoneyView
+    tax_category: str
+    requested_on: date | None
+    confirmed_quantity: str | None
+    promised_on: date | None
+    reason: str
+    despatched_quantity: str
+
+
+class DespatchedLine(Output):
+    """How much of a line left."""
+
+    line: int
+    quantity: str
+
+
+class DespatchView(Output):
+    """Goods that left."""
+
+    id: UUID
+    carrier: str
+    tracking_number: str
+    expected_on: date | None
+    lines: list[DespatchedLine]
+    despatched_at: datetime
+
+
+class SupplierOrderSummary(Output):
+    """A supplier's order without its lines."""
+
+    id: UUID
+    version: int
+    state: str
+    order_id: UUID
+    buyer_id: UUID
+    supplier_id: UUID
+    buyer_reference: str | None
+    supplier_reference: str | None
+    total: MoneyView
+    ordered_at: datetime
+    placed_at: datetime
+
+
+class SupplierOrderView(SupplierOrderSummary):
+    """A supplier's order, for him and for its buyer."""
+
+    terms: OrderTerms
+    lines: list[SupplierOrderLineView]
+    despatches: list[DespatchView]
+
+
+class LineConfirmationInput(Input):
+    """What the supplier will deliver of a line; quantity 0 refuses it, less needs a reason."""
+
+    line: LineNumber
+    quantity: QuantityText
+    promised_on: date | None = None
+    reason: Annotated[str, Meta(max_length=200)] = ""
+
+
+class ConfirmationInput(Input):
+    """A supplier's answer to an order; lines not named are confirmed as ordered.
+
+    `promised_on` counts for the lines that do not say otherwise.
+    """
+
+    supplier_reference: Code | None = None
+    promised_on: date | None = None
+    lines: Annotated[tuple[LineConfirmationInput, ...], Meta(max_length=LINES_MAX)] = ()
+
+
+class LineDespatchInput(Input):
+    """How much of a line leaves."""
+
+    line: LineNumber
+    quantity: QuantityText
+
+
+class DespatchInput(Input):
+    """Goods that leave; without lines all that is confirmed and has not left."""
+
+    carrier: Annotated[str, Meta(max_length=200)] = ""
+    tracking_number: Annotated[str, Meta(max_length=64)] = ""
+    expected_on: date | None = None
+    lines: Annotated[tuple[LineDespatchInput, ...], Meta(max_length=LINES_MAX)] = ()
