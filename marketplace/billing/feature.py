@@ -2,6 +2,18 @@
 
 from typing import Final
 
-from marketplace.platform.feature import Feature
+from marketplace.billing.routes import ROUTES
+from marketplace.platform.feature import Feature, Scope
 
-FEATURE: Final = Feature(name="billing")
+FEATURE: Final = Feature(
+    name="billing",
+    routes=ROUTES,
+    scopes=(
+        Scope(
+            "invoices:read",
+            "Read invoices",
+            ("administrator", "purchaser", "approver", "seller", "viewer"),
+        ),
+        Scope("invoices:write", "Issue invoices", ("administrator", "seller")),
+    ),
+)

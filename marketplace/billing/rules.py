@@ -1,13 +1,14 @@
 """What an invoice adds up to (EN 16931-1, section 6.4, rules BR-CO-10 to BR-CO-17). Pure."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 from typing import Final
 
-from marketplace.kernel.errors import FieldError, InvalidInput, invalid
-from marketplace.kernel.money import Money, rounded, total
+from marketplace.kernel.canonical import plain_decimal
+from marketplace.kernel.errors import Conflict, FieldError, InvalidInput, invalid
+from marketplace.kernel.money import Money, line_amount, rounded, total
 from marketplace.kernel.units import places
 
 TAX_RATE_PLACES_MAX: Final = 4
@@ -163,3 +164,131 @@ def invoice_number(series: str, number: int) -> str:
         msg = "invoice numbers begin at 1"
         raise ValueError(msg)
     return f"{series}-{number:06d}"
+
+
+@dataclass(frozen=True, slots=True)
+class Invoiceable:
+    """A line of a supplier order: what left of it and what earlier invoices cover."""
+
+    line: int
+    sku: str
+    description: str
+    unit: str
+    amount: Decimal
+    basis: Decimal
+    tax_category: str
+    despatched: Decimal
+    invoiced: Decimal
+
+    @property
+    def open(self) -> Decimal:
+        """Give what left and no invoice covers yet."""
+        return self.despatched - self.invoiced
+
+
+@dataclass(frozen=True, slots=True)
+class LineWish:
+    """What the issuer says about one line; None where the default counts."""
+
+    line: int
+    quantity: Decimal | None = None
+    tax_category: str | None = None
+    tax_rate: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceTerms:
+    """What holds for all lines: the currency, and the rate of category S in percent."""
+
+    currency: str
+    standard_rate: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class InvoicedLine:
+    """A line of an invoice; `supplier_line` is the line of the supplier order it is for."""
+
+    line: int
+    supplier_line: int
+    sku: str
+    description: str
+    unit: str
+    quantity: Decimal
+    amount: Decimal
+    basis: Decimal
+    net: Decimal
+    tax_category: str
+    tax_rate: Decimal
+
+
+def invoice_lines(
+    open_lines: Sequence[Invoiceable], wishes: Sequence[LineWish], terms: InvoiceTerms
+) -> list[InvoicedLine]:
+    """Decide the lines of an invoice: those wished for, or without wishes all that is open.
+
+    Raises Conflict when nothing is open, InvalidInput for lines that are unknown or stand there
+    twice, for more than is open and for a rate that does not fit its category.
+    """
+    by_line = {line.line: line for line in open_lines if line.open > 0}
+    if not by_line:
+        raise Conflict("Nothing of this order has left that is not invoiced already.")
+    wishes = wishes or [LineWish(line) for line in by_line]
+    errors = list(_wish_errors(by_line, wishes))
+    if errors:
+        raise InvalidInput("This invoice does not fit the order.", errors=errors)
+    return [
+        _invoiced(number, by_line[wish.line], wish, terms)
+        for number, wish in enumerate(wishes, start=1)
+    ]
+
+
+def _wish_errors(
+    by_line: Mapping[int, Invoiceable], wishes: Sequence[LineWish]
+) -> Iterator[FieldError]:
+    seen: set[int] = set()
+    for index, wish in enumerate(wishes):
+        where = f"/lines/{index}"
+        line = by_line.get(wish.line)
+        if line is None:
+            detail = f"Of line {wish.line} nothing is open."
+            yield FieldError(f"{where}/line", "nothing_open", detail)
+        elif wish.line in seen:
+            yield FieldError(f"{where}/line", "duplicate", f"Line {wish.line} stands here twice.")
+        elif wish.quantity is not None and not 0 < wish.quantity <= line.open:
+            detail = f"Of line {wish.line}, {plain_decimal(line.open)} can be invoiced."
+            yield FieldError(f"{where}/quantity", "out_of_range", detail)
+        seen.add(wish.line)
+
+
+def _invoiced(number: int, line: Invoiceable, wish: LineWish, terms: InvoiceTerms) -> InvoicedLine:
+    category = wish.tax_category or line.tax_category
+    standard = terms.standard_rate if category == TaxCategory.STANDARD.value else Decimal(0)
+    rate = standard if wish.tax_rate is None else wish.tax_rate
+    tax = Tax.checked(category, rate, f"/lines/{number - 1}")
+    quantity = wish.quantity or line.open
+    return InvoicedLine(
+        line=number,
+        supplier_line=line.line,
+        sku=line.sku,
+        description=line.description,
+        unit=line.unit,
+        quantity=quantity,
+        amount=line.amount,
+        basis=line.basis,
+        net=line_amount(quantity, line.amount, line.basis, terms.currency).amount,
+        tax_category=tax.category.value,
+        tax_rate=tax.rate,
+    )
+
+
+def totals_of(lines: Sequence[InvoicedLine], currency: str) -> InvoiceTotals:
+    """Add the lines of an invoice up."""
+    return invoice_totals(
+        currency,
+        [
+            TaxedAmount(
+                Money(line.net, currency), Tax(TaxCategory(line.tax_category), line.tax_rate)
+            )
+            for line in lines
+        ],
+    )
