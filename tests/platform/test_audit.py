@@ -54,7 +54,9 @@ async def test_a_later_batch_continues_the_chain(platform: Platform) -> None:
     assert await broken_at(platform) is None
 
 
-CHANGED = "update audit_trail set entry = jsonb_set(entry, '{after,price}', '\"9\"') where number = 2"
+CHANGED = """
+    update audit_trail set entry = jsonb_set(entry, '{after,price}', '"9"') where number = 2
+"""
 DELETED = "delete from audit_trail where number = 2"
 MOVED = "update audit_trail set recorded_at = recorded_at + interval '1 s' where number = 1"
 REORDERED = """

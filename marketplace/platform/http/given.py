@@ -1,9 +1,15 @@
 """How a route names what it is given.
 
-``data: JSONBody[OrderInput]`` is the body, ``order_id: FromPath[UUID]`` a part of the path,
-``status: FromQuery[str | None]`` a parameter of the query (the latter from `litestar.params`), and
-``caller: Given[Caller]``, ``platform: Given[Platform]``, ``idempotency_key: Given[IdempotencyKey]``,
-``if_match: Given[int]``, ``page_request: Given[PageRequest]`` come from the application.
+=============================================  =================================================
+``data: JSONBody[OrderInput]``                 the body
+``order_id: FromPath[UUID]``                   a part of the path
+``limit: FromQuery[int]``                      a parameter of the query
+``caller: Given[Caller]``                      who asks; without it a route is public
+``platform: Given[Platform]``                  what services need beside the caller
+``idempotency_key: Given[IdempotencyKey]``     the required header of the same name
+``if_match: Given[int]``                       the version a change is for
+``page_request: Given[PageRequest]``           `limit` and `after`
+=============================================  =================================================
 """
 
 from typing import Annotated, TypeAlias, TypeVar

@@ -12,7 +12,9 @@ from marketplace.platform.jobs import JobView, read_job
 
 
 @get("/v1/jobs/{job_id:uuid}", operation_id="readJob", tags=["jobs"], summary="How far is a job?")
-async def read_job_route(job_id: FromPath[UUID], caller: Given[Caller], platform: Given[Platform]) -> JobView:
+async def read_job_route(
+    job_id: FromPath[UUID], caller: Given[Caller], platform: Given[Platform]
+) -> JobView:
     """Tell how far a job of your company is, and what came of it."""
     return await read_job(platform, caller, job_id)
 

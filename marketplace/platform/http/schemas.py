@@ -30,7 +30,8 @@ class Output(msgspec.Struct):
     """Base of what we answer."""
 
 
-_DECIMAL = r"^(0|[1-9][0-9]{0,17})(\.[0-9]{1,6})?$"
+# In Python `$` also matches before a last newline; `(?!\n)$` does not.
+_DECIMAL = r"^(0|[1-9][0-9]{0,17})(\.[0-9]{1,6})?(?!\n)$"
 
 AmountText = Annotated[
     str,
@@ -49,12 +50,12 @@ QuantityText = Annotated[
     ),
 ]
 CurrencyText = Annotated[
-    str, Meta(pattern="^[A-Z]{3}$", description="Currency, ISO 4217.", examples=["EUR"])
+    str, Meta(pattern=r"^[A-Z]{3}(?!\n)$", description="Currency, ISO 4217.", examples=["EUR"])
 ]
 UnitText = Annotated[
     str,
     Meta(
-        pattern="^[A-Z0-9]{1,3}$",
+        pattern=r"^[A-Z0-9]{1,3}(?!\n)$",
         description="Unit, UN/ECE Rec 20, or a package of Rec 21 with the prefix X.",
         examples=["C62"],
     ),
@@ -62,13 +63,22 @@ UnitText = Annotated[
 Sku = Annotated[
     str,
     Meta(
-        min_length=1, max_length=CODE_CHARACTERS_MAX, pattern=r"^[^\s\x00-\x1f](.*[^\s\x00-\x1f])?$"
+        min_length=1,
+        max_length=CODE_CHARACTERS_MAX,
+        pattern=r"^[^\s\x00-\x1f](.*[^\s\x00-\x1f])?(?!\n)$",
     ),
 ]
-Code = Annotated[str, Meta(min_length=1, max_length=CODE_CHARACTERS_MAX, pattern=r"^[!-~]+$")]
+CountryText = Annotated[
+    str, Meta(pattern=r"^[A-Z]{2}(?!\n)$", description="Country, ISO 3166-1.", examples=["DE"])
+]
+Code = Annotated[str, Meta(min_length=1, max_length=CODE_CHARACTERS_MAX, pattern=r"^[!-~]+(?!\n)$")]
 Name = Annotated[
     str,
-    Meta(min_length=1, max_length=NAME_CHARACTERS_MAX, pattern=r"^[^\x00-\x1f]*\S[^\x00-\x1f]*$"),
+    Meta(
+        min_length=1,
+        max_length=NAME_CHARACTERS_MAX,
+        pattern=r"^[^\x00-\x1f]*\S[^\x00-\x1f]*(?!\n)$",
+    ),
 ]
 Text = Annotated[str, Meta(max_length=TEXT_CHARACTERS_MAX, pattern=r"^[^\x00]*$")]
 InstantIn = Annotated[datetime, Meta(tz=True, description="RFC 3339, with an offset.")]
