@@ -8,8 +8,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
-# Two cores by default: each test worker has a database of its own on the same embedded server.
-WORKERS ?= 2
+# As many as there are cores; each test worker has a database of its own.
+WORKERS ?= auto
 
 .PHONY: help
 help: ## list these words

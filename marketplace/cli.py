@@ -270,8 +270,8 @@ def _document() -> str:
 
     with tempfile.TemporaryDirectory() as scratch:
         settings = Settings(
-            "postgresql://nowhere",
-            "redis://nowhere",
+            "postgresql://localhost",
+            "redis://localhost:6379",
             Secrets("of no use: nothing is served by it"),
             data_directory=Path(scratch),
         )
