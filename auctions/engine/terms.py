@@ -177,6 +177,11 @@ def check_amount(amount: Decimal, currency: str, pointer: str = "/amount") -> De
     error = _amount_error(amount, currency_digits(currency), pointer)
     if error is not None:
         raise InvalidInput(error.detail, errors=(error,))
+    return in_digits(amount, currency)
+
+
+def in_digits(amount: Decimal, currency: str) -> Decimal:
+    """Write an amount that has no more places than its currency with exactly the currency's."""
     return amount.quantize(_QUANTA[currency_digits(currency)], context=_DOWN)
 
 

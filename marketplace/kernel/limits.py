@@ -34,6 +34,8 @@ API_KEY_DAYS_MAX: Final = 731
 KEY_ADDRESSES_MAX: Final = 50
 MEMBERSHIPS_MAX: Final = 50
 """Units one member belongs to; who belongs to more belongs to a unit above them."""
+CREDENTIAL_CHARACTERS_MAX: Final = 200
+"""A key has 75; what is longer is not even hashed."""
 SESSION_MINUTES: Final = 60
 """A browser's session: short, since the key that made it stays in the user's hands."""
 CALLERS_CACHED_MAX: Final = 10_000
@@ -69,6 +71,10 @@ AUCTION_OVERTIME_SECONDS_MAX: Final = 86_400
 """Window and length of one extension."""
 AUCTION_EXTENSIONS_MAX: Final = 1_000
 """Extensions of one lot, and the lowest rank that may trigger one."""
+AUCTION_STATES_MAX: Final = 1_000
+"""Lots whose state one process keeps in memory: about 100 kB each with 128 bidders."""
+AUCTION_BOARDS_HEALED_MAX: Final = 10_000
+"""Running lots whose boards one worker compares each second: one query and one pipeline."""
 AUCTION_REFUSALS_PER_MINUTE: Final = 30
 """Refused bids per bidder: the ledger must not be floodable."""
 VIEWER_BACKLOG_MAX: Final = 100

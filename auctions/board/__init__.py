@@ -1,0 +1,140 @@
+"""The board: each lot's latest state in Redis, for all who read.
+
+The board is a projection of the ledger and decides nothing. It is written after the commit and
+never holds it up: while Redis is away bidding goes on, and readers get the state from the ledger. A
+late writer cannot put a board back (`swap.lua` compares epoch and number), and what Redis forgot or
+rolled back is written anew from the ledger within a second (`heal`).
+"""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+from redis.exceptions import RedisError
+
+from auctions.board.snapshot import head_of, snapshot_bytes
+from auctions.ledger import AWAY, Head, Ledger
+from marketplace.kernel.errors import MarketplaceError
+from marketplace.kernel.limits import AUCTION_BOARDS_HEALED_MAX
+from marketplace.platform.core import Platform
+from marketplace.platform.database import Role
+from marketplace.platform.telemetry import log
+
+WRITE_PAUSE_S: Final = 0.05
+"""Between two writes of one board: the eye sees no more, and bids come 200 times as fast."""
+HEAL_SECONDS: Final = 1.0
+KEEP_SECONDS: Final = 7 * 86_400
+REDIS_AWAY: Final = (RedisError, OSError)
+
+Position = tuple[int, int]
+
+
+def board_key(lot_id: UUID) -> str:
+    """Name the board of a lot; the braces keep board and channel in one slot of a cluster."""
+    return f"auction:{{{lot_id}}}:board"
+
+
+def channel(lot_id: UUID) -> str:
+    """Name the channel on which a lot's boards are published."""
+    return f"auction:{{{lot_id}}}:live"
+
+
+class Board:
+    """Writes and reads the boards of lots."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._redis = platform.redis.commands
+        self._swap = self._redis.register_script(
+            (Path(__file__).parent / "swap.lua").read_text()
+        )
+        self._latest: dict[UUID, Head] = {}
+        self._writing: dict[UUID, asyncio.Task[None]] = {}
+        self._read: dict[UUID, Head] = {}
+
+    def offer(self, head: Head) -> None:
+        """Have a head written soon; of heads that follow fast only the latest is."""
+        lot_id = head.state.lot_id
+        self._latest[lot_id] = head
+        if lot_id not in self._writing:
+            self._writing[lot_id] = asyncio.create_task(self._write(lot_id))
+
+    async def _write(self, lot_id: UUID) -> None:
+        try:
+            while (head := self._latest.pop(lot_id, None)) is not None:
+                await self.swap(head)
+                await asyncio.sleep(WRITE_PAUSE_S)
+        except REDIS_AWAY as error:
+            log.warning("board_not_written", lot=str(lot_id), error=type(error).__name__)
+        finally:
+            del self._writing[lot_id]
+
+    async def swap(self, head: Head) -> bool:
+        """Put a head on the board and publish it; False if a later one is there."""
+        lot_id = head.state.lot_id
+        swapped = await self._swap(
+            keys=[board_key(lot_id), channel(lot_id)],
+            args=[head.epoch, head.state.seq, snapshot_bytes(head), KEEP_SECONDS],
+        )
+        return bool(swapped)
+
+    async def read(self, lot_id: UUID) -> Head | None:
+        """Give the head on the board, None if there is none; raises what Redis raises."""
+        snapshot = await self._redis.hget(board_key(lot_id), "state")
+        return None if snapshot is None else head_of(snapshot)
+
+    async def positions(self, lot_ids: list[UUID]) -> Mapping[UUID, Position | None]:
+        """Give (epoch, seq) of the boards of these lots; raises what Redis raises."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for lot_id in lot_ids:
+                pipe.hmget(board_key(lot_id), "epoch", "seq")
+            found = await pipe.execute()
+        return {
+            lot_id: None if epoch is None else (int(epoch), int(seq))
+            for lot_id, (epoch, seq) in zip(lot_ids, found, strict=True)
+        }
+
+    async def drain(self) -> None:
+        """Wait until what was offered is written: for the end of a process."""
+        while self._writing:
+            await asyncio.wait(self._writing.values())
+
+
+async def heal(platform: Platform) -> int:
+    """Write anew the boards of running and just ended lots that are missing or behind.
+
+    Give how many were. A board that is only a moment behind is left to the process that decides.
+    """
+    ledger, board = platform.get(Ledger), platform.get(Board)
+    pool = await platform.database.fast(Role.ENGINE)
+    async with pool.acquire() as connection:
+        rows = await connection.fetch(_TO_HEAL, AUCTION_BOARDS_HEALED_MAX)
+    if not rows:
+        return 0
+    await asyncio.sleep(2 * WRITE_PAUSE_S)
+    lots = {row["id"]: (row["epoch"], row["seq"]) for row in rows}
+    found = await board.positions(list(lots))
+    behind = [lot for lot, at in lots.items() if (found[lot] or (0, 0)) < at]
+    for lot_id in behind:
+        await board.swap(await ledger.read(lot_id))
+    return len(behind)
+
+
+_TO_HEAL: Final = """
+select id, epoch, seq from auction_lots
+where phase in ('scheduled', 'open') or decided_at > clock() - interval '5 minutes'
+order by id limit $1
+"""
+
+
+async def keep_healing(platform: Platform) -> None:
+    """Heal boards once a second until cancelled."""
+    while True:
+        try:
+            healed = await heal(platform)
+            if healed:
+                log.info("boards_healed", count=healed)
+        except (*REDIS_AWAY, *AWAY, MarketplaceError) as error:
+            log.warning("boards_not_healed", error=type(error).__name__)
+        await asyncio.sleep(HEAL_SECONDS)

@@ -1,0 +1,76 @@
+"""A lot's state as bytes for Redis."""
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from auctions.engine.ranking import Place
+from auctions.engine.state import LotState, Phase, Witnessed
+from auctions.engine.terms import Terms
+from auctions.ledger import Head
+
+
+class Snapshot(msgspec.Struct, frozen=True, array_like=True):
+    """All a projection needs, in the shortest form."""
+
+    epoch: int
+    hash: bytes
+    lot_id: UUID
+    terms: Terms
+    phase: Phase
+    seq: int
+    at: datetime
+    closes_at: datetime
+    extensions: int
+    roster: dict[UUID, str]
+    order: tuple[Place, ...]
+    witnessed: Witnessed
+    cancelled_because: str | None
+
+
+_encoder: Final = msgspec.msgpack.Encoder()
+_decoder: Final = msgspec.msgpack.Decoder(Snapshot)
+
+
+def snapshot_bytes(head: Head) -> bytes:
+    """Write the head of a lot."""
+    state = head.state
+    return _encoder.encode(
+        Snapshot(
+            head.epoch,
+            head.hash,
+            state.lot_id,
+            state.terms,
+            state.phase,
+            state.seq,
+            state.at,
+            state.closes_at,
+            state.extensions,
+            dict(state.roster),
+            state.order,
+            state.witnessed,
+            state.cancelled_because,
+        )
+    )
+
+
+def head_of(snapshot: bytes) -> Head:
+    """Read a head back."""
+    read = _decoder.decode(snapshot)
+    state = LotState(
+        lot_id=read.lot_id,
+        terms=read.terms,
+        phase=read.phase,
+        seq=read.seq,
+        at=read.at,
+        closes_at=read.closes_at,
+        extensions=read.extensions,
+        roster=read.roster,
+        places={place.bidder: place for place in read.order},
+        order=read.order,
+        witnessed=read.witnessed,
+        cancelled_because=read.cancelled_because,
+    )
+    return Head(state, read.epoch, read.hash)

@@ -1,0 +1,546 @@
+"""The ledger: one Postgres transaction per batch of commands on a lot.
+
+A batch takes four round trips, however many bids it holds: begin and lock the lot; in the *next*
+statement read the one clock, the lot and the bids known under the same keys (inside the locking
+statement a clock would be as old as the wait for the lock); write the entries together with the
+lot's new head; commit. The rules decide in between, in memory, on a state that is kept from batch
+to batch and caught up from the ledger where another process has written meanwhile.
+
+Nothing is acknowledged before the commit. Where the connection is lost the batch simply runs again:
+it waits for the lock that a commit under way would still hold, and then finds by their keys the
+bids that did get in. So each bid has one effect, whatever happened to the first attempt.
+"""
+
+import asyncio
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+import msgspec
+from prometheus_client import Counter, Histogram
+
+from auctions.engine.decide import decide, evolve, refused
+from auctions.engine.events import (
+    Admitted,
+    BidAccepted,
+    BidRefused,
+    Cancelled,
+    Close,
+    Closed,
+    CloseExtended,
+    Command,
+    Event,
+    PlaceBid,
+    Rejection,
+    RejectionCode,
+    Scheduled,
+    Start,
+    Started,
+)
+from auctions.engine.log import SALT_BYTES, entry_hash
+from auctions.engine.replay import replay
+from auctions.engine.state import LotState
+from auctions.engine.terms import Terms, in_digits
+from auctions.engine.visibility import explain
+from marketplace.kernel.canonical import GENESIS
+from marketplace.kernel.errors import (
+    KeyReused,
+    MarketplaceError,
+    NotFound,
+    TooManyRequests,
+    Unavailable,
+)
+from marketplace.kernel.events import Event as Fact
+from marketplace.kernel.limits import AUCTION_STATES_MAX
+from marketplace.platform.core import Platform
+from marketplace.platform.database import Role, event_row, facts_json
+from marketplace.platform.telemetry import METRICS, log
+
+ATTEMPT_PAUSES_S: Final = (0.02, 0.1, 0.3, 0.6, 1.0, 1.0)
+"""Pauses between attempts while the database is away: a restart of Postgres is outlived."""
+STATEMENT_SECONDS_MAX: Final = 10
+
+BIDS_DECIDED: Final = Counter("auction_bids", "Bids decided", ["outcome"], registry=METRICS)
+BATCH_SIZE: Final = Histogram(
+    "auction_batch_size",
+    "Commands in one ledger transaction",
+    registry=METRICS,
+    buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256),
+)
+ROUND_TRIPS: Final = Counter("auction_round_trips", "Statements of the ledger", registry=METRICS)
+
+Answer = Event | MarketplaceError
+"""What became of a command: the event it led to, or the error to raise."""
+MayRefuse = Callable[[UUID], bool]
+"""Counts a refusal of a bidder; False once he is over his limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of a lot's log: the state after its last entry, and that entry's hash."""
+
+    state: LotState
+    epoch: int
+    hash: bytes
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """Give (epoch, seq): of two heads of a lot the later one has the greater position."""
+        return (self.epoch, self.state.seq)
+
+
+@dataclass(slots=True)
+class Batch:
+    """Commands decided one after the other: the events, the answers, the state after them."""
+
+    state: LotState
+    events: list[Event]
+    answers: list[Answer]
+
+
+KnownBids = MutableMapping[tuple[UUID, str], BidAccepted | BidRefused]
+
+
+def decide_all(
+    state: LotState,
+    commands: Sequence[Command],
+    known: KnownBids,
+    at: datetime,
+    may_refuse: MayRefuse,
+) -> Batch:
+    """Decide a batch at one instant.
+
+    `known` are the bids that are in the ledger under the keys of this batch; a bid with the key of
+    one of them, or of an earlier one of the batch, gets the same answer. The start comes before the
+    bids and the close after them, so that late bids still get a number.
+    """
+    batch = Batch(state, [], [])
+    _apply(batch, Start(), at)
+    for command in commands:
+        batch.answers.append(
+            _answer_bid(batch, command, known, at, may_refuse)
+            if isinstance(command, PlaceBid)
+            else _answer(batch, command, at)
+        )
+    _apply(batch, Close(), at)
+    return batch
+
+
+def _apply(batch: Batch, command: Command, at: datetime) -> Event | Rejection:
+    decision = decide(batch.state, command, at)
+    if isinstance(decision, Rejection):
+        return decision
+    _append(batch, *decision)
+    return decision[0]
+
+
+def _append(batch: Batch, *events: Event) -> None:
+    for event in events:
+        batch.state = evolve(batch.state, event)
+        batch.events.append(event)
+
+
+def _answer(batch: Batch, command: Command, at: datetime) -> Answer:
+    result = _apply(batch, command, at)
+    if isinstance(result, Rejection):
+        return explain(result, batch.state.terms.currency)
+    return result
+
+
+def _answer_bid(
+    batch: Batch, bid: PlaceBid, known: KnownBids, at: datetime, may_refuse: MayRefuse
+) -> Answer:
+    key = (bid.bidder, bid.client_bid_id)
+    before = known.get(key)
+    if before is not None:
+        if before.amount == bid.amount:
+            return before
+        return KeyReused("This Idempotency-Key came with another bid before; use a new key.")
+    result = _apply(batch, bid, at)
+    if isinstance(result, Rejection):
+        refusal = refused(batch.state, bid, result, at)
+        if refusal is None:
+            return explain(result, batch.state.terms.currency)
+        if not may_refuse(bid.bidder):
+            detail = "Too many of your bids were refused in this minute; the last one has no number."
+            return TooManyRequests(detail, retry_after_s=60)
+        _append(batch, refusal)
+        known[key] = refusal
+        return refusal
+    accepted: Any = result
+    known[key] = accepted
+    return result
+
+
+class Ledger:
+    """Writes and reads the logs of lots; keeps the states of the lots it last dealt with."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._heads: OrderedDict[UUID, Head] = OrderedDict()
+
+    def known(self, lot_id: UUID) -> Head | None:
+        """Give the head as this process last saw it; others may have written since."""
+        return self._heads.get(lot_id)
+
+    async def settle(
+        self, lot_id: UUID, commands: Sequence[Command], may_refuse: MayRefuse
+    ) -> tuple[Head, list[Answer]]:
+        """Decide commands on a lot and write what follows; give the new head and the answers.
+
+        Raises Unavailable if the database stays away; what became of the commands is then unknown,
+        and sending a bid again with the same key is safe. Raises NotFound for no such lot.
+        """
+        for pause in (*ATTEMPT_PAUSES_S, None):
+            try:
+                return await self._attempt(lot_id, commands, may_refuse)
+            except AWAY as error:
+                log.warning("ledger_away", lot=str(lot_id), error=type(error).__name__)
+                if pause is None:
+                    break
+                await asyncio.sleep(pause)
+        raise Unavailable(
+            "Whether the bid was taken is unknown: the database is away. Sending it again with the "
+            "same Idempotency-Key is safe.",
+            retry_after_s=1,
+        )
+
+    async def _attempt(
+        self, lot_id: UUID, commands: Sequence[Command], may_refuse: MayRefuse
+    ) -> tuple[Head, list[Answer]]:
+        pool = await self._platform.database.fast(Role.ENGINE)
+        async with pool.acquire(timeout=STATEMENT_SECONDS_MAX) as connection:
+            try:
+                return await self._transact(connection, lot_id, commands, may_refuse)
+            except BaseException:
+                # Closing the connection is the one rollback that cannot hang.
+                connection.terminate()
+                self._heads.pop(lot_id, None)
+                raise
+
+    async def _transact(
+        self,
+        connection: Any,
+        lot_id: UUID,
+        commands: Sequence[Command],
+        may_refuse: MayRefuse,
+    ) -> tuple[Head, list[Answer]]:
+        # The identifier is a UUID, never text from outside.
+        await _run(
+            connection, f"BEGIN; SELECT FROM auction_lots WHERE id = '{lot_id}' FOR UPDATE"
+        )
+        now, head, known = await self._catch_up(connection, lot_id, commands)
+        batch = decide_all(head.state, commands, known, now, may_refuse)
+        if not batch.events:
+            await _run(connection, "ROLLBACK")
+            return self._keep(head), batch.answers
+        after = await append_entries(connection, head, batch.events, batch.state)
+        await _announce(connection, after, batch.events)
+        await _run(connection, "COMMIT")
+        BATCH_SIZE.observe(len(commands))
+        _count(batch.events)
+        return self._keep(after), batch.answers
+
+    async def _catch_up(
+        self, connection: Any, lot_id: UUID, commands: Sequence[Command]
+    ) -> tuple[datetime, Head, KnownBids]:
+        """Read the clock, the lot's head, and the bids the ledger knows under these keys."""
+        bids = [command for command in commands if isinstance(command, PlaceBid)]
+        rows = await _fetch(
+            connection,
+            _LOCKED,
+            lot_id,
+            [bid.bidder for bid in bids],
+            [bid.client_bid_id for bid in bids],
+        )
+        if not rows:
+            raise NotFound("There is no such lot.")
+        head = await self._current(connection, lot_id, rows[0])
+        known: KnownBids = {}
+        for row in rows:
+            event = None if row["kind"] is None else event_of(row, row["currency"])
+            if isinstance(event, BidAccepted | BidRefused):
+                known[event.bidder, event.client_bid_id] = event
+        return rows[0]["now"], head, known
+
+    async def read(self, lot_id: UUID) -> Head:
+        """Give the head as the database has it now; raises NotFound, or Unavailable."""
+        pool = await self._platform.database.fast(Role.ENGINE)
+        try:
+            async with pool.acquire(timeout=STATEMENT_SECONDS_MAX) as connection:
+                rows = await _fetch(connection, _HEAD, lot_id)
+                if not rows:
+                    raise NotFound("There is no such lot.")
+                return self._keep(await self._current(connection, lot_id, rows[0]))
+        except AWAY as error:
+            raise Unavailable("The database does not answer.", retry_after_s=1) from error
+
+    async def _current(self, connection: Any, lot_id: UUID, row: Mapping[str, Any]) -> Head:
+        """Give the head the lot's row tells of, from memory or caught up from the entries."""
+        position = (row["epoch"], row["last"])
+        known = self._heads.get(lot_id)
+        if known is not None and known.position == position:
+            return known
+        state = None
+        if known is not None and known.epoch == row["epoch"] and known.position < position:
+            state = known.state
+        entries = await _fetch(
+            connection, _ENTRIES, lot_id, 0 if state is None else state.seq, row["last"]
+        )
+        currency = row["currency"]
+        state = replay([event_of(entry, currency) for entry in entries], state)
+        if state.seq != row["last"]:
+            msg = f"the log of lot {lot_id} ends at {state.seq}, its row says {row['last']}"
+            raise RuntimeError(msg)
+        return Head(state, row["epoch"], row["hash"])
+
+    def _keep(self, head: Head) -> Head:
+        lot_id = head.state.lot_id
+        known = self._heads.get(lot_id)
+        if known is not None and known.position > head.position and known.epoch == head.epoch:
+            return head
+        self._heads[lot_id] = head
+        self._heads.move_to_end(lot_id)
+        if len(self._heads) > AUCTION_STATES_MAX:
+            self._heads.popitem(last=False)
+        return head
+
+
+AWAY: Final = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+"""What asyncpg raises where the server is away, restarting, or the connection is lost."""
+
+_ENTRY: Final = (
+    "e.lot_id, e.seq, e.at, e.kind, e.bidder_id, e.bid_id, e.client_bid_id, e.amount, e.rank, e.code, "
+    "e.bound, e.body"
+)
+_LOCKED: Final = f"""
+select clock() as now, l.seq as last, l.epoch, l.hash, l.terms->>'currency' as currency, {_ENTRY}
+from auction_lots l left join lateral (
+    select e.* from unnest($2::uuid[], $3::text[]) as asked (bidder_id, client_bid_id)
+    cross join lateral (
+        select * from auction_ledger e
+        where e.lot_id = $1 and e.bidder_id = asked.bidder_id
+          and e.client_bid_id = asked.client_bid_id
+        limit 1
+    ) e
+) e on true
+where l.id = $1 and l.seq > 0
+"""  # noqa: S608 - constants of this module
+_HEAD: Final = """
+select seq as last, epoch, hash, terms->>'currency' as currency
+from auction_lots where id = $1 and seq > 0
+"""
+_ENTRIES: Final = f"""
+select {_ENTRY} from auction_ledger e where e.lot_id = $1 and e.seq > $2 and e.seq <= $3
+order by e.seq
+"""  # noqa: S608 - constants of this module
+_WRITE: Final = """
+with moved as (
+    update auction_lots
+    set seq = $2, hash = $3, decided_at = $4, phase = $5, closes_at = $6, extensions = $7
+    where id = $1 and seq = $8 and epoch = $9
+    returning epoch
+)
+insert into auction_ledger (lot_id, seq, epoch, at, kind, bidder_id, bid_id, client_bid_id, amount,
+                            rank, code, bound, body, salt, hash)
+select $1, $8 + t.place, moved.epoch, $4, t.kind, t.bidder_id, t.bid_id, t.client_bid_id, t.amount,
+       t.rank, t.code, t.bound, t.body::jsonb, t.salt, t.hash
+from moved, unnest($10::text[], $11::uuid[], $12::uuid[], $13::text[], $14::numeric[],
+                   $15::integer[], $16::text[], $17::numeric[], $18::text[], $19::bytea[],
+                   $20::bytea[])
+     with ordinality as t (kind, bidder_id, bid_id, client_bid_id, amount, rank, code, bound, body,
+                           salt, hash, place)
+"""
+_MOVE_AUCTION: Final = """
+update auctions
+set status = $2, cancelled_because = $3, version = version + 1, updated_at = clock()
+where id = (select auction_id from auction_lots where id = $1)
+returning id, buyer_id, version, origin_kind, origin_id
+"""
+
+
+async def _run(connection: Any, statement: str) -> None:
+    ROUND_TRIPS.inc()
+    await connection.execute(statement, timeout=STATEMENT_SECONDS_MAX)
+
+
+async def _fetch(connection: Any, statement: str, *arguments: object) -> Sequence[Any]:
+    ROUND_TRIPS.inc()
+    rows: Sequence[Any] = await connection.fetch(
+        statement, *arguments, timeout=STATEMENT_SECONDS_MAX
+    )
+    return rows
+
+
+async def append_entries(
+    connection: Any, head: Head | None, events: Sequence[Event], state: LotState
+) -> Head:
+    """Write events of one instant after the lot's head, and move the head; give the new one.
+
+    `head` is None for a lot whose log begins with these events; `state` is the one after them. The
+    lot's row must be locked. Raises RuntimeError if the lot is not where `head` says: then nothing
+    may be committed.
+    """
+    epoch, hash_ = (1, GENESIS) if head is None else (head.epoch, head.hash)
+    random = os.urandom(SALT_BYTES * len(events))
+    salts = [random[i : i + SALT_BYTES] for i in range(0, len(random), SALT_BYTES)]
+    hashes = []
+    for event, salt in zip(events, salts, strict=True):
+        hash_ = entry_hash(hash_, event, salt)
+        hashes.append(hash_)
+    columns = zip(*map(_columns, events), strict=True)
+    ROUND_TRIPS.inc()
+    status = await connection.execute(
+        _WRITE,
+        state.lot_id,
+        state.seq,
+        hash_,
+        state.at,
+        state.phase.value,
+        state.closes_at,
+        state.extensions,
+        state.seq - len(events),
+        epoch,
+        *columns,
+        salts,
+        hashes,
+        timeout=STATEMENT_SECONDS_MAX,
+    )
+    if status != f"INSERT 0 {len(events)}":
+        msg = f"lot {state.lot_id} is not at entry {state.seq - len(events)} of epoch {epoch}"
+        raise RuntimeError(msg)
+    return Head(state, epoch, hash_)
+
+
+async def _announce(connection: Any, head: Head, events: Sequence[Event]) -> None:
+    """Carry a start or an end over to the auction and tell the companies concerned."""
+    facts = []
+    for event in events:
+        kind = _ANNOUNCED.get(type(event))
+        if kind is None:
+            continue
+        reason = event.reason if isinstance(event, Cancelled) else None
+        lot_id, status = head.state.lot_id, _STATUS[type(event)]
+        row = (await _fetch(connection, _MOVE_AUCTION, lot_id, status, reason))[0]
+        facts.append(announcement(kind, row, head.state))
+    if facts:
+        rows = facts_json([event_row(fact) for fact in facts])
+        await _fetch(connection, "select record_facts($1::text::jsonb, '[]'::jsonb)", rows)
+
+
+_STATUS: Final = {Started: "open", Closed: "closed", Cancelled: "cancelled"}
+_ANNOUNCED: Final[Mapping[type, str]] = {
+    Started: "auction.started",
+    Closed: "auction.closed",
+    Cancelled: "auction.cancelled",
+}
+
+
+def announcement(kind: str, auction: Mapping[str, Any], state: LotState) -> Fact:
+    """Give the fact that an auction was scheduled, started, closed or cancelled.
+
+    Buyer and bidders read the same: which auction, and when it closes. The result is not in it.
+    """
+    origin = None
+    if auction["origin_kind"] is not None:
+        origin = {"kind": auction["origin_kind"], "id": auction["origin_id"]}
+    return Fact(
+        kind=kind,
+        subject_kind="auction",
+        subject_id=auction["id"],
+        version=auction["version"],
+        audience=frozenset((auction["buyer_id"], *state.roster)),
+        payload={"lot_id": state.lot_id, "closes_at": state.closes_at, "origin": origin},
+    )
+
+
+def _count(events: Sequence[Event]) -> None:
+    accepted = sum(isinstance(event, BidAccepted) for event in events)
+    refusals = sum(isinstance(event, BidRefused) for event in events)
+    BIDS_DECIDED.labels("accepted").inc(accepted)
+    BIDS_DECIDED.labels("refused").inc(refusals)
+
+
+def _columns(event: Event) -> tuple[object, ...]:
+    """Give kind, bidder, bid, key, amount, rank, code, bound, body of an event."""
+    if isinstance(event, BidAccepted):
+        bid = (event.bidder, event.bid_id, event.client_bid_id, event.amount)
+        return ("bid_accepted", *bid, event.rank, None, None, None)
+    if isinstance(event, BidRefused):
+        bid = (event.bidder, event.bid_id, event.client_bid_id, event.amount)
+        return ("bid_refused", *bid, None, event.code.value, event.bound, None)
+    if isinstance(event, Admitted):
+        body = _json({"alias": event.alias})
+        return ("admitted", event.bidder, event.bid_id, None, event.amount, None, None, None, body)
+    if isinstance(event, Scheduled):
+        return ("scheduled", *(None,) * 7, _json({"terms": event.terms}))
+    if isinstance(event, CloseExtended):
+        return ("close_extended", *(None,) * 7, _json({"closes_at": event.closes_at}))
+    if isinstance(event, Cancelled):
+        return ("cancelled", *(None,) * 7, _json({"reason": event.reason}))
+    return ("started" if isinstance(event, Started) else "closed", *(None,) * 8)
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def event_of(row: Mapping[str, Any], currency: str) -> Event:
+    """Read an entry back; amounts come in the currency's digits, as they were decided."""
+    seq, at, kind, body = row["seq"], row["at"], row["kind"], row["body"]
+    if kind == "bid_accepted":
+        return BidAccepted(**_bid(row, currency), rank=row["rank"])
+    if kind == "bid_refused":
+        code = RejectionCode(row["code"])
+        return BidRefused(**_bid(row, currency), code=code, bound=_amount(row["bound"], currency))
+    if kind == "admitted":
+        return Admitted(
+            seq=seq,
+            at=at,
+            bid_id=_uuid(row["bid_id"]),
+            bidder=_uuid(row["bidder_id"]),
+            alias=body["alias"],
+            amount=_amount(row["amount"], currency),
+        )
+    if kind == "scheduled":
+        terms = msgspec.convert(body["terms"], Terms)
+        return Scheduled(seq=seq, at=at, lot_id=_uuid(row["lot_id"]), terms=terms)
+    if kind == "close_extended":
+        return CloseExtended(
+            seq=seq, at=at, closes_at=msgspec.convert(body["closes_at"], datetime)
+        )
+    if kind == "cancelled":
+        return Cancelled(seq=seq, at=at, reason=body["reason"])
+    return Started(seq=seq, at=at) if kind == "started" else Closed(seq=seq, at=at)
+
+
+def _bid(row: Mapping[str, Any], currency: str) -> dict[str, Any]:
+    return {
+        "seq": row["seq"],
+        "at": row["at"],
+        "bid_id": _uuid(row["bid_id"]),
+        "bidder": _uuid(row["bidder_id"]),
+        "client_bid_id": row["client_bid_id"],
+        "amount": _amount(row["amount"], currency),
+    }
+
+
+def _uuid(value: UUID) -> UUID:
+    # asyncpg's own UUID compares equal and is slower to print.
+    return UUID(int=value.int)
+
+
+def _amount(value: Decimal | None, currency: str) -> Decimal | None:
+    return None if value is None else in_digits(value, currency)
