@@ -12,7 +12,7 @@ from marketplace.platform.http.schemas import Input, MoneyView, Output, Quantity
 Percentage = Annotated[
     str,
     Meta(
-        pattern=r"^(0|[1-9][0-9]{0,2})(\.[0-9]{1,4})?$",
+        pattern=r"^(0|[1-9][0-9]{0,2})(\.[0-9]{1,4})?(?!\n)$",
         description="A percentage from 0 to 100, with four decimals.",
         examples=["19"],
     ),
@@ -20,7 +20,7 @@ Percentage = Annotated[
 TaxCategoryCode = Annotated[
     str,
     Meta(
-        pattern="^[A-Z]{1,2}$",
+        pattern=r"^[A-Z]{1,2}(?!\n)$",
         description="UNCL 5305: S standard, Z zero, E exempt, AE reverse charge, K, G, O.",
         examples=["S"],
     ),
@@ -48,7 +48,7 @@ class InvoiceInput(Input):
     standard_rate: Percentage
     lines: Annotated[tuple[InvoiceLineInput, ...], Meta(max_length=LINES_MAX)] = ()
     payment_days: Annotated[int, Meta(ge=0, le=365)] = 30
-    series: Annotated[str, Meta(pattern="^[A-Z0-9]{1,12}$")] = "INV"
+    series: Annotated[str, Meta(pattern=r"^[A-Z0-9]{1,12}(?!\n)$")] = "INV"
 
 
 class TaxSubtotalView(Output):

@@ -205,7 +205,7 @@ def provenance_view(step: Provenance) -> ProvenanceView:
     return ProvenanceView(kind=step.kind, id=step.id, at=step.at, hash=step.hash)
 
 
-def _contracts(caller: Caller) -> Select[Any]:
+def _contracts(caller: Caller) -> Select[*tuple[Any, ...]]:
     organization = caller.organization_id
     return select(
         ContractRow.id,

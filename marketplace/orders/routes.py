@@ -75,7 +75,7 @@ async def list_orders(
     platform: Given[Platform],
     page_request: Given[PageRequest],
     state: FromQuery[OrderState | None] = None,
-    external_id: FromQuery[str | None] = None,
+    external_id: FromQuery[Code | None] = None,
 ) -> Response[Page[OrderSummary]]:
     """List orders, all or those in one state or with one number of yours."""
     found = await reading.list_orders(platform, caller, page_request, state, external_id)

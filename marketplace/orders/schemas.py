@@ -4,10 +4,11 @@ from datetime import date, datetime
 from typing import Annotated
 from uuid import UUID
 
+import msgspec
 from msgspec import Meta
 
 from marketplace.contracts.schemas import ProvenanceView
-from marketplace.kernel.limits import LINES_MAX
+from marketplace.kernel.limits import LINES_MAX, NAME_CHARACTERS_MAX
 from marketplace.platform.http.schemas import (
     AmountText,
     Code,
@@ -23,6 +24,7 @@ from marketplace.platform.http.schemas import (
     UnitText,
 )
 
+Words = Annotated[str, Meta(max_length=NAME_CHARACTERS_MAX, pattern=r"^[^\x00-\x1f]*(?!\n)$")]
 LineNumber = Annotated[int, Meta(ge=1, le=LINES_MAX, description="Number of a line, from 1.")]
 
 
@@ -30,20 +32,22 @@ class Address(Input):
     """Where goods or invoices go."""
 
     name: Name
-    street: list[Name]
+    street: Annotated[list[Name], Meta(max_length=4)]
     city: Name
-    country: Annotated[str, Meta(pattern="^[A-Z]{2}$", description="ISO 3166-1, two letters.")]
-    postal_code: Annotated[str, Meta(max_length=20)] = ""
+    country: Annotated[
+        str, Meta(pattern=r"^[A-Z]{2}(?!\n)$", description="ISO 3166-1, two letters.")
+    ]
+    postal_code: Words = ""
 
 
 class OrderTerms(Input):
-    """What holds for the whole order; suppliers read it."""
+    """What holds for the whole order; suppliers read it. `delivery_terms` are Incoterms."""
 
     ship_to: Address | None = None
     bill_to: Address | None = None
     requested_on: date | None = None
-    delivery_terms: Annotated[str, Meta(max_length=64, description="Incoterms.")] = ""
-    payment_terms: Annotated[str, Meta(max_length=200)] = ""
+    delivery_terms: Words = ""
+    payment_terms: Words = ""
 
 
 class OrderLineInput(Input):
@@ -60,7 +64,7 @@ class OrderLineInput(Input):
     expected_amount: AmountText | None = None
     expected_basis: QuantityText = "1"
     requested_on: date | None = None
-    cost_centre: Annotated[str, Meta(max_length=64)] = ""
+    cost_centre: Words = ""
 
 
 class OrderInput(Input):
@@ -72,7 +76,7 @@ class OrderInput(Input):
 
     currency: CurrencyText
     lines: Annotated[list[OrderLineInput], Meta(min_length=1, max_length=LINES_MAX)]
-    terms: OrderTerms = OrderTerms()
+    terms: OrderTerms = msgspec.field(default_factory=OrderTerms)
     note: Text = ""
     ordered_at: InstantIn | None = None
 
@@ -255,7 +259,7 @@ class LineConfirmationInput(Input):
     line: LineNumber
     quantity: QuantityText
     promised_on: date | None = None
-    reason: Annotated[str, Meta(max_length=200)] = ""
+    reason: Words = ""
 
 
 class ConfirmationInput(Input):
@@ -279,7 +283,7 @@ class LineDespatchInput(Input):
 class DespatchInput(Input):
     """Goods that leave; without lines all that is confirmed and has not left."""
 
-    carrier: Annotated[str, Meta(max_length=200)] = ""
-    tracking_number: Annotated[str, Meta(max_length=64)] = ""
+    carrier: Words = ""
+    tracking_number: Words = ""
     expected_on: date | None = None
     lines: Annotated[tuple[LineDespatchInput, ...], Meta(max_length=LINES_MAX)] = ()

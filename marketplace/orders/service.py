@@ -6,7 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, Select, func, null, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from marketplace.approvals.rules import ORDER_RULE, Requester, needs_approval
@@ -93,16 +93,13 @@ async def _standing(
     tx: Transaction, caller: Caller, external: ExternalNumber | None
 ) -> tuple[Requester, UUID | None]:
     """Read what the member may spend and who has the order's number, in one round trip."""
-    columns = [MemberRow.order_limit, MemberRow.order_limit_currency]
-    number = select(OrderRow.id).where(
-        OrderRow.buyer_id == caller.organization_id,
-        OrderRow.external_system == (external.system if external else None),
-        OrderRow.external_id == (external.id if external else None),
-    )
+    taken_by: Any = null()
+    if external is not None:
+        taken_by = _by_number(caller, external, OrderRow.id).scalar_subquery()
     row = await tx.maybe(
-        select(*columns, number.scalar_subquery().label("taken_by")).where(
-            MemberRow.id == caller.member_id
-        )
+        select(
+            MemberRow.order_limit, MemberRow.order_limit_currency, taken_by.label("taken_by")
+        ).where(MemberRow.id == caller.member_id)
     )
     if row is None:
         raise NotFound("The member behind this key is no longer there.")
@@ -110,6 +107,14 @@ async def _standing(
     if row.order_limit is not None:
         limit = Money(row.order_limit, row.order_limit_currency)
     return Requester(caller.member_id, caller.roles, limit), row.taken_by
+
+
+def _by_number(caller: Caller, external: ExternalNumber, *columns: Any) -> Select[*tuple[Any, ...]]:
+    return select(*columns).where(
+        OrderRow.buyer_id == caller.organization_id,
+        OrderRow.external_system == external.system,
+        OrderRow.external_id == external.id,
+    )
 
 
 def _new_order(
@@ -218,11 +223,7 @@ async def _same_order(
         msg = "only an order with a number can be there already"
         raise ValueError(msg)
     row = await tx.one(
-        select(OrderRow.id, OrderRow.state, OrderRow.request_hash).where(
-            OrderRow.buyer_id == caller.organization_id,
-            OrderRow.external_system == external.system,
-            OrderRow.external_id == external.id,
-        )
+        _by_number(caller, external, OrderRow.id, OrderRow.state, OrderRow.request_hash)
     )
     if bytes(row.request_hash) != _request_hash(caller, data):
         raise Conflict(

@@ -1,0 +1,3 @@
+from tests.orders.trade import assembly, trade
+
+__all__ = ["assembly", "trade"]
