@@ -1,0 +1,1 @@
+"""What auctions are measured against: one transaction per bid under a row lock."""

@@ -1,0 +1,97 @@
+"""The reference as a part of the product's own server: same process, same middleware, same keys."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+from litestar import post
+
+from auctions.engine.events import PlaceBid
+from auctions.engine.terms import Decrement, Measure, Step, Terms, check_amount
+from auctions.schemas import BidInput, BidView, money_view
+from benchmarks.reference.lot import ReferenceLots
+from marketplace.kernel.ids import new_id
+from marketplace.platform.caller import Caller
+from marketplace.platform.core import Platform
+from marketplace.platform.feature import Feature
+from marketplace.platform.http.given import FromPath, Given, JSONBody
+from marketplace.platform.http.schemas import AmountText, CurrencyText, Input, Output
+from marketplace.platform.idempotency import IdempotencyKey
+
+
+class ReferenceLotInput(Input):
+    """A lot that is open at once, in which own bids fall by `step`."""
+
+    currency: CurrencyText
+    ceiling: AmountText
+    step: AmountText
+    bidders: list[UUID]
+
+
+class ReferenceLotView(Output):
+    """The lot that was opened."""
+
+    id: UUID
+
+
+@post("/v1/reference-lots", operation_id="openReferenceLot", tags=["reference"])
+async def open_lot(
+    data: JSONBody[ReferenceLotInput], caller: Given[Caller], platform: Given[Platform]
+) -> ReferenceLotView:
+    """Open a lot."""
+    caller.require("auctions:write")
+    now = datetime.now(UTC)
+    terms = Terms(
+        currency=data.currency,
+        ceiling=Decimal(data.ceiling),
+        decrement=Decrement(Step(Measure.ABSOLUTE, Decimal(data.step))),
+        starts_at=now,
+        ends_at=now + timedelta(days=1),
+    )
+    return ReferenceLotView(id=await platform.get(ReferenceLots).open_lot(terms, data.bidders))
+
+
+@post("/v1/reference-lots/{lot_id:uuid}/bids", operation_id="placeReferenceBid", tags=["reference"])
+async def place_bid(
+    lot_id: FromPath[UUID],
+    data: JSONBody[BidInput],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    idempotency_key: Given[IdempotencyKey],
+) -> BidView:
+    """Bid."""
+    caller.require("bids:write")
+    amount = check_amount(Decimal(data.amount.amount), data.amount.currency)
+    bid = PlaceBid(
+        bid_id=new_id(),
+        bidder=caller.organization_id,
+        client_bid_id=idempotency_key.key,
+        amount=amount,
+    )
+    accepted = await platform.get(ReferenceLots).bid(lot_id, bid)
+    return BidView(
+        id=accepted.bid_id,
+        client_bid_id=accepted.client_bid_id,
+        outcome="accepted",
+        amount=money_view(accepted.amount, data.amount.currency),
+        decided_at=accepted.at,
+        rank=accepted.rank,
+    )
+
+
+@asynccontextmanager
+async def open_pool(platform: Platform) -> AsyncIterator[None]:
+    """Keep the reference's connections open while the API runs."""
+    async with platform.get(ReferenceLots).open():
+        yield
+
+
+FEATURE: Final = Feature(
+    name="reference",
+    routes=(open_lot, place_bid),
+    provides={ReferenceLots: lambda platform: ReferenceLots(platform, [], {})},
+    api_lifespans=(open_pool,),
+)
