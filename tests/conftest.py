@@ -22,6 +22,7 @@ from marketplace.platform.http.edge import Edge
 from marketplace.platform.settings import Environment, Secrets, Settings
 from marketplace.worker import Worker
 from tests.support.servers import TestServers
+from tests.support.world import World
 
 REPOSITORY = Path(__file__).parent.parent
 MoveClock = Callable[[timedelta], Awaitable[None]]
@@ -112,6 +113,12 @@ async def client(app: Edge) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://marketplace.test") as http:
         yield http
+
+
+@pytest.fixture
+def world(platform: Platform) -> World:
+    """Makes companies, units, members, keys and callers."""
+    return World(platform)
 
 
 @pytest.fixture

@@ -173,19 +173,14 @@ def address_allowed(address: str, networks: Collection[Network] | None) -> bool:
     return any(given in network for network in networks)
 
 
-_SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-
-
-def check_origin(
-    method: str, origin: str | None, allowed: Collection[str], *, live: bool = False
-) -> None:
+def check_origin(origin: str | None, allowed: Collection[str], *, safe_method: bool) -> None:
     """Refuse a cookie that a foreign page sent; raises NotPermitted.
 
     A browser adds the cookie by itself, whoever wrote the page. `SameSite=Strict` keeps it home;
-    this is the second lock. A write, and a live channel (`live`), must name an allowed origin; a
-    read may name none, for browsers leave it out on their own pages.
+    this is the second lock. A write, and the handshake of a live channel, must name an allowed
+    origin; a read may name none, for browsers leave it out on their own pages.
     """
-    if origin is None and method in _SAFE_METHODS and not live:
+    if origin is None and safe_method:
         return
     if origin not in allowed:
         raise NotPermitted(

@@ -173,18 +173,12 @@ def roles_in(path: Sequence[UUID], memberships: Iterable[Membership]) -> frozens
     return roles
 
 
-def scopes_in(
-    roles: Iterable[str],
-    roles_of_scopes: Mapping[str, Iterable[str]],
-    key_scopes: Iterable[str] | None,
-) -> frozenset[str]:
-    """Give what a key may do: the scopes of the member's roles that the key carries.
+def narrowed(given: frozenset[str], key_scopes: Iterable[str] | None) -> frozenset[str]:
+    """Give what a key may do: the scopes its member's roles give that the key carries.
 
     A key without a list (None) carries all; a list never adds what the roles do not give.
     """
-    held = set(roles)
-    given = {scope for scope, holders in roles_of_scopes.items() if held.intersection(holders)}
-    return frozenset(given if key_scopes is None else given.intersection(key_scopes))
+    return given if key_scopes is None else given.intersection(key_scopes)
 
 
 def check_within(acting_unit: UUID, path: Sequence[UUID]) -> None:
@@ -201,6 +195,25 @@ def check_administered(members: Mapping[UUID, Sequence[Membership]], company_id:
     path = (company_id,)
     if not any(MemberRole.ADMINISTRATOR in roles_in(path, of) for of in members.values()):
         raise Conflict("This member is the company's last administrator; make another one first.")
+
+
+def check_deactivation(units_below: int, members: int) -> None:
+    """Refuse to close a unit that somebody still stands in; `units_below` and `members` are active.
+
+    What is closed does not close anything else silently.
+    """
+    if units_below or members:
+        raise Conflict(
+            f"This unit has {units_below} active units below it and {members} active members of "
+            "its own; move or deactivate them first."
+        )
+
+
+def acting_unit_refusal(path_active: Sequence[bool]) -> str | None:
+    """Say why nobody can act for a unit, None where one can; `path_active` is the unit's first."""
+    if not path_active[-1]:
+        return "This company is suspended."
+    return None if path_active[0] else "This unit is inactive."
 
 
 # Names and numbers

@@ -15,8 +15,10 @@ from marketplace.organizations.rules import (
     Membership,
     Parents,
     Sides,
+    acting_unit_refusal,
     check_administered,
     check_country,
+    check_deactivation,
     check_memberships,
     check_move,
     check_new_unit,
@@ -26,9 +28,9 @@ from marketplace.organizations.rules import (
     checked_email,
     checked_tax_id,
     height,
+    narrowed,
     path_to_company,
     roles_in,
-    scopes_in,
 )
 
 
@@ -213,31 +215,24 @@ def test_roles_hold_in_their_unit_and_below_where_said(
     assert roles_in(path_to_company(acting, TREE), memberships) == expected
 
 
-SCOPES = {
-    "orders:write": ("administrator", "purchaser"),
-    "orders:read": ("administrator", "purchaser", "viewer"),
-    "orders:approve": ("approver",),
-}
-names = st.sampled_from([*SCOPES, "prices:write"])
-roles = st.frozensets(st.sampled_from([role.value for role in MemberRole]))
+scopes = st.frozensets(st.sampled_from(["orders:read", "orders:write", "prices:write"]))
 
 
 def test_a_key_without_a_list_has_what_the_roles_give() -> None:
-    assert scopes_in(["purchaser"], SCOPES, None) == {"orders:write", "orders:read"}
+    assert narrowed(frozenset({"orders:read"}), None) == {"orders:read"}
 
 
 def test_a_key_with_a_list_has_what_both_give() -> None:
-    asked = ["orders:read", "orders:approve"]
-    assert scopes_in(["purchaser"], SCOPES, asked) == {"orders:read"}
+    given = frozenset({"orders:read", "orders:write"})
+    assert narrowed(given, ["orders:read", "orders:approve"]) == {"orders:read"}
 
 
-@given(roles, st.none() | st.frozensets(names))
+@given(scopes, st.none() | scopes)
 def test_a_key_never_has_more_than_its_member(
-    held: frozenset[str], listed: frozenset[str] | None
+    given: frozenset[str], listed: frozenset[str] | None
 ) -> None:
-    narrowed = scopes_in(held, SCOPES, listed)
-    assert narrowed <= scopes_in(held, SCOPES, None)
-    assert listed is None or narrowed <= listed
+    assert narrowed(given, listed) <= given
+    assert listed is None or narrowed(given, listed) <= listed
 
 
 def test_somebody_manages_his_unit_and_what_is_below() -> None:
@@ -253,6 +248,29 @@ def test_a_company_keeps_an_administrator_of_the_whole() -> None:
     for members in ({}, {unit(9): [Membership(NORTH, ADMINISTRATOR)]}):
         with pytest.raises(Conflict, match="last administrator"):
             check_administered(members, COMPANY)
+
+
+def test_a_unit_somebody_stands_in_is_not_closed() -> None:
+    check_deactivation(0, 0)
+    for occupied in ((1, 0), (0, 1)):
+        with pytest.raises(Conflict, match="deactivate them first"):
+            check_deactivation(*occupied)
+
+
+@pytest.mark.parametrize(
+    ("path_active", "refusal"),
+    [
+        ([True, True, True], None),
+        ([True, False, True], None),  # what is above closes nothing silently
+        ([False, True, True], "This unit is inactive."),
+        ([True, True, False], "This company is suspended."),
+        ([False], "This company is suspended."),
+    ],
+)
+def test_nobody_acts_for_a_closed_unit_or_company(
+    path_active: list[bool], refusal: str | None
+) -> None:
+    assert acting_unit_refusal(path_active) == refusal
 
 
 def test_there_are_249_countries() -> None:
