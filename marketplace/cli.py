@@ -14,10 +14,10 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import wraps
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import asyncpg
 import click
@@ -25,8 +25,10 @@ from rich.console import Console
 
 from marketplace import development
 from marketplace.devservices import DevServices, DevServicesError
-from marketplace.platform.schema import drift, newest_revision, revision_of, upgrade
 from marketplace.platform.settings import Secrets, Settings, SettingsError, load_settings
+
+if TYPE_CHECKING:
+    from marketplace.demo.companies import DemoKeys
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -92,9 +94,10 @@ def dev(host: str, port: int) -> None:
         worker = development.command_child("worker", complete, "work")
         try:
             api.start()
-            worker.start()
             development.wait_until_ready(url, api)
-            _greet(url, time.monotonic() - began)
+            worker.start()  # only now: until here the API needs every core
+            companies = _demo_companies(url, complete)
+            _greet(url, companies, time.monotonic() - began)
             _watch(services, [api, worker], stopped)
         finally:
             for child in (api, worker):
@@ -104,11 +107,48 @@ def dev(host: str, port: int) -> None:
     console.print("Stopped. The data stays in", str(development.directory_of(environ)))
 
 
-def _greet(url: str, seconds: float) -> None:
+def _demo_companies(url: str, environ: development.Environ) -> "DemoKeys":
+    from marketplace.demo.companies import demo_companies
+
+    async def new_operator_key() -> str:
+        seeded = await _seed_operator(load_settings(environ), new_key=True)
+        if seeded is None:
+            raise SettingsError("The operator got no key.")
+        return seeded
+
+    path = development.directory_of(environ) / "demo-keys.json"
+    return asyncio.run(demo_companies(url, path, new_operator_key))
+
+
+def _greet(url: str, demo: "DemoKeys", seconds: float) -> None:
     console.print(f"\n[bold]Ready[/bold] in {seconds:.1f} s. Ctrl-C stops it; the data stays.\n")
     console.print(f"  API            {url}/v1")
     console.print(f"  documentation  {url}/schema")
     console.print(f"  health         {url}/health/ready\n")
+    # Printed as it is: a wrapped or shortened line could not be copied.
+    for name, side, key in _players(demo):
+        click.echo(f"  {name:<26}{side:<10}{key}")
+    console.print("\nTry (copy a line):\n")
+    for command in _examples(url, demo):
+        click.echo(f"  {command}\n")
+
+
+def _players(demo: "DemoKeys") -> Iterator[tuple[str, str, str]]:
+    yield demo.buyer.name, "buyer", demo.buyer.key
+    for supplier in demo.suppliers:
+        yield supplier.name, "supplier", supplier.key
+    yield "The marketplace", "operator", demo.operator_key
+
+
+def _examples(url: str, demo: "DemoKeys") -> list[str]:
+    def ask(path: str, key: str) -> str:
+        return f"curl -s {url}{path} -H 'Authorization: Bearer {key}'"
+
+    return [
+        ask("/v1/me", demo.buyer.key),
+        ask("/v1/organizations", demo.buyer.key),
+        ask("/v1/events", demo.suppliers[0].key),
+    ]
 
 
 def _watch(
@@ -125,6 +165,8 @@ def _watch(
 
 def _migrate(environ: development.Environ) -> None:
     """Bring the schema to the newest revision, if the owner's URL is known."""
+    from marketplace.platform.schema import newest_revision, upgrade
+
     url = environ.get("MARKETPLACE_OWNER_URL")
     if not url:
         raise SettingsError("MARKETPLACE_OWNER_URL is not set: the login that owns the schema.")
@@ -138,6 +180,8 @@ def _migrate(environ: development.Environ) -> None:
 
 
 async def _revision(owner_url: str) -> str | None:
+    from marketplace.platform.schema import revision_of
+
     connection = await asyncpg.connect(owner_url)
     try:
         return await revision_of(connection)
@@ -226,6 +270,8 @@ async def _work(settings: Settings) -> None:
 @says_what_is_wrong
 def migrate(revision: str, check: bool) -> None:
     """Bring the schema up to date."""
+    from marketplace.platform.schema import newest_revision, upgrade
+
     if check:
         _check_migrations()
         return
@@ -239,6 +285,8 @@ def migrate(revision: str, check: bool) -> None:
 
 
 def _check_migrations() -> None:
+    from marketplace.platform.schema import drift, upgrade
+
     with tempfile.TemporaryDirectory() as scratch:
         Path(scratch).chmod(0o755)
         with DevServices(Path(scratch) / "services", durable=False) as services:
@@ -247,6 +295,31 @@ def _check_migrations() -> None:
     if difference is not None:
         raise SettingsError(difference)
     console.print("The migrations make what the code declares.")
+
+
+@main.command()
+@click.option("--new-key", is_flag=True, help="Make a key more where there is an operator already.")
+@says_what_is_wrong
+def seed(new_key: bool) -> None:
+    """Make the operator of the marketplace and print his first key, this once."""
+    environ = development.found_environment(os.environ)
+    key = asyncio.run(_seed_operator(load_settings(environ), new_key=new_key))
+    if key is None:
+        console.print("There is an operator already; for another key of his: --new-key")
+        return
+    console.print("The operator's key, shown this once:", style="dim")
+    click.echo(key)
+
+
+async def _seed_operator(settings: Settings, *, new_key: bool) -> str | None:
+    from marketplace.app import assemble
+    from marketplace.organizations.service import seed_operator
+
+    platform = assemble(settings).platform
+    try:
+        return (await seed_operator(platform, new_key=new_key)).key
+    finally:
+        await platform.close()
 
 
 @main.command()

@@ -171,6 +171,13 @@ def test_one_command_runs_everything_survives_kills_and_leaves_nothing(directory
     def marketplace(*arguments: str) -> list[str]:
         return [sys.executable, "-m", "marketplace.cli", *arguments]
 
+    def in_another_terminal(*arguments: str) -> str:
+        done = subprocess.run(  # noqa: S603 - our own program
+            marketplace(*arguments), env=environ, cwd=ROOT, capture_output=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.decode()
+
     def is_ready() -> bool:
         try:
             return httpx.get(f"http://127.0.0.1:{port}/health/ready", timeout=1).is_success
@@ -191,11 +198,18 @@ def test_one_command_runs_everything_survives_kills_and_leaves_nothing(directory
         assert within(60, lambda: is_ready() or run.poll() is not None)
         assert is_ready()
 
+        # The demo's keys are for this user alone, and count.
+        keys = directory / "demo-keys.json"
+        assert within(20, keys.exists)
+        assert keys.stat().st_mode & 0o777 == 0o600
+        buyer = json.loads(keys.read_text())["buyer"]
+        assert status_of(port, buyer["key"]) == 200
+
         # Another terminal finds the servers.
-        other = subprocess.run(  # noqa: S603 - our own program
-            marketplace("migrate"), env=environ, cwd=ROOT, capture_output=True, check=False
-        )
-        assert b"The schema is at" in other.stdout, other.stderr
+        assert "The schema is at" in in_another_terminal("migrate")
+        assert "There is an operator already" in in_another_terminal("seed")
+        operator_key = in_another_terminal("seed", "--new-key").split()[-1]
+        assert status_of(port, operator_key) == 200
 
         for name, victim in (
             ("api", child("\0serve\0")),
@@ -211,6 +225,9 @@ def test_one_command_runs_everything_survives_kills_and_leaves_nothing(directory
     assert "api ended by itself and is started again" in said
     assert "postgres ended by itself and is started again" in said
     assert "The data stays" in said
+    assert (
+        f"curl -s http://127.0.0.1:{port}/v1/me -H 'Authorization: Bearer {buyer['key']}'" in said
+    )
     assert running_services(directory) is None
     assert processes_naming(str(directory)) == []
 
@@ -226,6 +243,11 @@ def stopped_on_failure(process: subprocess.Popen[bytes]) -> Iterator[None]:
 
 def running_postgres(directory: Path) -> int:
     return int((directory / "pg18" / "postmaster.pid").read_text().split("\n", 1)[0])
+
+
+def status_of(port: int, key: str) -> int:
+    headers = {"Authorization": f"Bearer {key}"}
+    return httpx.get(f"http://127.0.0.1:{port}/v1/me", headers=headers, timeout=10).status_code
 
 
 def is_child(pid: int, parent: int) -> bool:
