@@ -194,7 +194,10 @@ async def _store(tx: Transaction, invoice: InvoiceHeader, lines: Sequence[Invoic
         "number": invoice.number,
         "supplier_order_id": invoice.supplier_order_id,
         "buyer_reference": invoice.buyer_reference,
-        "gross": {"amount": str(invoice.gross), "currency": invoice.currency},
+        "gross": {
+            "amount": shown_amount(invoice.gross, invoice.currency),
+            "currency": invoice.currency,
+        },
     }
     audience = frozenset(parties.values())
     tx.emit(Event("invoice.issued", "invoice", invoice.id, 1, audience, payload))

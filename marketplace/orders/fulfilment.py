@@ -123,9 +123,9 @@ async def _store_confirmed(
         rows.append(
             {
                 "of_line": number,
-                "quantity": quantity,
-                "on": promised_on if quantity else None,
-                "why": answer.reason if answer else "",
+                "new_quantity": quantity,
+                "new_promised_on": promised_on if quantity else None,
+                "new_reason": answer.reason if answer else "",
             }
         )
     await tx.execute(
@@ -135,9 +135,9 @@ async def _store_confirmed(
             SupplierOrderLineRow.line == bindparam("of_line"),
         )
         .values(
-            confirmed_quantity=bindparam("quantity"),
-            promised_on=bindparam("on"),
-            reason=bindparam("why"),
+            confirmed_quantity=bindparam("new_quantity"),
+            promised_on=bindparam("new_promised_on"),
+            reason=bindparam("new_reason"),
         ),
         rows,
     )

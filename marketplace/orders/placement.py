@@ -19,6 +19,7 @@ from marketplace.orders.rules import (
 )
 from marketplace.orders.tables import OrderLineRow, SupplierOrderLineRow, SupplierOrderRow
 from marketplace.platform.database import Transaction
+from marketplace.platform.http.schemas import shown_amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +174,10 @@ def tell_order(tx: Transaction, fact: str, order: OrderHeader, **more: object) -
         "state": order.state,
         "external_system": order.external_system,
         "external_id": order.external_id,
-        "total": {"amount": str(order.total), "currency": order.currency},
+        "total": {
+            "amount": shown_amount(order.total, order.currency),
+            "currency": order.currency,
+        },
         **more,
     }
     audience = frozenset({order.buyer_id})

@@ -145,7 +145,7 @@ def _price_text(price: Price) -> str:
 
 
 def _money_text(money: Money) -> str:
-    return f"{money.amount} {money.currency}"
+    return f"{money.rounded().amount} {money.currency}"
 
 
 def expected_price(
