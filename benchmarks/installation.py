@@ -1,13 +1,14 @@
 """What is measured: the product on durable servers of its own, served as in production."""
 
+import asyncio
 import contextlib
 import os
 import platform as machine
 import secrets
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -29,10 +30,11 @@ class Installation:
 
     services: DevServices
     environ: dict[str, str]
-    children: list[Child] = field(default_factory=list)
 
-    @contextmanager
-    def api(self, name: str = "api", workers: int = 1, **environ: str) -> Iterator["Api"]:
+    @asynccontextmanager
+    async def api(
+        self, name: str = "api", workers: int = 1, **environ: str
+    ) -> AsyncIterator["Api"]:
         """Serve the API by processes of its own for the length of the block."""
         port = _free_port()
         child = command_child(
@@ -40,14 +42,14 @@ class Installation:
             {**self.environ, **environ},
             *("serve", f"--port={port}", f"--workers={workers}"),
         )
-        with running(child):
-            wait_until_ready(f"http://127.0.0.1:{port}", child)
+        async with _running(child):
+            await asyncio.to_thread(wait_until_ready, f"http://127.0.0.1:{port}", child)
             yield Api(port, child)
 
-    @contextmanager
-    def worker(self) -> Iterator[Child]:
+    @asynccontextmanager
+    async def worker(self) -> AsyncIterator[Child]:
         """Run one worker process for the length of the block."""
-        with running(command_child("worker", self.environ, "work")) as child:
+        async with _running(command_child("worker", self.environ, "work")) as child:
             yield child
 
 
@@ -68,14 +70,13 @@ class Api:
         return max(_resident_bytes(pid) for pid in _family(self.child.pid)) / 1e6
 
 
-@contextmanager
-def running(child: Child) -> Iterator[Child]:
-    """Run a process for the length of the block."""
-    child.start()
+@asynccontextmanager
+async def _running(child: Child) -> AsyncIterator[Child]:
+    child.start()  # from the main thread: a child ends with the thread that made it
     try:
         yield child
     finally:
-        child.stop()
+        await asyncio.to_thread(child.stop)
 
 
 @contextmanager

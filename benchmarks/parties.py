@@ -1,8 +1,9 @@
 """Companies that speak to the product over its own HTTP API, to fill it and to be its load."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final, TypeVar
 from uuid import UUID, uuid4
 
@@ -13,6 +14,7 @@ R = TypeVar("R")
 
 AT_ONCE: Final = 8
 """Requests under way while filling: enough to keep one API process busy."""
+_NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class Refused(Exception):
@@ -32,10 +34,17 @@ class Party:
         """Read something."""
         return await self._send("GET", path, params={k: str(v) for k, v in query.items()})
 
-    async def post(self, path: str, body: object = None, idempotency_key: str | None = None) -> Any:
-        """Make something; each call under a key of its own unless one is given."""
-        headers = {"Idempotency-Key": idempotency_key or str(uuid4())}
+    async def post(
+        self, path: str, body: object = None, headers: Mapping[str, str] = _NO_HEADERS
+    ) -> Any:
+        """Make something; each call under an Idempotency-Key of its own unless one is given."""
+        headers = {"Idempotency-Key": str(uuid4()), **headers}
         return await self._send("POST", path, json=body, headers=headers)
+
+    async def upload(self, path: str, content: bytes, **query: str) -> Any:
+        """Send a CSV file."""
+        headers = {"Idempotency-Key": str(uuid4()), "Content-Type": "text/csv"}
+        return await self._send("POST", path, content=content, headers=headers, params=query)
 
     async def put(self, path: str, body: object) -> Any:
         """Put something under a name of our own."""
@@ -84,3 +93,15 @@ async def each(
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(one(thing)) for thing in things]
     return [task.result() for task in tasks]
+
+
+async def until(
+    read: Callable[[], Awaitable[T]], settled: Callable[[T], bool], seconds_max: float
+) -> T:
+    """Read something again and again until it is settled; raises TimeoutError."""
+    async with asyncio.timeout(seconds_max):
+        while True:
+            found = await read()
+            if settled(found):
+                return found
+            await asyncio.sleep(0.05)

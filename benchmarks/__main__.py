@@ -1,0 +1,195 @@
+"""`make bench`: measure, and print one table."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+import click
+import httpx
+import uvloop
+from rich.console import Console
+
+from benchmarks import subjects, world
+from benchmarks.compare import FULL, QUICK, Pace, Subject, interleave
+from benchmarks.installation import Api, Installation, installed, machine_facts
+from benchmarks.load import Client, drive
+from benchmarks.parties import Party
+from benchmarks.report import Row, Target, Trips, print_report
+from benchmarks.world import World
+from marketplace.organizations.service import seed_operator
+from marketplace.platform.core import Platform
+from marketplace.platform.settings import load_settings
+from tests.support.round_trips import Meter, counted
+
+DIRECTORY: Final = Path(".marketplace") / "benchmarks"
+RESIDENT_MB_MAX: Final = 200
+NOTES: Final = (
+    "One API process unless said otherwise; clients are closed loops, so latencies are those of a "
+    "full server. Ratio: median of the rounds, each against the baseline of the same round. "
+    "Postgres, Redis: round trips per request, one request at a time."
+)
+Tell = Callable[[str], None]
+
+
+@click.command()
+@click.option("--quick", is_flag=True, help="A smoke run: few requests, figures without meaning.")
+def main(*, quick: bool) -> None:
+    """Measure ratios within one run and print them as one table."""
+    console = Console(highlight=False, width=None if Console().is_terminal else 160)
+    with (
+        console.status("Starting servers") as status,
+        installed(DIRECTORY) as installation,
+    ):
+        measuring = _measure(installation, status.update, quick=quick)
+        rows, ran_on = uvloop.run(measuring)
+    print_report(console, rows, ran_on, NOTES)
+
+
+@dataclass(frozen=True, slots=True)
+class _Load:
+    """The clients of each subject, whichever process they ask."""
+
+    prices: Sequence[Client]
+    pages: Sequence[Client]
+    orders: Sequence[Client]
+    feed: Sequence[Client]
+    bids: Sequence[Client]
+    reference_bids: Sequence[Client]
+
+
+async def _measure(
+    installation: Installation, tell: Tell, *, quick: bool
+) -> tuple[list[Row], list[str]]:
+    pace, size = (QUICK, world.QUICK) if quick else (FULL, world.FULL)
+    ran_on = await machine_facts(installation)
+    async with installation.worker():
+        async with installation.api() as api:
+            tell("Filling")
+            operator = await _operator(installation, api)
+            async with operator.http:
+                made = await world.make_world(operator, size)
+                load = await _load(made)
+            rows = await _rows(api, load, pace, tell)
+            resident = api.resident_mb()
+        trips = await _count_trips(installation, load, tell)
+        rows = [_with_trips(row, trips) for row in rows]
+        rows.append(await _two_processes(installation, load, pace, tell))
+    rows.append(
+        Row(
+            "API process after the run",
+            value=f"{resident:.0f} MB",
+            target=Target(RESIDENT_MB_MAX, f"≤ {RESIDENT_MB_MAX} MB"),
+            hit=resident <= RESIDENT_MB_MAX,
+        )
+    )
+    return rows, ran_on
+
+
+async def _operator(installation: Installation, api: Api) -> Party:
+    platform = Platform(load_settings(installation.environ))
+    try:
+        seeded = await seed_operator(platform)
+    finally:
+        await platform.close()
+    http = httpx.AsyncClient(base_url=api.url, timeout=60)
+    return Party(http, seeded.organization_id, str(seeded.key), seeded.member_id)
+
+
+async def _load(made: World) -> _Load:
+    buyer, parties = made.buyers[0], made.bidders
+    auction: UUID = await world.open_auction(buyer, parties)
+    lot = await world.open_reference_lot(buyer, parties)
+    return _Load(
+        prices=subjects.one_price(made),
+        pages=await subjects.pages(made),
+        orders=subjects.orders(made),
+        feed=await subjects.feed(made),
+        bids=subjects.bidders(parties, subjects.auction_path(auction)),
+        reference_bids=subjects.bidders(parties, subjects.reference_path(lot)),
+    )
+
+
+async def _rows(api: Api, load: _Load, pace: Pace, tell: Tell) -> list[Row]:
+    def subject(name: str, clients: Sequence[Client]) -> Subject:
+        return Subject(name, api.port, clients)
+
+    bidders = len(load.bids)
+    empty_get = subject("empty GET", subjects.empty("GET"))
+    empty_post = subject("empty POST", subjects.empty("POST"))
+    crowded = subject(f"empty POST, {bidders} clients", subjects.empty("POST", bidders))
+    prices = subject("price of one line", load.prices)
+    pages = subject("page of 50 products, own prices", load.pages)
+    orders = subject("order of 5 lines", load.orders)
+    feed = subject("feed read, 50 events", load.feed)
+    bids = subject(f"bid, one auction, {bidders} bidders", load.bids)
+    reference = subject("reference: a transaction per bid", load.reference_bids)
+    for compared in ((empty_get, pages, feed), (empty_post, prices, orders)):
+        await interleave(compared, pace, tell)
+    await interleave((crowded, bids, reference), pace, tell)
+    return [
+        Row("empty GET", empty_get),
+        Row("empty POST", empty_post),
+        Row(prices.name, prices, empty_post, Target(0.12, "≥ 12 %")),
+        Row(pages.name, pages, empty_get, Target(0.05, "≥ 5 %")),
+        Row(orders.name, orders, empty_post),
+        Row(feed.name, feed, empty_get),
+        Row(crowded.name, crowded),
+        Row(reference.name, reference, crowded),
+        Row(bids.name, bids, reference, Target(3.0, "≥ 3 ×")),
+        Row(bids.name, bids, crowded, Target(0.30, "≥ 30 %")),
+    ]
+
+
+async def _count_trips(installation: Installation, load: _Load, tell: Tell) -> dict[str, Trips]:
+    """Count round trips on a process of its own, whose servers are behind proxies."""
+    services = installation.services
+    async with (
+        counted(services.database_url) as postgres,
+        counted(services.redis_url) as redis,
+        installation.api("counted", DATABASE_URL=postgres.url, REDIS_URL=redis.url) as api,
+    ):
+        found = {}
+        asked = {
+            "empty GET": subjects.empty("GET"),
+            "empty POST": subjects.empty("POST"),
+            "price of one line": load.prices,
+            "page of 50 products, own prices": load.pages,
+            "order of 5 lines": load.orders,
+            "feed read, 50 events": load.feed,
+            f"bid, one auction, {len(load.bids)} bidders": load.bids,
+        }
+        for name, clients in asked.items():
+            tell(f"{name}: counting round trips")
+            found[name] = await _trips(api, clients[:1], postgres, redis)
+    return found
+
+
+async def _trips(api: Api, clients: Sequence[Client], postgres: Meter, redis: Meter) -> Trips:
+    """Ask one at a time, after a while to warm up, and give the means."""
+    requests = 100
+    await drive(api.port, clients, 30, requests // 4)
+    before = (postgres.count, redis.count)
+    outcome = await drive(api.port, clients, 30, requests)
+    after = (postgres.count, redis.count)
+    return Trips((after[0] - before[0]) / outcome.counted, (after[1] - before[1]) / outcome.counted)
+
+
+def _with_trips(row: Row, trips: dict[str, Trips]) -> Row:
+    return Row(row.name, row.subject, row.baseline, row.target, trips.get(row.name), row.value)
+
+
+async def _two_processes(installation: Installation, load: _Load, pace: Pace, tell: Tell) -> Row:
+    """Bid through two API processes; they take turns at the auction's row."""
+    async with installation.api("two", workers=2) as both:
+        empty = Subject(
+            "empty POST, 2 processes", both.port, subjects.empty("POST", len(load.bids))
+        )
+        bids = Subject("bid, 2 API processes", both.port, load.bids)
+        await interleave((empty, bids), pace, tell)
+    return Row(bids.name, bids, empty)
+
+
+if __name__ == "__main__":
+    main()
