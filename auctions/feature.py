@@ -1,7 +1,73 @@
 """What this package adds to the product."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
-from marketplace.platform.feature import Feature
+from auctions.admission import Admission
+from auctions.board import Board, keep_healing
+from auctions.clock import ShownClock
+from auctions.intake import Intake
+from auctions.ledger import Ledger
+from auctions.live import Hub
+from auctions.routes import ROUTES
+from auctions.timers import TIMERS
+from marketplace.platform.core import Platform
+from marketplace.platform.feature import Feature, Scope
 
-FEATURE: Final = Feature(name="auctions")
+
+def _intake(platform: Platform) -> Intake:
+    return Intake(platform, platform.get(Ledger), platform.get(Board))
+
+
+def _hub(platform: Platform) -> Hub:
+    return Hub(platform, platform.get(Ledger), platform.get(Board), platform.get(ShownClock))
+
+
+@asynccontextmanager
+async def _settled(platform: Platform) -> AsyncIterator[None]:
+    """Decide and show what is queued before the process ends."""
+    yield
+    await platform.get(Intake).drain()
+    await platform.get(Board).drain()
+
+
+@asynccontextmanager
+async def _healed(platform: Platform) -> AsyncIterator[None]:
+    task = asyncio.create_task(keep_healing(platform))
+    yield
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+@asynccontextmanager
+async def _watched(platform: Platform) -> AsyncIterator[None]:
+    async with platform.get(Hub).open():
+        yield
+
+
+_READERS: Final = ("administrator", "purchaser", "approver", "seller", "viewer")
+
+FEATURE: Final = Feature(
+    name="auctions",
+    routes=ROUTES,
+    scopes=(
+        Scope("auctions:read", "Follow auctions and read their logs", _READERS),
+        Scope("auctions:write", "Make and end auctions", ("administrator", "purchaser")),
+        Scope("bids:write", "Submit and withdraw bids", ("administrator", "seller")),
+    ),
+    timers=TIMERS,
+    # In this order: later ones are made of earlier ones.
+    provides={
+        Ledger: Ledger,
+        Board: Board,
+        Admission: Admission,
+        ShownClock: ShownClock,
+        Intake: _intake,
+        Hub: _hub,
+    },
+    api_lifespans=(_settled, _watched),
+    worker_lifespans=(_settled, _healed),
+)

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from auctions.batch import Answer
 from auctions.board import Board
 from auctions.engine.events import Command, Event
-from auctions.ledger import Answer, Ledger
+from auctions.ledger import Ledger
 from marketplace.kernel.errors import MarketplaceError, Unavailable
 from marketplace.kernel.limits import (
     AUCTION_BATCH_MAX,

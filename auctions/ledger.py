@@ -14,10 +14,9 @@ bids that did get in. So each bid has one effect, whatever happened to the first
 import asyncio
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
@@ -25,41 +24,27 @@ import asyncpg
 import msgspec
 from prometheus_client import Counter, Histogram
 
-from auctions.engine.decide import decide, evolve, refused
+from auctions.batch import Answer, KnownBids, MayRefuse, decide_all
 from auctions.engine.events import (
-    Admitted,
     BidAccepted,
     BidRefused,
     Cancelled,
-    Close,
     Closed,
-    CloseExtended,
     Command,
     Event,
     PlaceBid,
-    Rejection,
-    RejectionCode,
-    Scheduled,
-    Start,
     Started,
 )
 from auctions.engine.log import SALT_BYTES, entry_hash
 from auctions.engine.replay import replay
 from auctions.engine.state import LotState
-from auctions.engine.terms import Terms, in_digits
-from auctions.engine.visibility import explain
+from auctions.entries import ENTRY_COLUMNS, columns_of, event_of
 from marketplace.kernel.canonical import GENESIS
-from marketplace.kernel.errors import (
-    KeyReused,
-    MarketplaceError,
-    NotFound,
-    TooManyRequests,
-    Unavailable,
-)
+from marketplace.kernel.errors import NotFound, Unavailable
 from marketplace.kernel.events import Event as Fact
 from marketplace.kernel.limits import AUCTION_STATES_MAX
 from marketplace.platform.core import Platform
-from marketplace.platform.database import Role, event_row, facts_json
+from marketplace.platform.database import Role, event_row
 from marketplace.platform.telemetry import METRICS, log
 
 ATTEMPT_PAUSES_S: Final = (0.02, 0.1, 0.3, 0.6, 1.0, 1.0)
@@ -75,11 +60,6 @@ BATCH_SIZE: Final = Histogram(
 )
 ROUND_TRIPS: Final = Counter("auction_round_trips", "Statements of the ledger", registry=METRICS)
 
-Answer = Event | MarketplaceError
-"""What became of a command: the event it led to, or the error to raise."""
-MayRefuse = Callable[[UUID], bool]
-"""Counts a refusal of a bidder; False once he is over his limit."""
-
 
 @dataclass(frozen=True, slots=True)
 class Head:
@@ -93,89 +73,6 @@ class Head:
     def position(self) -> tuple[int, int]:
         """Give (epoch, seq): of two heads of a lot the later one has the greater position."""
         return (self.epoch, self.state.seq)
-
-
-@dataclass(slots=True)
-class Batch:
-    """Commands decided one after the other: the events, the answers, the state after them."""
-
-    state: LotState
-    events: list[Event]
-    answers: list[Answer]
-
-
-KnownBids = MutableMapping[tuple[UUID, str], BidAccepted | BidRefused]
-
-
-def decide_all(
-    state: LotState,
-    commands: Sequence[Command],
-    known: KnownBids,
-    at: datetime,
-    may_refuse: MayRefuse,
-) -> Batch:
-    """Decide a batch at one instant.
-
-    `known` are the bids that are in the ledger under the keys of this batch; a bid with the key of
-    one of them, or of an earlier one of the batch, gets the same answer. The start comes before the
-    bids and the close after them, so that late bids still get a number.
-    """
-    batch = Batch(state, [], [])
-    _apply(batch, Start(), at)
-    for command in commands:
-        batch.answers.append(
-            _answer_bid(batch, command, known, at, may_refuse)
-            if isinstance(command, PlaceBid)
-            else _answer(batch, command, at)
-        )
-    _apply(batch, Close(), at)
-    return batch
-
-
-def _apply(batch: Batch, command: Command, at: datetime) -> Event | Rejection:
-    decision = decide(batch.state, command, at)
-    if isinstance(decision, Rejection):
-        return decision
-    _append(batch, *decision)
-    return decision[0]
-
-
-def _append(batch: Batch, *events: Event) -> None:
-    for event in events:
-        batch.state = evolve(batch.state, event)
-        batch.events.append(event)
-
-
-def _answer(batch: Batch, command: Command, at: datetime) -> Answer:
-    result = _apply(batch, command, at)
-    if isinstance(result, Rejection):
-        return explain(result, batch.state.terms.currency)
-    return result
-
-
-def _answer_bid(
-    batch: Batch, bid: PlaceBid, known: KnownBids, at: datetime, may_refuse: MayRefuse
-) -> Answer:
-    key = (bid.bidder, bid.client_bid_id)
-    before = known.get(key)
-    if before is not None:
-        if before.amount == bid.amount:
-            return before
-        return KeyReused("This Idempotency-Key came with another bid before; use a new key.")
-    result = _apply(batch, bid, at)
-    if isinstance(result, Rejection):
-        refusal = refused(batch.state, bid, result, at)
-        if refusal is None:
-            return explain(result, batch.state.terms.currency)
-        if not may_refuse(bid.bidder):
-            detail = "Too many of your bids were refused in this minute; the last one has no number."
-            return TooManyRequests(detail, retry_after_s=60)
-        _append(batch, refusal)
-        known[key] = refusal
-        return refusal
-    accepted: Any = result
-    known[key] = accepted
-    return result
 
 
 class Ledger:
@@ -232,9 +129,7 @@ class Ledger:
         may_refuse: MayRefuse,
     ) -> tuple[Head, list[Answer]]:
         # The identifier is a UUID, never text from outside.
-        await _run(
-            connection, f"BEGIN; SELECT FROM auction_lots WHERE id = '{lot_id}' FOR UPDATE"
-        )
+        await _run(connection, f"BEGIN; SELECT FROM auction_lots WHERE id = '{lot_id}' FOR UPDATE")
         now, head, known = await self._catch_up(connection, lot_id, commands)
         batch = decide_all(head.state, commands, known, now, may_refuse)
         if not batch.events:
@@ -321,12 +216,9 @@ AWAY: Final = (
 )
 """What asyncpg raises where the server is away, restarting, or the connection is lost."""
 
-_ENTRY: Final = (
-    "e.lot_id, e.seq, e.at, e.kind, e.bidder_id, e.bid_id, e.client_bid_id, e.amount, e.rank, e.code, "
-    "e.bound, e.body"
-)
 _LOCKED: Final = f"""
-select clock() as now, l.seq as last, l.epoch, l.hash, l.terms->>'currency' as currency, {_ENTRY}
+select clock() as now, l.seq as last, l.epoch, l.hash, l.terms->>'currency' as currency,
+       {ENTRY_COLUMNS}
 from auction_lots l left join lateral (
     select e.* from unnest($2::uuid[], $3::text[]) as asked (bidder_id, client_bid_id)
     cross join lateral (
@@ -343,7 +235,7 @@ select seq as last, epoch, hash, terms->>'currency' as currency
 from auction_lots where id = $1 and seq > 0
 """
 _ENTRIES: Final = f"""
-select {_ENTRY} from auction_ledger e where e.lot_id = $1 and e.seq > $2 and e.seq <= $3
+select {ENTRY_COLUMNS} from auction_ledger e where e.lot_id = $1 and e.seq > $2 and e.seq <= $3
 order by e.seq
 """  # noqa: S608 - constants of this module
 _WRITE: Final = """
@@ -400,7 +292,7 @@ async def append_entries(
     for event, salt in zip(events, salts, strict=True):
         hash_ = entry_hash(hash_, event, salt)
         hashes.append(hash_)
-    columns = zip(*map(_columns, events), strict=True)
+    columns = zip(*map(columns_of, events), strict=True)
     ROUND_TRIPS.inc()
     status = await connection.execute(
         _WRITE,
@@ -436,7 +328,7 @@ async def _announce(connection: Any, head: Head, events: Sequence[Event]) -> Non
         row = (await _fetch(connection, _MOVE_AUCTION, lot_id, status, reason))[0]
         facts.append(announcement(kind, row, head.state))
     if facts:
-        rows = facts_json([event_row(fact) for fact in facts])
+        rows = msgspec.json.encode([event_row(fact) for fact in facts]).decode()
         await _fetch(connection, "select record_facts($1::text::jsonb, '[]'::jsonb)", rows)
 
 
@@ -448,7 +340,7 @@ _ANNOUNCED: Final[Mapping[type, str]] = {
 }
 
 
-def announcement(kind: str, auction: Mapping[str, Any], state: LotState) -> Fact:
+def announcement(kind: str, auction: Any, state: LotState) -> Fact:
     """Give the fact that an auction was scheduled, started, closed or cancelled.
 
     Buyer and bidders read the same: which auction, and when it closes. The result is not in it.
@@ -471,76 +363,3 @@ def _count(events: Sequence[Event]) -> None:
     refusals = sum(isinstance(event, BidRefused) for event in events)
     BIDS_DECIDED.labels("accepted").inc(accepted)
     BIDS_DECIDED.labels("refused").inc(refusals)
-
-
-def _columns(event: Event) -> tuple[object, ...]:
-    """Give kind, bidder, bid, key, amount, rank, code, bound, body of an event."""
-    if isinstance(event, BidAccepted):
-        bid = (event.bidder, event.bid_id, event.client_bid_id, event.amount)
-        return ("bid_accepted", *bid, event.rank, None, None, None)
-    if isinstance(event, BidRefused):
-        bid = (event.bidder, event.bid_id, event.client_bid_id, event.amount)
-        return ("bid_refused", *bid, None, event.code.value, event.bound, None)
-    if isinstance(event, Admitted):
-        body = _json({"alias": event.alias})
-        return ("admitted", event.bidder, event.bid_id, None, event.amount, None, None, None, body)
-    if isinstance(event, Scheduled):
-        return ("scheduled", *(None,) * 7, _json({"terms": event.terms}))
-    if isinstance(event, CloseExtended):
-        return ("close_extended", *(None,) * 7, _json({"closes_at": event.closes_at}))
-    if isinstance(event, Cancelled):
-        return ("cancelled", *(None,) * 7, _json({"reason": event.reason}))
-    return ("started" if isinstance(event, Started) else "closed", *(None,) * 8)
-
-
-def _json(value: object) -> str:
-    return msgspec.json.encode(value).decode()
-
-
-def event_of(row: Mapping[str, Any], currency: str) -> Event:
-    """Read an entry back; amounts come in the currency's digits, as they were decided."""
-    seq, at, kind, body = row["seq"], row["at"], row["kind"], row["body"]
-    if kind == "bid_accepted":
-        return BidAccepted(**_bid(row, currency), rank=row["rank"])
-    if kind == "bid_refused":
-        code = RejectionCode(row["code"])
-        return BidRefused(**_bid(row, currency), code=code, bound=_amount(row["bound"], currency))
-    if kind == "admitted":
-        return Admitted(
-            seq=seq,
-            at=at,
-            bid_id=_uuid(row["bid_id"]),
-            bidder=_uuid(row["bidder_id"]),
-            alias=body["alias"],
-            amount=_amount(row["amount"], currency),
-        )
-    if kind == "scheduled":
-        terms = msgspec.convert(body["terms"], Terms)
-        return Scheduled(seq=seq, at=at, lot_id=_uuid(row["lot_id"]), terms=terms)
-    if kind == "close_extended":
-        return CloseExtended(
-            seq=seq, at=at, closes_at=msgspec.convert(body["closes_at"], datetime)
-        )
-    if kind == "cancelled":
-        return Cancelled(seq=seq, at=at, reason=body["reason"])
-    return Started(seq=seq, at=at) if kind == "started" else Closed(seq=seq, at=at)
-
-
-def _bid(row: Mapping[str, Any], currency: str) -> dict[str, Any]:
-    return {
-        "seq": row["seq"],
-        "at": row["at"],
-        "bid_id": _uuid(row["bid_id"]),
-        "bidder": _uuid(row["bidder_id"]),
-        "client_bid_id": row["client_bid_id"],
-        "amount": _amount(row["amount"], currency),
-    }
-
-
-def _uuid(value: UUID) -> UUID:
-    # asyncpg's own UUID compares equal and is slower to print.
-    return UUID(int=value.int)
-
-
-def _amount(value: Decimal | None, currency: str) -> Decimal | None:
-    return None if value is None else in_digits(value, currency)

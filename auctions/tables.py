@@ -86,6 +86,7 @@ class LotRow(Base):
             "id",
             postgresql_where=text("phase in ('scheduled', 'open')"),
         ),
+        Index("ix_auction_lots_closes_at", "closes_at"),
     )
 
 

@@ -9,7 +9,7 @@ rolled back is written anew from the ledger within a second (`heal`).
 import asyncio
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from redis.exceptions import RedisError
@@ -46,9 +46,7 @@ class Board:
 
     def __init__(self, platform: Platform) -> None:
         self._redis = platform.redis.commands
-        self._swap = self._redis.register_script(
-            (Path(__file__).parent / "swap.lua").read_text()
-        )
+        self._swap = self._redis.register_script((Path(__file__).parent / "swap.lua").read_text())
         self._latest: dict[UUID, Head] = {}
         self._writing: dict[UUID, asyncio.Task[None]] = {}
         self._read: dict[UUID, Head] = {}
@@ -81,7 +79,7 @@ class Board:
 
     async def read(self, lot_id: UUID) -> Head | None:
         """Give the head on the board, None if there is none; raises what Redis raises."""
-        snapshot = await self._redis.hget(board_key(lot_id), "state")
+        snapshot: Any = await self._redis.hget(board_key(lot_id), "state")
         return None if snapshot is None else head_of(snapshot)
 
     async def positions(self, lot_ids: list[UUID]) -> Mapping[UUID, Position | None]:
@@ -123,7 +121,9 @@ async def heal(platform: Platform) -> int:
 
 _TO_HEAL: Final = """
 select id, epoch, seq from auction_lots
-where phase in ('scheduled', 'open') or decided_at > clock() - interval '5 minutes'
+where phase in ('scheduled', 'open')
+   or (phase in ('closed', 'cancelled')
+       and closes_at > (select clock()) - interval '5 minutes')
 order by id limit $1
 """
 

@@ -1,0 +1,128 @@
+"""Bidding and watching: the paths that are hot while an auction runs.
+
+A bid costs no statement of its own: who may bid is known after the first one, and the ledger takes
+bids in batches.
+"""
+
+import re
+from typing import Final
+from uuid import UUID
+
+from auctions.admission import Admission
+from auctions.clock import ShownClock
+from auctions.engine.events import BidAccepted, BidRefused, Event, PlaceBid, Rejection
+from auctions.engine.terms import check_amount
+from auctions.engine.visibility import explain, view
+from auctions.entries import ENTRY_COLUMNS, event_of
+from auctions.intake import Intake
+from auctions.live import Hub
+from auctions.schemas import BidInput, BidView, RefusalView, SnapshotView, money_view
+from marketplace.kernel.errors import (
+    IdempotencyKeyMissing,
+    MalformedRequest,
+    NotFound,
+    invalid,
+)
+from marketplace.kernel.ids import new_id
+from marketplace.kernel.limits import CODE_CHARACTERS_MAX
+from marketplace.platform.caller import Caller
+from marketplace.platform.core import Platform
+from marketplace.platform.database import fast_read
+
+READ: Final = "auctions:read"
+BID: Final = "bids:write"
+_KEY_FORM: Final = re.compile(rf"[!-~]{{1,{CODE_CHARACTERS_MAX}}}")
+
+
+async def place_bid(
+    platform: Platform, caller: Caller, auction_id: UUID, client_bid_id: str | None, data: BidInput
+) -> BidView:
+    """Bid; give the standing bid once it is committed.
+
+    The same key with the same amount gets the same answer. Raises NotFound for who is not invited,
+    InvalidInput for an amount that is not acceptable, WrongState before the start and from the
+    close on, KeyReused, TooManyRequests, and Unavailable: then the same key is safe.
+    """
+    caller.require(BID)
+    if client_bid_id is None or not _KEY_FORM.fullmatch(client_bid_id):
+        raise _no_key(client_bid_id)
+    bidder = caller.organization_id
+    card = await platform.get(Admission).bidders_card(auction_id, bidder)
+    if data.amount.currency != card.currency:
+        detail = f"Bids on this lot are in {card.currency}."
+        raise invalid("/amount/currency", "wrong_currency", detail)
+    amount = check_amount(data.amount.value().amount, card.currency, "/amount/amount")
+    event = await platform.get(Intake).submit(
+        card.lot_id,
+        PlaceBid(bid_id=new_id(), bidder=bidder, client_bid_id=client_bid_id, amount=amount),
+    )
+    if isinstance(event, BidRefused):
+        raise explain(Rejection(code=event.code, bound=event.bound), card.currency)
+    return _bid_view(event, card.currency)
+
+
+def _no_key(client_bid_id: str | None) -> IdempotencyKeyMissing | MalformedRequest:
+    if client_bid_id is None:
+        return IdempotencyKeyMissing(
+            "Send the header Idempotency-Key with a name of your own for this bid, the same when "
+            "you send it again, another for another bid; a UUID does."
+        )
+    return MalformedRequest(
+        f"Idempotency-Key has 1 to {CODE_CHARACTERS_MAX} visible ASCII characters."
+    )
+
+
+async def find_bid(
+    platform: Platform, caller: Caller, auction_id: UUID, client_bid_id: str
+) -> BidView:
+    """Say what became of a bid the caller's company sent under this key; raises NotFound."""
+    caller.require(BID)
+    card = await platform.get(Admission).bidders_card(auction_id, caller.organization_id)
+    async with fast_read(platform, caller) as connection:
+        row = await connection.fetchrow(_BY_KEY, card.lot_id, caller.organization_id, client_bid_id)
+    if row is None:
+        raise NotFound("No bid of yours with this key was decided.")
+    return _bid_view(event_of(row, card.currency), card.currency)
+
+
+_BY_KEY: Final = f"""
+select {ENTRY_COLUMNS} from auction_ledger e
+where e.lot_id = $1 and e.bidder_id = $2 and e.client_bid_id = $3
+"""  # noqa: S608 - constants of our own
+
+
+def _bid_view(event: Event, currency: str) -> BidView:
+    if isinstance(event, BidAccepted):
+        return BidView(
+            id=event.bid_id,
+            client_bid_id=event.client_bid_id,
+            outcome="accepted",
+            amount=money_view(event.amount, currency),
+            decided_at=event.at,
+            rank=event.rank,
+        )
+    if not isinstance(event, BidRefused):
+        msg = f"{type(event).__name__} is no answer to a bid"
+        raise TypeError(msg)
+    error = explain(Rejection(code=event.code, bound=event.bound), currency)
+    refusal = RefusalView(code=event.code.value, detail=error.detail)
+    if event.bound is not None:
+        bound = money_view(event.bound, currency)
+        refusal = RefusalView(code=event.code.value, detail=error.detail, bound=bound)
+    return BidView(
+        id=event.bid_id,
+        client_bid_id=event.client_bid_id,
+        outcome="refused",
+        amount=money_view(event.amount, currency),
+        decided_at=event.at,
+        refusal=refusal,
+    )
+
+
+async def read_standing(platform: Platform, caller: Caller, auction_id: UUID) -> SnapshotView:
+    """Say where the lot stands, as the caller may see it; from the board, without Postgres."""
+    caller.require(READ)
+    card, viewer = await platform.get(Admission).viewers_card(auction_id, caller.organization_id)
+    head = await platform.get(Hub).standing(card.lot_id)
+    server_at = await platform.get(ShownClock).now()
+    return SnapshotView(server_at=server_at, standing=view(head.state, viewer))

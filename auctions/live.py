@@ -1,0 +1,254 @@
+"""The live channel: a snapshot, then numbered changes, for every viewer what he may see.
+
+Each process listens to Redis once, whatever the number of its viewers, and encodes a message once
+for all viewers who may see the same (all members of one bidder, or of the buyer). A viewer who
+reads too slowly is dropped: he comes back and gets a snapshot. While Redis is away the states come
+from the ledger, once a second.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from auctions.board import REDIS_AWAY, Board, channel
+from auctions.board.snapshot import head_of
+from auctions.clock import ShownClock
+from auctions.engine.visibility import Viewer, number, view
+from auctions.ledger import AWAY, Head, Ledger
+from auctions.schemas import DeltaMessage, HeartbeatMessage, SnapshotView
+from marketplace.kernel.errors import MarketplaceError
+from marketplace.kernel.limits import VIEWER_BACKLOG_MAX
+from marketplace.platform.core import Platform
+from marketplace.platform.telemetry import LIVE_VIEWERS, log
+
+LOOK_SECONDS: Final = 1.0
+"""How often boards are compared, in case Redis lost a message."""
+LOOKS_PER_HEARTBEAT: Final = 5
+_IDLE_CHANNEL: Final = "auctions:nobody"
+
+Message = bytes | None
+"""A message to send; None ends the channel."""
+
+
+@dataclass(eq=False, slots=True)
+class Seat:
+    """One viewer's place: the messages waiting for him."""
+
+    mailbox: "asyncio.Queue[Message]" = field(
+        default_factory=lambda: asyncio.Queue(VIEWER_BACKLOG_MAX)
+    )
+    dropped: bool = False
+
+    def deliver(self, message: bytes) -> None:
+        """Put a message down, or drop a viewer who has let too many pile up."""
+        if self.dropped:
+            return
+        try:
+            self.mailbox.put_nowait(message)
+        except asyncio.QueueFull:
+            self.dropped = True
+            self.mailbox.get_nowait()
+            self.mailbox.put_nowait(None)
+
+
+@dataclass(eq=False, slots=True)
+class _Row:
+    """All seats from which the same is seen, and what was last seen from them."""
+
+    number: int
+    shown: dict[str, Any]
+    seats: set[Seat] = field(default_factory=set)
+
+
+@dataclass(eq=False, slots=True)
+class _House:
+    """The viewers of one lot in this process."""
+
+    head: Head
+    rows: dict[Viewer, _Row] = field(default_factory=dict)
+
+
+class Hub:
+    """Hands the changes of lots to their viewers in this process."""
+
+    def __init__(self, platform: Platform, ledger: Ledger, board: Board, clock: ShownClock) -> None:
+        self._ledger = ledger
+        self._board = board
+        self._clock = clock
+        self._pubsub = platform.redis.subscriptions.pubsub()
+        self._houses: dict[UUID, _House] = {}
+
+    async def standing(self, lot_id: UUID) -> Head:
+        """Give the latest head known without asking Postgres, or else from the ledger."""
+        on_board = None
+        with suppress(*REDIS_AWAY):
+            on_board = await self._board.read(lot_id)
+        decided_here = self._ledger.known(lot_id)
+        if on_board is None:
+            return await self._ledger.read(lot_id)
+        if decided_here is not None and decided_here.position > on_board.position:
+            return decided_here
+        return on_board
+
+    @asynccontextmanager
+    async def seat(self, lot_id: UUID, viewer: Viewer, after: int | None) -> AsyncIterator[Seat]:
+        """Take a seat: its mailbox begins with a snapshot, or with where he is if that is it.
+
+        `after` is the number of the last change the viewer saw.
+        """
+        await self._clock.now()
+        head = await self.standing(lot_id)
+        house = self._houses.get(lot_id)
+        if house is None:
+            house = self._houses[lot_id] = _House(head)
+            with suppress(*REDIS_AWAY):
+                await self._pubsub.subscribe(channel(lot_id))
+        self._take(house, head)
+        row = house.rows.get(viewer)
+        if row is None:
+            shown = view(house.head.state, viewer)
+            row = house.rows[viewer] = _Row(shown.number, msgspec.to_builtins(shown))
+        seat = Seat()
+        if row.number == after:
+            seat.deliver(self._heartbeat(row))
+        else:
+            seat.deliver(self._snapshot(house, viewer))
+        row.seats.add(seat)
+        LIVE_VIEWERS.inc()
+        try:
+            yield seat
+        finally:
+            LIVE_VIEWERS.dec()
+            await self._leave(lot_id, viewer, seat)
+
+    async def _leave(self, lot_id: UUID, viewer: Viewer, seat: Seat) -> None:
+        house = self._houses[lot_id]
+        row = house.rows[viewer]
+        row.seats.discard(seat)
+        if not row.seats:
+            del house.rows[viewer]
+        if not house.rows:
+            del self._houses[lot_id]
+            with suppress(*REDIS_AWAY):
+                await self._pubsub.unsubscribe(channel(lot_id))
+
+    def _take(self, house: _House, head: Head) -> None:
+        """Show a later head to all who see something of it."""
+        if head.position <= house.head.position:
+            return
+        anew = head.epoch != house.head.epoch
+        house.head = head
+        for viewer, row in house.rows.items():
+            if not anew and number(head.state, viewer) == row.number:
+                continue
+            shown = view(head.state, viewer)
+            after = msgspec.to_builtins(shown)
+            if anew:
+                message = self._snapshot(house, viewer)
+            else:
+                message = msgspec.json.encode(
+                    DeltaMessage(
+                        number=shown.number,
+                        previous=row.number,
+                        server_at=self._clock.estimate(),
+                        changes=merge_patch(row.shown, after),
+                    )
+                )
+            row.number, row.shown = shown.number, after
+            for seat in row.seats:
+                seat.deliver(message)
+
+    def _snapshot(self, house: _House, viewer: Viewer) -> bytes:
+        shown = view(house.head.state, viewer)
+        return msgspec.json.encode(SnapshotView(server_at=self._clock.estimate(), standing=shown))
+
+    def _heartbeat(self, row: _Row) -> bytes:
+        return msgspec.json.encode(
+            HeartbeatMessage(number=row.number, server_at=self._clock.estimate())
+        )
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Listen and look until the block ends; then end all channels."""
+        tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._look_around())]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            for house in self._houses.values():
+                for row in house.rows.values():
+                    for seat in row.seats:
+                        seat.mailbox.put_nowait(None) if not seat.mailbox.full() else None
+            await self._pubsub.aclose()  # type: ignore[no-untyped-call]
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                await self._pubsub.subscribe(_IDLE_CHANNEL)
+                async for message in self._pubsub.listen():
+                    if message["type"] == "message":
+                        self._published(message["data"])
+            except REDIS_AWAY as error:
+                log.warning("live_without_redis", error=type(error).__name__)
+                await asyncio.sleep(LOOK_SECONDS)
+
+    def _published(self, data: bytes) -> None:
+        head = head_of(data)
+        house = self._houses.get(head.state.lot_id)
+        if house is not None:
+            self._take(house, head)
+
+    async def _look_around(self) -> None:
+        looks = 0
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            if not self._houses:
+                continue
+            looks += 1
+            try:
+                await self._catch_up()
+                if looks % LOOKS_PER_HEARTBEAT == 0:
+                    await self._clock.refresh()
+                    self._beat()
+            except (*AWAY, MarketplaceError) as error:
+                log.warning("live_without_database", error=type(error).__name__)
+
+    async def _catch_up(self) -> None:
+        """Take what a lost message would have told."""
+        lots = list(self._houses)
+        try:
+            positions = await self._board.positions(lots)
+        except REDIS_AWAY:
+            positions = dict.fromkeys(lots)
+        for lot_id in lots:
+            house, position = self._houses.get(lot_id), positions[lot_id]
+            if house is None or (position is not None and position <= house.head.position):
+                continue
+            self._take(house, await self.standing(lot_id))
+
+    def _beat(self) -> None:
+        for house in self._houses.values():
+            for row in house.rows.values():
+                message = self._heartbeat(row)
+                for seat in row.seats:
+                    seat.deliver(message)
+
+
+def merge_patch(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """Give the JSON merge patch (RFC 7396) that turns `before` into `after`, without its number.
+
+    The members of a standing are put whole: a client need not know which of them has parts.
+    """
+    changes = {
+        name: value
+        for name, value in after.items()
+        if name != "number" and before.get(name) != value
+    }
+    return changes | {name: None for name in before if name not in after}

@@ -1,0 +1,51 @@
+"""Start and close at their instants.
+
+A timer is a hint: the ledger decides on the one clock whether it is time, once, whoever tries. A
+bid that comes late does the same, so an auction ends even where no worker runs.
+"""
+
+from contextlib import suppress
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from auctions.engine.events import Close, Command, Start
+from auctions.engine.state import Phase
+from auctions.intake import Intake
+from auctions.ledger import Ledger
+from marketplace.kernel.errors import Conflict
+from marketplace.platform.core import Platform
+from marketplace.platform.database import Role, Transaction, system_transaction
+from marketplace.platform.feature import Timer
+from marketplace.platform.timers import set_timer
+
+START: Final = "auctions.start"
+CLOSE: Final = "auctions.close"
+
+
+async def set_first_timer(tx: Transaction, lot_id: UUID, starts_at: datetime) -> None:
+    """Remind of a scheduled lot's start; each timer sets the next."""
+    await set_timer(tx, START, lot_id, starts_at)
+
+
+async def _start(platform: Platform, lot_id: UUID) -> None:
+    await _settle(platform, lot_id, Start())
+
+
+async def _close(platform: Platform, lot_id: UUID) -> None:
+    await _settle(platform, lot_id, Close())
+
+
+async def _settle(platform: Platform, lot_id: UUID, command: Command) -> None:
+    # Not yet, or somebody else was first: what the clock brings next is asked for below.
+    with suppress(Conflict):
+        await platform.get(Intake).submit(lot_id, command)
+    state = (await platform.get(Ledger).read(lot_id)).state
+    deadline = state.deadline()
+    if deadline is not None:
+        kind = START if state.phase is Phase.SCHEDULED else CLOSE
+        async with system_transaction(platform, Role.WORKER) as tx:
+            await set_timer(tx, kind, lot_id, deadline)
+
+
+TIMERS: Final = (Timer(START, _start), Timer(CLOSE, _close))
