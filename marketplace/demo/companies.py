@@ -6,30 +6,20 @@ data was erased, are noticed and made anew.
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Final
 
 import httpx
 import msgspec
 
+from marketplace.demo.registration import (
+    BUYER,
+    DemoCompany,
+    register_buyer,
+    register_supplier,
+    stock_suppliers,
+)
 from marketplace.demo.story import Actor, Recorder
+from marketplace.demo.wares import ASSORTMENTS
 from marketplace.development import write_private
-
-BUYER: Final = "Rheinwerk Anlagenbau"
-SUPPLIERS: Final = ("Kessler Antriebstechnik", "Baltic Industrial Supply", "Donau Technik Handel")
-_COUNTRIES: Final = {
-    "Rheinwerk Anlagenbau": "DE",
-    "Kessler Antriebstechnik": "DE",
-    "Baltic Industrial Supply": "EE",
-    "Donau Technik Handel": "AT",
-}
-
-
-class DemoCompany(msgspec.Struct, frozen=True):
-    """A company and the key of its administrator."""
-
-    name: str
-    organization_id: str
-    key: str
 
 
 class DemoKeys(msgspec.Struct, frozen=True):
@@ -71,22 +61,7 @@ async def _counts(http: httpx.AsyncClient, key: str) -> bool:
 
 async def _register(http: httpx.AsyncClient, operator_key: str) -> DemoKeys:
     operator = Actor(http, "operator", operator_key, Recorder())
-
-    async def company(name: str, side: str) -> DemoCompany:
-        body = {
-            "name": name,
-            "country": _COUNTRIES[name],
-            side: True,
-            "administrator": {
-                "name": "Demo Administrator",
-                "email": f"admin@{name.split(maxsplit=1)[0].lower()}.example",
-            },
-        }
-        made = await operator.post("/v1/organizations", body, once=True)
-        return DemoCompany(name, made["organization"]["id"], made["api_key"]["key"])
-
-    return DemoKeys(
-        operator_key,
-        await company(BUYER, "buyer"),
-        tuple([await company(name, "supplier") for name in SUPPLIERS]),
-    )
+    buyer = await register_buyer(operator, BUYER)
+    suppliers = [await register_supplier(operator, name) for name in ASSORTMENTS]
+    # await stock_suppliers(operator, buyer, suppliers)
+    return DemoKeys(operator_key, buyer, tuple(suppliers))

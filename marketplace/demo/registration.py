@@ -1,0 +1,164 @@
+"""How the demo's companies come to the marketplace: registered, staffed and stocked over HTTP."""
+
+import asyncio
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+
+from marketplace.demo.story import Actor, UnexpectedAnswer, eventually
+from marketplace.demo.wares import ASSORTMENTS, Assortment
+
+BUYER: Final = "Rheinwerk Anlagenbau"
+UNITS: Final = ("Werk Hamburg", "Werk Leipzig")
+COUNTRIES: Final = {
+    BUYER: "DE",
+    "Kessler Antriebstechnik": "DE",
+    "Baltic Industrial Supply": "EE",
+    "Donau Technik Handel": "AT",
+}
+ORDER_LIMIT: Final = {"amount": "2000.00", "currency": "EUR"}
+"""What a purchaser may order without a second person."""
+BUYER_DISCOUNT: Final = Decimal("0.08")
+IMPORT_SECONDS_MAX: Final = 30
+
+
+class DemoCompany(msgspec.Struct):
+    """A company, its units, and the keys of its members by what they do."""
+
+    name: str
+    organization_id: str
+    keys: dict[str, str]
+    units: dict[str, str] = msgspec.field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """The key of the administrator, who may do everything in his company."""
+        return self.keys["administrator"]
+
+
+async def register_buyer(operator: Actor, name: str) -> DemoCompany:
+    """Register a buyer with two units, a purchaser with a limit, an approver and an ERP."""
+    buyer = await register_company(operator, name, "buyer")
+    admin = operator.with_key(buyer.name, buyer.key)
+    for unit_name in UNITS:
+        path = f"/v1/organizations/{buyer.organization_id}/units"
+        unit = await admin.post(path, {"name": unit_name}, once=True, show="addUnit")
+        buyer.units[unit_name] = unit["id"]
+    works = buyer.units[UNITS[0]]
+    for key, person, role, limit in (
+        ("purchaser", "Ines Purchasing", "purchaser", ORDER_LIMIT),
+        ("approver", "Jonas Approvals", "approver", None),
+        ("erp", "ERP of the buyer", "purchaser", ORDER_LIMIT),
+    ):
+        kind = "machine" if key == "erp" else "person"
+        member = {"name": person, "kind": kind, "order_limit": limit}
+        await _add_member(admin, buyer, key, member, [{"unit_id": works, "roles": [role]}])
+    return buyer
+
+
+async def register_supplier(operator: Actor, name: str) -> DemoCompany:
+    """Register a supplier with a sales desk and an ERP."""
+    supplier = await register_company(operator, name, "supplier")
+    admin = operator.with_key(supplier.name, supplier.key)
+    seller = [{"unit_id": supplier.organization_id, "roles": ["seller"]}]
+    await _add_member(admin, supplier, "seller", {"name": "Sales desk"}, seller)
+    machine = {"name": "ERP of the supplier", "kind": "machine"}
+    await _add_member(admin, supplier, "erp", machine, seller)
+    return supplier
+
+
+async def register_company(operator: Actor, name: str, side: str) -> DemoCompany:
+    """Register a company; its first administrator's key is shown this once."""
+    word = name.split(maxsplit=1)[0].lower()
+    registered = await operator.post(
+        "/v1/organizations",
+        {
+            "name": name,
+            "country": next((c for known, c in COUNTRIES.items() if name.startswith(known)), "DE"),
+            side: True,
+            "administrator": {"name": "Demo Administrator", "email": f"admin@{word}.example"},
+        },
+        once=True,
+        show="registerOrganization",
+    )
+    keys = {"administrator": registered["api_key"]["key"]}
+    return DemoCompany(name, registered["organization"]["id"], keys)
+
+
+async def _add_member(
+    admin: Actor,
+    company: DemoCompany,
+    key: str,
+    member: Mapping[str, Any],
+    memberships: list[dict[str, Any]],
+) -> None:
+    base = f"/v1/organizations/{company.organization_id}"
+    body = {**member, "memberships": memberships}
+    made = await admin.post(f"{base}/members", body, once=True, show="addMember")
+    wanted = {"member_id": made["id"], "name": f"demo {key}"}
+    new_key = await admin.post(f"{base}/api-keys", wanted, once=True, show="createApiKey")
+    company.keys[key] = new_key["key"]
+
+
+async def stock_suppliers(
+    operator: Actor, buyer: DemoCompany, suppliers: list[DemoCompany]
+) -> None:
+    """Import every supplier's offers, and publish his base list and his list for the buyer."""
+    pairs = zip(suppliers, ASSORTMENTS.values(), strict=True)
+    await asyncio.gather(
+        *(stock_supplier(operator, supplier, goods, buyer) for supplier, goods in pairs)
+    )
+
+
+async def stock_supplier(
+    operator: Actor, supplier: DemoCompany, goods: Assortment, buyer: DemoCompany
+) -> None:
+    """Import one supplier's offers, and publish his base list and his list for the buyer."""
+    seller = operator.with_key(supplier.name, supplier.keys["seller"])
+    await run_import(seller, "offers", goods.offers_csv())
+    await publish_prices(seller, f"List prices {goods.prefix}", goods.prices_csv())
+    own = goods.prices_csv(BUYER_DISCOUNT)
+    await publish_prices(seller, f"Prices for {buyer.name}", own, buyer.organization_id)
+
+
+async def publish_prices(
+    seller: Actor, name: str, prices: bytes, buyer_id: str | None = None
+) -> str:
+    """Make a price list of an imported file and publish it: for everybody, or for one buyer."""
+    level = "base" if buyer_id is None else "organization"
+    body = {"name": name, "level": level, "currency": "EUR"}
+    made = await seller.post("/v1/price-lists", body, once=True, show="createPriceList")
+    path = f"/v1/price-lists/{made['id']}"
+    if buyer_id is not None:
+        assigned = {"organization_id": buyer_id}
+        await seller.post(f"{path}/assignments", assigned, show="assignPriceList")
+    await run_import(seller, "prices", prices, price_list_id=made["id"])
+    await seller.post(f"{path}/publish", show="publishPriceList")
+    return str(made["id"])
+
+
+async def run_import(
+    seller: Actor, kind: str, rows: bytes, *, price_list_id: str | None = None
+) -> Any:
+    """Upload a file and wait for its import; raises UnexpectedAnswer if a row was refused."""
+    params = {"kind": kind} | ({"price_list_id": price_list_id} if price_list_id else {})
+    started = await seller.send(
+        "POST",
+        "/v1/imports",
+        content=rows,
+        params=params,
+        headers={"Content-Type": "text/csv"},
+        expect=202,
+        show="startImport",
+    )
+    finished = await eventually(
+        lambda: seller.get(f"/v1/imports/{started['id']}"),
+        lambda job: job["status"] in {"done", "failed"},
+        seconds=IMPORT_SECONDS_MAX,
+        what=f"the import of {kind}",
+    )
+    if finished["status"] != "done":
+        raise UnexpectedAnswer(f"{seller.name}: the import of {kind} failed: {finished}")
+    return finished
