@@ -2,6 +2,28 @@
 
 from typing import Final
 
-from marketplace.platform.feature import Feature
+from catalog.imports import routes as imports
+from catalog.imports import service as importing
+from catalog.price_lists import routes as price_lists
+from catalog.price_lists.quoting import CatalogPrices
+from catalog.products import routes as products
+from catalog.search import routes as search
+from marketplace.orders.ports import Prices
+from marketplace.platform.feature import Feature, Job, Scope
 
-FEATURE: Final = Feature(name="catalog")
+_EVERYBODY: Final = ("administrator", "purchaser", "approver", "seller", "viewer", "operator")
+_SELLERS: Final = ("administrator", "seller")
+
+FEATURE: Final = Feature(
+    name="catalog",
+    routes=(*products.ROUTES, *price_lists.ROUTES, *search.ROUTES, *imports.ROUTES),
+    scopes=(
+        Scope("catalog:read", "Search the catalog", _EVERYBODY),
+        Scope("catalog:write", "Keep products and offers", (*_SELLERS, "operator")),
+        Scope("prices:read", "Ask for own prices", _EVERYBODY),
+        Scope("prices:write", "Keep and publish price lists", _SELLERS),
+        Scope("imports:write", "Import offers and prices", _SELLERS),
+    ),
+    jobs=(Job(importing.JOB, importing.run_import),),
+    provides={Prices: lambda _platform: CatalogPrices()},
+)

@@ -7,11 +7,10 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
-import msgspec
-
 from catalog.imports.rows import Column, Layout, Unfit
+from catalog.price_lists.rules import ALWAYS, FOREVER, PriceRecord
 from catalog.pricing.terms import check_tier
-from catalog.products.rules import OfferTerms, check_offer_terms, checked_gtin
+from catalog.products.rules import OfferRecord, OfferTerms, check_offer_terms, checked_gtin
 from marketplace.kernel.errors import InvalidInput
 from marketplace.kernel.limits import (
     CODE_CHARACTERS_MAX,
@@ -118,20 +117,7 @@ def instant(value: str) -> datetime:
     return parsed.astimezone(UTC)
 
 
-class OfferRow(msgspec.Struct, frozen=True):
-    """One offer as a file gives it."""
-
-    line: int
-    sku: str
-    name: str
-    terms: OfferTerms
-    description: str
-    maker: str | None
-    maker_number: str | None
-    gtin: str | None
-
-
-def make_offer(  # noqa: PLR0917 - in the order of the columns
+def make_offer(
     line: int,
     sku: str,
     name: str,
@@ -147,7 +133,7 @@ def make_offer(  # noqa: PLR0917 - in the order of the columns
     maximum_quantity: Decimal | None,
     lead_time_days: int | None,
     tax_category: str | None,
-) -> OfferRow:
+) -> OfferRecord:
     """Make the row of an offer; raises InvalidInput where columns do not fit each other."""
     terms = OfferTerms(
         unit=unit_code,
@@ -160,7 +146,7 @@ def make_offer(  # noqa: PLR0917 - in the order of the columns
         tax_category=tax_category or "S",
     )
     check_offer_terms(terms)
-    return OfferRow(line, sku, name, terms, description or "", maker, maker_number, gtin_number)
+    return OfferRecord(line, sku, name, terms, description or "", maker, maker_number, gtin_number)
 
 
 OFFERS: Final = Layout(
@@ -185,20 +171,7 @@ OFFERS: Final = Layout(
 )
 
 
-class PriceRow(msgspec.Struct, frozen=True):
-    """One tier of one ladder as a file gives it; rows of one ladder need not be neighbours."""
-
-    line: int
-    sku: str
-    unit: str
-    minimum_quantity: Decimal
-    amount: Decimal
-    basis: Decimal
-    valid_from: datetime | None
-    valid_until: datetime | None
-
-
-def make_price(  # noqa: PLR0917 - in the order of the columns
+def make_price(
     line: int,
     sku: str,
     unit_code: str,
@@ -207,14 +180,21 @@ def make_price(  # noqa: PLR0917 - in the order of the columns
     basis: Decimal | None,
     valid_from: datetime | None,
     valid_until: datetime | None,
-) -> PriceRow:
+) -> PriceRecord:
     """Make the row of a tier; raises InvalidInput where columns do not fit each other."""
     minimum = minimum_quantity or Decimal(1)
     check_tier(minimum, amount, unit_code)
     if valid_from is not None and valid_until is not None and valid_from >= valid_until:
         raise Unfit("ends_before_it_begins", "valid_until must be later than valid_from.")
-    return PriceRow(
-        line, sku, unit_code, minimum, amount, basis or Decimal(1), valid_from, valid_until
+    return PriceRecord(
+        line,
+        sku,
+        unit_code,
+        minimum,
+        amount,
+        basis or Decimal(1),
+        valid_from or ALWAYS,
+        valid_until or FOREVER,
     )
 
 

@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
-import msgspec
-
+from catalog.row_error import RowError
 from marketplace.kernel.errors import MarketplaceError
 
 RECORD_BYTES_MAX: Final = 64 * 1024
@@ -24,16 +23,6 @@ _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _SEPARATORS: Final = (",", ";", "\t")
 
 R = TypeVar("R")
-
-
-class RowError(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing wrong with one row; `line` counts from 1, `column` is empty for the whole row."""
-
-    line: int
-    column: str
-    code: str
-    detail: str
-    value: str
 
 
 class Unfit(Exception):

@@ -4,11 +4,11 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from marketplace.platform.columns import Base, CurrencyCode, Id, Instant, Quantity
+from marketplace.platform.columns import Amount, Base, CurrencyCode, Id, Instant, Quantity
 
 OPEN: Final = 2_147_483_647
 """The end of a range of versions that goes on."""
@@ -113,3 +113,21 @@ class PriceLadderRow(Base):
             postgresql_where=text(f"until_version < {OPEN}"),
         ),
     )
+
+
+class StagedPriceRow(Base):
+    """A tier of a price on its way in; see `catalog.staging`."""
+
+    __tablename__ = "staged_prices"
+    batch_id: Mapped[UUID] = mapped_column(primary_key=True)
+    line: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    tier: Mapped[int] = mapped_column(primary_key=True)
+    organization_id: Mapped[UUID]
+    sku: Mapped[str]
+    unit: Mapped[str]
+    minimum_quantity: Mapped[Quantity]
+    amount: Mapped[Amount]
+    basis: Mapped[Quantity]
+    valid_from: Mapped[Instant]
+    valid_until: Mapped[Instant]
+    __table_args__ = (Index("ix_staged_prices_batch_id_sku", "batch_id", "sku"),)

@@ -39,7 +39,7 @@ _NEAREST: Final = (
 """Of several reasons why there is no price, the one whose cure is nearest is told."""
 
 
-def resolve(  # noqa: PLR0917 - what a price depends on, in the order it is spoken
+def resolve(
     candidates: Iterable[Candidate],
     buyer: Buyer,
     quantity: Decimal,
@@ -55,7 +55,7 @@ def resolve(  # noqa: PLR0917 - what a price depends on, in the order it is spok
     those of other buyers if the caller fetched them: `told_to_buyer` takes these out again.
     Raises InvalidInput for an unknown currency.
     """
-    ranked, losers = _in_force(candidates, buyer, as_of)
+    ranked, losers = _by_rank(candidates, buyer, as_of)
     winner: _Ranked | None = None
     exclusive: _Rank | None = None
     fitting: list[_Ranked] = []
@@ -84,7 +84,7 @@ def resolve(  # noqa: PLR0917 - what a price depends on, in the order it is spok
     return _price(winner[1], quantity, [candidate for _, candidate in fitting], told)
 
 
-def _in_force(
+def _by_rank(
     candidates: Iterable[Candidate], buyer: Buyer, as_of: datetime
 ) -> tuple[list[_Ranked], list[Loser]]:
     """Part the candidates into those in force for the buyer, best first, and the rest."""
@@ -174,6 +174,11 @@ def _no_price(
     if reason is Reason.BELOW_MINIMUM_QUANTITY:
         begins = min(candidate.ladder.tiers[0].minimum_quantity for _, candidate in fitting)
     return NoPrice(reason=reason, minimum_quantity=begins, losers=tuple(told))
+
+
+def in_force(candidates: Iterable[Candidate], buyer: Buyer, as_of: datetime) -> list[Candidate]:
+    """Give the buyer's candidates that are valid at an instant, best first."""
+    return [candidate for _, candidate in _by_rank(candidates, buyer, as_of)[0]]
 
 
 def told_to_buyer(losers: Sequence[Loser]) -> tuple[Loser, ...]:

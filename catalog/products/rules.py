@@ -34,6 +34,19 @@ class OfferTerms(msgspec.Struct, frozen=True, kw_only=True):
     tax_category: str = "S"
 
 
+class OfferRecord(msgspec.Struct, frozen=True):
+    """One offer as a supplier gives it; `line` is its place in what he sent."""
+
+    line: int
+    sku: str
+    name: str
+    terms: OfferTerms
+    description: str = ""
+    maker: str | None = None
+    maker_number: str | None = None
+    gtin: str | None = None
+
+
 def check_offer_terms(terms: OfferTerms) -> None:
     """Refuse terms nobody could order by; raises InvalidInput with a pointer to the field."""
     check_unit(terms.unit)

@@ -5,6 +5,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     Computed,
     ForeignKey,
@@ -116,3 +117,38 @@ class OfferRow(Base):
             postgresql_where=text("product_id is null"),
         ),
     )
+
+
+class StagedOfferRow(Base):
+    """A row of offers on its way in; see `catalog.staging`.
+
+    `product_id` is given or found out by `catalog.products.writing`.
+    """
+
+    __tablename__ = "staged_offers"
+    batch_id: Mapped[UUID] = mapped_column(primary_key=True)
+    line: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    organization_id: Mapped[UUID]
+    sku: Mapped[str]
+    name: Mapped[str]
+    description: Mapped[str]
+    maker: Mapped[str | None]
+    maker_number: Mapped[str | None]
+    maker_key: Mapped[str | None]
+    maker_number_key: Mapped[str | None]
+    gtin: Mapped[str | None]
+    unit: Mapped[str]
+    content_numerator: Mapped[Number]
+    content_denominator: Mapped[Number]
+    content_unit: Mapped[str]
+    minimum_quantity: Mapped[Quantity]
+    multiple: Mapped[Decimal | None] = mapped_column(Numeric(24, 6))
+    maximum_quantity: Mapped[Decimal | None] = mapped_column(Numeric(24, 6))
+    lead_time_days: Mapped[int | None]
+    tax_category: Mapped[str]
+    audience_id: Mapped[UUID | None]
+    state: Mapped[str]
+    offer_id: Mapped[UUID]
+    new_product_id: Mapped[UUID]
+    product_id: Mapped[UUID | None]
+    __table_args__ = (Index("ix_staged_offers_batch_id_sku", "batch_id", "sku"),)

@@ -177,6 +177,52 @@ create table import_errors (
     constraint pk_import_errors primary key (import_id, number),
     constraint fk_import_errors_import_id_imports foreign key (import_id) references imports (id)
 );
+
+create unlogged table staged_offers (
+    batch_id uuid not null,
+    line bigint not null,
+    organization_id uuid not null,
+    sku text not null,
+    name text not null,
+    description text not null,
+    maker text,
+    maker_number text,
+    maker_key text,
+    maker_number_key text,
+    gtin text,
+    unit text not null,
+    content_numerator bigint not null,
+    content_denominator bigint not null,
+    content_unit text not null,
+    minimum_quantity numeric(24, 6) not null,
+    multiple numeric(24, 6),
+    maximum_quantity numeric(24, 6),
+    lead_time_days integer,
+    tax_category text not null,
+    audience_id uuid,
+    state text not null,
+    offer_id uuid not null,
+    new_product_id uuid not null,
+    product_id uuid,
+    constraint pk_staged_offers primary key (batch_id, line)
+);
+create index ix_staged_offers_batch_id_sku on staged_offers (batch_id, sku);
+
+create unlogged table staged_prices (
+    batch_id uuid not null,
+    line bigint not null,
+    tier integer not null,
+    organization_id uuid not null,
+    sku text not null,
+    unit text not null,
+    minimum_quantity numeric(24, 6) not null,
+    amount numeric(24, 6) not null,
+    basis numeric(24, 6) not null,
+    valid_from timestamptz not null,
+    valid_until timestamptz not null,
+    constraint pk_staged_prices primary key (batch_id, line, tier)
+);
+create index ix_staged_prices_batch_id_sku on staged_prices (batch_id, sku);
 """
 
 NAMES = (
@@ -187,6 +233,8 @@ NAMES = (
     "price_ladders",
     "imports",
     "import_errors",
+    "staged_offers",
+    "staged_prices",
 )
 
 PUBLIC = "'00000000-0000-0000-0000-000000000000'::uuid"
@@ -205,6 +253,8 @@ def upgrade() -> None:
     for table in ("imports", "import_errors"):
         own_rows(table, "select", "insert", "update")
         all_rows(table, WORKER, "select")
+    for table in ("staged_offers", "staged_prices"):
+        own_rows(table)
 
 
 def _products() -> None:

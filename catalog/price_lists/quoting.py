@@ -1,0 +1,184 @@
+"""What lines cost: asked by buyers over HTTP, and by orders through their port."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+from catalog.price_lists.price_book import (
+    CANDIDATES_OF_LINES,
+    CONTRACT,
+    Found,
+    buyer_of,
+    found_by_line,
+    line_arguments,
+)
+from catalog.price_lists.rules import Unpriced, price_line
+from catalog.price_lists.schemas import (
+    PriceCheckInput,
+    PriceCheckLine,
+    PriceCheckView,
+    PricedLineView,
+)
+from catalog.price_lists.views import no_price_view, price_view
+from catalog.pricing.terms import Buyer, Price
+from marketplace.contracts.rules import Provenance
+from marketplace.contracts.service import provenance_of
+from marketplace.kernel.errors import FieldError, InvalidInput
+from marketplace.kernel.money import Money, currency_digits
+from marketplace.kernel.units import UNITS, Quantity
+from marketplace.orders.ports import NoPriceQuote, PriceQuote, PriceRequest, PriceSource
+from marketplace.platform.caller import Caller
+from marketplace.platform.core import Platform
+from marketplace.platform.database import Transaction, compiled, fast_read
+from marketplace.platform.http.schemas import shown_quantity
+
+_CHECK: Final = compiled(CANDIDATES_OF_LINES)
+
+
+async def check_prices(platform: Platform, caller: Caller, data: PriceCheckInput) -> PriceCheckView:
+    """Price up to 1,000 lines for the caller's unit; a line without a price says why.
+
+    Raises InvalidInput for an unknown currency, and for lines that cannot be read.
+    """
+    caller.require("prices:read")
+    currency_digits(data.currency)
+    quantities = _quantities(data.lines)
+    keys = [(line.supplier_id, line.sku) for line in data.lines]
+    async with fast_read(platform, caller) as connection:
+        rows = await connection.fetch(
+            _CHECK.sql, *_CHECK.arguments(**line_arguments(caller.path, keys))
+        )
+    found, clock = found_by_line(rows, len(keys))
+    as_of = clock if data.as_of is None else data.as_of.astimezone(UTC)
+    buyer = buyer_of(caller.path)
+    return PriceCheckView(
+        as_of=as_of,
+        lines=[
+            _line_view(line, quantity, book, buyer, as_of, data)
+            for line, quantity, book in zip(data.lines, quantities, found, strict=True)
+        ],
+    )
+
+
+def _quantities(lines: Sequence[PriceCheckLine]) -> list[Decimal]:
+    """Read the quantities; raises InvalidInput with a pointer for each line that is wrong."""
+    quantities: list[Decimal] = []
+    errors: list[FieldError] = []
+    for place, line in enumerate(lines):
+        quantity = Decimal(line.quantity)
+        pointer = f"/lines/{place}"
+        if line.unit is not None:
+            try:
+                Quantity.checked(quantity, line.unit, pointer)
+            except InvalidInput as error:
+                errors += error.errors
+        elif quantity <= 0:
+            detail = "A quantity must be greater than zero."
+            errors.append(FieldError(f"{pointer}/quantity", "not_positive", detail))
+        quantities.append(quantity)
+    if errors:
+        raise InvalidInput("Some lines cannot be read.", errors=errors)
+    return quantities
+
+
+def _line_view(
+    line: PriceCheckLine,
+    quantity: Decimal,
+    found: Found,
+    buyer: Buyer,
+    as_of: datetime,
+    asked: PriceCheckInput,
+) -> PricedLineView:
+    unit = line.unit or _own_unit(found)
+    answer = price_line(
+        found.terms,
+        found.candidates,
+        buyer,
+        quantity,
+        unit,
+        asked.currency,
+        as_of,
+        explain=asked.explain,
+    )
+    view = PricedLineView(line.supplier_id, line.sku, shown_quantity(quantity))
+    if isinstance(answer, Price):
+        view.price = price_view(answer, explain=asked.explain)
+    else:
+        view.no_price = no_price_view(answer, explain=asked.explain)
+    return view
+
+
+def _own_unit(found: Found) -> str:
+    if found.offer is not None:
+        return found.offer.terms.unit
+    return found.candidates[0].unit if found.candidates else next(iter(UNITS))
+
+
+class CatalogPrices:
+    """Implements the port `Prices` of orders: lists and contracts, by the same resolution."""
+
+    async def quote(
+        self,
+        tx: Transaction,
+        buyer_path: tuple[UUID, ...],
+        lines: Sequence[PriceRequest],
+        at: datetime,
+    ) -> list[PriceQuote | NoPriceQuote]:
+        """Answer each line, with one query, and one more where contracts priced something."""
+        if not lines:
+            return []
+        keys = [(line.supplier_id, line.sku) for line in lines]
+        rows = await tx.all(CANDIDATES_OF_LINES.params(line_arguments(buyer_path, keys)))
+        found, _ = found_by_line(rows, len(lines))
+        buyer = buyer_of(buyer_path)
+        answers = [
+            price_line(
+                book.terms,
+                book.candidates,
+                buyer,
+                line.quantity,
+                line.unit,
+                line.currency,
+                at,
+            )
+            for line, book in zip(lines, found, strict=True)
+        ]
+        provenance = await _provenance(tx, answers)
+        return [
+            _refusal(answer) if isinstance(answer, Unpriced) else _quote(answer, book, provenance)
+            for answer, book in zip(answers, found, strict=True)
+        ]
+
+
+async def _provenance(
+    tx: Transaction, answers: Sequence[Price | Unpriced]
+) -> dict[UUID, tuple[Provenance, ...]]:
+    contracts = {
+        answer.winner.source.id
+        for answer in answers
+        if isinstance(answer, Price) and answer.winner.source.kind == CONTRACT
+    }
+    return await provenance_of(tx, sorted(contracts)) if contracts else {}
+
+
+def _quote(
+    price: Price, found: Found, provenance: dict[UUID, tuple[Provenance, ...]]
+) -> PriceQuote:
+    source = price.winner.source
+    return PriceQuote(
+        amount=price.tier.amount,
+        basis=price.winner.ladder.basis,
+        tier_minimum=price.tier.minimum_quantity,
+        level=price.winner.level.value,
+        source=PriceSource(source.kind, source.id, source.version),
+        line_amount=Money(price.line_amount, price.winner.currency),
+        description=found.offer.text if found.offer is not None else found.agreed_text,
+        provenance=provenance.get(source.id, ()),
+        tax_category=found.offer.terms.tax_category if found.offer is not None else "S",
+    )
+
+
+def _refusal(answer: Unpriced) -> NoPriceQuote:
+    return NoPriceQuote(answer.reason, answer.field, answer.detail)

@@ -1,0 +1,175 @@
+"""HTTP of price lists and prices."""
+
+from typing import Final
+from uuid import UUID
+
+from litestar import Response, delete, get, post, put
+
+from catalog.price_lists import quoting, service
+from catalog.price_lists.schemas import (
+    AssignmentInput,
+    AssignmentView,
+    PriceCheckInput,
+    PriceCheckView,
+    PriceEntriesInput,
+    PriceEntriesView,
+    PriceEntryView,
+    PriceListInput,
+    PriceListView,
+)
+from marketplace.platform.caller import Caller
+from marketplace.platform.core import Platform
+from marketplace.platform.http.access import versioned
+from marketplace.platform.http.given import FromPath, Given, JSONBody
+from marketplace.platform.http.paging import Page, PageRequest, paged
+from marketplace.platform.idempotency import IdempotencyKey
+
+_TAGS: Final = ["price lists"]
+
+
+@post(
+    "/v1/price-lists",
+    operation_id="createPriceList",
+    tags=_TAGS,
+    summary="Make an empty price list: a base list for everybody, or one to assign.",
+)
+async def create_price_list(
+    data: JSONBody[PriceListInput],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    idempotency_key: Given[IdempotencyKey],
+) -> Response[PriceListView]:
+    """Make a price list of your own."""
+    return versioned(await service.create_price_list(platform, caller, data, idempotency_key))
+
+
+@get(
+    "/v1/price-lists",
+    operation_id="listPriceLists",
+    tags=_TAGS,
+    summary="Your own price lists, the newest first.",
+)
+async def list_price_lists(
+    caller: Given[Caller], platform: Given[Platform], page_request: Given[PageRequest]
+) -> Response[Page[PriceListView]]:
+    """List the price lists you keep as a supplier."""
+    return paged(page_request, await service.list_price_lists(platform, caller, page_request))
+
+
+@get(
+    "/v1/price-lists/{list_id:uuid}",
+    operation_id="readPriceList",
+    tags=_TAGS,
+    summary="A price list of your own.",
+)
+async def read_price_list(
+    list_id: FromPath[UUID], caller: Given[Caller], platform: Given[Platform]
+) -> Response[PriceListView]:
+    """Read a price list, its published version and how much its draft changes."""
+    return versioned(await service.read_price_list(platform, caller, list_id))
+
+
+@put(
+    "/v1/price-lists/{list_id:uuid}/entries",
+    operation_id="putPriceListEntries",
+    tags=_TAGS,
+    summary="Set and remove ladders in the draft, by SKU, unit and beginning; all or none.",
+)
+async def put_entries(
+    list_id: FromPath[UUID],
+    data: JSONBody[PriceEntriesInput],
+    caller: Given[Caller],
+    platform: Given[Platform],
+) -> PriceEntriesView:
+    """Change the draft; nobody sees it before you publish."""
+    return await service.put_entries(platform, caller, list_id, data)
+
+
+@get(
+    "/v1/price-lists/{list_id:uuid}/entries",
+    operation_id="listPriceListEntries",
+    tags=_TAGS,
+    summary="The ladders of a list, its draft included, by SKU.",
+)
+async def list_entries(
+    list_id: FromPath[UUID],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    page_request: Given[PageRequest],
+) -> Response[Page[PriceEntryView]]:
+    """List what the list would hold if it were published now."""
+    entries = await service.list_entries(platform, caller, list_id, page_request)
+    return paged(page_request, entries)
+
+
+@post(
+    "/v1/price-lists/{list_id:uuid}/publish",
+    operation_id="publishPriceList",
+    tags=_TAGS,
+    summary="Make the draft the next version; its prices count from the next request on.",
+    status_code=200,
+)
+async def publish_price_list(
+    list_id: FromPath[UUID], caller: Given[Caller], platform: Given[Platform]
+) -> Response[PriceListView]:
+    """Publish. Validities that overlap are refused, each pair named; sent twice it is one."""
+    return versioned(await service.publish_price_list(platform, caller, list_id))
+
+
+@post(
+    "/v1/price-lists/{list_id:uuid}/assignments",
+    operation_id="assignPriceList",
+    tags=_TAGS,
+    summary="Give a list to a company, or to one of its units and all below.",
+)
+async def assign_price_list(
+    list_id: FromPath[UUID],
+    data: JSONBody[AssignmentInput],
+    caller: Given[Caller],
+    platform: Given[Platform],
+) -> AssignmentView:
+    """Assign a list; two lists of one priority for one organization are refused."""
+    return await service.assign_price_list(platform, caller, list_id, data)
+
+
+@delete(
+    "/v1/price-lists/{list_id:uuid}/assignments/{organization_id:uuid}",
+    operation_id="withdrawPriceListAssignment",
+    tags=_TAGS,
+    summary="Take a list back from an organization.",
+)
+async def withdraw_assignment(
+    list_id: FromPath[UUID],
+    organization_id: FromPath[UUID],
+    caller: Given[Caller],
+    platform: Given[Platform],
+) -> None:
+    """Withdraw an assignment, from the next request on."""
+    await service.withdraw_assignment(platform, caller, list_id, organization_id)
+
+
+@post(
+    "/v1/prices/check",
+    operation_id="checkPrices",
+    tags=["catalog"],
+    summary="What up to 1,000 lines cost you, now or at an instant, and on request why.",
+    status_code=200,
+)
+async def check_prices(
+    data: JSONBody[PriceCheckInput], caller: Given[Caller], platform: Given[Platform]
+) -> PriceCheckView:
+    """Price lines for the unit you act for; a line without a price says why, the others answer."""
+    return await quoting.check_prices(platform, caller, data)
+
+
+ROUTES: Final = (
+    create_price_list,
+    list_price_lists,
+    read_price_list,
+    put_entries,
+    list_entries,
+    publish_price_list,
+    assign_price_list,
+    withdraw_assignment,
+    check_prices,
+)

@@ -1,0 +1,159 @@
+"""What holds of lists and of lines that ask for a price; pure."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from catalog.pricing.resolve import in_force, resolve
+from catalog.pricing.terms import ONE, Buyer, Candidate, Loser, Price, Reason
+from catalog.products.rules import OfferTerms, quantity_error, smallest_order
+from marketplace.kernel.canonical import plain_decimal
+from marketplace.kernel.errors import invalid
+from marketplace.kernel.money import CURRENCIES
+
+UNKNOWN_SKU: Final = "unknown_sku"
+PRIORITY_MAX: Final = 1_000_000
+
+
+ALWAYS: Final = datetime.min.replace(tzinfo=UTC)
+FOREVER: Final = datetime.max.replace(tzinfo=UTC)
+"""The ends of a validity without end, in the form in which the driver keeps ±infinity."""
+
+
+class PriceRecord(msgspec.Struct, frozen=True):
+    """One tier of one ladder as a supplier gives it; `line` is its place in what he sent.
+
+    The tiers of one ladder need not be neighbours.
+    """
+
+    line: int
+    sku: str
+    unit: str
+    minimum_quantity: Decimal
+    amount: Decimal
+    basis: Decimal = ONE
+    valid_from: datetime = ALWAYS
+    valid_until: datetime = FOREVER
+    tier: int = 0
+
+
+class Unpriced(msgspec.Struct, frozen=True):
+    """Why a line has no price: a reason, the line's field to blame, and a sentence."""
+
+    reason: str
+    field: str
+    detail: str
+    minimum_quantity: Decimal | None = None
+    losers: tuple[Loser, ...] = ()
+
+
+_FIELD: Final = {
+    Reason.BELOW_MINIMUM_QUANTITY: "quantity",
+    Reason.WRONG_UNIT: "unit",
+}
+
+
+def price_line(
+    terms: OfferTerms | None,
+    candidates: Sequence[Candidate],
+    buyer: Buyer,
+    quantity: Decimal,
+    unit: str,
+    currency: str,
+    as_of: datetime,
+    *,
+    explain: bool = False,
+) -> Price | Unpriced:
+    """Price a line as it would be ordered: the price, and whether the offer takes the quantity.
+
+    Without an offer (`terms` is None) only a contract can price it. The check, the catalog and the
+    order all ask here, so what one tells the others do.
+    """
+    if terms is None and not candidates:
+        return Unpriced(UNKNOWN_SKU, "sku", "There is no such SKU of this supplier for you.")
+    if terms is not None:
+        wrong = quantity_error(quantity, unit, terms)
+        if wrong is not None:
+            return Unpriced(wrong.code, "quantity", wrong.detail, terms.minimum_quantity)
+    priced = resolve(candidates, buyer, quantity, unit, currency, as_of, explain=explain)
+    if isinstance(priced, Price):
+        return priced
+    own = [candidate for candidate in candidates if buyer.depth(candidate) is not None]
+    return Unpriced(
+        priced.reason.value,
+        _FIELD.get(priced.reason, "sku"),
+        _detail(priced.reason, own, unit, currency, priced.minimum_quantity),
+        priced.minimum_quantity,
+        priced.losers,
+    )
+
+
+def price_offer(
+    terms: OfferTerms,
+    candidates: Sequence[Candidate],
+    buyer: Buyer,
+    currency: str | None,
+    as_of: datetime,
+    *,
+    explain: bool = False,
+) -> Price | Unpriced:
+    """Price an offer as a catalog shows it: at the smallest quantity that can be bought.
+
+    Without a `currency` it is the one of the first candidate in force.
+    """
+    asked = currency or _own_currency(candidates, buyer, as_of)
+    if asked is None:
+        return Unpriced(Reason.NO_PRICE.value, "sku", "Nobody has a price of this for you.")
+    quantity = smallest_order(terms)
+    priced = price_line(
+        terms, candidates, buyer, quantity, terms.unit, asked, as_of, explain=explain
+    )
+    if isinstance(priced, Price) or priced.minimum_quantity is None:
+        return priced
+    least = msgspec.structs.replace(terms, minimum_quantity=priced.minimum_quantity)
+    return price_line(
+        terms, candidates, buyer, smallest_order(least), terms.unit, asked, as_of, explain=explain
+    )
+
+
+def _own_currency(candidates: Sequence[Candidate], buyer: Buyer, as_of: datetime) -> str | None:
+    """Give the currency in which the buyer's best candidate in force is."""
+    currencies = {candidate.currency for candidate in candidates}
+    if len(currencies) == 1:
+        return currencies.pop()
+    best = next(iter(in_force(candidates, buyer, as_of)), None)
+    return best.currency if best is not None else None
+
+
+def _detail(
+    reason: Reason,
+    candidates: Sequence[Candidate],
+    unit: str,
+    currency: str,
+    minimum: Decimal | None,
+) -> str:
+    units = ", ".join(sorted({candidate.unit for candidate in candidates}))
+    sentences = {
+        Reason.BELOW_MINIMUM_QUANTITY: f"Prices begin at {plain_decimal(minimum or ONE)} {unit}.",
+        Reason.WRONG_UNIT: f"It is priced per {units}, not per {unit}.",
+        Reason.WRONG_CURRENCY: f"It has no price in {currency}.",
+        Reason.NOT_YET_VALID: "Its prices begin later.",
+        Reason.EXPIRED: "Its prices have ended.",
+        Reason.AMBIGUOUS: "Two prices of one rank contradict each other; the supplier must choose.",
+    }
+    return sentences.get(reason, "Nobody has a price of this for you.")
+
+
+def check_list(currency: str, priority: int, valid: tuple[datetime, datetime]) -> None:
+    """Refuse a list that could never price anything; raises InvalidInput."""
+    if currency not in CURRENCIES:
+        detail = f"{currency!r} is not a currency of ISO 4217 in use; for example EUR or USD."
+        raise invalid("/currency", "unknown_currency", detail)
+    if not 0 <= priority <= PRIORITY_MAX:
+        raise invalid("/priority", "out_of_range", f"A priority is 0 to {PRIORITY_MAX}.")
+    if valid[0] >= valid[1]:
+        detail = "valid_until must be later than valid_from."
+        raise invalid("/valid_until", "ends_before_it_begins", detail)

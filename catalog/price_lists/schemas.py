@@ -1,0 +1,240 @@
+"""Price lists, prices and their reasons on the wire."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from msgspec import UNSET, Meta, UnsetType, field
+
+from marketplace.kernel.limits import LINES_MAX, TIERS_MAX
+from marketplace.platform.http.schemas import (
+    AmountText,
+    CurrencyText,
+    Input,
+    InstantIn,
+    MoneyView,
+    Name,
+    Output,
+    QuantityText,
+    Sku,
+    UnitText,
+)
+
+# What suppliers send and see
+
+
+class PriceListInput(Input):
+    """A new list. Its `name` is told to the buyers it prices something for.
+
+    A ``base`` list is everybody's, an ``organization`` list is assigned. Of two lists of one level
+    the higher `priority` counts. ``exclusive``: where it prices an offer at all, lower levels do
+    not count; ``fill_gaps``: they fill the units, currencies and small quantities it leaves out.
+    """
+
+    name: Name
+    level: Literal["organization", "base"]
+    currency: CurrencyText
+    priority: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    mode: Literal["exclusive", "fill_gaps"] = "exclusive"
+    valid_from: InstantIn | None = None
+    valid_until: InstantIn | None = None
+
+
+class PriceListView(Output):
+    """A list as its supplier sees it.
+
+    `published_version` is 0 before the first publication; `draft_changes` counts the ladders that
+    the next one adds or ends.
+    """
+
+    id: UUID
+    name: str
+    level: Literal["organization", "segment", "base"]
+    currency: str
+    priority: int
+    mode: Literal["exclusive", "fill_gaps"]
+    published_version: int
+    draft_changes: int
+    version: int
+    created_at: datetime
+    valid_from: datetime | UnsetType = UNSET
+    valid_until: datetime | UnsetType = UNSET
+    published_at: datetime | UnsetType = UNSET
+
+
+class PriceTierInput(Input):
+    """From `minimum_quantity` on, `amount` per price basis."""
+
+    minimum_quantity: QuantityText
+    amount: AmountText
+
+
+class PriceEntryInput(Input):
+    """The ladder of one SKU in one unit; `basis` is how many units one amount buys."""
+
+    sku: Sku
+    unit: UnitText
+    tiers: Annotated[list[PriceTierInput], Meta(min_length=1, max_length=TIERS_MAX)]
+    basis: QuantityText = "1"
+    valid_from: InstantIn | None = None
+    valid_until: InstantIn | None = None
+
+
+class PriceEntryKey(Input):
+    """What names a ladder in its list."""
+
+    sku: Sku
+    unit: UnitText
+    valid_from: InstantIn | None = None
+
+
+class PriceEntriesInput(Input):
+    """Ladders to set in the draft, each in place of the one with its SKU, unit and beginning."""
+
+    entries: Annotated[list[PriceEntryInput], Meta(max_length=LINES_MAX)] = field(
+        default_factory=list
+    )
+    removed: Annotated[list[PriceEntryKey], Meta(max_length=LINES_MAX)] = field(
+        default_factory=list
+    )
+
+
+class PriceEntriesView(Output):
+    """What setting entries came to, in the draft of the version named."""
+
+    draft_version: int
+    written: int
+    unchanged: int
+    removed: int
+
+
+class PriceTierView(Output):
+    """From `minimum_quantity` on, `amount` per price basis."""
+
+    minimum_quantity: str
+    amount: str
+
+
+class PriceEntryView(Output):
+    """A ladder of a list as its supplier sees it."""
+
+    sku: str
+    unit: str
+    basis: str
+    tiers: list[PriceTierView]
+    since_version: int
+    valid_from: datetime | UnsetType = UNSET
+    valid_until: datetime | UnsetType = UNSET
+
+
+class AssignmentInput(Input):
+    """To whom a list goes: a company, or one unit of it with all below."""
+
+    organization_id: UUID
+
+
+class AssignmentView(Output):
+    """To whom a list goes."""
+
+    price_list_id: UUID
+    organization_id: UUID
+    created_at: datetime
+
+
+# What buyers ask and see
+
+
+class PriceCheckLine(Input):
+    """So much of a supplier's SKU; without `unit` it is the offer's own."""
+
+    supplier_id: UUID
+    sku: Sku
+    quantity: QuantityText = "1"
+    unit: UnitText | None = None
+
+
+class PriceCheckInput(Input):
+    """Lines to price in one currency, at an instant (now unless said), with reasons on request."""
+
+    currency: CurrencyText
+    lines: Annotated[list[PriceCheckLine], Meta(min_length=1, max_length=LINES_MAX)]
+    as_of: InstantIn | None = None
+    explain: bool = False
+
+
+class PriceSourceView(Output):
+    """The document that holds a price."""
+
+    kind: Literal["price_list", "contract", "quote"]
+    id: UUID
+    version: int
+    title: str | UnsetType = UNSET
+
+
+class LadderStepView(Output):
+    """One step of the ladder you have; its level tells where it comes from."""
+
+    minimum_quantity: str
+    amount: str
+    basis: str
+    level: str
+
+
+class LosingPriceView(Output):
+    """A price of yours that does not count here, and why."""
+
+    reason: str
+    level: str
+    source: PriceSourceView
+    unit: str
+    currency: str
+    basis: str
+    tiers: list[PriceTierView]
+    valid_from: datetime | UnsetType = UNSET
+    valid_until: datetime | UnsetType = UNSET
+
+
+class PriceView(Output):
+    """The price of a quantity: `amount` per `basis` units, never rounded; `line_amount` is, once.
+
+    `ladder` is what you pay at every quantity. `losers` are there where an explanation was asked.
+    """
+
+    amount: str
+    basis: str
+    unit: str
+    currency: str
+    quantity: str
+    tier_minimum_quantity: str
+    line_amount: MoneyView
+    level: str
+    source: PriceSourceView
+    ladder: list[LadderStepView]
+    valid_until: datetime | UnsetType = UNSET
+    losers: list[LosingPriceView] | UnsetType = UNSET
+
+
+class NoPriceView(Output):
+    """Why there is no price; `minimum_quantity` is where prices begin."""
+
+    reason: str
+    detail: str
+    minimum_quantity: str | UnsetType = UNSET
+    losers: list[LosingPriceView] | UnsetType = UNSET
+
+
+class PricedLineView(Output):
+    """The answer to one line: `price`, or `no_price`."""
+
+    supplier_id: UUID
+    sku: str
+    quantity: str
+    price: PriceView | UnsetType = UNSET
+    no_price: NoPriceView | UnsetType = UNSET
+
+
+class PriceCheckView(Output):
+    """The answers, in the order asked, and the instant they are true for."""
+
+    as_of: datetime
+    lines: list[PricedLineView]

@@ -1,0 +1,478 @@
+"""Keep price lists: make, fill, assign, publish."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET
+from sqlalchemy import Row, Select, and_, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from catalog.price_lists import entries as drafts
+from catalog.price_lists.rules import ALWAYS, FOREVER, PriceRecord, check_list
+from catalog.price_lists.schemas import (
+    AssignmentInput,
+    AssignmentView,
+    PriceEntriesInput,
+    PriceEntriesView,
+    PriceEntryInput,
+    PriceEntryView,
+    PriceListInput,
+    PriceListView,
+    PriceTierView,
+)
+from catalog.price_lists.tables import (
+    PriceLadderRow,
+    PriceListAssignmentRow,
+    PriceListRow,
+    StagedPriceRow,
+)
+from catalog.pricing.terms import Ladder, Level, Tier
+from catalog.products.service import company_of
+from catalog.products.tables import OfferRow
+from catalog.row_error import RowError
+from catalog.staging import unstage
+from marketplace.kernel.errors import Conflict, FieldError, InvalidInput, NotFound, invalid
+from marketplace.kernel.events import PUBLIC, Event
+from marketplace.kernel.ids import new_id
+from marketplace.kernel.units import check_unit
+from marketplace.platform.caller import Caller
+from marketplace.platform.core import Platform
+from marketplace.platform.database import (
+    Transaction,
+    constraint_of,
+    retries_conflicts,
+    transaction,
+)
+from marketplace.platform.http.paging import Page, PageRequest, page
+from marketplace.platform.http.schemas import shown_quantity
+from marketplace.platform.idempotency import IdempotencyKey, keep, replay
+
+_LIST: Final = (
+    PriceListRow.id,
+    PriceListRow.supplier_id,
+    PriceListRow.name,
+    PriceListRow.level,
+    PriceListRow.currency,
+    PriceListRow.priority,
+    PriceListRow.mode,
+    PriceListRow.valid_from,
+    PriceListRow.valid_until,
+    PriceListRow.published_version,
+    PriceListRow.published_at,
+    PriceListRow.version,
+    PriceListRow.created_at,
+)
+_RANKS: Final = {"uq_price_list_assignments_rank", "uq_price_list_assignments_segment_rank"}
+
+
+async def create_price_list(
+    platform: Platform, caller: Caller, data: PriceListInput, key: IdempotencyKey
+) -> PriceListView:
+    """Make an empty list. A base list is everybody's at once; others wait for assignments.
+
+    Raises InvalidInput, and Conflict where a base list of this priority exists.
+    """
+    caller.require("prices:write")
+    valid = (_utc(data.valid_from) or ALWAYS, _utc(data.valid_until) or FOREVER)
+    check_list(data.currency, data.priority, valid)
+    async with transaction(platform, caller) as tx:
+        if (earlier := await replay(tx, key, PriceListView)) is not None:
+            return earlier
+        row = await tx.one(
+            insert(PriceListRow)
+            .values(
+                id=new_id(),
+                supplier_id=caller.organization_id,
+                name=data.name,
+                level=data.level,
+                currency=data.currency,
+                priority=data.priority,
+                mode=data.mode,
+                valid_from=valid[0],
+                valid_until=valid[1],
+                published_version=0,
+            )
+            .returning(*_LIST)
+        )
+        if row.level == Level.BASE:
+            await _assign(tx, row, PUBLIC, PUBLIC)
+        view = _view(row, 0)
+        tx.record("price_list.created", "price_list", view.id, after={"name": view.name})
+        return await keep(tx, key, view)
+
+
+def _utc(at: datetime | None) -> datetime | None:
+    return None if at is None else at.astimezone(UTC)
+
+
+async def _assign(tx: Transaction, row: Row[Any], scope_id: UUID, company_id: UUID) -> datetime:
+    statement = insert(PriceListAssignmentRow).values(
+        list_id=row.id,
+        scope_id=scope_id,
+        company_id=company_id,
+        supplier_id=row.supplier_id,
+        level=row.level,
+        priority=row.priority,
+        mode=row.mode,
+        currency=row.currency,
+        valid_from=row.valid_from,
+        valid_until=row.valid_until,
+        title=row.name,
+        published_version=row.published_version,
+    )
+    try:
+        at: datetime = await tx.scalar(statement.returning(PriceListAssignmentRow.created_at))
+    except IntegrityError as error:
+        if constraint_of(error) in _RANKS:
+            raise Conflict(
+                f"Another {row.level} list with priority {row.priority} goes to the same buyer; "
+                "two prices of one rank would contradict each other. Choose another priority."
+            ) from error
+        raise
+    return at
+
+
+async def list_price_lists(
+    platform: Platform, caller: Caller, asked: PageRequest
+) -> Page[PriceListView]:
+    """List the caller's own price lists, the newest first."""
+    caller.require("prices:write")
+    statement = _own_lists(caller).order_by(PriceListRow.id.desc()).limit(asked.fetch)
+    if (after := asked.key(UUID)) is not None:
+        statement = statement.where(PriceListRow.id < after)
+    async with transaction(platform, caller) as tx:
+        rows = await tx.all(statement)
+    return page(asked, [_view(row, row.draft_changes) for row in rows], lambda view: view.id)
+
+
+async def read_price_list(platform: Platform, caller: Caller, list_id: UUID) -> PriceListView:
+    """Read one of the caller's own price lists; raises NotFound."""
+    caller.require("prices:write")
+    async with transaction(platform, caller) as tx:
+        row = await tx.maybe(_own_lists(caller).where(PriceListRow.id == list_id))
+    if row is None:
+        raise NotFound("There is no such price list of yours.")
+    return _view(row, row.draft_changes)
+
+
+def _own_lists(caller: Caller) -> Select[*tuple[Any, ...]]:
+    ladder, draft = PriceLadderRow, PriceListRow.published_version + 1
+    added = (
+        select(func.count())
+        .where(ladder.list_id == PriceListRow.id, ladder.from_version == draft)
+        .scalar_subquery()
+    )
+    ended = (
+        select(func.count())
+        .where(
+            ladder.list_id == PriceListRow.id,
+            ladder.until_version == draft,
+            ladder.from_version < draft,
+        )
+        .scalar_subquery()
+    )
+    return select(*_LIST, (added + ended).label("draft_changes")).where(
+        PriceListRow.supplier_id == caller.organization_id
+    )
+
+
+def _view(row: Row[Any], draft_changes: int) -> PriceListView:
+    return PriceListView(
+        id=row.id,
+        name=row.name,
+        level=row.level,
+        currency=row.currency,
+        priority=row.priority,
+        mode=row.mode,
+        published_version=row.published_version,
+        draft_changes=draft_changes,
+        version=row.version,
+        created_at=row.created_at,
+        valid_from=UNSET if row.valid_from == ALWAYS else row.valid_from,
+        valid_until=UNSET if row.valid_until == FOREVER else row.valid_until,
+        published_at=UNSET if row.published_at is None else row.published_at,
+    )
+
+
+async def locked_list(tx: Transaction, caller: Caller, list_id: UUID) -> Row[Any]:
+    """Read and lock one of the caller's lists: its draft has one writer; raises NotFound."""
+    row = await tx.maybe(
+        select(*_LIST)
+        .where(PriceListRow.id == list_id, PriceListRow.supplier_id == caller.organization_id)
+        .with_for_update()
+    )
+    if row is None:
+        raise NotFound("There is no such price list of yours.")
+    return row
+
+
+@retries_conflicts
+async def put_entries(
+    platform: Platform, caller: Caller, list_id: UUID, data: PriceEntriesInput
+) -> PriceEntriesView:
+    """Set and remove ladders in the draft of a list; all or none.
+
+    Raises NotFound, and InvalidInput with a pointer for every entry that is wrong.
+    """
+    caller.require("prices:write")
+    records = _records(data.entries)
+    keys = [
+        PriceRecord(line, key.sku, key.unit, Decimal(1), Decimal(0), valid_from=_begin(key))
+        for line, key in enumerate(data.removed)
+    ]
+    async with transaction(platform, caller) as tx:
+        row = await locked_list(tx, caller, list_id)
+        draft, batch_id = row.published_version + 1, new_id()
+        removed = await drafts.remove_entries(tx, list_id, row.supplier_id, draft, keys)
+        await drafts.stage_prices(tx, batch_id, row.supplier_id, records)
+        _refuse(await drafts.check_staged(tx, batch_id))
+        written = await drafts.write_staged(tx, batch_id, list_id, draft)
+        await unstage(tx, StagedPriceRow, batch_id, None)
+        after = {"written": written.written, "removed": removed, "draft_version": draft}
+        tx.record("price_list.drafted", "price_list", list_id, after=after)
+    return PriceEntriesView(
+        draft_version=draft,
+        written=written.written,
+        unchanged=written.unchanged,
+        removed=removed,
+    )
+
+
+def _begin(entry: Any) -> datetime:
+    return _utc(entry.valid_from) or ALWAYS
+
+
+def _records(given: Iterable[PriceEntryInput]) -> list[PriceRecord]:
+    """Check ladders one by one and take them apart into tiers; a line is an entry's index."""
+    records: list[PriceRecord] = []
+    errors: list[FieldError] = []
+    for place, entry in enumerate(given):
+        try:
+            records += _tiers(place, entry)
+        except InvalidInput as error:
+            errors += error.errors
+    if errors:
+        raise InvalidInput("Some entries cannot be taken.", errors=errors)
+    return records
+
+
+def _tiers(place: int, entry: PriceEntryInput) -> list[PriceRecord]:
+    pointer = f"/entries/{place}"
+    check_unit(entry.unit, f"{pointer}/unit")
+    tiers = tuple(Tier(Decimal(t.minimum_quantity), Decimal(t.amount)) for t in entry.tiers)
+    basis = Decimal(entry.basis)
+    Ladder.checked(tiers, entry.unit, basis=basis, pointer=pointer)
+    begin, end = _begin(entry), _utc(entry.valid_until) or FOREVER
+    if begin >= end:
+        detail = "valid_until must be later than valid_from."
+        raise invalid(f"{pointer}/valid_until", "ends_before_it_begins", detail)
+    return [
+        PriceRecord(
+            place,
+            entry.sku,
+            entry.unit,
+            tier.minimum_quantity,
+            tier.amount,
+            basis,
+            begin,
+            end,
+            number,
+        )
+        for number, tier in enumerate(tiers)
+    ]
+
+
+def _refuse(errors: Iterable[RowError]) -> None:
+    told = [
+        FieldError(f"/entries/{error.line}/{error.column}".rstrip("/"), error.code, error.detail)
+        for error in errors
+    ]
+    if told:
+        raise InvalidInput("Some entries cannot be taken.", errors=told)
+
+
+async def list_entries(
+    platform: Platform, caller: Caller, list_id: UUID, asked: PageRequest
+) -> Page[PriceEntryView]:
+    """List the ladders of the draft of a list, by SKU, unit and beginning; raises NotFound."""
+    caller.require("prices:write")
+    ladder = PriceLadderRow
+    key = func.row(OfferRow.sku, ladder.unit, ladder.valid_from)
+    statement = (
+        select(
+            OfferRow.sku,
+            ladder.unit,
+            ladder.basis,
+            ladder.tiers,
+            ladder.from_version,
+            ladder.valid_from,
+            ladder.valid_until,
+        )
+        .join_from(ladder, OfferRow, OfferRow.id == ladder.offer_id)
+        .join(
+            PriceListRow,
+            and_(
+                PriceListRow.id == ladder.list_id,
+                ladder.from_version <= PriceListRow.published_version + 1,
+                ladder.until_version > PriceListRow.published_version + 1,
+            ),
+        )
+        .where(ladder.list_id == list_id, PriceListRow.supplier_id == caller.organization_id)
+        .order_by(OfferRow.sku, ladder.unit, ladder.valid_from)
+        .limit(asked.fetch)
+    )
+    if (after := asked.key(tuple[str, str, datetime])) is not None:
+        statement = statement.where(key > func.row(*after))
+    async with transaction(platform, caller) as tx:
+        rows = await tx.all(statement)
+        if not rows:
+            await locked_list(tx, caller, list_id)
+    shown = page(asked, rows, lambda row: (row.sku, row.unit, row.valid_from))
+    return Page(items=[_entry_view(row) for row in shown.items], next=shown.next)
+
+
+def _entry_view(row: Row[Any]) -> PriceEntryView:
+    tiers = msgspec.convert(row.tiers, tuple[Tier, ...])
+    return PriceEntryView(
+        sku=row.sku,
+        unit=row.unit,
+        basis=shown_quantity(row.basis),
+        tiers=[
+            PriceTierView(
+                minimum_quantity=shown_quantity(tier.minimum_quantity),
+                amount=shown_quantity(tier.amount),
+            )
+            for tier in tiers
+        ],
+        since_version=row.from_version,
+        valid_from=UNSET if row.valid_from == ALWAYS else row.valid_from,
+        valid_until=UNSET if row.valid_until == FOREVER else row.valid_until,
+    )
+
+
+async def assign_price_list(
+    platform: Platform, caller: Caller, list_id: UUID, data: AssignmentInput
+) -> AssignmentView:
+    """Give a list to a company, or to a unit and all below it.
+
+    Once assigned it stays so. Raises NotFound, InvalidInput for an unknown organization, and
+    Conflict for a base list, or where another list of this priority goes to the same one.
+    """
+    caller.require("prices:write")
+    company_id = await company_of(platform, data.organization_id)
+    if company_id is None or company_id == caller.organization_id:
+        detail = "There is no such organization to assign a list to."
+        raise invalid("/organization_id", "unknown_organization", detail)
+    async with transaction(platform, caller) as tx:
+        row = await locked_list(tx, caller, list_id)
+        if row.level == Level.BASE:
+            raise Conflict("A base list is everybody's; it cannot be assigned.")
+        at = await tx.scalar(
+            select(PriceListAssignmentRow.created_at).where(
+                PriceListAssignmentRow.list_id == list_id,
+                PriceListAssignmentRow.scope_id == data.organization_id,
+            )
+        )
+        if at is not None:
+            return AssignmentView(list_id, data.organization_id, at)
+        at = await _assign(tx, row, data.organization_id, company_id)
+        tx.record(
+            "price_list.assigned",
+            "price_list",
+            list_id,
+            after={"organization_id": data.organization_id},
+        )
+    return AssignmentView(list_id, data.organization_id, at)
+
+
+async def withdraw_assignment(
+    platform: Platform, caller: Caller, list_id: UUID, organization_id: UUID
+) -> None:
+    """Take a list back from an organization, from the next request on; raises NotFound."""
+    caller.require("prices:write")
+    row = PriceListAssignmentRow
+    async with transaction(platform, caller) as tx:
+        count = await tx.execute(
+            delete(row).where(
+                row.list_id == list_id,
+                row.scope_id == organization_id,
+                row.scope_id != PUBLIC,
+                row.supplier_id == caller.organization_id,
+            )
+        )
+        if not count:
+            raise NotFound("This list is not assigned to this organization.")
+        before = {"organization_id": organization_id}
+        tx.record("price_list.assignment_withdrawn", "price_list", list_id, before=before)
+
+
+@retries_conflicts
+async def publish_price_list(platform: Platform, caller: Caller, list_id: UUID) -> PriceListView:
+    """Make the draft the next version; buyers have its prices from the next request on.
+
+    A draft without changes leaves the published version as it is. Raises NotFound, and Conflict
+    with every overlap of validities.
+    """
+    caller.require("prices:write")
+    async with transaction(platform, caller) as tx:
+        row = await locked_list(tx, caller, list_id)
+        errors = await publish_locked(tx, row)
+        if errors:
+            told = [FieldError(f"/{e.column}", e.code, e.detail) for e in errors]
+            raise Conflict(" ".join(error.detail for error in errors), errors=told)
+        changed = await tx.one(_own_lists(caller).where(PriceListRow.id == list_id))
+    return _view(changed, 0)
+
+
+async def publish_locked(tx: Transaction, row: Row[Any]) -> list[RowError]:
+    """Publish a locked list, or give the overlaps that forbid it."""
+    draft = row.published_version + 1
+    changes = await drafts.count_changes(tx, row.id, draft)
+    if not changes:
+        return []
+    if errors := await drafts.overlaps(tx, row.id, draft):
+        return errors
+    await tx.execute(
+        update(PriceListRow)
+        .where(PriceListRow.id == row.id)
+        .values(published_version=draft, published_at=func.clock(), version=row.version + 1)
+    )
+    await tx.execute(
+        update(PriceListAssignmentRow)
+        .where(PriceListAssignmentRow.list_id == row.id)
+        .values(published_version=draft)
+    )
+    companies = await tx.all(
+        select(PriceListAssignmentRow.company_id)
+        .distinct()
+        .where(PriceListAssignmentRow.list_id == row.id)
+    )
+    _tell(tx, row, draft, changes, frozenset(company.company_id for company in companies))
+    return []
+
+
+async def published_version(tx: Transaction, list_id: UUID) -> int:
+    """Read the published version of a list."""
+    version: int = await tx.scalar(
+        select(PriceListRow.published_version).where(PriceListRow.id == list_id)
+    )
+    return version
+
+
+def _tell(
+    tx: Transaction, row: Row[Any], version: int, changes: int, companies: frozenset[UUID]
+) -> None:
+    facts: dict[str, object] = {
+        "supplier_id": row.supplier_id,
+        "level": row.level,
+        "currency": row.currency,
+        "changes": changes,
+    }
+    audience = companies | {row.supplier_id}
+    tx.emit(Event("price_list.published", "price_list", row.id, version, audience, facts))
+    after = {**facts, "published_version": version}
+    tx.record("price_list.published", "price_list", row.id, after=after)

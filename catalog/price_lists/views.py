@@ -1,0 +1,98 @@
+"""Prices as their buyer reads them; what is not his is not in them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal, cast
+
+from msgspec import UNSET, UnsetType
+
+from catalog.price_lists.rules import Unpriced
+from catalog.price_lists.schemas import (
+    LadderStepView,
+    LosingPriceView,
+    NoPriceView,
+    PriceSourceView,
+    PriceTierView,
+    PriceView,
+)
+from catalog.pricing.resolve import told_to_buyer
+from catalog.pricing.terms import Candidate, Loser, Price
+from marketplace.kernel.canonical import plain_decimal
+from marketplace.platform.http.schemas import MoneyView
+
+SourceKind = Literal["price_list", "contract", "quote"]
+
+
+def price_view(price: Price, *, explain: bool) -> PriceView:
+    """Show a price; with `explain` the prices that lost beside it."""
+    winner = price.winner
+    return PriceView(
+        amount=plain_decimal(price.tier.amount),
+        basis=plain_decimal(winner.ladder.basis),
+        unit=winner.unit,
+        currency=winner.currency,
+        quantity=plain_decimal(price.quantity),
+        tier_minimum_quantity=plain_decimal(price.tier.minimum_quantity),
+        line_amount=MoneyView(str(price.line_amount), winner.currency),
+        level=winner.level.value,
+        source=_source(winner),
+        ladder=[
+            LadderStepView(
+                minimum_quantity=plain_decimal(step.tier.minimum_quantity),
+                amount=plain_decimal(step.tier.amount),
+                basis=plain_decimal(step.candidate.ladder.basis),
+                level=step.candidate.level.value,
+            )
+            for step in price.steps
+        ],
+        valid_until=_bounded(winner.validity.until),
+        losers=_losers(price.losers) if explain else UNSET,
+    )
+
+
+def no_price_view(unpriced: Unpriced, *, explain: bool) -> NoPriceView:
+    """Show why there is no price."""
+    minimum = unpriced.minimum_quantity
+    return NoPriceView(
+        reason=unpriced.reason,
+        detail=unpriced.detail,
+        minimum_quantity=UNSET if minimum is None else plain_decimal(minimum),
+        losers=_losers(unpriced.losers) if explain else UNSET,
+    )
+
+
+def _source(candidate: Candidate) -> PriceSourceView:
+    source = candidate.source
+    return PriceSourceView(
+        kind=cast("SourceKind", source.kind),
+        id=source.id,
+        version=source.version,
+        title=source.title or UNSET,
+    )
+
+
+def _losers(losers: Sequence[Loser]) -> list[LosingPriceView]:
+    return [
+        LosingPriceView(
+            reason=loser.reason.value,
+            level=loser.candidate.level.value,
+            source=_source(loser.candidate),
+            unit=loser.candidate.unit,
+            currency=loser.candidate.currency,
+            basis=plain_decimal(loser.candidate.ladder.basis),
+            tiers=[
+                PriceTierView(
+                    minimum_quantity=plain_decimal(tier.minimum_quantity),
+                    amount=plain_decimal(tier.amount),
+                )
+                for tier in loser.candidate.ladder.tiers
+            ],
+            valid_from=_bounded(loser.candidate.validity.from_),
+            valid_until=_bounded(loser.candidate.validity.until),
+        )
+        for loser in told_to_buyer(losers)
+    ]
+
+
+def _bounded(at: datetime | None) -> datetime | UnsetType:
+    return UNSET if at is None else at

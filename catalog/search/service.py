@@ -1,0 +1,358 @@
+"""The catalog: pages of products with the caller's own prices in them, each by one query.
+
+A page is made of products with an offer the caller may see, and of the offers made for him alone
+that are of no product, in the order of their names. What he may not see takes part in nothing: not
+in matching, not in order, not in where a page ends.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET
+from sqlalchemy import (
+    ARRAY,
+    Select,
+    String,
+    Text,
+    Uuid,
+    all_,
+    and_,
+    bindparam,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+    union,
+    union_all,
+)
+
+from catalog.price_lists.price_book import (
+    OFFER_COLUMNS,
+    Offer,
+    buyer_of,
+    candidates_for,
+    read_candidate,
+    read_offer,
+    scopes_of,
+    visible_offer,
+)
+from catalog.price_lists.rules import price_offer
+from catalog.price_lists.views import no_price_view, price_view
+from catalog.pricing.terms import Buyer, Candidate, Price
+from catalog.products.schemas import ratio_text
+from catalog.products.tables import OfferRow, ProductRow
+from catalog.search.rules import Search, search_of
+from catalog.search.schemas import CatalogItem, CatalogOffer
+from marketplace.kernel.canonical import plain_decimal
+from marketplace.kernel.errors import NotFound
+from marketplace.kernel.limits import OFFERS_PER_PRODUCT_MAX, OFFERS_PER_PRODUCT_SHOWN
+from marketplace.kernel.money import currency_digits
+from marketplace.organizations.tables import OrganizationRow
+from marketplace.platform.caller import Caller
+from marketplace.platform.core import Platform
+from marketplace.platform.database import Compiled, compiled, fast_read
+from marketplace.platform.http.paging import Page, PageRequest, page
+
+_NIL: Final = UUID(int=0)
+
+
+class _Key(msgspec.Struct, array_like=True, frozen=True):
+    """Where a page begins: after the item with this name and identifier."""
+
+    name: str = ""
+    id: UUID = _NIL
+
+
+_Statement = Select[*tuple[Any, ...]]
+
+
+# The statements
+
+
+def _products(*conditions: Any) -> _Statement:
+    product = ProductRow
+    seen = exists().where(OfferRow.product_id == product.id, visible_offer())
+    return select(
+        product.id.label("id"),
+        literal_column("true").label("is_product"),
+        product.name.label("name"),
+        product.description.label("description"),
+        product.maker.label("maker"),
+        product.maker_number.label("maker_number"),
+        product.gtin.label("gtin"),
+    ).where(product.state != literal_column("'discontinued'"), seen, *conditions)
+
+
+def _private_offers(*conditions: Any) -> _Statement:
+    return select(
+        OfferRow.id,
+        literal_column("false"),
+        OfferRow.name,
+        OfferRow.description,
+        literal_column("null::text"),
+        literal_column("null::text"),
+        literal_column("null::text"),
+    ).where(OfferRow.product_id.is_(None), visible_offer(), *conditions)
+
+
+def _page_of(products: _Statement, private_offers: _Statement, offers_max: int) -> _Statement:
+    """Join a page's items to their offers, and these to every price the caller might have."""
+    items = union_all(products.subquery().select(), private_offers.subquery().select()).subquery()
+    shown = select(items).order_by(items.c.name, items.c.id).limit(bindparam("fetch")).cte("item")
+    of_product = select(*OFFER_COLUMNS).where(
+        OfferRow.product_id == shown.c.id, visible_offer(), shown.c.is_product
+    )
+    by_itself = select(*OFFER_COLUMNS).where(
+        OfferRow.id == shown.c.id, visible_offer(), ~shown.c.is_product
+    )
+    limited = of_product.order_by(OfferRow.supplier_id, OfferRow.sku).limit(offers_max)
+    offer = union_all(limited.subquery().select(), by_itself).lateral("offer")
+    candidate = candidates_for(offer.c.id, offer.c.supplier_id, offer.c.sku)
+    supplier = OrganizationRow
+    return (
+        select(
+            *shown.c,
+            select(func.clock()).scalar_subquery(),
+            supplier.name,
+            *offer.c,
+            *candidate.c,
+        )
+        .select_from(shown)
+        .join(offer, true())
+        .join(supplier, supplier.id == offer.c.supplier_id)
+        .outerjoin(candidate, true())
+        .order_by(shown.c.name, shown.c.id, offer.c.id)
+    )
+
+
+_ITEM_COLUMNS: Final = 7
+_CLOCK_AT: Final = _ITEM_COLUMNS
+_SUPPLIER_AT: Final = _ITEM_COLUMNS + 1
+_OFFER_AT: Final = _ITEM_COLUMNS + 2
+_CANDIDATE_AT: Final = _OFFER_AT + len(OFFER_COLUMNS)
+
+
+def _after(name: Any, identifier: Any) -> Any:
+    return func.row(name, identifier) > func.row(
+        bindparam("after_name", type_=Text), bindparam("after_id", type_=Uuid)
+    )
+
+
+def _in_order(statement: _Statement, name: Any, identifier: Any) -> _Statement:
+    ordered = statement.where(_after(name, identifier)).order_by(name, identifier)
+    return ordered.limit(bindparam("fetch"))
+
+
+def _browse() -> _Statement:
+    return _page_of(
+        _in_order(_products(), ProductRow.name, ProductRow.id),
+        _in_order(_private_offers(), OfferRow.name, OfferRow.id),
+        OFFERS_PER_PRODUCT_SHOWN,
+    )
+
+
+def _search() -> _Statement:
+    """Match every word somewhere in a product's text, or the beginning of an SKU.
+
+    The rarest-looking word goes to the trigram index, the others filter what it finds.
+    """
+    patterns = bindparam("patterns", type_=ARRAY(Text))
+    in_text = and_(
+        ProductRow.search_text.like(bindparam("pattern", type_=String)),
+        ProductRow.search_text.like(all_(patterns)),
+    )
+    by_sku = and_(
+        OfferRow.sku_key >= bindparam("sku", type_=Text),
+        OfferRow.sku_key < bindparam("sku_end", type_=Text),
+    )
+    matched = union(
+        select(ProductRow.id).where(in_text),
+        select(OfferRow.product_id).where(by_sku, visible_offer()),
+    ).cte("matched")
+    private_text = func.lower(OfferRow.name + " " + OfferRow.description)
+    return _page_of(
+        _in_order(
+            _products(ProductRow.id.in_(select(matched.c[0]))), ProductRow.name, ProductRow.id
+        ),
+        _in_order(
+            _private_offers(or_(by_sku, private_text.like(all_(patterns)))),
+            OfferRow.name,
+            OfferRow.id,
+        ),
+        OFFERS_PER_PRODUCT_SHOWN,
+    )
+
+
+def _one() -> _Statement:
+    wanted = bindparam("item_id", type_=Uuid)
+    return _page_of(
+        _products(ProductRow.id == wanted),
+        _private_offers(OfferRow.id == wanted),
+        OFFERS_PER_PRODUCT_MAX,
+    )
+
+
+_BROWSE: Final = compiled(_browse())
+_SEARCH: Final = compiled(_search())
+_ONE: Final = compiled(_one())
+
+
+# The verbs
+
+
+async def search_catalog(
+    platform: Platform, caller: Caller, text: str | None, currency: str | None, asked: PageRequest
+) -> Page[CatalogItem]:
+    """Give a page of the caller's catalog, all of it or what matches `text`.
+
+    Prices are in `currency`; without one, each in that of the caller's best price for it. Raises
+    InvalidInput for an unknown currency.
+    """
+    caller.require("catalog:read")
+    if currency is not None:
+        currency_digits(currency)
+    after = asked.key(_Key) or _Key()
+    search = search_of(text)
+    values: dict[str, object] = {
+        "after_name": after.name,
+        "after_id": after.id,
+        "fetch": asked.fetch,
+    }
+    if search is not None:
+        values |= _search_values(search)
+    statement = _BROWSE if search is None else _SEARCH
+    items = await _items(platform, caller, statement, values, currency, explain=False)
+    return page(asked, items, lambda item: _Key(item.name, item.id))
+
+
+def _search_values(search: Search) -> dict[str, object]:
+    return {
+        "pattern": search.leading_pattern,
+        "patterns": list(search.patterns),
+        "sku": search.sku,
+        "sku_end": search.sku_end,
+    }
+
+
+async def read_catalog_item(
+    platform: Platform, caller: Caller, item_id: UUID, currency: str | None
+) -> CatalogItem:
+    """Give one product, its offers side by side, each price with its reasons; raises NotFound."""
+    caller.require("catalog:read")
+    if currency is not None:
+        currency_digits(currency)
+    values: dict[str, object] = {"item_id": item_id, "fetch": 1}
+    items = await _items(platform, caller, _ONE, values, currency, explain=True)
+    if not items:
+        raise NotFound("There is no such product in your catalog.")
+    return items[0]
+
+
+async def _items(
+    platform: Platform,
+    caller: Caller,
+    statement: Compiled,
+    values: dict[str, object],
+    currency: str | None,
+    *,
+    explain: bool,
+) -> list[CatalogItem]:
+    values |= {"scopes": scopes_of(caller.path), "company_id": caller.organization_id}
+    async with fast_read(platform, caller) as connection:
+        rows = await connection.fetch(statement.sql, *statement.arguments(**values))
+    buyer = buyer_of(caller.path)
+    items: dict[UUID, _Gathered] = {}
+    for row in rows:
+        gathered = items.get(row[0])
+        if gathered is None:
+            gathered = items[row[0]] = _Gathered(_item(row, whole=explain), [])
+        gathered.take(row)
+    return [gathered.shown(buyer, currency, explain=explain) for gathered in items.values()]
+
+
+class _OfferPrices(msgspec.Struct):
+    offer: Offer
+    supplier_name: str
+    as_of: datetime
+    candidates: list[Candidate]
+
+
+class _Gathered(msgspec.Struct):
+    """An item whose rows are being read."""
+
+    item: CatalogItem
+    offers: list[_OfferPrices]
+
+    def take(self, row: Any) -> None:
+        """Take a row: a new offer, or another candidate of the offer before."""
+        if not self.offers or self.offers[-1].offer.id != row[_OFFER_AT]:
+            offer = read_offer(row, _OFFER_AT)
+            self.offers.append(_OfferPrices(offer, row[_SUPPLIER_AT], row[_CLOCK_AT], []))
+        candidate = read_candidate(row, _CANDIDATE_AT)
+        if candidate is not None:
+            self.offers[-1].candidates.append(candidate)
+
+    def shown(self, buyer: Buyer, currency: str | None, *, explain: bool) -> CatalogItem:
+        """Price the offers; those without a price come last."""
+        priced = [_priced(offer, buyer, currency, explain=explain) for offer in self.offers]
+        if len(priced) > 1:
+            priced.sort(key=_by_cost)
+        self.item.offers = [view for _, view in priced]
+        return self.item
+
+
+_Cost = tuple[bool, str, Decimal]
+"""Unpriced or not, the currency, the exact cost of one content unit: what offers are sorted by."""
+
+
+def _by_cost(priced: tuple[_Cost, CatalogOffer]) -> _Cost:
+    return priced[0]
+
+
+def _item(row: Any, *, whole: bool) -> CatalogItem:
+    item_id, is_product, name, description, maker, maker_number, gtin = row[:_ITEM_COLUMNS]
+    return CatalogItem(
+        id=item_id,
+        kind="product" if is_product else "private_offer",
+        name=name,
+        offers=[],
+        description=description if whole else UNSET,
+        maker=UNSET if maker is None else maker,
+        maker_number=UNSET if maker_number is None else maker_number,
+        gtin=UNSET if gtin is None else gtin,
+    )
+
+
+def _priced(
+    found: _OfferPrices, buyer: Buyer, currency: str | None, *, explain: bool
+) -> tuple[_Cost, CatalogOffer]:
+    offer, terms = found.offer, found.offer.terms
+    view = CatalogOffer(
+        id=offer.id,
+        supplier_id=offer.supplier_id,
+        supplier_name=found.supplier_name,
+        sku=offer.sku,
+        name=offer.name,
+        unit=terms.unit,
+        content=ratio_text(terms.content.numerator, terms.content.denominator),
+        content_unit=terms.content_unit,
+        minimum_quantity=plain_decimal(terms.minimum_quantity),
+        private=offer.private,
+        multiple=UNSET if terms.multiple is None else plain_decimal(terms.multiple),
+        maximum_quantity=(
+            UNSET if terms.maximum_quantity is None else plain_decimal(terms.maximum_quantity)
+        ),
+        lead_time_days=UNSET if terms.lead_time_days is None else terms.lead_time_days,
+    )
+    answer = price_offer(terms, found.candidates, buyer, currency, found.as_of, explain=explain)
+    if isinstance(answer, Price):
+        view.price = price_view(answer, explain=explain)
+        units = answer.winner.ladder.basis * terms.content.numerator / terms.content.denominator
+        return (False, answer.winner.currency, answer.tier.amount / units), view
+    view.no_price = no_price_view(answer, explain=explain)
+    return (True, "", Decimal(0)), view
