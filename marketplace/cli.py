@@ -14,13 +14,14 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import asyncpg
 import click
+import httpx
 from rich.console import Console
 
 from marketplace import development
@@ -92,35 +93,45 @@ def dev(host: str, port: int) -> None:
         _migrate(complete)
         api = development.command_child("api", complete, "serve", "--host", host, f"--port={port}")
         worker = development.command_child("worker", complete, "work")
+        bidders = development.command_child("bidders", complete, "bidders", url)
+        children = [bidders, worker, api]
         try:
             api.start()
             development.wait_until_ready(url, api)
             worker.start()  # only now: until here the API needs every core
-            companies = _demo_companies(url, complete)
-            _greet(url, companies, time.monotonic() - began)
-            _watch(services, [api, worker], stopped)
+            demo, auction = asyncio.run(_demo(url, complete))
+            bidders.start()
+            _greet(url, demo, auction, time.monotonic() - began)
+            _watch(services, children, stopped)
         finally:
-            for child in (api, worker):
+            for child in children:
                 child.ask_to_stop()
-            for child in (api, worker):
+            for child in children:
                 child.stop()
     console.print("Stopped. The data stays in", str(development.directory_of(environ)))
 
 
-def _demo_companies(url: str, environ: development.Environ) -> "DemoKeys":
+async def _demo(url: str, environ: development.Environ) -> tuple["DemoKeys", str]:
+    """Make the demo's companies and its auction, or find those of an earlier start."""
+    from marketplace.demo.bidders import ensure_auction
     from marketplace.demo.companies import demo_companies
 
     async def new_operator_key() -> str:
-        seeded = await _seed_operator(load_settings(environ), new_key=True)
-        if seeded is None:
+        key = await _seed_operator(load_settings(environ), new_key=True)
+        if key is None:
             raise SettingsError("The operator got no key.")
-        return seeded
+        return key
 
-    path = development.directory_of(environ) / "demo-keys.json"
-    return asyncio.run(demo_companies(url, path, new_operator_key))
+    async with httpx.AsyncClient(base_url=url, timeout=30) as http:
+        demo = await demo_companies(http, _demo_keys(environ), new_operator_key)
+        return demo, await ensure_auction(http, demo)
 
 
-def _greet(url: str, demo: "DemoKeys", seconds: float) -> None:
+def _demo_keys(environ: Mapping[str, str]) -> Path:
+    return development.directory_of(environ) / "demo-keys.json"
+
+
+def _greet(url: str, demo: "DemoKeys", auction: str, seconds: float) -> None:
     console.print(f"\n[bold]Ready[/bold] in {seconds:.1f} s. Ctrl-C stops it; the data stays.\n")
     console.print(f"  API            {url}/v1")
     console.print(f"  documentation  {url}/schema")
@@ -128,9 +139,22 @@ def _greet(url: str, demo: "DemoKeys", seconds: float) -> None:
     # Printed as it is: a wrapped or shortened line could not be copied.
     for name, side, key in _players(demo):
         click.echo(f"  {name:<26}{side:<10}{key}")
-    console.print("\nTry (copy a line):\n")
-    for command in _examples(url, demo):
-        click.echo(f"  {command}\n")
+    console.print(
+        "\nA live auction is running. The buyer sees it like this, a supplier like that:\n"
+    )
+    standing = f"{url}/v1/auctions/{auction}/standing"
+    click.echo(f"  curl -s {standing} {_as(demo.buyer.key)}\n")
+    click.echo(f"  curl -s {standing} {_as(demo.suppliers[0].key)}\n")
+    console.print("Bid against them:\n")
+    click.echo(
+        f"  curl -s {url}/v1/auctions/{auction}/bids {_as(demo.suppliers[0].key)}"
+        " -H 'Content-Type: application/json' -H 'Idempotency-Key: my-first-bid'"
+        """ -d '{"amount": {"amount": "39999.00", "currency": "EUR"}}'\n"""
+    )
+
+
+def _as(key: str) -> str:
+    return f"-H 'Authorization: Bearer {key}'"
 
 
 def _players(demo: "DemoKeys") -> Iterator[tuple[str, str, str]]:
@@ -295,6 +319,22 @@ def _check_migrations() -> None:
     if difference is not None:
         raise SettingsError(difference)
     console.print("The migrations make what the code declares.")
+
+
+@main.command(hidden=True)
+@click.argument("url")
+@says_what_is_wrong
+def bidders(url: str) -> None:
+    """Bid in the demo's auction at URL, and keep one running."""
+    from marketplace.demo.bidders import run_bidders
+    from marketplace.demo.companies import read_keys
+    from marketplace.platform.telemetry import configure_logging
+
+    demo = read_keys(_demo_keys(os.environ))
+    if demo is None:
+        raise SettingsError("There are no demo companies; `make run` makes them.")
+    configure_logging("INFO")
+    asyncio.run(run_bidders(url, demo))
 
 
 @main.command()

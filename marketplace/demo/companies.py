@@ -15,7 +15,6 @@ from marketplace.demo.registration import (
     DemoCompany,
     register_buyer,
     register_supplier,
-    stock_suppliers,
 )
 from marketplace.demo.story import Actor, Recorder
 from marketplace.demo.wares import ASSORTMENTS
@@ -31,17 +30,16 @@ class DemoKeys(msgspec.Struct, frozen=True):
 
 
 async def demo_companies(
-    url: str, path: Path, new_operator_key: Callable[[], Awaitable[str]]
+    http: httpx.AsyncClient, path: Path, new_operator_key: Callable[[], Awaitable[str]]
 ) -> DemoKeys:
     """Give the demo's companies, those in the file or new ones.
 
     `new_operator_key` makes a key of the operator, who alone may register companies.
     """
-    async with httpx.AsyncClient(base_url=url, timeout=30) as http:
-        known = read_keys(path)
-        if known is not None and await _counts(http, known.buyer.key):
-            return known
-        made = await _register(http, await new_operator_key())
+    known = read_keys(path)
+    if known is not None and await _counts(http, known.buyer.key):
+        return known
+    made = await _register(http, await new_operator_key())
     write_private(path, msgspec.json.format(msgspec.json.encode(made)).decode() + "\n")
     return made
 
