@@ -40,7 +40,8 @@ class RateLimiter:
         self._lot = max(1, self.limit // LOTS_PER_LIMIT)
         self._item = RateLimitItemPerMinute(self.limit)
         self._storage = RedisStorage(
-            settings.redis_url,
+            # `limits` takes an address that does not begin with "redis" for another client's.
+            settings.redis_url.replace("unix:", "redis+unix:", 1),
             implementation="redispy",
             connection_pool=redis.commands.connection_pool,  # type: ignore[arg-type]
         )
