@@ -18,8 +18,8 @@ from benchmarks.load import Client, drive
 from benchmarks.parties import Party
 from benchmarks.report import Row, Target, Trips, print_report
 from benchmarks.world import World
+from marketplace.app import assemble
 from marketplace.organizations.service import seed_operator
-from marketplace.platform.core import Platform
 from marketplace.platform.settings import load_settings
 from tests.support.round_trips import Meter, counted
 
@@ -88,13 +88,13 @@ async def _measure(
 
 
 async def _operator(installation: Installation, api: Api) -> Party:
-    platform = Platform(load_settings(installation.environ))
+    platform = assemble(load_settings(installation.environ)).platform
     try:
         seeded = await seed_operator(platform)
     finally:
         await platform.close()
     http = httpx.AsyncClient(base_url=api.url, timeout=60)
-    return Party(http, seeded.organization_id, str(seeded.key), seeded.member_id)
+    return Party(http, seeded.organization_id, str(seeded.key))
 
 
 async def _load(made: World) -> _Load:

@@ -28,7 +28,6 @@ class Party:
     http: httpx.AsyncClient
     id: UUID
     key: str
-    member_id: UUID
 
     async def get(self, path: str, **query: object) -> Any:
         """Read something."""
@@ -76,7 +75,6 @@ async def register(
         operator.http,
         UUID(registered["organization"]["id"]),
         registered["api_key"]["key"],
-        UUID(registered["administrator"]["id"]),
     )
 
 
