@@ -27,8 +27,8 @@ class Narrator(Protocol):
     def say(self, text: str) -> None:
         """Tell what happened."""
 
-    def wait(self, seconds: float, why: str) -> None:
-        """Tell that the story waits for the clock."""
+    async def wait(self, seconds: float, why: str) -> None:
+        """Wait for the clock, and tell why."""
 
 
 class Silence:
@@ -40,8 +40,10 @@ class Silence:
     def say(self, text: str) -> None:
         """Tell what happened."""
 
-    def wait(self, seconds: float, why: str) -> None:
-        """Tell that the story waits for the clock."""
+    async def wait(self, seconds: float, why: str) -> None:
+        """Wait for the clock."""
+        del why
+        await asyncio.sleep(seconds)
 
 
 @dataclass(frozen=True, slots=True)
