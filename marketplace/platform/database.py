@@ -110,6 +110,8 @@ class Database:
             max_overflow=0,
             pool_timeout=REQUEST_SECONDS_MAX,
             pool_use_lifo=True,
+            # Values of statements are offers, prices, people: no error may carry them into a log.
+            hide_parameters=True,
             json_serializer=lambda value: msgspec.json.encode(value).decode(),
             json_deserializer=msgspec.json.decode,
         )

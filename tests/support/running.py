@@ -1,6 +1,5 @@
 """The whole product as processes of its own, as users run it: for journeys and for faults."""
 
-import json
 import os
 import shutil
 import signal
@@ -65,10 +64,9 @@ class RunningProduct:
 
     def operator_key(self) -> str:
         """Make the operator's first key, as an administrator does on the command line."""
-        command = [sys.executable, "-m", "marketplace.cli", "seed", "--json"]
+        command = [sys.executable, "-m", "marketplace.cli", "seed"]
         done = subprocess.run(command, env=self.environ, capture_output=True, check=True)  # noqa: S603
-        key: str = json.loads(done.stdout)["key"]
-        return key
+        return done.stdout.decode().split()[-1]
 
     def client(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(base_url=self.url, timeout=30)
