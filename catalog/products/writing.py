@@ -180,9 +180,9 @@ async def write_staged(tx: Transaction, batch_id: UUID) -> OffersWritten:
     """Match staged offers to products, propose the missing ones, and write what differs."""
     await tx.execute(_MATCH.bindparams(batch_id=batch_id))
     proposed = await tx.execute(_PROPOSE.bindparams(batch_id=batch_id))
-    if proposed:
-        await tx.execute(_MATCH.bindparams(batch_id=batch_id))
-        await tx.execute(_TAKE_PROPOSED.bindparams(batch_id=batch_id))
+    # Also where nothing was proposed: another import may have proposed all of it a moment before.
+    await tx.execute(_MATCH.bindparams(batch_id=batch_id))
+    await tx.execute(_TAKE_PROPOSED.bindparams(batch_id=batch_id))
     row = await tx.one(_WRITE.bindparams(batch_id=batch_id))
     return OffersWritten(
         created=row.created,
