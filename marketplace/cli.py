@@ -90,13 +90,12 @@ def dev(host: str, port: int) -> None:
         development.stopped_by_signals() as stopped,
         development.embedded_services(environ) as (services, complete),
     ):
-        _migrate(complete)
         api = development.command_child("api", complete, "serve", "--host", host, f"--port={port}")
         worker = development.command_child("worker", complete, "work")
         bidders = development.command_child("bidders", complete, "bidders", url)
         children = [bidders, worker, api]
         try:
-            api.start()
+            _migrate(complete, meanwhile=api)
             development.wait_until_ready(url, api)
             worker.start()  # only now: until here the API needs every core
             demo, auction = asyncio.run(_demo(url, complete))
@@ -187,20 +186,29 @@ def _watch(
         time.sleep(development.WATCH_S)
 
 
-def _migrate(environ: development.Environ) -> None:
-    """Bring the schema to the newest revision, if the owner's URL is known."""
+def _migrate(environ: development.Environ, meanwhile: development.Child | None = None) -> None:
+    """Bring the schema to the newest revision, and have `meanwhile` running after it.
+
+    Where there is a schema already, that child starts at once: that it is the newest is likely, and
+    both the child and the look at the migrations take a while.
+    """
     from marketplace.platform.schema import newest_revision, upgrade
 
     url = environ.get("MARKETPLACE_OWNER_URL")
     if not url:
         raise SettingsError("MARKETPLACE_OWNER_URL is not set: the login that owns the schema.")
-    newest = newest_revision()
     before = asyncio.run(_revision(url))
-    if before == newest:
-        return
-    with console.status("Making the schema" if before is None else f"Migrating from {before}"):
-        upgrade(url)
-    console.print(f"Schema: {before or 'new'} → {newest}")
+    if meanwhile is not None and before is not None:
+        meanwhile.start()
+    newest = newest_revision()
+    if before != newest:
+        if meanwhile is not None:
+            meanwhile.stop()
+        with console.status("Making the schema" if before is None else f"Migrating from {before}"):
+            upgrade(url)
+        console.print(f"Schema: {before or 'new'} → {newest}")
+    if meanwhile is not None and not meanwhile.running:
+        meanwhile.start()
 
 
 async def _revision(owner_url: str) -> str | None:

@@ -30,7 +30,7 @@ from marketplace.devservices import (
 from marketplace.platform.settings import SettingsError
 
 DIRECTORY: Final = Path(".marketplace")
-READY_S_MAX: Final = 30.0
+READY_S_MAX: Final = 60.0
 STOP_S_MAX: Final = 10.0
 WATCH_S: Final = 0.2
 RESTARTS_MAX: Final = 5
@@ -220,13 +220,14 @@ def tail(log: Path, lines: int = 12) -> str:
 def wait_until_ready(url: str, child: Child) -> None:
     """Return when the API answers that it is ready; raises SettingsError with its log's end."""
     deadline = time.monotonic() + READY_S_MAX
-    while True:
-        with contextlib.suppress(httpx.TransportError):
-            if httpx.get(f"{url}/health/ready", timeout=1).is_success:
-                return
-        if not child.running or time.monotonic() > deadline:
-            raise SettingsError(f"The {child.name} did not start:\n{tail(child.log)}")
-        time.sleep(0.02)
+    with httpx.Client(base_url=url, timeout=READY_S_MAX) as http:
+        while True:
+            with contextlib.suppress(httpx.TransportError):
+                if http.get("/health/ready").is_success:
+                    return
+            if not child.running or time.monotonic() > deadline:
+                raise SettingsError(f"The {child.name} did not start:\n{tail(child.log)}")
+            time.sleep(0.05)
 
 
 def check_port(host: str, port: int) -> None:

@@ -1,21 +1,24 @@
 """The schema of the database: where its migrations are, what the newest is, and going there."""
+# ruff: noqa: PLC0415 - Alembic takes a quarter of a second to import; most starts do not need it.
 
 from io import StringIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import asyncpg
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
 
 from marketplace.platform.settings import SettingsError
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 _PROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
 
 
-def migrations(owner_url: str = "") -> Config:
+def migrations(owner_url: str = "") -> "Config":
     """Give Alembic's configuration, for a database whose owner logs in with `owner_url`."""
+    from alembic.config import Config
+
     if not _PROJECT.exists():
         raise SettingsError(f"The migrations are run from a checkout; there is none at {_PROJECT}.")
     config = Config(toml_file=_PROJECT, stdout=StringIO())
@@ -25,6 +28,8 @@ def migrations(owner_url: str = "") -> Config:
 
 def newest_revision() -> str:
     """Give the revision a database has after all migrations."""
+    from alembic.script import ScriptDirectory
+
     head = ScriptDirectory.from_config(migrations()).get_current_head()
     if head is None:
         raise SettingsError("There are no migrations.")
@@ -33,11 +38,16 @@ def newest_revision() -> str:
 
 def upgrade(owner_url: str, revision: str = "head") -> None:
     """Run the migrations a database lacks. Not for inside of an event loop: it runs its own."""
+    from alembic import command
+
     command.upgrade(migrations(owner_url), revision)
 
 
 def drift(owner_url: str) -> str | None:
     """Say how the tables of a migrated database differ from those the code declares, or None."""
+    from alembic import command
+    from alembic.util import CommandError
+
     try:
         command.check(migrations(owner_url))
     except CommandError as error:
