@@ -14,8 +14,9 @@ from uuid import UUID
 from msgspec import UNSET
 from sqlalchemy import Row, func, insert, select, update
 
+from catalog.products.tables import OfferRow
 from marketplace.kernel.errors import Conflict, NotFound, StaleVersion
-from marketplace.kernel.events import Event
+from marketplace.kernel.events import PUBLIC, Event
 from marketplace.kernel.ids import new_id
 from marketplace.kernel.limits import PAGE_ITEMS_MAX
 from marketplace.platform.caller import Caller
@@ -29,7 +30,7 @@ from rfq.rules import procedure as rules
 from rfq.rules.bid import BID, Bid, BidAction, BidLine, BidStatus
 from rfq.rules.receipt import Receipt, sign, signing_key
 from rfq.rules.sealing import Envelope, Place, envelope_bytes, seal
-from rfq.schemas import BidInput, ReceiptList, ReceiptView, without_secrets
+from rfq.schemas import ReceiptList, ReceiptView, SealedBidInput, without_secrets
 from rfq.tables import OpenedBidRow, SealedBidRow
 
 RECEIPT_KEY: Final = "rfq receipts"
@@ -46,7 +47,11 @@ def _lock_number(name: str) -> int:
 
 @retries_conflicts
 async def submit_bid(
-    platform: Platform, caller: Caller, procedure_id: UUID, data: BidInput, key: IdempotencyKey
+    platform: Platform,
+    caller: Caller,
+    procedure_id: UUID,
+    data: SealedBidInput,
+    key: IdempotencyKey,
 ) -> ReceiptView:
     """Receive a bid, seal it, and answer with its receipt; the first, or after a withdrawal.
 
@@ -75,7 +80,7 @@ async def replace_bid(
     procedure_id: UUID,
     bid_id: UUID,
     *,
-    data: BidInput,
+    data: SealedBidInput,
     version: int,
     key: IdempotencyKey,
 ) -> ReceiptView:
@@ -172,7 +177,7 @@ async def _take(
     platform: Platform,
     tx: Transaction,
     loaded: Loaded,
-    data: BidInput,
+    data: SealedBidInput,
     *,
     bid_id: UUID,
     place: Place,
@@ -181,6 +186,7 @@ async def _take(
     """Check, seal and store a version; from here on its text is nowhere but in the envelope."""
     bid = _bid(data)
     bid_rules.check_bid(loaded.procedure, bid)
+    bid_rules.check_skus(loaded.procedure, bid, await _offered_units(tx, bid, loaded, place))
     procedure_id, bidder_id, version = place.procedure_id, place.bidder_id, place.version
     # Not the key in the row, which a database administrator could exchange for his own.
     key = await platform.get(KeyStore).public_key(procedure_id)  # type: ignore[type-abstract]
@@ -196,6 +202,22 @@ async def _take(
     tx.emit(Event("bid.submitted", "bid", bid_id, version, frozenset([bidder_id]), facts))
     tx.record("bid.submitted", "bid", bid_id, after={"version": version, **facts})
     return _view(platform, receipt, BidStatus.LIVE, nonce=sealed.nonce)
+
+
+async def _offered_units(tx: Transaction, bid: Bid, loaded: Loaded, place: Place) -> dict[str, str]:
+    """Give the bidder's own offers that his bid names and the buyer can order, with their units."""
+    skus = {line.sku for line in bid.lines if line.sku is not None}
+    if not skus:
+        return {}
+    rows = await tx.all(
+        select(OfferRow.sku, OfferRow.unit).where(
+            OfferRow.supplier_id == place.bidder_id,
+            OfferRow.sku.in_(skus),
+            OfferRow.state == "active",
+            OfferRow.audience_id.in_([PUBLIC, loaded.procedure.buyer_id]),
+        )
+    )
+    return {row.sku: row.unit for row in rows}
 
 
 async def _store(tx: Transaction, receipt: Receipt, envelope: Envelope) -> None:
@@ -273,7 +295,7 @@ async def list_receipts(platform: Platform, caller: Caller, procedure_id: UUID) 
     )
 
 
-def _bid(data: BidInput) -> Bid:
+def _bid(data: SealedBidInput) -> Bid:
     lines = tuple(
         BidLine(
             line_id=line.line_id,

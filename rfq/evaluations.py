@@ -20,7 +20,7 @@ from rfq.publish import load_own
 from rfq.rules import bid as bid_rules
 from rfq.rules.evaluation import Offer, PricedLine, Standing, lot_lines, ranked
 from rfq.rules.procedure import check_bids_readable
-from rfq.schemas import OfferLineView, OfferView, OpenedBidList, OpenedBidView, hexadecimal
+from rfq.schemas import OpenedBidList, OpenedBidView, OpenedLineView, OpenedOfferView, hexadecimal
 from rfq.tables import OpenedBidRow
 
 
@@ -98,8 +98,8 @@ def _bid_view(row: Row[Any], evaluated: Evaluated) -> OpenedBidView:
     )
 
 
-def _offer_view(lot_id: UUID, standing: Standing) -> OfferView:
-    return OfferView(
+def _offer_view(lot_id: UUID, standing: Standing) -> OpenedOfferView:
+    return OpenedOfferView(
         lot_id=lot_id,
         rank=standing.rank,
         total=MoneyView.of(standing.total),
@@ -107,9 +107,9 @@ def _offer_view(lot_id: UUID, standing: Standing) -> OfferView:
     )
 
 
-def line_view(line: PricedLine) -> OfferLineView:
+def line_view(line: PricedLine) -> OpenedLineView:
     """Show one line's price."""
-    return OfferLineView(
+    return OpenedLineView(
         line_id=line.line.id,
         unit_amount=plain_decimal(line.unit_amount),
         basis=plain_decimal(line.basis),

@@ -3,7 +3,9 @@
 from typing import Final
 
 from marketplace.platform.core import Platform
-from marketplace.platform.feature import Feature, Scope, Timer
+from marketplace.platform.database import Role
+from marketplace.platform.feature import Consumer, Feature, Scope, Timer
+from rfq.handover import record_auction_end
 from rfq.key_store import KeyStore, LocalKeyStore
 from rfq.opening import open_at_deadline
 from rfq.publish import OPENING_TIMER
@@ -27,6 +29,14 @@ FEATURE: Final = Feature(
         Scope("rfq:write", "Run procedures and award", ("administrator", "purchaser")),
         Scope("bids:read", "Read procedures to bid in", ("administrator", "seller", "viewer")),
         Scope("bids:write", "Submit and withdraw bids", ("administrator", "seller")),
+    ),
+    consumers=(
+        Consumer(
+            "rfq.lot_auctions",
+            frozenset({"auction.closed", "auction.cancelled"}),
+            record_auction_end,
+            role=Role.ENGINE,
+        ),
     ),
     timers=(Timer(OPENING_TIMER, open_at_deadline),),
     provides={KeyStore: _local_key_store},

@@ -28,8 +28,8 @@ from rfq.rules.procedure import (
 )
 from rfq.schemas import (
     BuyerProcedureView,
-    LineView,
-    LotView,
+    ProcedureLineView,
+    ProcedureLotView,
     ProcedureSummary,
     SupplierProcedureView,
     hexadecimal,
@@ -214,13 +214,13 @@ def _summary(row: Row[Any]) -> dict[str, Any]:
     }
 
 
-def _lot_view(lot: Lot, status: LotStatus) -> LotView:
-    return LotView(
+def _lot_view(lot: Lot, status: LotStatus) -> ProcedureLotView:
+    return ProcedureLotView(
         id=lot.id,
         title=lot.title,
         status=status,
         lines=[
-            LineView(
+            ProcedureLineView(
                 id=line.id,
                 quantity=shown_quantity(line.quantity),
                 unit=line.unit,

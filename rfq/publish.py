@@ -22,7 +22,7 @@ from rfq.key_store import KeyStore
 from rfq.procedures import Loaded, buyer_view, load
 from rfq.rules import procedure as rules
 from rfq.rules.procedure import Action, Line, Lot, LotStatus, Openness, Party, Procedure, Status
-from rfq.schemas import BuyerProcedureView, InvitationInput, LotInput, ProcedureInput
+from rfq.schemas import BuyerProcedureView, InvitationInput, ProcedureInput, ProcedureLotInput
 from rfq.tables import InvitationRow, LineRow, LotRow, ProcedureRow
 
 OPENING_TIMER: Final = "rfq.opening"
@@ -58,7 +58,7 @@ def _drafted(caller: Caller, data: ProcedureInput) -> Procedure:
     )
 
 
-def _lot(lot: LotInput) -> Lot:
+def _lot(lot: ProcedureLotInput) -> Lot:
     lines = (
         Line(new_id(), Decimal(line.quantity), line.unit, line.description, line.sku)
         for line in lot.lines

@@ -12,16 +12,23 @@ from marketplace.platform.http.access import versioned
 from marketplace.platform.http.given import FromPath, Given, JSONBody
 from marketplace.platform.http.paging import Page, PageRequest, paged
 from marketplace.platform.idempotency import IdempotencyKey
-from rfq import bids, evaluations, opening, procedures, publish
+from rfq import awards, bids, evaluations, handover, opening, procedures, publish
 from rfq.schemas import (
-    BidInput,
+    AwardInput,
+    AwardList,
+    BreakdownInput,
+    BreakdownView,
+    BuyerAwardView,
     BuyerProcedureView,
     InvitationInput,
+    LotAuctionInput,
+    LotAuctionView,
     OpenedBidList,
     ProcedureInput,
     ProcedureSummary,
     ReceiptList,
     ReceiptView,
+    SealedBidInput,
     SupplierProcedureView,
 )
 
@@ -114,7 +121,7 @@ async def publish_procedure(
 )
 async def submit_bid(
     procedure_id: FromPath[UUID],
-    data: JSONBody[BidInput],
+    data: JSONBody[SealedBidInput],
     caller: Given[Caller],
     platform: Given[Platform],
     idempotency_key: Given[IdempotencyKey],
@@ -133,7 +140,7 @@ async def replace_bid(
     *,
     procedure_id: FromPath[UUID],
     bid_id: FromPath[UUID],
-    data: JSONBody[BidInput],
+    data: JSONBody[SealedBidInput],
     caller: Given[Caller],
     platform: Given[Platform],
     if_match: Given[int],
@@ -211,6 +218,70 @@ async def open_procedure(
     return versioned(await opening.open_procedure(platform, caller, procedure_id))
 
 
+@post(
+    "/v1/procedures/{procedure_id:uuid}/auction",
+    operation_id="startLotAuction",
+    tags=TAGS,
+    summary="Take the best bidders of a lot into a live auction",
+)
+async def start_auction(
+    procedure_id: FromPath[UUID],
+    data: JSONBody[LotAuctionInput],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    idempotency_key: Given[IdempotencyKey],
+) -> LotAuctionView:
+    """Start a lot's auction."""
+    return await handover.start_auction(platform, caller, procedure_id, data, idempotency_key)
+
+
+@put(
+    "/v1/procedures/{procedure_id:uuid}/lots/{lot_id:uuid}/breakdown",
+    operation_id="sendBreakdown",
+    tags=TAGS,
+    summary="Send own unit prices for the total reached in a lot's auction",
+)
+async def send_breakdown(
+    procedure_id: FromPath[UUID],
+    lot_id: FromPath[UUID],
+    data: JSONBody[BreakdownInput],
+    caller: Given[Caller],
+    platform: Given[Platform],
+) -> BreakdownView:
+    """Send a breakdown."""
+    return await awards.send_breakdown(platform, caller, procedure_id, lot_id, data)
+
+
+@post(
+    "/v1/procedures/{procedure_id:uuid}/awards",
+    operation_id="awardLot",
+    tags=TAGS,
+    summary="Award a lot and conclude its contract",
+)
+async def award_lot(
+    procedure_id: FromPath[UUID],
+    data: JSONBody[AwardInput],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    idempotency_key: Given[IdempotencyKey],
+) -> BuyerAwardView:
+    """Award a lot."""
+    return await awards.award_lot(platform, caller, procedure_id, data, idempotency_key)
+
+
+@get(
+    "/v1/procedures/{procedure_id:uuid}/awards",
+    operation_id="listAwards",
+    tags=TAGS,
+    summary="List awards: all to the buyer, his own to a supplier",
+)
+async def list_awards(
+    procedure_id: FromPath[UUID], caller: Given[Caller], platform: Given[Platform]
+) -> AwardList:
+    """List awards."""
+    return await awards.list_awards(platform, caller, procedure_id)
+
+
 ROUTES: Final[list[ControllerRouterHandler]] = [
     create_procedure,
     list_procedures,
@@ -223,4 +294,8 @@ ROUTES: Final[list[ControllerRouterHandler]] = [
     list_receipts,
     list_bids,
     open_procedure,
+    start_auction,
+    send_breakdown,
+    award_lot,
+    list_awards,
 ]

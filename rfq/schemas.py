@@ -10,7 +10,10 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from marketplace.kernel.limits import INVITATIONS_MAX, LINES_MAX
+from auctions.engine.terms import Disclosure
+from auctions.schemas import DecrementInput, OvertimeInput
+from marketplace.contracts.schemas import ProvenanceView
+from marketplace.kernel.limits import AUCTION_PARTICIPANTS_MAX, INVITATIONS_MAX, LINES_MAX
 from marketplace.platform.http.schemas import (
     AmountText,
     CurrencyText,
@@ -28,7 +31,7 @@ from marketplace.platform.http.schemas import (
 from rfq.rules.procedure import Kind, LotStatus, Openness, Status
 
 
-class LineInput(Input):
+class ProcedureLineInput(Input):
     """One thing asked for. `sku` is a hint for the bidders."""
 
     quantity: QuantityText
@@ -37,11 +40,11 @@ class LineInput(Input):
     sku: Sku | None = None
 
 
-class LotInput(Input):
+class ProcedureLotInput(Input):
     """A part that is awarded by itself."""
 
     title: Name
-    lines: Annotated[list[LineInput], Meta(min_length=1, max_length=LINES_MAX)]
+    lines: Annotated[list[ProcedureLineInput], Meta(min_length=1, max_length=LINES_MAX)]
 
 
 class ProcedureInput(Input):
@@ -52,7 +55,7 @@ class ProcedureInput(Input):
     deadline_at: Annotated[
         InstantIn, Meta(description="Bids are received before this instant and opened at it.")
     ]
-    lots: Annotated[list[LotInput], Meta(min_length=1, max_length=LINES_MAX)]
+    lots: Annotated[list[ProcedureLotInput], Meta(min_length=1, max_length=LINES_MAX)]
     kind: Kind = Kind.RFQ
     openness: Openness = Openness.INVITED
     description: Text = ""
@@ -67,7 +70,7 @@ class InvitationInput(Input):
     supplier_ids: Annotated[list[UUID], Meta(min_length=1, max_length=INVITATIONS_MAX)]
 
 
-class LineView(Output):
+class ProcedureLineView(Output):
     """One thing asked for."""
 
     id: UUID
@@ -77,13 +80,13 @@ class LineView(Output):
     sku: str | None
 
 
-class LotView(Output):
+class ProcedureLotView(Output):
     """A lot as everybody in the procedure sees it."""
 
     id: UUID
     title: str
     status: LotStatus
-    lines: list[LineView]
+    lines: list[ProcedureLineView]
 
 
 class ProcedureSummary(Output):
@@ -110,7 +113,7 @@ class SupplierProcedureView(ProcedureSummary):
 
     version: int
     description: str
-    lots: list[LotView]
+    lots: list[ProcedureLotView]
     sealing_key: str
     closed_at: datetime | None
     opened_at: datetime | None
@@ -127,7 +130,7 @@ class BuyerProcedureView(SupplierProcedureView):
     invited_ids: list[UUID]
 
 
-class BidLineInput(Input):
+class SealedBidLineInput(Input):
     """The price of one line: `unit_amount` per `basis` units. `sku` is the supplier's own."""
 
     line_id: UUID
@@ -136,11 +139,11 @@ class BidLineInput(Input):
     sku: Sku | None = None
 
 
-class BidInput(Input):
+class SealedBidInput(Input):
     """A bid: every line of each lot it is for. It is sealed at once."""
 
     currency: CurrencyText
-    lines: Annotated[list[BidLineInput], Meta(min_length=1, max_length=LINES_MAX)]
+    lines: Annotated[list[SealedBidLineInput], Meta(min_length=1, max_length=LINES_MAX)]
     note: Text = ""
 
 
@@ -170,7 +173,7 @@ class ReceiptList(Output):
     items: list[ReceiptView]
 
 
-class OfferLineView(Output):
+class OpenedLineView(Output):
     """One line's price in an opened bid; `amount` is for the asked quantity."""
 
     line_id: UUID
@@ -180,13 +183,13 @@ class OfferLineView(Output):
     amount: MoneyView
 
 
-class OfferView(Output):
+class OpenedOfferView(Output):
     """What an opened bid offers for one lot, and where it stands there."""
 
     lot_id: UUID
     rank: int
     total: MoneyView
-    lines: list[OfferLineView]
+    lines: list[OpenedLineView]
 
 
 class OpenedBidView(Output):
@@ -204,13 +207,48 @@ class OpenedBidView(Output):
     nonce: str | None
     content: str | None
     invalid_reason: str | None
-    offers: list[OfferView]
+    offers: list[OpenedOfferView]
 
 
 class OpenedBidList(Output):
     """All bids, best rank first; invalid ones last."""
 
     items: list[OpenedBidView]
+
+
+class LotAuctionInput(Input):
+    """A live auction among the best bidders of a lot.
+
+    Each enters with the total of his bid; the ceiling is the highest of them. Without `starts_at`
+    it starts at once.
+    """
+
+    lot_id: UUID
+    bidders: Annotated[
+        int, Meta(ge=1, le=AUCTION_PARTICIPANTS_MAX, description="So many of the first ranks.")
+    ]
+    decrement: DecrementInput
+    ends_at: InstantIn
+    starts_at: InstantIn | None = None
+    overtime: OvertimeInput | None = None
+    disclosure: Disclosure = Disclosure.RANK_ONLY
+    starting_gate: bool = True
+    buyer_sees_identities: bool = False
+
+
+class LotParticipantView(Output):
+    """Who is in a lot's auction, and the total he enters with."""
+
+    organization_id: UUID
+    opening_amount: MoneyView
+
+
+class LotAuctionView(Output):
+    """The auction a lot went into."""
+
+    lot_id: UUID
+    auction_id: UUID
+    participants: list[LotParticipantView]
 
 
 class BreakdownLineInput(Input):
@@ -231,7 +269,7 @@ class BreakdownView(Output):
 
     lot_id: UUID
     total: MoneyView
-    lines: list[OfferLineView]
+    lines: list[OpenedLineView]
 
 
 class AwardInput(Input):
@@ -247,15 +285,6 @@ class AwardInput(Input):
     time_zone: TimeZone = "UTC"
     bid_id: UUID | None = None
     reason: Annotated[Text, Meta(description="Required where another than the first wins.")] = ""
-
-
-class ProvenanceView(Output):
-    """One step of how the award came about."""
-
-    kind: str
-    id: UUID
-    at: datetime
-    hash: str
 
 
 class AwardLineView(Output):

@@ -150,25 +150,38 @@ class OpenedBidRow(Base):
 
 
 class LotAuctionRow(Base):
-    """The auction a lot went into, and what it ended with.
-
-    `ranking` is ``[{"bidder_id", "amount", "bid_id", "entry_hash", "at"}, …]``, the winner first;
-    null while it runs.
-    """
+    """The auction a lot went into; `ledger_head` is the hash its log ended with."""
 
     __tablename__ = "lot_auctions"
     lot_id: Mapped[UUID] = mapped_column(ForeignKey("procedure_lots.id"), primary_key=True)
     auction_id: Mapped[UUID] = mapped_column(unique=True)
     procedure_id: Mapped[UUID]
     buyer_id: Mapped[UUID]
-    participants: Mapped[list[UUID]]
+    status: Mapped[str]
     opened_at: Mapped[Instant]
     ended_at: Mapped[datetime | None]
     ledger_head: Mapped[bytes | None]
-    ranking: Mapped[list[dict[str, Any]] | None]
     __table_args__ = (
         Index("ix_lot_auctions_procedure_id", "procedure_id"),
         Index("ix_lot_auctions_buyer_id", "buyer_id"),
+    )
+
+
+class LotResultRow(Base):
+    """Where one bidder ended in a lot's auction: his last amount, and the ledger entry of it."""
+
+    __tablename__ = "lot_results"
+    lot_id: Mapped[UUID] = mapped_column(ForeignKey("procedure_lots.id"), primary_key=True)
+    bidder_id: Mapped[UUID] = mapped_column(primary_key=True)
+    buyer_id: Mapped[UUID]
+    rank: Mapped[int]
+    amount: Mapped[Amount]
+    bid_id: Mapped[UUID]
+    entry_hash: Mapped[Hash]
+    bid_at: Mapped[Instant]
+    __table_args__ = (
+        Index("ix_lot_results_buyer_id", "buyer_id"),
+        Index("ix_lot_results_bidder_id", "bidder_id"),
     )
 
 

@@ -131,11 +131,10 @@ create table lot_auctions (
     auction_id uuid not null,
     procedure_id uuid not null,
     buyer_id uuid not null,
-    participants uuid[] not null,
+    status text not null,
     opened_at timestamptz not null,
     ended_at timestamptz,
     ledger_head bytea,
-    ranking jsonb,
     constraint pk_lot_auctions primary key (lot_id),
     constraint uq_lot_auctions_auction_id unique (auction_id),
     constraint fk_lot_auctions_lot_id_procedure_lots
@@ -143,6 +142,22 @@ create table lot_auctions (
 );
 create index ix_lot_auctions_procedure_id on lot_auctions (procedure_id);
 create index ix_lot_auctions_buyer_id on lot_auctions (buyer_id);
+
+create table lot_results (
+    lot_id uuid not null,
+    bidder_id uuid not null,
+    buyer_id uuid not null,
+    rank integer not null,
+    amount numeric(24, 6) not null,
+    bid_id uuid not null,
+    entry_hash bytea not null,
+    bid_at timestamptz not null,
+    constraint pk_lot_results primary key (lot_id, bidder_id),
+    constraint fk_lot_results_lot_id_procedure_lots
+        foreign key (lot_id) references procedure_lots (id)
+);
+create index ix_lot_results_buyer_id on lot_results (buyer_id);
+create index ix_lot_results_bidder_id on lot_results (bidder_id);
 
 create table lot_breakdowns (
     lot_id uuid not null,
@@ -214,6 +229,7 @@ NAMES = (
     "sealed_bids",
     "opened_bids",
     "lot_auctions",
+    "lot_results",
     "lot_breakdowns",
     "awards",
     "award_lines",
@@ -274,6 +290,10 @@ def _bids() -> None:
 def _awards() -> None:
     own_rows("lot_auctions", "select", "insert", column="buyer_id")
     all_rows("lot_auctions", ENGINE, "select", "update")
+    grant("lot_results", API, "select")
+    parties = "buyer_id = app_org() or bidder_id = app_org()"
+    policy("lot_results", API, "lot_results_party", parties, verb="select")
+    all_rows("lot_results", ENGINE, "select", "insert")
     own_rows("lot_breakdowns", "select", "insert", "update", column="bidder_id")
     policy("lot_breakdowns", API, "lot_breakdowns_buyer", "buyer_id = app_org()", verb="select")
     for table in ("awards", "award_lines"):

@@ -4,7 +4,7 @@ The text that is sealed is `canonical_bytes` of a `Bid`, so bidder and opener ha
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
@@ -110,6 +110,31 @@ def check_bid(procedure: Procedure, bid: Bid) -> None:
             errors.append(FieldError(f"/lines/{number}/line_id", "twice", detail))
     errors += _missing_lines(procedure.lots, {line.line_id for line in bid.lines})
     errors += _skus_twice(procedure.lots, bid)
+    if errors:
+        raise InvalidInput(errors[0].detail, errors=errors)
+
+
+def check_skus(procedure: Procedure, bid: Bid, offered: Mapping[str, str]) -> None:
+    """Refuse an SKU under which the award's price could never be ordered; raises InvalidInput.
+
+    `offered` are the bidder's own offers, SKU to unit. A line without SKU gets an offer of its own
+    at the award.
+    """
+    units = {line.id: line.unit for lot in procedure.lots for line in lot.lines}
+    errors = []
+    for number, line in enumerate(bid.lines):
+        pointer = f"/lines/{number}/sku"
+        if line.sku is None:
+            continue
+        if line.sku not in offered:
+            detail = (
+                f"You have no active offer {line.sku!r}. Leave the SKU out, and the award makes an "
+                "offer for this buyer alone."
+            )
+            errors.append(FieldError(pointer, "unknown_sku", detail))
+        elif offered[line.sku] != units[line.line_id]:
+            detail = f"{line.sku} is sold by {offered[line.sku]}; asked is {units[line.line_id]}."
+            errors.append(FieldError(pointer, "other_unit", detail))
     if errors:
         raise InvalidInput(errors[0].detail, errors=errors)
 

@@ -77,6 +77,7 @@ class LotAction(StrEnum):
     FAIL = "fail"
     START_AUCTION = "start an auction"
     END_AUCTION = "end the auction"
+    CALL_OFF_AUCTION = "call the auction off"
     AWARD = "award"
 
 
@@ -116,6 +117,8 @@ LOT: Final = StateMachine[LotStatus, LotAction](
         ),
         transition(LotAction.START_AUCTION, LotStatus.OPENED, LotStatus.AUCTION),
         transition(LotAction.END_AUCTION, LotStatus.AUCTION, LotStatus.AUCTIONED),
+        # No standing of a called-off auction becomes an award; the opened bids still can.
+        transition(LotAction.CALL_OFF_AUCTION, LotStatus.AUCTION, LotStatus.OPENED),
         transition(LotAction.AWARD, [LotStatus.OPENED, LotStatus.AUCTIONED], LotStatus.AWARDED),
     ],
 )

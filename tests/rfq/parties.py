@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import func, insert, select
 
+from catalog.products.tables import OfferRow
 from marketplace.kernel.ids import new_id
 from marketplace.organizations.tables import OrganizationRow
 from marketplace.platform.caller import Caller
@@ -16,18 +17,19 @@ from marketplace.platform.idempotency import IdempotencyKey
 from rfq import bids, publish
 from rfq.rules.procedure import Openness
 from rfq.schemas import (
-    BidInput,
-    BidLineInput,
     BuyerProcedureView,
     InvitationInput,
-    LineInput,
-    LotInput,
     ProcedureInput,
+    ProcedureLineInput,
+    ProcedureLotInput,
     ReceiptView,
+    SealedBidInput,
+    SealedBidLineInput,
 )
 
-BUYER_SCOPES = frozenset({"rfq:read", "rfq:write"})
+BUYER_SCOPES = frozenset({"rfq:read", "rfq:write", "contracts:read"})
 SUPPLIER_SCOPES = frozenset({"bids:read", "bids:write"})
+TONERS = ("TN-1", "TN-3", "TN-5")
 HOUR = timedelta(hours=1)
 MoveClock = Callable[[timedelta], Awaitable[None]]
 
@@ -76,6 +78,35 @@ class Parties:
                     )
                 )
 
+        for supplier in self.suppliers:
+            await self.offer_toner(supplier)
+
+    async def offer_toner(self, supplier: Caller) -> None:
+        """Toner is in each supplier's catalog already; paper is not."""
+        async with transaction(self.platform, supplier) as tx:
+            await tx.execute(
+                insert(OfferRow),
+                [
+                    {
+                        "id": new_id(),
+                        "supplier_id": supplier.organization_id,
+                        "sku": sku,
+                        "name": "Toner",
+                        "description": "",
+                        "unit": "C62",
+                        "content_numerator": 1,
+                        "content_denominator": 1,
+                        "content_unit": "C62",
+                        "minimum_quantity": 1,
+                        "tax_category": "S",
+                        "audience_id": self.buyer.organization_id,
+                        "origin": "supplier",
+                        "state": "active",
+                    }
+                    for sku in TONERS
+                ],
+            )
+
     @property
     def suppliers(self) -> tuple[Caller, Caller, Caller]:
         return self.acme, self.bolt, self.coil
@@ -86,8 +117,8 @@ class Parties:
         async with system_transaction(self.platform, Role.ENGINE) as tx:
             now = await tx.scalar(select(func.clock()))
         lines = [
-            LineInput(quantity="100", unit="XBX", description="Paper A4, 80 g"),
-            LineInput(quantity="3", unit="C62", description="Toner black", sku="TN-1"),
+            ProcedureLineInput(quantity="100", unit="XBX", description="Paper A4, 80 g"),
+            ProcedureLineInput(quantity="3", unit="C62", description="Toner black", sku="TN-1"),
         ]
         return ProcedureInput(
             title="Office supplies",
@@ -95,7 +126,10 @@ class Parties:
             deadline_at=now + HOUR,
             openness=openness,
             minimum_bids=minimum_bids,
-            lots=[LotInput(title=f"Lot {number}", lines=lines) for number in range(1, lots + 1)],
+            lots=[
+                ProcedureLotInput(title=f"Lot {number}", lines=lines)
+                for number in range(1, lots + 1)
+            ],
         )
 
     async def drafted(self, data: ProcedureInput | None = None) -> BuyerProcedureView:
@@ -123,10 +157,10 @@ def line_ids(procedure: BuyerProcedureView) -> list[UUID]:
     return [line.id for lot in procedure.lots for line in lot.lines]
 
 
-def bid(procedure: BuyerProcedureView, *prices: str, note: str = "") -> BidInput:
-    """A bid with these unit prices, for as many lines as there are prices."""
+def bid(procedure: BuyerProcedureView, *prices: str, note: str = "") -> SealedBidInput:
+    """A bid with these unit prices, for as many lines as there are prices; toner by its SKU."""
     lines = [
-        BidLineInput(line_id=line_id, unit_amount=price, sku=f"S-{number}" if number else None)
-        for number, (line_id, price) in enumerate(zip(line_ids(procedure), prices, strict=False))
+        SealedBidLineInput(line_id=line_id, unit_amount=price, sku=f"TN-{i}" if i % 2 else None)
+        for i, (line_id, price) in enumerate(zip(line_ids(procedure), prices, strict=False))
     ]
-    return BidInput(currency="EUR", lines=lines, note=note)
+    return SealedBidInput(currency="EUR", lines=lines, note=note)

@@ -21,7 +21,7 @@ from marketplace.platform.database import transaction
 from rfq import bids
 from rfq.bids import list_receipts, replace_bid, withdraw_bid
 from rfq.rules.receipt import Receipt, is_signed_by
-from rfq.schemas import BidInput, ReceiptView
+from rfq.schemas import ReceiptView, SealedBidInput
 from tests.rfq.parties import HOUR, MoveClock, Parties, bid, key
 
 
@@ -222,6 +222,7 @@ async def test_the_buyer_and_the_uninvited_do_not_bid(parties: Parties) -> None:
     [
         ({"currency": "USD"}, "/currency"),
         ({"lines": 1}, "/lines"),
+        ({"sku": "NOT-MINE"}, "/lines/1/sku"),
     ],
 )
 async def test_a_bid_that_does_not_answer_leaves_nothing_behind(
@@ -231,7 +232,9 @@ async def test_a_bid_that_does_not_answer_leaves_nothing_behind(
     data = bid(made, "3", "90")
     if "lines" in change:
         change = {"lines": data.lines[:1]}
-    broken: BidInput = msgspec.structs.replace(data, **change)
+    if "sku" in change:
+        change = {"lines": [data.lines[0], msgspec.structs.replace(data.lines[1], **change)]}
+    broken: SealedBidInput = msgspec.structs.replace(data, **change)
     with pytest.raises(InvalidInput) as refusal:
         await bids.submit_bid(platform, parties.acme, made.id, broken, key())
     assert refusal.value.errors[0].pointer == pointer

@@ -65,6 +65,22 @@ def replace_sku(line: BidLine, sku: str) -> BidLine:
     return msgspec.structs.replace(line, sku=sku)
 
 
+@pytest.mark.parametrize(
+    ("offered", "code"),
+    [({}, "unknown_sku"), ({"TN-9": "XBX"}, "other_unit"), ({"TN-9": "C62"}, None)],
+)
+def test_a_named_sku_is_an_own_offer_in_the_asked_unit(
+    offered: dict[str, str], code: str | None
+) -> None:
+    made = bid(price(PAPER, "1"), replace_sku(price(TONER, "1"), "TN-9"))
+    if code is None:
+        rules.check_skus(procedure(), made, offered)
+        return
+    with pytest.raises(InvalidInput) as refusal:
+        rules.check_skus(procedure(), made, offered)
+    assert [(e.pointer, e.code) for e in refusal.value.errors] == [("/lines/1/sku", code)]
+
+
 @given(st.lists(st.tuples(AMOUNTS, st.none() | st.text(max_size=64)), max_size=5), st.text())
 def test_what_was_written_is_read_back(prices: list[tuple[Decimal, str | None]], note: str) -> None:
     lines = tuple(
