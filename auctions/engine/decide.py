@@ -5,8 +5,8 @@ against the instant it is given, which the ledger reads from the database's cloc
 """
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import cast
+from datetime import datetime, timedelta
+from typing import Final, cast
 from uuid import UUID
 
 from msgspec.structs import replace
@@ -40,6 +40,9 @@ from marketplace.kernel.limits import AUCTION_PARTICIPANTS_MAX
 
 Decision = tuple[Event, ...] | Rejection
 
+START_GRACE: Final = timedelta(minutes=1)
+"""A start may have passed by so much when a lot is scheduled: "now" takes a moment to arrive."""
+
 
 def schedule(
     lot_id: UUID, terms: Terms, invitations: Sequence[Invitation], at: datetime
@@ -50,8 +53,10 @@ def schedule(
     a bidder or an alias is named twice, or an opening amount could not have been a bid.
     """
     check_terms(terms)
-    if terms.starts_at < at:
+    if terms.starts_at < at - START_GRACE:
         raise invalid("/starts_at", "in_the_past", "An auction cannot start in the past.")
+    if terms.ends_at <= at:
+        raise invalid("/ends_at", "in_the_past", "An auction cannot end in the past.")
     _check_invitations(terms, invitations)
     events: list[Event] = [Scheduled(seq=1, at=at, lot_id=lot_id, terms=terms)]
     events += [

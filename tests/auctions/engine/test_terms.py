@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auctions.engine.decide import schedule
+from auctions.engine.decide import START_GRACE, schedule
 from auctions.engine.events import Invitation
 from auctions.engine.terms import (
     Decrement,
@@ -128,8 +128,15 @@ def test_a_percentage_step_is_exact_before_it_is_rounded(
 
 def test_a_lot_cannot_be_scheduled_into_the_past() -> None:
     with pytest.raises(InvalidInput) as refused:
-        schedule(LOT, terms(), invitations(), START + MOMENT)
+        schedule(LOT, terms(), invitations(), START + START_GRACE + MOMENT)
     assert refused.value.errors[0].pointer == "/starts_at"
+    with pytest.raises(InvalidInput) as refused:
+        schedule(LOT, terms(ends_at=START + MOMENT), invitations(), START + MOMENT)
+    assert refused.value.errors[0].pointer == "/ends_at"
+
+
+def test_a_start_of_a_moment_ago_is_now() -> None:
+    assert schedule(LOT, terms(), invitations(), START + START_GRACE)
 
 
 @pytest.mark.parametrize(

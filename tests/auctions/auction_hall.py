@@ -1,0 +1,75 @@
+"""An auction with real companies, for the tests of services and HTTP."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from auctions.admission import Admission
+from auctions.engine.terms import Decrement, Measure, Step, Terms
+from auctions.service import AuctionDraft, Origin, Participant, open_auction
+from marketplace.kernel.ids import new_id
+from marketplace.platform.core import Platform
+from marketplace.platform.database import transaction
+from tests.support.world import Company, World
+
+MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Hall:
+    """A scheduled auction, its buyer and its suppliers."""
+
+    auction_id: UUID
+    lot_id: UUID
+    buyer: Company
+    suppliers: list[Company]
+
+
+def money(amount: str) -> dict[str, Any]:
+    return {"amount": {"amount": amount, "currency": "EUR"}}
+
+
+async def open_hall(
+    platform: Platform,
+    world: World,
+    *,
+    suppliers: int = 3,
+    starts_in: timedelta = timedelta(0),
+    lasts: timedelta = 10 * MINUTE,
+    openings: tuple[str | None, ...] = (),
+    origin: Origin | None = None,
+    **changes: Any,
+) -> Hall:
+    """Open an auction that starts now, unless told otherwise."""
+    buyer = await world.buyer("Buyer")
+    sellers = [await world.supplier(f"Supplier {n}") for n in range(suppliers)]
+    entries = (*openings, *(None,) * (suppliers - len(openings)))
+    async with transaction(platform, buyer.caller) as tx:
+        now = await tx.clock()
+        values: dict[str, Any] = {
+            "currency": "EUR",
+            "ceiling": Decimal("1000.00"),
+            "decrement": Decrement(Step(Measure.ABSOLUTE, Decimal("1.00"))),
+            "starts_at": now + starts_in,
+            "ends_at": now + starts_in + lasts,
+        }
+        draft = AuctionDraft(
+            buyer_id=buyer.id,
+            unit_id=buyer.id,
+            title="Copper cable",
+            terms=Terms(**(values | changes)),
+            participants=tuple(
+                Participant(seller.id, None if entry is None else Decimal(entry))
+                for seller, entry in zip(sellers, entries, strict=True)
+            ),
+            origin=origin,
+        )
+        auction_id = await open_auction(tx, draft)
+    card, _ = await platform.get(Admission).viewers_card(auction_id, buyer.id)
+    return Hall(auction_id, card.lot_id, buyer, sellers)
+
+
+def fresh() -> str:
+    return str(new_id())
