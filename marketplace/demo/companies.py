@@ -61,5 +61,5 @@ async def _register(http: httpx.AsyncClient, operator_key: str) -> DemoKeys:
     operator = Actor(http, "operator", operator_key, Recorder())
     buyer = await register_buyer(operator, BUYER)
     suppliers = [await register_supplier(operator, name) for name in ASSORTMENTS]
-    # await stock_suppliers(operator, buyer, suppliers)
+    await stock_suppliers(operator, buyer, suppliers)
     return DemoKeys(operator_key, buyer, tuple(suppliers))
