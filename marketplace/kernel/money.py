@@ -37,11 +37,14 @@ EXACT: Final = Context(prec=60, rounding=ROUND_HALF_UP)
 """Products of two numbers of the widest column (24 digits) are exact in 60 digits."""
 
 
-def currency_digits(currency: str) -> int:
-    """Give the decimal places amounts of `currency` have; raises InvalidInput if it is unknown."""
+def currency_digits(currency: str, pointer: str = "/currency") -> int:
+    """Give the decimal places amounts of `currency` have.
+
+    Raises InvalidInput pointing at `pointer` if it is unknown.
+    """
     if currency not in CURRENCIES:
         detail = f"{currency!r} is not a currency of ISO 4217 in use; for example EUR or USD."
-        raise invalid("/currency", "unknown_currency", detail)
+        raise invalid(pointer, "unknown_currency", detail)
     return _DIGITS_OTHER_THAN_TWO.get(currency, 2)
 
 

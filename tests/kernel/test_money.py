@@ -35,8 +35,9 @@ def test_currencies_have_no_two_three_or_four_digits(digits: int, currency: str)
 @pytest.mark.parametrize("currency", ["", "eur", "EURO", "XXX", "XAU", "DEM", "BGN", "HRK"])
 def test_an_unknown_or_withdrawn_currency_is_refused(currency: str) -> None:
     with pytest.raises(InvalidInput) as caught:
-        currency_digits(currency)
-    assert caught.value.errors[0].code == "unknown_currency"
+        currency_digits(currency, "/limit/currency")
+    (error,) = caught.value.errors
+    assert (error.pointer, error.code) == ("/limit/currency", "unknown_currency")
 
 
 @pytest.mark.parametrize(

@@ -94,9 +94,9 @@ class MoneyInput(Input):
     amount: AmountText
     currency: CurrencyText
 
-    def value(self) -> Money:
-        """Give the value; raises InvalidInput for an unknown currency."""
-        currency_digits(self.currency)
+    def value(self, pointer: str = "") -> Money:
+        """Give the value; raises InvalidInput at ``{pointer}/currency`` for an unknown one."""
+        currency_digits(self.currency, f"{pointer}/currency")
         return Money(Decimal(self.amount), self.currency)
 
 
