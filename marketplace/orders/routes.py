@@ -1,10 +1,12 @@
 """HTTP of orders."""
 
-from typing import Final
+from typing import Annotated, Final
 from uuid import UUID
 
 from litestar import Response, get, post, put
+from litestar.params import PathParameter, QueryParameter
 
+from marketplace.kernel.limits import CODE_CHARACTERS_MAX
 from marketplace.orders import fulfilment, reading, service
 from marketplace.orders.rules import OrderState, SupplierOrderState
 from marketplace.orders.schemas import (
@@ -22,10 +24,12 @@ from marketplace.orders.schemas import (
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.http.access import versioned
-from marketplace.platform.http.given import FromPath, FromQuery, Given, JSONBody
+from marketplace.platform.http.given import FromPath, Given, JSONBody
 from marketplace.platform.http.paging import Page, PageRequest, paged
-from marketplace.platform.http.schemas import Code
 from marketplace.platform.idempotency import IdempotencyKey
+
+_CODE: Final = r"^[!-~]+(?!\n)$"
+CodeInPath = Annotated[str, PathParameter(max_length=CODE_CHARACTERS_MAX, pattern=_CODE)]
 
 
 @post(
@@ -53,8 +57,8 @@ async def submit_order(
     summary="Submit an order under your own number; sent twice or 16 at once it is one order.",
 )
 async def put_order(
-    system: FromPath[Code],
-    external_id: FromPath[Code],
+    system: CodeInPath,
+    external_id: CodeInPath,
     data: JSONBody[OrderInput],
     caller: Given[Caller],
     platform: Given[Platform],
@@ -74,11 +78,13 @@ async def list_orders(
     caller: Given[Caller],
     platform: Given[Platform],
     page_request: Given[PageRequest],
-    state: FromQuery[OrderState | None] = None,
-    external_id: FromQuery[Code | None] = None,
+    in_state: Annotated[OrderState | None, QueryParameter(name="state")] = None,
+    external_id: Annotated[
+        str | None, QueryParameter(max_length=CODE_CHARACTERS_MAX, pattern=_CODE)
+    ] = None,
 ) -> Response[Page[OrderSummary]]:
     """List orders, all or those in one state or with one number of yours."""
-    found = await reading.list_orders(platform, caller, page_request, state, external_id)
+    found = await reading.list_orders(platform, caller, page_request, in_state, external_id)
     return paged(page_request, found)
 
 
@@ -132,10 +138,10 @@ async def list_supplier_orders(
     caller: Given[Caller],
     platform: Given[Platform],
     page_request: Given[PageRequest],
-    state: FromQuery[SupplierOrderState | None] = None,
+    in_state: Annotated[SupplierOrderState | None, QueryParameter(name="state")] = None,
 ) -> Response[Page[SupplierOrderSummary]]:
     """List orders to your company, all or those in one state."""
-    found = await fulfilment.list_supplier_orders(platform, caller, page_request, state)
+    found = await fulfilment.list_supplier_orders(platform, caller, page_request, in_state)
     return paged(page_request, found)
 
 
