@@ -48,7 +48,7 @@ from marketplace.platform.database import (
     transaction,
 )
 from marketplace.platform.http.paging import Page, PageRequest, page
-from marketplace.platform.http.schemas import MoneyView, Reference
+from marketplace.platform.http.schemas import MoneyInput, MoneyView, Reference
 from marketplace.platform.idempotency import IdempotencyKey, keep, replay
 
 
@@ -69,7 +69,7 @@ async def add_member(
         sides = await find_company(tx, company_id)
         memberships = _checked(data.memberships, unit_id, sides)
         _check_reach(caller, memberships, await load_tree(tx, company_id))
-        limit = data.order_limit.value() if data.order_limit is not None else None
+        limit = _limit_in(data.order_limit)
         view = await insert_member(
             tx, company_id, data.name, data.email, memberships, kind=data.kind, order_limit=limit
         )
@@ -78,6 +78,10 @@ async def add_member(
             "member.add", "member", view.id, after=_rights_of(memberships, limit, view.active)
         )
         return await keep(tx, key, view)
+
+
+def _limit_in(given: MoneyInput | None) -> Money | None:
+    return None if given is None else given.value("/order_limit")
 
 
 def _checked(given: Sequence[MembershipInput], unit_id: UUID, sides: Sides) -> list[Membership]:
@@ -129,13 +133,14 @@ async def insert_member(
     *,
     kind: str = "person",
     order_limit: Money | None = None,
+    email_pointer: str = "/email",
 ) -> MemberView:
     """Write a member whose memberships have been checked.
 
     Raises InvalidInput for an address out of form and Conflict for one that is another member's.
     """
     member_id = new_id()
-    email = checked_email(email) if email is not None else None
+    email = checked_email(email, email_pointer) if email is not None else None
     await tx.execute(
         insert(MemberRow).values(
             id=member_id,
@@ -404,7 +409,7 @@ async def _update(tx: Transaction, member_id: UUID, change: MemberChange) -> Non
     if change.active is not UNSET:
         values["active"] = change.active
     if change.order_limit is not UNSET:
-        limit = None if change.order_limit is None else change.order_limit.value()
+        limit = _limit_in(change.order_limit)
         values["order_limit"] = limit.amount if limit else None
         values["order_limit_currency"] = limit.currency if limit else None
     await tx.execute(

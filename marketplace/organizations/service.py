@@ -79,7 +79,12 @@ async def register_organization(
         company = await insert_company(tx, data.name, sides, data.country, data.tax_id)
         whole = Membership(company.id, frozenset({MemberRole.ADMINISTRATOR}))
         administrator = await members.insert_member(
-            tx, company.id, data.administrator.name, data.administrator.email, [whole]
+            tx,
+            company.id,
+            data.administrator.name,
+            data.administrator.email,
+            [whole],
+            email_pointer="/administrator/email",
         )
         api_key = await keys.insert_key(platform, tx, company.id, administrator.id, "first key")
         audience = {company.id, caller.organization_id, *([PUBLIC] if data.supplier else [])}
@@ -243,6 +248,8 @@ async def change_organization(
         row = await tx.maybe(select(*_COLUMNS).where(OrganizationRow.id == organization_id))
         if row is None:
             raise NotFound("There is no such organization.")
+        if row.company_id != caller.organization_id:
+            caller.require("organizations:register")
         await find_company(tx, row.company_id, for_update=True)
         before = _view(await tx.one(select(*_COLUMNS).where(OrganizationRow.id == organization_id)))
         await _check_change(tx, caller, before, change)
@@ -283,7 +290,6 @@ async def _check_change(
         if before.company_id == caller.organization_id:
             raise Conflict("The company that runs the marketplace stays open.")
     if before.company_id != caller.organization_id:
-        caller.require("organizations:register")
         return
     caller.require("organizations:write")
     tree = await load_tree(tx, before.company_id)
