@@ -200,10 +200,10 @@ def test_one_command_runs_everything_survives_kills_and_leaves_nothing(directory
 
         # The demo's keys are for this user alone, and count.
         keys = directory / "demo-keys.json"
-        assert within(20, keys.exists)
+        assert within(60, keys.exists)
         assert keys.stat().st_mode & 0o777 == 0o600
         buyer = json.loads(keys.read_text())["buyer"]
-        assert status_of(port, buyer["key"]) == 200
+        assert status_of(port, buyer["keys"]["administrator"]) == 200
 
         # Another terminal finds the servers.
         assert "The schema is at" in in_another_terminal("migrate")
@@ -211,13 +211,15 @@ def test_one_command_runs_everything_survives_kills_and_leaves_nothing(directory
         operator_key = in_another_terminal("seed", "--new-key").split()[-1]
         assert status_of(port, operator_key) == 200
 
-        for name, victim in (
-            ("api", child("\0serve\0")),
-            ("postgres", running_postgres(directory)),
-        ):
-            os.kill(victim, signal.SIGKILL)
-            assert within(1, lambda: not is_ready()), name
-            assert within(10, is_ready), name
+        os.kill(child("\0serve\0"), signal.SIGKILL)
+        assert within(5, lambda: not is_ready())
+        assert within(30, is_ready)
+
+        killed = running_postgres(directory)
+        assert killed is not None
+        os.kill(killed, signal.SIGKILL)
+        assert within(10, lambda: running_postgres(directory) not in {None, killed})
+        assert within(30, is_ready)
 
         run.send_signal(signal.SIGINT)
         said = run.communicate(timeout=60)[0].decode()
@@ -226,7 +228,8 @@ def test_one_command_runs_everything_survives_kills_and_leaves_nothing(directory
     assert "postgres ended by itself and is started again" in said
     assert "The data stays" in said
     assert (
-        f"curl -s http://127.0.0.1:{port}/v1/me -H 'Authorization: Bearer {buyer['key']}'" in said
+        f"curl -s http://127.0.0.1:{port}/v1/me -H 'Authorization: Bearer {buyer['keys']['administrator']}'"
+        in said
     )
     assert running_services(directory) is None
     assert processes_naming(str(directory)) == []
@@ -241,8 +244,11 @@ def stopped_on_failure(process: subprocess.Popen[bytes]) -> Iterator[None]:
         raise
 
 
-def running_postgres(directory: Path) -> int:
-    return int((directory / "pg18" / "postmaster.pid").read_text().split("\n", 1)[0])
+def running_postgres(directory: Path) -> int | None:
+    try:
+        return int((directory / "pg18" / "postmaster.pid").read_text().split("\n", 1)[0])
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 def status_of(port: int, key: str) -> int:

@@ -15,6 +15,7 @@ from marketplace.demo.registration import (
     DemoCompany,
     register_buyer,
     register_supplier,
+    stock_suppliers,
 )
 from marketplace.demo.story import Actor, Recorder
 from marketplace.demo.wares import ASSORTMENTS
