@@ -41,10 +41,11 @@ from rfq.rules.procedure import LOT, LotAction, Status, check_bids_readable, sta
 from rfq.schemas import (
     AwardInput,
     AwardLineView,
-    AwardList,
     BreakdownInput,
     BreakdownView,
+    BuyerAwardList,
     BuyerAwardView,
+    SupplierAwardList,
     SupplierAwardView,
 )
 from rfq.tables import AwardLineRow, AwardRow, BreakdownRow, LotRow, ProcedureRow
@@ -323,7 +324,9 @@ async def _tell(tx: Transaction, loaded: Loaded, decision: Decision, status: Sta
     tx.record("procedure.awarded", "procedure", procedure.id, after=after)
 
 
-async def list_awards(platform: Platform, caller: Caller, procedure_id: UUID) -> AwardList:
+async def list_awards(
+    platform: Platform, caller: Caller, procedure_id: UUID
+) -> BuyerAwardList | SupplierAwardList:
     """List a procedure's awards: all to its buyer, his own to a supplier. Raises NotFound."""
     async with transaction(platform, caller) as tx:
         loaded = await load(tx, procedure_id)
@@ -331,8 +334,8 @@ async def list_awards(platform: Platform, caller: Caller, procedure_id: UUID) ->
         caller.require("rfq:read" if own else "bids:read")
         rows, lines = await _read(tx, AwardRow.procedure_id == procedure_id)
     if own:
-        return AwardList(items=[_buyer_view(row, lines) for row in rows])
-    return AwardList(items=[SupplierAwardView(**_shared(row, lines)) for row in rows])
+        return BuyerAwardList(items=[_buyer_view(row, lines) for row in rows])
+    return SupplierAwardList(items=[SupplierAwardView(**_shared(row, lines)) for row in rows])
 
 
 async def _read_own(tx: Transaction, award_id: UUID) -> BuyerAwardView:

@@ -15,9 +15,9 @@ from marketplace.platform.idempotency import IdempotencyKey
 from rfq import awards, bids, evaluations, handover, opening, procedures, publish
 from rfq.schemas import (
     AwardInput,
-    AwardList,
     BreakdownInput,
     BreakdownView,
+    BuyerAwardList,
     BuyerAwardView,
     BuyerProcedureView,
     InvitationInput,
@@ -29,6 +29,7 @@ from rfq.schemas import (
     ReceiptList,
     ReceiptView,
     SealedBidInput,
+    SupplierAwardList,
     SupplierProcedureView,
 )
 
@@ -277,7 +278,7 @@ async def award_lot(
 )
 async def list_awards(
     procedure_id: FromPath[UUID], caller: Given[Caller], platform: Given[Platform]
-) -> AwardList:
+) -> BuyerAwardList | SupplierAwardList:
     """List awards."""
     return await awards.list_awards(platform, caller, procedure_id)
 

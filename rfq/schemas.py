@@ -320,10 +320,16 @@ class BuyerAwardView(SupplierAwardView):
     reason: str
 
 
-class AwardList(Output):
-    """The awards of a procedure that the reader is a party of."""
+class BuyerAwardList(Output):
+    """All awards of a procedure, for its buyer."""
 
-    items: list[BuyerAwardView] | list[SupplierAwardView]
+    items: list[BuyerAwardView]
+
+
+class SupplierAwardList(Output):
+    """The awards of a procedure that a supplier won."""
+
+    items: list[SupplierAwardView]
 
 
 def hexadecimal(value: bytes | None) -> str | None:
