@@ -40,8 +40,9 @@ class RateLimiter:
         self._lot = max(1, self.limit // LOTS_PER_LIMIT)
         self._item = RateLimitItemPerMinute(self.limit)
         self._storage = RedisStorage(
-            # `limits` takes an address that does not begin with "redis" for another client's.
-            settings.redis_url.replace("unix:", "redis+unix:", 1),
+            # Only names the kind of client; the pool has the address. (`limits` takes an address
+            # of a Unix socket for another client's, and one without a port for none.)
+            "redis://pool:6379",
             implementation="redispy",
             connection_pool=redis.commands.connection_pool,  # type: ignore[arg-type]
         )
