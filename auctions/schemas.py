@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -353,7 +353,7 @@ class DeltaMessage(msgspec.Struct, frozen=True, kw_only=True, tag="delta", tag_f
     number: int
     previous: int
     server_at: datetime
-    changes: dict[str, object]
+    changes: dict[str, Any]
 
 
 class HeartbeatMessage(

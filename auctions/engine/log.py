@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -59,7 +59,7 @@ class LogEntry(msgspec.Struct, frozen=True, kw_only=True):
     `openings` are the secrets this copy's reader may see, by name.
     """
 
-    document: dict[str, object]
+    document: dict[str, Any]
     openings: dict[str, Opening]
     hash: str
 

@@ -37,7 +37,7 @@ class RivalView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     amount: Money
 
 
-class BidderView(msgspec.Struct, frozen=True, kw_only=True):
+class BidderView(msgspec.Struct, frozen=True, kw_only=True, tag="bidder", tag_field="viewer"):
     """A lot as one of its bidders sees it.
 
     `number` counts the changes he saw. `limit` is the highest amount he may bid now and always
@@ -71,7 +71,7 @@ class StandingView(msgspec.Struct, frozen=True, kw_only=True):
     organization_id: UUID | UnsetType = UNSET
 
 
-class OwnerView(msgspec.Struct, frozen=True, kw_only=True):
+class OwnerView(msgspec.Struct, frozen=True, kw_only=True, tag="owner", tag_field="viewer"):
     """A lot as its buyer sees it; `number` counts the changes he saw."""
 
     number: int
