@@ -94,7 +94,7 @@ class NewOrderInput(OrderInput):
     external: ExternalNumber | None = None
 
 
-class PriceSourceView(Output):
+class OrderPriceSourceView(Output):
     """Where a price is written: a contract, price list or quote, and its version."""
 
     kind: str
@@ -110,7 +110,7 @@ class LinePriceView(Output):
     basis: str
     tier_minimum: str
     level: str
-    source: PriceSourceView
+    source: OrderPriceSourceView
 
 
 class OrderLineView(Output):

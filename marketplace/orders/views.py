@@ -14,10 +14,10 @@ from marketplace.orders.schemas import (
     LinePriceView,
     OrderLineView,
     OrderPartView,
+    OrderPriceSourceView,
     OrderSummary,
     OrderTerms,
     OrderView,
-    PriceSourceView,
     SupplierOrderLineView,
     SupplierOrderSummary,
     SupplierOrderView,
@@ -75,7 +75,9 @@ def _part_view(part: Any, currency: str) -> OrderPartView:
 
 def line_price_view(line: Any, currency: str) -> LinePriceView:
     """Show the price of an ordered line and where it is written."""
-    source = PriceSourceView(kind=line.source_kind, id=line.source_id, version=line.source_version)
+    source = OrderPriceSourceView(
+        kind=line.source_kind, id=line.source_id, version=line.source_version
+    )
     return LinePriceView(
         amount=shown_amount(line.amount, currency),
         currency=currency,

@@ -48,7 +48,7 @@ from marketplace.platform.database import (
     transaction,
 )
 from marketplace.platform.http.paging import Page, PageRequest, page
-from marketplace.platform.http.schemas import MoneyInput, MoneyView, Reference
+from marketplace.platform.http.schemas import MoneyInput, MoneyView, NamedReference
 from marketplace.platform.idempotency import IdempotencyKey, keep, replay
 
 
@@ -323,8 +323,8 @@ async def read_me(platform: Platform, caller: Caller) -> MeView:
     names = {row.id: row.name for row in rows}
     return MeView(
         member=member,
-        company=Reference(id=caller.organization_id, name=names[caller.organization_id]),
-        unit=Reference(id=caller.unit_id, name=names[caller.unit_id]),
+        company=NamedReference(id=caller.organization_id, name=names[caller.organization_id]),
+        unit=NamedReference(id=caller.unit_id, name=names[caller.unit_id]),
         roles=sorted(caller.roles),
         scopes=sorted(caller.scopes),
     )

@@ -15,8 +15,8 @@ from marketplace.platform.http.schemas import (
     MoneyInput,
     MoneyView,
     Name,
+    NamedReference,
     Output,
-    Reference,
 )
 
 CountryText = Annotated[
@@ -225,8 +225,8 @@ class MeView(Output):
     """Who the credentials make of you."""
 
     member: MemberView
-    company: Reference
-    unit: Reference
+    company: NamedReference
+    unit: NamedReference
     roles: list[str]
     scopes: list[str]
 

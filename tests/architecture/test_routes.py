@@ -67,3 +67,8 @@ def test_what_makes_money_orders_bids_or_awards_needs_an_idempotency_key(
 def test_all_paths_lie_under_a_version(document: dict[str, Any]) -> None:
     for path in document["paths"]:
         assert path.startswith(("/v1/", "/health/", "/metrics")), path
+
+
+def test_schemas_have_plain_names_of_their_own(document: dict[str, Any]) -> None:
+    names = document["components"]["schemas"]
+    assert [name for name in names if not re.fullmatch(r"([A-Z][a-z0-9]*)+", name)] == []

@@ -4,6 +4,7 @@ Added here, once for all operations: the problems every operation can answer wit
 required, and which operations need a key.
 """
 
+import re
 from typing import Any, Final
 
 import msgspec
@@ -36,6 +37,8 @@ def openapi_document(app: Litestar) -> dict[str, Any]:
     document: dict[str, Any] = app.openapi_schema.to_schema()
     components = document.setdefault("components", {})
     components.setdefault("schemas", {}).update(_problem_schemas())
+    document = _with_plain_names(document)
+    components = document["components"]
     components["responses"] = {
         f"Problem{status}": {
             "description": text,
@@ -48,6 +51,18 @@ def openapi_document(app: Litestar) -> dict[str, Any]:
             if isinstance(operation, dict) and "responses" in operation:
                 _complete(app, path, operation)
     return document
+
+
+def _with_plain_names(document: dict[str, Any]) -> dict[str, Any]:
+    """Call a page of things ``ThingPage``: Litestar would name it after modules."""
+    raw = msgspec.json.encode(document).decode()
+
+    def plain(match: re.Match[str]) -> str:
+        parts = re.findall(r"\.([A-Z][A-Za-z]*)_", match[0])
+        return "Or".join(parts) + "Page"
+
+    renamed: dict[str, Any] = msgspec.json.decode(re.sub(r"Page_[\w.]+_(?=\")", plain, raw))
+    return renamed
 
 
 def _complete(app: Litestar, path: str, operation: dict[str, Any]) -> None:

@@ -126,7 +126,7 @@ def shown_quantity(quantity: Decimal) -> str:
     return plain_decimal(quantity)
 
 
-class Reference(Output):
+class NamedReference(Output):
     """An organization or another thing by its identifier and name."""
 
     id: UUID
