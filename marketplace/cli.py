@@ -138,13 +138,11 @@ def _greet(url: str, demo: "DemoKeys", auction: str, seconds: float) -> None:
     # Printed as it is: a wrapped or shortened line could not be copied.
     for name, side, key in _players(demo):
         click.echo(f"  {name:<26}{side:<10}{key}")
-    console.print(
-        "\nA live auction is running. The buyer sees it like this, a supplier like that:\n"
-    )
-    standing = f"{url}/v1/auctions/{auction}/standing"
-    click.echo(f"  curl -s {standing} {_as(demo.buyer.key)}\n")
-    click.echo(f"  curl -s {standing} {_as(demo.suppliers[0].key)}\n")
-    console.print("Bid against them:\n")
+    console.print("\nAsk for bearings at the buyer's own prices:\n")
+    click.echo(f"  curl -s '{url}/v1/catalog?q=bearing&limit=2' {_as(demo.buyer.key)}\n")
+    console.print("Look at the live auction (a supplier's key shows it otherwise):\n")
+    click.echo(f"  curl -s {url}/v1/auctions/{auction}/standing {_as(demo.buyer.key)}\n")
+    console.print("Bid in it against the others:\n")
     click.echo(
         f"  curl -s {url}/v1/auctions/{auction}/bids {_as(demo.suppliers[0].key)}"
         " -H 'Content-Type: application/json' -H 'Idempotency-Key: my-first-bid'"
