@@ -153,12 +153,18 @@ async def provenance_of(
             ContractRow.content_hash,
         ).where(ContractRow.id.in_(contract_ids))
     )
-    return {row.id: _whole_provenance(row) for row in rows}
+    return {
+        row.id: whole_provenance(row.id, row.provenance, row.concluded_at, row.content_hash)
+        for row in rows
+    }
 
 
-def _whole_provenance(row: Row[Any]) -> tuple[Provenance, ...]:
-    own = Provenance("contract", row.id, row.concluded_at, bytes(row.content_hash).hex())
-    return (*read_provenance(row.provenance), own)
+def whole_provenance(
+    contract_id: UUID, document: Sequence[dict[str, Any]], concluded_at: datetime, digest: bytes
+) -> tuple[Provenance, ...]:
+    """Give what a contract stems from, from its columns, with its own step last."""
+    own = Provenance("contract", contract_id, concluded_at, bytes(digest).hex())
+    return (*read_provenance(document), own)
 
 
 async def list_contracts(
@@ -193,10 +199,11 @@ async def read_contract(platform: Platform, caller: Caller, contract_id: UUID) -
             .where(ContractPriceRow.contract_id == contract_id)
             .order_by(ContractPriceRow.id)
         )
+    steps = whole_provenance(row.id, row.provenance, row.concluded_at, row.content_hash)
     return ContractView(
         **_summary(row, tx.opened_at),
         prices=[_price_view(price) for price in prices],
-        provenance=[provenance_view(step) for step in _whole_provenance(row)],
+        provenance=[provenance_view(step) for step in steps],
     )
 
 

@@ -11,14 +11,13 @@ from sqlalchemy import Row, select
 
 from marketplace.contracts.rules import (
     ContractState,
-    Provenance,
     Tier,
     covers,
     in_force,
     tier_reached,
 )
-from marketplace.contracts.service import provenance_of
-from marketplace.contracts.tables import ContractPriceRow
+from marketplace.contracts.service import whole_provenance
+from marketplace.contracts.tables import ContractPriceRow, ContractRow
 from marketplace.kernel.clock import Validity
 from marketplace.kernel.money import line_amount
 from marketplace.orders.ports import NoPriceQuote, PriceQuote, PriceRequest, PriceSource
@@ -26,7 +25,7 @@ from marketplace.platform.database import Transaction
 
 
 class ContractPrices:
-    """Implements `Prices` with two queries, whatever the number of lines."""
+    """Implements `Prices` with one query, whatever the number of lines."""
 
     async def quote(
         self,
@@ -51,8 +50,11 @@ class ContractPrices:
                 ContractPriceRow.valid_from,
                 ContractPriceRow.valid_until,
                 ContractPriceRow.state,
-                ContractPriceRow.priority,
+                ContractRow.provenance,
+                ContractRow.concluded_at,
+                ContractRow.content_hash,
             )
+            .join(ContractRow, ContractRow.id == ContractPriceRow.contract_id)
             .where(
                 ContractPriceRow.buyer_id == buyer_path[-1],
                 ContractPriceRow.supplier_id.in_({line.supplier_id for line in lines}),
@@ -65,13 +67,10 @@ class ContractPrices:
             term = Validity(row.valid_from, row.valid_until)
             if covers(row.unit_ids, buyer_path) and in_force(ContractState(row.state), term, at):
                 by_offer[row.supplier_id, row.sku].append(row)
-        provenance = await provenance_of(tx, list({row.contract_id for row in rows}))
-        return [_answer(line, by_offer[line.supplier_id, line.sku], provenance) for line in lines]
+        return [_answer(line, by_offer[line.supplier_id, line.sku]) for line in lines]
 
 
-def _answer(
-    line: PriceRequest, rows: Sequence[Row[Any]], provenance: dict[UUID, tuple[Provenance, ...]]
-) -> PriceQuote | NoPriceQuote:
+def _answer(line: PriceRequest, rows: Sequence[Row[Any]]) -> PriceQuote | NoPriceQuote:
     if not rows:
         return NoPriceQuote("unknown_sku", "sku", f"No contract in force prices {line.sku!r}.")
     in_unit = [row for row in rows if row.unit == line.unit]
@@ -99,5 +98,7 @@ def _answer(
         source=PriceSource("contract", row.contract_id, row.contract_version),
         line_amount=line_amount(line.quantity, tier.amount, row.basis, line.currency),
         description=row.description,
-        provenance=provenance[row.contract_id],
+        provenance=whole_provenance(
+            row.contract_id, row.provenance, row.concluded_at, row.content_hash
+        ),
     )

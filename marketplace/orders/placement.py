@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import bindparam, insert, update
+import msgspec
+from sqlalchemy import bindparam, text, update
 
 from marketplace.kernel.events import Event
 from marketplace.kernel.ids import new_id
@@ -17,7 +18,7 @@ from marketplace.orders.rules import (
     order_total,
     split_by_supplier,
 )
-from marketplace.orders.tables import OrderLineRow, SupplierOrderLineRow, SupplierOrderRow
+from marketplace.orders.tables import OrderLineRow
 from marketplace.platform.database import Transaction
 from marketplace.platform.http.schemas import shown_amount
 
@@ -81,10 +82,74 @@ def lines_of(parts: Sequence[SupplierPart]) -> list[OrderedLine]:
     return sorted((line for part in parts for line in part.lines), key=lambda line: line.line)
 
 
-async def insert_lines(tx: Transaction, order: OrderHeader, lines: Sequence[OrderedLine]) -> None:
-    """Write the lines of an order; one round trip for all."""
+# One round trip for an order and all it consists of: each costs more than the rows do. The rows
+# travel as JSON, by the names of the tables' columns, every column given. A number of the buyer's
+# that is taken writes nothing at all.
+_WRITE_ORDER: Final = text("""
+with written as (
+    insert into orders
+    select * from jsonb_populate_record(null::orders, cast(:header as jsonb))
+    on conflict (buyer_id, external_system, external_id) do nothing
+    returning id
+), lines as (
+    insert into order_lines
+    select given.* from written
+    cross join jsonb_populate_recordset(null::order_lines, cast(:lines as jsonb)) as given
+), parts as (
+    insert into supplier_orders
+    select given.* from written
+    cross join jsonb_populate_recordset(null::supplier_orders, cast(:parts as jsonb)) as given
+), part_lines as (
+    insert into supplier_order_lines
+    select given.* from written
+    cross join jsonb_populate_recordset(null::supplier_order_lines, cast(:part_lines as jsonb))
+        as given
+)
+select count(*) from written
+""")
+
+_WRITE_PARTS: Final = text("""
+with parts as (
+    insert into supplier_orders
+    select * from jsonb_populate_recordset(null::supplier_orders, cast(:parts as jsonb))
+)
+insert into supplier_order_lines
+select * from jsonb_populate_recordset(null::supplier_order_lines, cast(:part_lines as jsonb))
+""")
+
+
+async def write_order(
+    tx: Transaction,
+    order: OrderHeader,
+    lines: Sequence[OrderedLine],
+    parts: Sequence[SupplierPart] = (),
+) -> bool:
+    """Write a new order, with its supplier orders if it is placed; False if its number is taken.
+
+    A twin that is being written holds this statement until it commits, so of any number at once
+    exactly one gets through.
+    """
+    header = asdict(order)
+    for name in ("request_hash", "content_hash"):
+        header[name] = f"\\x{header[name].hex()}"
     owner = {"order_id": order.id, "buyer_id": order.buyer_id}
-    await tx.execute(insert(OrderLineRow), [{**owner, **asdict(line)} for line in lines])
+    written: int = await tx.scalar(
+        _WRITE_ORDER.bindparams(
+            header=_json(header),
+            lines=_json([{**owner, **asdict(line)} for line in lines]),
+            **_part_rows(order, parts),
+        )
+    )
+    return written == 1
+
+
+async def write_parts(tx: Transaction, order: OrderHeader, parts: Sequence[SupplierPart]) -> None:
+    """Write the supplier orders of an order that waited."""
+    await tx.execute(_WRITE_PARTS.bindparams(**_part_rows(order, parts)))
+
+
+def _json(rows: object) -> str:
+    return msgspec.json.encode(rows).decode()
 
 
 async def update_lines(tx: Transaction, order: OrderHeader, lines: Sequence[OrderedLine]) -> None:
@@ -118,36 +183,33 @@ async def update_lines(tx: Transaction, order: OrderHeader, lines: Sequence[Orde
     )
 
 
-async def insert_parts(
-    tx: Transaction, order: OrderHeader, parts: Sequence[SupplierPart], placed_at: datetime
-) -> None:
-    """Write the supplier orders of a placed order: two round trips, however many there are.
+def _part_rows(order: OrderHeader, parts: Sequence[SupplierPart]) -> dict[str, str]:
+    """Give the rows of supplier orders and their lines.
 
-    A supplier's rows are copies of what he may see; nothing of the buyer's own is among it.
+    They are copies of what a supplier may see; nothing of the buyer's own is among it.
     """
-    await tx.execute(
-        insert(SupplierOrderRow),
-        [
-            {
-                "id": part.id,
-                "order_id": order.id,
-                "buyer_id": order.buyer_id,
-                "supplier_id": part.supplier_id,
-                "state": part.state,
-                "buyer_reference": order.external_id,
-                "currency": order.currency,
-                "total": part.total,
-                "terms": order.terms,
-                "ordered_at": order.ordered_at,
-                "placed_at": placed_at,
-            }
-            for part in parts
-        ],
-    )
-    await tx.execute(
-        insert(SupplierOrderLineRow),
-        [_supplier_line(order, line) for part in parts for line in part.lines],
-    )
+    return {
+        "parts": _json([_supplier_order(order, part) for part in parts]),
+        "part_lines": _json([_supplier_line(order, line) for p in parts for line in p.lines]),
+    }
+
+
+def _supplier_order(order: OrderHeader, part: SupplierPart) -> dict[str, Any]:
+    return {
+        "id": part.id,
+        "order_id": order.id,
+        "buyer_id": order.buyer_id,
+        "supplier_id": part.supplier_id,
+        "state": part.state,
+        "version": part.version,
+        "buyer_reference": order.external_id,
+        "supplier_reference": part.supplier_reference,
+        "currency": order.currency,
+        "total": part.total,
+        "terms": order.terms,
+        "ordered_at": order.ordered_at,
+        "placed_at": order.placed_at,
+    }
 
 
 def _supplier_line(order: OrderHeader, line: OrderedLine) -> dict[str, Any]:
@@ -165,6 +227,10 @@ def _supplier_line(order: OrderHeader, line: OrderedLine) -> dict[str, Any]:
         "line_amount": line.line_amount,
         "tax_category": line.tax_category,
         "requested_on": line.requested_on,
+        "confirmed_quantity": None,
+        "promised_on": None,
+        "reason": "",
+        "despatched_quantity": 0,
     }
 
 

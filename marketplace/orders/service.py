@@ -1,13 +1,12 @@
 """The buyer's verbs: submit, cancel; and what happens when approval is given or refused."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 from sqlalchemy import Row, Select, func, null, select, update
-from sqlalchemy.dialects.postgresql import insert
 
 from marketplace.approvals.rules import ORDER_RULE, Requester, needs_approval
 from marketplace.approvals.service import ask_approval, withdraw_approval
@@ -18,13 +17,13 @@ from marketplace.kernel.ids import new_id
 from marketplace.kernel.money import Money
 from marketplace.orders.placement import (
     OrderHeader,
-    insert_lines,
-    insert_parts,
     lines_of,
     split,
     tell_order,
     tell_parts,
     update_lines,
+    write_order,
+    write_parts,
 )
 from marketplace.orders.ports import PriceRequest
 from marketplace.orders.pricing import ordered_lines, price_requests, quote, repriced_lines
@@ -165,11 +164,9 @@ async def _store(
         return await _let_wait(tx, order, lines, requester)
     state = ORDER.after(OrderState.SUBMITTED, "place")
     placed = replace(order, state=state.value, version=2, placed_at=tx.opened_at)
-    if not await _insert_order(tx, placed):
-        return None
     parts = split(lines, order.currency)
-    await insert_lines(tx, placed, lines_of(parts))
-    await insert_parts(tx, placed, parts, tx.opened_at)
+    if not await write_order(tx, placed, lines_of(parts), parts):
+        return None
     tell_order(tx, "submitted", order)
     tell_order(tx, "placed", placed)
     tell_parts(tx, placed, parts)
@@ -182,9 +179,8 @@ async def _let_wait(
     state = ORDER.after(OrderState.SUBMITTED, "request_approval")
     approval_id = new_id()
     waiting = replace(order, state=state.value, approval_id=approval_id)
-    if not await _insert_order(tx, waiting):
+    if not await write_order(tx, waiting, lines):
         return None
-    await insert_lines(tx, waiting, lines)
     await ask_approval(
         tx,
         ORDER_RULE,
@@ -199,20 +195,6 @@ async def _let_wait(
     )
     tell_order(tx, "submitted", waiting, approval_id=approval_id)
     return order_view(waiting, [], lines)
-
-
-async def _insert_order(tx: Transaction, order: OrderHeader) -> bool:
-    """Write the header; False where another order has its number.
-
-    A twin that is being written holds this statement until it commits, so of any number at once
-    exactly one gets through.
-    """
-    statement = (
-        insert(OrderRow)
-        .values(**asdict(order))
-        .on_conflict_do_nothing(index_elements=["buyer_id", "external_system", "external_id"])
-    )
-    return await tx.execute(statement) == 1
 
 
 async def _same_order(
@@ -336,7 +318,7 @@ async def _place_approved(
     )
     await _update_order(tx, placed)
     await update_lines(tx, placed, lines_of(parts))
-    await insert_parts(tx, placed, parts, at)
+    await write_parts(tx, placed, parts)
     tell_order(tx, "placed", placed)
     tell_parts(tx, placed, parts)
 
