@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -10,7 +11,7 @@ import structlog
 from litestar import Litestar
 
 from marketplace.kernel.errors import Unavailable
-from marketplace.kernel.ids import new_id
+from marketplace.kernel.ids import new_id_text
 from marketplace.kernel.limits import REQUESTS_IN_FLIGHT_MAX
 from marketplace.platform.http.problems import PROBLEM_JSON, problem_of
 from marketplace.platform.telemetry import REQUEST_SECONDS, REQUESTS, log
@@ -31,16 +32,18 @@ class Edge:
 
     def __init__(self, app: Litestar) -> None:
         self.litestar = app
+        self._app: Any = app  # whose types of ASGI messages are narrower than what servers send
         self._in_flight = 0
+        self._log = log.bind()  # the lazy one would be assembled anew for each line
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
         if scope["type"] != "http":
             if scope["type"] == "websocket":
-                scope["request_id"] = str(new_id())
-            await self.litestar(scope, receive, send)
+                scope["request_id"] = new_id_text()
+            await self._app(scope, receive, send)
             return
-        request_id = _given_id(scope) or str(new_id())
+        request_id = _given_id(scope) or new_id_text()
         scope["request_id"] = request_id
         began = time.perf_counter()
         status = 500
@@ -58,10 +61,24 @@ class Edge:
         self._in_flight += 1
         structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
-            await self.litestar(scope, receive, send_with_headers)
+            await self._app(scope, receive, send_with_headers)
         finally:
             self._in_flight -= 1
-            _observe(scope, status, time.perf_counter() - began)
+            self._observe(scope, status, time.perf_counter() - began)
+
+    def _observe(self, scope: Scope, status: int, seconds: float) -> None:
+        method, route = scope["method"], scope.get("path_template") or "unknown"
+        _requests(method, route, status).inc()
+        _seconds(route).observe(seconds)
+        if status >= 500:  # noqa: PLR2004 - our faults
+            self._log.error("answered", method=method, route=route, status=status)
+        else:
+            self._log.debug("answered", method=method, route=route, status=status, seconds=seconds)
+
+
+# Finding a metric by its labels costs more than counting; routes, methods and statuses are few.
+_requests: Final = cache(REQUESTS.labels)
+_seconds: Final = cache(REQUEST_SECONDS.labels)
 
 
 def _given_id(scope: Scope) -> str | None:
@@ -73,8 +90,8 @@ def _given_id(scope: Scope) -> str | None:
 
 def _headers(scope: Scope, request_id: str, headers: Any) -> list[tuple[bytes, bytes]]:
     result = [*headers, (b"x-request-id", request_id.encode())]
-    names = {name for name, _ in headers}
-    result += [pair for pair in _SECURITY if pair[0] not in names]
+    given = [name for name, _ in headers]
+    result += [pair for pair in _SECURITY if pair[0] not in given]
     rate = scope.get("rate_limit")
     if rate is not None:
         limit, left = rate
@@ -90,13 +107,3 @@ async def _refuse(scope: Scope, request_id: str, send: Send) -> None:
     headers = [(b"content-type", PROBLEM_JSON.encode()), (b"retry-after", b"1")]
     await send({"type": "http.response.start", "status": error.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
-
-
-def _observe(scope: Scope, status: int, seconds: float) -> None:
-    route = scope.get("path_template") or "unknown"
-    REQUESTS.labels(scope["method"], route, status).inc()
-    REQUEST_SECONDS.labels(route).observe(seconds)
-    if status >= 500:  # noqa: PLR2004 - our faults
-        log.error("answered", method=scope["method"], route=route, status=status)
-    else:
-        log.debug("answered", method=scope["method"], route=route, status=status, seconds=seconds)
