@@ -15,6 +15,7 @@ from uuid import UUID
 
 import msgspec
 from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from auctions.admission import Admission
 from auctions.engine.decide import schedule
@@ -657,7 +658,7 @@ def _last_bids(lot_id: UUID) -> Any:
             LedgerRow.kind.in_(("admitted", "bid_accepted")),
             LedgerRow.amount.is_not(None),
         )
-        .distinct(LedgerRow.bidder_id)
+        .ext(distinct_on(LedgerRow.bidder_id))
         .order_by(LedgerRow.bidder_id, LedgerRow.seq.desc())
     )
 

@@ -41,6 +41,7 @@ def a_lot(disclosure: Disclosure, *, gate: bool = True) -> Lot:
 
 def test_in_a_rank_only_auction_a_bidder_sees_his_rank_his_bid_and_his_limit() -> None:
     assert msgspec.to_builtins(seen(a_lot(Disclosure.RANK_ONLY), CORE)) == {
+        "viewer": "bidder",
         "number": 2,
         "phase": "open",
         "starts_at": "2026-03-02T12:00:00Z",
