@@ -261,7 +261,7 @@ async def _live_auction(road: Road) -> None:
         {
             "lot_id": road.lot["id"],
             "bidders": 2,
-            "decrement": {"step": {"measure": "amount", "value": "50"}},
+            "decrement": {"step": {"measure": "absolute", "value": "50"}},
             "overtime": {
                 "window": "PT2S",
                 "extension": f"PT{EXTENSION.seconds}S",
