@@ -26,10 +26,8 @@ def _insert(table: type[DeclarativeBase], fixed: tuple[str, ...]) -> TextClause:
     columns = [c for c in table.__table__.columns if c.computed is None]
     names = ", ".join(c.name for c in columns)
     varying = [c for c in columns if c.name not in fixed]
-    arrays = ", ".join(f"cast(:{c.name} as {c.type.compile()}[])" for c in varying)
-    given = ", ".join(
-        f"cast(:{c.name} as {c.type.compile()})" if c.name in fixed else c.name for c in columns
-    )
+    arrays = ", ".join(f":{c.name}" for c in varying)
+    given = ", ".join(f":{c.name}" if c.name in fixed else c.name for c in columns)
     statement = text(
         f"insert into {table.__tablename__} ({names}) select {given} "  # noqa: S608 - our names
         f"from unnest({arrays}) as given ({', '.join(c.name for c in varying)})"

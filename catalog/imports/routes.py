@@ -66,7 +66,7 @@ async def start_import(
 ) -> ImportView:
     """Take a file of offers or prices. Sending it again changes nothing."""
     return await service.start_import(
-        platform, caller, kind, on_error, price_list_id, publish, _csv_stream(request)
+        platform, caller, kind, on_error, price_list_id, _csv_stream(request), publish=publish
     )
 
 

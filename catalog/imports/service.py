@@ -103,8 +103,9 @@ async def start_import(
     kind: ImportKind,
     on_error: OnError,
     price_list_id: UUID | None,
-    publish: bool,
     chunks: AsyncIterator[bytes],
+    *,
+    publish: bool = False,
 ) -> ImportView:
     """Store an upload and have the worker import it.
 

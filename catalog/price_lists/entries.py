@@ -6,13 +6,14 @@ writes only what differs. All of it happens under the list's row lock.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 import msgspec
 from sqlalchemy import text
 
-from catalog.price_lists.rules import ALWAYS, FOREVER, PriceRecord
+from catalog.price_lists.rules import PriceRecord, bounded
 from catalog.price_lists.tables import OPEN, StagedPriceRow
 from catalog.row_error import RowError
 from catalog.staging import row_errors, stage
@@ -244,9 +245,10 @@ async def overlaps(tx: Transaction, list_id: UUID, draft_version: int) -> list[R
     ]
 
 
-def _span(begins: object, ends: object) -> str:
-    first = "always" if begins == ALWAYS else f"from {rfc3339(begins)}"  # type: ignore[arg-type]
-    return first if ends == FOREVER else f"{first} until {rfc3339(ends)}"  # type: ignore[arg-type]
+def _span(begins: datetime, ends: datetime) -> str:
+    first, last = bounded(begins), bounded(ends)
+    since = "always" if first is None else f"from {rfc3339(first)}"
+    return since if last is None else f"{since} until {rfc3339(last)}"
 
 
 _COUNT_CHANGES: Final = text("""

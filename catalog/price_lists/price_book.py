@@ -32,6 +32,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.selectable import LateralFromClause
 
+from catalog.price_lists.rules import bounded
 from catalog.price_lists.tables import PriceLadderRow, PriceListAssignmentRow
 from catalog.pricing.terms import (
     Buyer,
@@ -327,7 +328,8 @@ def read_candidate(row: Sequence[Any], at: int) -> Candidate | None:
     ) = row[at:]
     if kind is None:
         return None
-    if valid_from >= valid_until:
+    begins, ends = bounded(valid_from), bounded(valid_until)
+    if begins is not None and ends is not None and begins >= ends:
         return None  # the entry lies outside of its list's own validity
     if kind == CONTRACT:
         agreed = msgspec.convert(tiers, tuple[_ContractTier, ...])
@@ -345,7 +347,7 @@ def read_candidate(row: Sequence[Any], at: int) -> Candidate | None:
         assigned_to=assigned,
         priority=priority,
         mode=Mode(mode),
-        validity=Validity(valid_from, valid_until),
+        validity=Validity(begins, ends),
     )
 
 

@@ -20,7 +20,12 @@ PRIORITY_MAX: Final = 1_000_000
 
 ALWAYS: Final = datetime.min.replace(tzinfo=UTC)
 FOREVER: Final = datetime.max.replace(tzinfo=UTC)
-"""The ends of a validity without end, in the form in which the driver keeps ±infinity."""
+"""The ends of an unbounded validity, as they are written: the driver makes ±infinity of them."""
+
+
+def bounded(at: datetime) -> datetime | None:
+    """Read one end of a stored validity; the driver gives ±infinity as naive extremes."""
+    return None if at.tzinfo is None else at
 
 
 class PriceRecord(msgspec.Struct, frozen=True):

@@ -12,7 +12,7 @@ from sqlalchemy import Row, Select, and_, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from catalog.price_lists import entries as drafts
-from catalog.price_lists.rules import ALWAYS, FOREVER, PriceRecord, check_list
+from catalog.price_lists.rules import ALWAYS, FOREVER, PriceRecord, bounded, check_list
 from catalog.price_lists.schemas import (
     AssignmentInput,
     AssignmentView,
@@ -192,8 +192,8 @@ def _view(row: Row[Any], draft_changes: int) -> PriceListView:
         draft_changes=draft_changes,
         version=row.version,
         created_at=row.created_at,
-        valid_from=UNSET if row.valid_from == ALWAYS else row.valid_from,
-        valid_until=UNSET if row.valid_until == FOREVER else row.valid_until,
+        valid_from=bounded(row.valid_from) or UNSET,
+        valid_until=bounded(row.valid_until) or UNSET,
         published_at=UNSET if row.published_at is None else row.published_at,
     )
 
@@ -331,7 +331,7 @@ async def list_entries(
         rows = await tx.all(statement)
         if not rows:
             await locked_list(tx, caller, list_id)
-    shown = page(asked, rows, lambda row: (row.sku, row.unit, row.valid_from))
+    shown = page(asked, rows, lambda row: (row.sku, row.unit, bounded(row.valid_from) or ALWAYS))
     return Page(items=[_entry_view(row) for row in shown.items], next=shown.next)
 
 
@@ -349,8 +349,8 @@ def _entry_view(row: Row[Any]) -> PriceEntryView:
             for tier in tiers
         ],
         since_version=row.from_version,
-        valid_from=UNSET if row.valid_from == ALWAYS else row.valid_from,
-        valid_until=UNSET if row.valid_until == FOREVER else row.valid_until,
+        valid_from=bounded(row.valid_from) or UNSET,
+        valid_until=bounded(row.valid_until) or UNSET,
     )
 
 

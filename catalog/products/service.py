@@ -184,13 +184,12 @@ def _record(sku: str, data: OfferInput) -> OfferRecord:
         raise invalid("/sku", "invalid", f"A SKU has 1 to {CODE_CHARACTERS_MAX} characters.")
     if data.maker_number is not None and data.maker is None:
         raise invalid("/maker", "missing", "A maker's number needs its maker.")
-    multiple = decimal(data.multiple)
     terms = OfferTerms(
         unit=data.unit,
         content=ratio(data.content),
         content_unit=data.content_unit or data.unit,
-        minimum_quantity=decimal(data.minimum_quantity) or multiple or Decimal(1),
-        multiple=multiple,
+        minimum_quantity=Decimal(data.minimum_quantity or data.multiple or 1),
+        multiple=decimal(data.multiple),
         maximum_quantity=decimal(data.maximum_quantity),
         lead_time_days=data.lead_time_days,
         tax_category=data.tax_category,

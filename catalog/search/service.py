@@ -79,7 +79,8 @@ def _products(*conditions: Any) -> _Statement:
     seen = exists().where(OfferRow.product_id == product.id, visible_offer())
     return select(
         product.id.label("id"),
-        literal_column("true").label("is_product"),
+        product.id.label("product_id"),
+        literal_column("null::uuid").label("offer_id"),
         product.name.label("name"),
         product.description.label("description"),
         product.maker.label("maker"),
@@ -91,12 +92,13 @@ def _products(*conditions: Any) -> _Statement:
 def _private_offers(*conditions: Any) -> _Statement:
     return select(
         OfferRow.id,
-        literal_column("false"),
+        OfferRow.product_id,
+        OfferRow.id.label("offer_id"),
         OfferRow.name,
         OfferRow.description,
-        literal_column("null::text"),
-        literal_column("null::text"),
-        literal_column("null::text"),
+        literal_column("null::text").label("maker"),
+        literal_column("null::text").label("maker_number"),
+        literal_column("null::text").label("gtin"),
     ).where(OfferRow.product_id.is_(None), visible_offer(), *conditions)
 
 
@@ -104,14 +106,14 @@ def _page_of(products: _Statement, private_offers: _Statement, offers_max: int) 
     """Join a page's items to their offers, and these to every price the caller might have."""
     items = union_all(products.subquery().select(), private_offers.subquery().select()).subquery()
     shown = select(items).order_by(items.c.name, items.c.id).limit(bindparam("fetch")).cte("item")
-    of_product = select(*OFFER_COLUMNS).where(
-        OfferRow.product_id == shown.c.id, visible_offer(), shown.c.is_product
+    own = or_(OfferRow.product_id == shown.c.product_id, OfferRow.id == shown.c.offer_id)
+    offer = (
+        select(*OFFER_COLUMNS)
+        .where(own, visible_offer())
+        .order_by(OfferRow.supplier_id, OfferRow.sku)
+        .limit(literal_column(str(offers_max)))
+        .lateral("offer")
     )
-    by_itself = select(*OFFER_COLUMNS).where(
-        OfferRow.id == shown.c.id, visible_offer(), ~shown.c.is_product
-    )
-    limited = of_product.order_by(OfferRow.supplier_id, OfferRow.sku).limit(offers_max)
-    offer = union_all(limited.subquery().select(), by_itself).lateral("offer")
     candidate = candidates_for(offer.c.id, offer.c.supplier_id, offer.c.sku)
     supplier = OrganizationRow
     return (
@@ -130,7 +132,7 @@ def _page_of(products: _Statement, private_offers: _Statement, offers_max: int) 
     )
 
 
-_ITEM_COLUMNS: Final = 7
+_ITEM_COLUMNS: Final = 8
 _CLOCK_AT: Final = _ITEM_COLUMNS
 _SUPPLIER_AT: Final = _ITEM_COLUMNS + 1
 _OFFER_AT: Final = _ITEM_COLUMNS + 2
@@ -315,10 +317,10 @@ def _by_cost(priced: tuple[_Cost, CatalogOffer]) -> _Cost:
 
 
 def _item(row: Any, *, whole: bool) -> CatalogItem:
-    item_id, is_product, name, description, maker, maker_number, gtin = row[:_ITEM_COLUMNS]
+    item_id, product_id, _, name, description, maker, maker_number, gtin = row[:_ITEM_COLUMNS]
     return CatalogItem(
         id=item_id,
-        kind="product" if is_product else "private_offer",
+        kind="private_offer" if product_id is None else "product",
         name=name,
         offers=[],
         description=description if whole else UNSET,

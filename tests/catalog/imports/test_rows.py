@@ -9,8 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.imports.layouts import OFFERS, PRICES, OfferRow, PriceRow
-from catalog.imports.rows import RECORD_BYTES_MAX, Layout, RowError, RowReader
+from catalog.imports.layouts import OFFERS, PRICES
+from catalog.imports.rows import RECORD_BYTES_MAX, Layout, RowReader
+from catalog.price_lists.rules import PriceRecord
+from catalog.products.rules import OfferRecord
+from catalog.row_error import RowError
 
 
 def read(
@@ -29,7 +32,7 @@ def first_error(data: str, layout: Layout[Any] = PRICES) -> tuple[int, str, str,
     return errors[0].line, errors[0].column, errors[0].code, errors[0].value
 
 
-PLAIN = PriceRow(2, "A-1", "C62", Decimal(1), Decimal("12.50"), Decimal(1), None, None)
+PLAIN = PriceRecord(2, "A-1", "C62", Decimal(1), Decimal("12.50"), Decimal(1))
 
 
 @pytest.mark.parametrize(
@@ -57,7 +60,7 @@ def test_all_columns_of_a_price_are_read() -> None:
     rows, errors, _ = read(data.encode())
     assert errors == []
     assert rows == [
-        PriceRow(
+        PriceRecord(
             2,
             "A",
             "KGM",
@@ -78,7 +81,7 @@ def test_all_columns_of_an_offer_are_read() -> None:
     )
     (row,), errors, _ = read(data.encode(), OFFERS)
     assert errors == []
-    assert isinstance(row, OfferRow)
+    assert isinstance(row, OfferRecord)
     assert (row.name, row.description) == ('Bolt, "M8"', "two\nlines")
     assert row.gtin == "04006381333931"
     assert row.terms.content == Fraction(1, 3)

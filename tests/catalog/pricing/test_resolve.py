@@ -33,7 +33,7 @@ COMPANY, DIVISION, SITE, STRANGER, GOLD, SILVER = (UUID(int=n) for n in range(1,
 BUYER = Buyer((SITE, DIVISION, COMPANY), frozenset({GOLD}))
 
 
-def candidate(  # noqa: PLR0917
+def candidate(
     name: str,
     level: Level = Level.BASE,
     tiers: Sequence[tuple[str, str]] = (("1", "10"),),

@@ -1,0 +1,23 @@
+"""A marketplace with the catalog alone, and companies that meet on it."""
+
+from dataclasses import replace
+
+import pytest
+
+from marketplace.app import Assembly, assemble
+from marketplace.platform.core import Platform
+from marketplace.platform.settings import Settings
+from marketplace.worker import Worker
+from tests.catalog.parties import Market
+
+
+@pytest.fixture
+def assembly(settings: Settings) -> Assembly:
+    return assemble(replace(settings, features=("catalog",)))
+
+
+@pytest.fixture
+async def market(platform: Platform, worker: Worker) -> Market:
+    made = Market(platform, worker)
+    await made.register()
+    return made

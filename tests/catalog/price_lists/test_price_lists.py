@@ -1,0 +1,478 @@
+"""Lists, versions, assignments, and what buyers then pay; on the real Postgres."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from catalog.price_lists import service
+from catalog.price_lists.quoting import CatalogPrices, check_prices
+from catalog.price_lists.schemas import (
+    AssignmentInput,
+    PriceCheckInput,
+    PriceCheckLine,
+    PriceEntryKey,
+    PriceListInput,
+)
+from marketplace.kernel.errors import Conflict, InvalidInput, NotFound, NotPermitted
+from marketplace.kernel.money import Money
+from marketplace.orders.ports import NoPriceQuote, PriceQuote, PriceRequest
+from marketplace.platform.database import transaction
+from marketplace.platform.http.paging import PageRequest
+from tests.catalog.parties import Market, company, entry, key
+
+DAY_ONE = datetime(2026, 1, 1, tzinfo=UTC)
+JULY = datetime(2026, 7, 1, tzinfo=UTC)
+TICK = timedelta(microseconds=1)
+
+
+async def test_a_draft_is_nobodys_price_before_it_is_published(market: Market) -> None:
+    await market.offer("A")
+    made = await market.price_list(entry("A", ("1", "10")), publish=False)
+    assert await market.told("A") == "no_price"
+    published = await market.publish(made.id)
+    assert (published.published_version, published.draft_changes) == (1, 0)
+    assert await market.told("A") == "10 base"
+
+
+async def test_a_published_price_changes_only_with_the_next_publication(market: Market) -> None:
+    await market.offer("A")
+    made = await market.price_list(entry("A", ("1", "10")))
+    await market.set(made.id, entry("A", ("1", "11"), ("10", "9")))
+    assert await market.told("A") == "10 base"
+    await market.publish(made.id)
+    assert await market.told("A") == "11 base"
+    assert await market.told("A", "10") == "9 base"
+
+
+async def test_a_draft_can_be_changed_and_its_entries_removed(market: Market) -> None:
+    await market.offer("A")
+    await market.offer("B")
+    made = await market.price_list(entry("A", ("1", "10")), entry("B", ("1", "20")))
+    await market.set(made.id, entry("A", ("1", "11")))
+    await market.set(made.id, entry("A", ("1", "12")), removed=[PriceEntryKey(sku="B", unit="C62")])
+    assert await market.told("B") == "20 base"
+    published = await market.publish(made.id)
+    assert published.published_version == 2
+    assert await market.told("A") == "12 base"
+    assert await market.told("B") == "no_price"
+
+
+async def test_what_does_not_differ_is_not_written_and_makes_no_version(market: Market) -> None:
+    await market.offer("A")
+    made = await market.price_list(entry("A", ("1", "10.50"), ("10", "9")))
+    await market.set(made.id, entry("A", ("1", "10.5"), ("10", "9.0")))
+    same = await market.publish(made.id)
+    assert (same.published_version, same.draft_changes) == (1, 0)
+
+
+async def test_an_entry_set_back_in_the_draft_leaves_what_was_published(market: Market) -> None:
+    await market.offer("A")
+    made = await market.price_list(entry("A", ("1", "10")))
+    await market.set(made.id, removed=[PriceEntryKey(sku="A", unit="C62")])
+    await market.set(made.id, entry("A", ("1", "10")))
+    await market.publish(made.id)
+    assert await market.told("A") == "10 base"
+
+
+async def test_prices_follow_one_another_to_the_instant(market: Market) -> None:
+    await market.offer("A")
+    await market.price_list(
+        entry("A", ("1", "10"), valid_from=DAY_ONE, valid_until=JULY),
+        entry("A", ("1", "12"), valid_from=JULY),
+    )
+    assert await market.told("A", at=DAY_ONE - TICK) == "not_yet_valid"
+    assert await market.told("A", at=DAY_ONE) == "10 base"
+    assert await market.told("A", at=JULY - TICK) == "10 base"
+    assert await market.told("A", at=JULY) == "12 base"
+
+
+async def test_overlapping_validities_are_refused_and_both_entries_named(market: Market) -> None:
+    await market.offer("A")
+    made = await market.price_list(
+        entry("A", ("1", "10"), valid_until=JULY),
+        entry("A", ("1", "12"), valid_from=DAY_ONE),
+        publish=False,
+    )
+    with pytest.raises(Conflict) as refused:
+        await market.publish(made.id)
+    assert [e.code for e in refused.value.errors] == ["overlap"]
+    detail = refused.value.errors[0].detail
+    assert "A in C62" in detail
+    assert "until 2026-07-01" in detail
+    assert "from 2026-01-01" in detail
+    assert await market.told("A") == "no_price"
+    await market.set(made.id, entry("A", ("1", "10"), valid_until=DAY_ONE))
+    await market.publish(made.id)
+    assert await market.told("A", at=JULY) == "12 base"
+
+
+async def test_a_new_entry_may_not_overlap_a_published_one(market: Market) -> None:
+    await market.offer("A")
+    made = await market.price_list(entry("A", ("1", "10")))
+    await market.set(made.id, entry("A", ("1", "12"), valid_from=JULY))
+    with pytest.raises(Conflict, match="overlaps"):
+        await market.publish(made.id)
+    await market.set(made.id, entry("A", ("1", "10"), valid_until=JULY))
+    await market.publish(made.id)
+    assert await market.told("A", at=JULY) == "12 base"
+    assert await market.told("A", at=JULY - TICK) == "10 base"
+
+
+async def test_two_publishers_at_once_cannot_both_bring_in_an_overlap(market: Market) -> None:
+    await market.offer("A")
+    made = await market.price_list(entry("A", ("1", "10"), valid_until=JULY), publish=False)
+
+    async def set_and_publish(begin: datetime) -> object:
+        try:
+            await market.set(made.id, entry("A", ("1", "12"), valid_from=begin))
+            return await market.publish(made.id)
+        except Conflict as refused:
+            return refused
+
+    begins = [JULY - timedelta(days=day) for day in range(8)]
+    await asyncio.gather(*(set_and_publish(begin) for begin in begins))
+    for at in (JULY - timedelta(days=1), JULY):
+        assert await market.told("A", at=at) != "ambiguous"
+
+
+async def test_a_list_for_a_company_beats_the_base_and_is_nobody_elses(market: Market) -> None:
+    await market.offer("A")
+    await market.price_list(entry("A", ("1", "10")))
+    await market.price_list(entry("A", ("1", "9")), level="organization", to=[market.buyer])
+    assert await market.told("A") == "9 organization"
+    assert await market.told("A", who=market.site) == "9 organization"
+    assert await market.told("A", who=market.rival) == "10 base"
+
+
+async def test_a_unit_has_its_own_list_before_its_companys(market: Market) -> None:
+    await market.offer("A")
+    await market.price_list(entry("A", ("1", "9")), level="organization", to=[market.buyer])
+    await market.price_list(
+        entry("A", ("1", "9.5")), level="organization", to=[market.site], priority=0
+    )
+    assert await market.told("A", who=market.site) == "9.5 organization"
+    assert await market.told("A") == "9 organization"
+
+
+async def test_a_withdrawn_assignment_ends_with_the_next_request(market: Market) -> None:
+    await market.offer("A")
+    made = await market.price_list(entry("A", ("1", "9")), level="organization", to=[market.buyer])
+    assert await market.told("A") == "9 organization"
+    await service.withdraw_assignment(
+        market.platform, market.supplier, made.id, market.buyer.unit_id
+    )
+    assert await market.told("A") == "no_price"
+
+
+async def test_two_lists_of_one_rank_for_one_buyer_are_refused_when_written(
+    market: Market,
+) -> None:
+    first = await market.price_list(level="organization", to=[market.buyer])
+    with pytest.raises(Conflict, match="priority"):
+        await market.price_list(level="organization", to=[market.buyer])
+    await market.price_list(level="organization", to=[market.rival])
+    await market.price_list(level="organization", to=[market.buyer], priority=1)
+    await market.price_list()
+    with pytest.raises(Conflict, match="priority"):
+        await market.price_list(currency="USD")
+    again = AssignmentInput(organization_id=market.buyer.unit_id)
+    await service.assign_price_list(market.platform, market.supplier, first.id, again)
+
+
+async def test_a_base_list_is_not_assigned_and_nobody_unknown_is(market: Market) -> None:
+    base = await market.price_list()
+    with pytest.raises(Conflict):
+        await service.assign_price_list(
+            market.platform,
+            market.supplier,
+            base.id,
+            AssignmentInput(organization_id=market.buyer.unit_id),
+        )
+    made = await market.price_list(level="organization")
+    for nobody in (company(), market.supplier):
+        with pytest.raises(InvalidInput):
+            await service.assign_price_list(
+                market.platform,
+                market.supplier,
+                made.id,
+                AssignmentInput(organization_id=nobody.unit_id),
+            )
+
+
+async def test_a_list_of_another_supplier_does_not_exist(market: Market) -> None:
+    await market.offer("A")
+    made = await market.price_list(entry("A", ("1", "10")))
+    given = AssignmentInput(organization_id=market.rival.unit_id)
+    for who in (market.other, market.buyer):
+        with pytest.raises(NotFound):
+            await service.read_price_list(market.platform, who, made.id)
+        with pytest.raises(NotFound):
+            await market.publish(made.id, who)
+        with pytest.raises(NotFound):
+            await market.set(made.id, entry("A", ("1", "1")), who=who)
+        with pytest.raises(NotFound):
+            await service.assign_price_list(market.platform, who, made.id, given)
+        with pytest.raises(NotFound):
+            await service.list_entries(market.platform, who, made.id, PageRequest(10, None))
+    assert await market.told("A") == "10 base"
+
+
+async def test_wrong_entries_are_all_named_and_none_is_written(market: Market) -> None:
+    await market.offer("A")
+    made = await market.price_list(publish=False)
+    wrong = [
+        entry("A", ("1", "1"), unit="FOO"),
+        entry("A", ("2", "1"), ("1", "2")),
+        entry("A", ("1.5", "1")),
+        entry("A", ("1", "1"), valid_from=JULY, valid_until=JULY),
+    ]
+    with pytest.raises(InvalidInput) as refused:
+        await market.set(made.id, entry("A", ("1", "1")), *wrong)
+    assert [e.pointer for e in refused.value.errors] == [
+        "/entries/1/unit",
+        "/entries/2/tiers/1/minimum_quantity",
+        "/entries/3/tiers/0/minimum_quantity",
+        "/entries/4/valid_until",
+    ]
+    with pytest.raises(InvalidInput) as refused:
+        await market.set(made.id, entry("A", ("1", "1")), entry("NOPE", ("1", "1")))
+    assert [(e.pointer, e.code) for e in refused.value.errors] == [
+        ("/entries/1/sku", "unknown_sku")
+    ]
+    with pytest.raises(InvalidInput) as refused:
+        await market.set(made.id, entry("A", ("1", "1")), entry("A", ("1", "2")))
+    assert refused.value.errors[0].code == "duplicate"
+    shown = await service.list_entries(
+        market.platform, market.supplier, made.id, PageRequest(10, None)
+    )
+    assert shown.items == []
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("currency", "XXX"), ("currency", "DEM"), ("valid_until", DAY_ONE)],
+)
+async def test_a_list_that_could_never_price_is_refused(
+    market: Market, field: str, value: object
+) -> None:
+    data = PriceListInput(name="x", level="base", currency="EUR", valid_from=JULY)
+    setattr(data, field, value)
+    with pytest.raises(InvalidInput):
+        await service.create_price_list(market.platform, market.supplier, data, key())
+
+
+async def test_the_same_key_makes_one_list(market: Market) -> None:
+    data = PriceListInput(name="x", level="base", currency="EUR")
+    same = key("k")
+    first = await service.create_price_list(market.platform, market.supplier, data, same)
+    again = await service.create_price_list(market.platform, market.supplier, data, same)
+    assert first.id == again.id
+
+
+async def test_prices_need_their_scopes(market: Market) -> None:
+    nobody = company()
+    stranger = type(nobody)(
+        nobody.organization_id,
+        nobody.unit_id,
+        nobody.path,
+        nobody.member_id,
+        frozenset(),
+        frozenset(),
+    )
+    with pytest.raises(NotPermitted):
+        await market.told("A", who=stranger)
+    with pytest.raises(NotPermitted):
+        await service.list_price_lists(market.platform, stranger, PageRequest(1, None))
+
+
+async def test_entries_and_lists_come_in_pages(market: Market) -> None:
+    for number in range(5):
+        await market.offer(f"S{number}")
+    made = await market.price_list(*(entry(f"S{n}", ("1", "1")) for n in range(5)))
+    seen, after = [], None
+    while True:
+        asked = PageRequest(2, after)
+        shown = await service.list_entries(market.platform, market.supplier, made.id, asked)
+        seen += [item.sku for item in shown.items]
+        after = shown.next
+        if after is None:
+            break
+    assert seen == [f"S{n}" for n in range(5)]
+    lists = await service.list_price_lists(market.platform, market.supplier, PageRequest(5, None))
+    assert [item.id for item in lists.items] == [made.id]
+
+
+# What a buyer is told
+
+
+async def test_an_explanation_names_the_winner_and_every_loser_of_ones_own(
+    market: Market,
+) -> None:
+    await market.offer("A")
+    base = await market.price_list(entry("A", ("1", "10")))
+    mine = await market.price_list(
+        entry("A", ("1", "9"), ("10", "8")), level="organization", to=[market.buyer]
+    )
+    await market.price_list(entry("A", ("1", "1")), level="organization", to=[market.rival])
+    await market.price_list(entry("A", ("1", "2")), level="organization", to=[market.site])
+    line = await market.check("A", "12", explain=True)
+    assert line.price
+    assert (line.price.amount, line.price.source.id) == ("8", mine.id)
+    assert line.price.line_amount.amount == "96.00"
+    assert [(s.minimum_quantity, s.amount) for s in line.price.ladder] == [("1", "9"), ("10", "8")]
+    assert line.price.losers
+    assert [(x.reason, x.source.id, x.tiers[0].amount) for x in line.price.losers] == [
+        ("shadowed_by_level", base.id, "10")
+    ]
+    plain = await market.check("A", "12")
+    assert plain.price
+    assert not plain.price.losers
+
+
+async def test_what_is_not_in_the_buyers_catalog_answers_as_an_unknown_sku(
+    market: Market,
+) -> None:
+    await market.offer("HIDDEN", visibility="nobody")
+    await market.offer("THEIRS", buyer_id=market.rival.organization_id)
+    await market.offer("GONE", state="withdrawn")
+    priced = [entry(sku, ("1", "1")) for sku in ("HIDDEN", "THEIRS", "GONE")]
+    await market.price_list(*priced)
+    for sku in ("HIDDEN", "THEIRS", "GONE", "NEVER"):
+        line = await market.check(sku, explain=True)
+        assert line.no_price
+        assert line.no_price.reason == "unknown_sku"
+        assert not line.no_price.losers
+    assert await market.told("THEIRS", who=market.rival) == "1 base"
+
+
+async def test_lines_without_a_price_leave_the_others_alone(market: Market) -> None:
+    await market.offer("A", minimum_quantity="5", multiple="5", maximum_quantity="20")
+    await market.offer("B")
+    await market.price_list(entry("A", ("1", "2.5")), entry("B", ("10", "3")))
+    supplier_id = market.supplier.organization_id
+    wanted = [("A", "5"), ("A", "5"), ("A", "4"), ("A", "7"), ("A", "25"), ("B", "9"), ("C", "1")]
+    data = PriceCheckInput(
+        currency="EUR",
+        lines=[PriceCheckLine(supplier_id=supplier_id, sku=s, quantity=q) for s, q in wanted],
+    )
+    answer = await check_prices(market.platform, market.buyer, data)
+    assert [
+        x.price.line_amount.amount if x.price else x.no_price and x.no_price.reason
+        for x in answer.lines
+    ] == [
+        "12.50",
+        "12.50",
+        "below_minimum_quantity",
+        "not_a_multiple",
+        "above_maximum_quantity",
+        "below_minimum_quantity",
+        "unknown_sku",
+    ]
+    assert answer.lines[5].no_price
+    assert answer.lines[5].no_price.minimum_quantity == "10"
+
+
+async def test_units_and_currencies_are_priced_by_their_own_entries(market: Market) -> None:
+    await market.offer("A")
+    await market.price_list(
+        entry("A", ("1", "10")), entry("A", ("1", "110"), unit="XBX"), mode="fill_gaps"
+    )
+    await market.price_list(entry("A", ("1", "1500")), currency="JPY", priority=1)
+    assert await market.told("A", unit="XBX") == "110 base"
+    assert await market.told("A", unit="KGM") == "wrong_unit"
+    assert await market.told("A", currency="JPY") == "1500 base"
+    assert await market.told("A", currency="USD") == "wrong_currency"
+
+
+async def test_a_price_per_hundred_stays_one(market: Market) -> None:
+    await market.offer("A")
+    await market.price_list(entry("A", ("1", "0.35"), basis="100"))
+    line = await market.check("A", "300")
+    assert line.price
+    assert (line.price.amount, line.price.basis) == ("0.35", "100")
+    assert line.price.line_amount.amount == "1.05"
+
+
+async def test_lines_that_cannot_be_read_are_all_pointed_at(market: Market) -> None:
+    supplier_id = market.supplier.organization_id
+    lines = [
+        PriceCheckLine(supplier_id=supplier_id, sku="A", quantity="0"),
+        PriceCheckLine(supplier_id=supplier_id, sku="A", quantity="1", unit="FOO"),
+        PriceCheckLine(supplier_id=supplier_id, sku="A", quantity="1.5", unit="C62"),
+    ]
+    with pytest.raises(InvalidInput) as refused:
+        await check_prices(
+            market.platform, market.buyer, PriceCheckInput(currency="EUR", lines=lines)
+        )
+    assert [e.pointer for e in refused.value.errors] == [
+        "/lines/0/quantity",
+        "/lines/1/unit",
+        "/lines/2/quantity",
+    ]
+    with pytest.raises(InvalidInput):
+        await check_prices(
+            market.platform, market.buyer, PriceCheckInput(currency="XXX", lines=lines[:1])
+        )
+
+
+# Contracts, and the port of orders
+
+
+async def test_a_contract_counts_above_the_buyers_list_and_leaves_small_quantities_to_it(
+    market: Market,
+) -> None:
+    await market.offer("A")
+    await market.price_list(entry("A", ("1", "9")), level="organization", to=[market.buyer])
+    await market.contract("A", ("10", "11"))
+    assert await market.told("A", "10") == "11 contract"
+    assert await market.told("A", "9") == "9 organization"
+    assert await market.told("A", "10", who=market.rival) == "no_price"
+
+
+async def test_a_contract_for_one_unit_is_not_the_companys(market: Market) -> None:
+    await market.offer("A")
+    await market.contract("A", ("1", "7"), units=[market.site])
+    assert await market.told("A", who=market.site) == "7 contract"
+    assert await market.told("A") == "no_price"
+
+
+async def test_a_contract_prices_an_sku_that_is_in_no_catalog(market: Market) -> None:
+    await market.contract("AGREED", ("1", "7"))
+    assert await market.told("AGREED") == "7 contract"
+    assert await market.told("AGREED", who=market.rival) == "unknown_sku"
+
+
+async def test_orders_are_quoted_as_the_check_answers(market: Market) -> None:
+    await market.offer("A", name="Bolt", tax_category="Z")
+    await market.offer("B", minimum_quantity="10")
+    mine = await market.price_list(
+        entry("A", ("1", "9"), ("10", "8.5")),
+        entry("B", ("1", "1")),
+        level="organization",
+        to=[market.buyer],
+    )
+    contract_id = await market.contract("C", ("1", "3"))
+    supplier_id = market.supplier.organization_id
+    asked = [("A", "12", "C62"), ("B", "5", "C62"), ("C", "2", "C62"), ("A", "1", "XBX")]
+    requests = [PriceRequest(supplier_id, s, Decimal(q), u, "EUR") for s, q, u in asked]
+    async with transaction(market.platform, market.buyer) as tx:
+        answers = await CatalogPrices().quote(tx, market.buyer.path, requests, tx.opened_at)
+    first, second, third, fourth = answers
+    assert isinstance(first, PriceQuote)
+    assert (first.amount, first.tier_minimum, first.level) == (Decimal("8.5"), 10, "organization")
+    assert (first.source.kind, first.source.id, first.source.version) == (
+        "price_list",
+        mine.id,
+        1,
+    )
+    assert first.line_amount == Money(Decimal("102.00"), "EUR")
+    assert (first.description, first.tax_category, first.provenance) == ("Bolt", "Z", ())
+    assert isinstance(second, NoPriceQuote)
+    assert (second.code, second.field) == ("below_minimum_quantity", "quantity")
+    assert isinstance(third, PriceQuote)
+    assert (third.level, third.description) == ("contract", "Agreed C")
+    assert [step.id for step in third.provenance] == [contract_id]
+    assert isinstance(fourth, NoPriceQuote)
+    assert (fourth.code, fourth.field) == ("wrong_unit", "unit")
