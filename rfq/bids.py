@@ -124,9 +124,9 @@ async def _receiving(
 ) -> tuple[Loaded, Row[Any] | None, datetime]:
     """Take the locks; give the procedure, the bidder's latest version and the instant it counts."""
     bidder_id = caller.organization_id
-    bidder = _lock_number(f"rfq.bidder/{procedure_id}/{bidder_id}")
-    await tx.execute(select(func.pg_advisory_xact_lock_shared(bids_lock(procedure_id))))
-    await tx.execute(select(func.pg_advisory_xact_lock(bidder)))
+    own = _lock_number(f"rfq.bidder/{procedure_id}/{bidder_id}")
+    all_bids = func.pg_advisory_xact_lock_shared(bids_lock(procedure_id))
+    await tx.execute(select(all_bids, func.pg_advisory_xact_lock(own)))
     loaded = await load(tx, procedure_id)
     at = await tx.clock()
     invited = bidder_id in loaded.row.audience

@@ -170,8 +170,7 @@ async def open_bids(platform: Platform, procedure_id: UUID, key: X25519PrivateKe
             return
         at = await tx.clock()
         sealed = await _live(tx, procedure_id)
-        for row in sealed:
-            await _open(tx, loaded, row, key)
+        await _store(tx, loaded, [_opened(loaded, row, key) for row in sealed])
         status = rules.moved(loaded.procedure.status, Action.OPEN, Party.CLOCK)
         lots = await _open_lots(tx, loaded)
         status = rules.status_after_lots(status, lots)
@@ -206,35 +205,41 @@ async def _live(tx: Transaction, procedure_id: UUID) -> Sequence[Row[Any]]:
     )
 
 
-async def _open(tx: Transaction, loaded: Loaded, row: Row[Any], key: X25519PrivateKey) -> None:
+def _opened(loaded: Loaded, row: Row[Any], key: X25519PrivateKey) -> dict[str, Any]:
+    """Open one envelope into the row of an opened bid, valid or not."""
     procedure = loaded.procedure
     place = Place(procedure.id, row.bidder_id, row.version)
     envelope = Envelope(bytes(row.ephemeral_key), bytes(row.wrapped_key), bytes(row.ciphertext))
     unsealed = unseal(envelope, place, bytes(row.commitment), key)
-    reason = _invalid_reason(loaded, unsealed)
     content, nonce = None, None
     if isinstance(unsealed, Unsealed):
         content, nonce = unsealed.text.decode(), unsealed.nonce
-    await tx.execute(
-        insert(OpenedBidRow).values(
-            id=row.id,
-            version=row.version,
-            procedure_id=procedure.id,
-            buyer_id=procedure.buyer_id,
-            bidder_id=row.bidder_id,
-            submitted_at=row.submitted_at,
-            commitment=row.commitment,
-            nonce=nonce,
-            content=content,
-            invalid_reason=reason,
+    return {
+        "id": row.id,
+        "version": row.version,
+        "procedure_id": procedure.id,
+        "buyer_id": procedure.buyer_id,
+        "bidder_id": row.bidder_id,
+        "submitted_at": row.submitted_at,
+        "commitment": row.commitment,
+        "nonce": nonce,
+        "content": content,
+        "invalid_reason": _invalid_reason(loaded, unsealed),
+    }
+
+
+async def _store(tx: Transaction, loaded: Loaded, opened: Sequence[dict[str, Any]]) -> None:
+    if not opened:
+        return
+    await tx.execute(insert(OpenedBidRow), opened)
+    for action, valid in ((BidAction.OPEN, True), (BidAction.REJECT, False)):
+        ids = [row["id"] for row in opened if (row["invalid_reason"] is None) is valid]
+        live = update(SealedBidRow).where(
+            SealedBidRow.procedure_id == loaded.procedure.id,
+            SealedBidRow.status == BidStatus.LIVE.value,
+            SealedBidRow.id.in_(ids),
         )
-    )
-    action = BidAction.OPEN if reason is None else BidAction.REJECT
-    await tx.execute(
-        update(SealedBidRow)
-        .where(SealedBidRow.id == row.id, SealedBidRow.version == row.version)
-        .values(status=BID.after(BidStatus.LIVE, action).value)
-    )
+        await tx.execute(live.values(status=BID.after(BidStatus.LIVE, action).value))
 
 
 def _invalid_reason(loaded: Loaded, unsealed: Unsealed | Broken) -> str | None:

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import func, select
 
 from marketplace.kernel.errors import Conflict, NotFound, NotPermitted, WrongState
+from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Role, system_transaction, transaction
 from marketplace.worker import Worker
@@ -21,7 +22,7 @@ from rfq.procedures import read_procedure
 from rfq.rules.bid import BidStatus
 from rfq.rules.procedure import LotStatus, Status
 from rfq.rules.sealing import Leaf, Place, commitment, merkle_root
-from rfq.schemas import BuyerProcedureView
+from rfq.schemas import BuyerProcedureView, ReceiptView
 from tests.rfq.parties import HOUR, MoveClock, Parties, bid, key
 
 PLANTED = "731.90517"
@@ -201,12 +202,12 @@ async def test_bids_that_race_the_deadline_are_in_time_or_late_and_never_lost(
     platform: Platform, parties: Parties, owner: Any, move_clock: MoveClock
 ) -> None:
     made = await parties.published()
+    firsts = [await parties.submit(made, supplier, "3", "90") for supplier in parties.suppliers]
     async with system_transaction(platform, Role.ENGINE) as tx:
         now = await tx.scalar(select(func.clock()))
     await move_clock(made.deadline_at - now - timedelta(milliseconds=150))
 
-    async def hammer(supplier: Any) -> int:
-        view = await parties.submit(made, supplier, "3", "90")
+    async def hammer(supplier: Caller, view: ReceiptView) -> int:
         try:
             while True:
                 view = await replace_bid(
@@ -230,7 +231,7 @@ async def test_bids_that_race_the_deadline_are_in_time_or_late_and_never_lost(
             else:
                 return
 
-    answers: list[Any] = await asyncio.gather(*(hammer(s) for s in parties.suppliers), open_it())
+    answers: list[Any] = await asyncio.gather(*map(hammer, parties.suppliers, firsts), open_it())
     versions = answers[:-1]
     rows = await owner.fetch("select bidder_id, version from opened_bids")
     assert {(row["bidder_id"], row["version"]) for row in rows} == {
