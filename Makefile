@@ -33,13 +33,15 @@ test: $(STAMP) ## run all tests (ARGS="tests/orders -k late" narrows them)
 
 .PHONY: check
 check: $(STAMP) ## lint, format, types, import law, migrations and OpenAPI document in step
-	@$(call step,lint,$(BIN)/ruff check --quiet .)
-	@$(call step,format,$(BIN)/ruff format --check --quiet .)
-	@$(call step,types,$(BIN)/mypy --no-error-summary)
-	@$(call step,imports,$(BIN)/lint-imports)
-	@$(call step,migrations,$(BIN)/marketplace migrate --check)
-	@$(call step,openapi,$(BIN)/marketplace openapi --check docs/openapi.json)
-	@$(call step,row security,$(BIN)/pytest -q tests/architecture)
+	@failed=0; $(STEP); \
+	step lint $(BIN)/ruff check --quiet .; \
+	step format $(BIN)/ruff format --check --quiet .; \
+	step types $(BIN)/mypy --no-error-summary; \
+	step imports $(BIN)/lint-imports; \
+	step migrations $(BIN)/marketplace migrate --check; \
+	step openapi $(BIN)/marketplace openapi --check docs/openapi.json; \
+	step architecture $(BIN)/pytest -q tests/architecture; \
+	exit $$failed
 
 .PHONY: format
 format: $(STAMP) ## format the code and mend what the linter can mend
@@ -66,13 +68,12 @@ clean: ## remove caches and the environment; the data in .marketplace stays
 clean-data: $(STAMP) ## delete all development data in .marketplace
 	@$(BIN)/marketplace erase
 
-# Run one check: its name and time when it passes, all it said when it does not.
-define step
-printf '  %-14s' '$(1)'; began=$$(date +%s%N); \
-if output=$$($(2) 2>&1); \
-then echo "ok   $$(( ($$(date +%s%N) - began) / 1000000 )) ms"; \
-else echo FAILED; printf '%s\n' "$$output"; exit 1; fi
-endef
+# A check: its name and time when it passes, all it said when it does not; the others run anyway.
+STEP := step() { \
+  local name=$$1 began=$$(date +%s%N) output; shift; \
+  printf '  %-14s' "$$name"; \
+  if output=$$("$$@" 2>&1); then echo "ok  $$(( ($$(date +%s%N) - began) / 1000000 )) ms"; \
+  else echo FAILED; printf '%s\n' "$$output"; failed=1; fi; }
 
 # Resolve for every platform. No address of a registry is written, so any mirror can serve the lock.
 define lock
