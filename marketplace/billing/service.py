@@ -28,6 +28,7 @@ from marketplace.billing.schemas import (
     TaxSubtotalView,
 )
 from marketplace.billing.tables import InvoiceCounterRow, InvoiceLineRow, InvoiceRow
+from marketplace.contracts.parties import newest_of_party
 from marketplace.kernel.canonical import plain_decimal
 from marketplace.kernel.errors import NotFound
 from marketplace.kernel.events import Event
@@ -209,9 +210,19 @@ async def list_invoices(
 ) -> Page[InvoiceSummary]:
     """List the invoices the caller's company wrote or got, the newest first."""
     caller.require("invoices:read")
-    statement = _invoices(caller).order_by(InvoiceRow.id.desc()).limit(asked.fetch)
-    if (after := asked.key(UUID)) is not None:
-        statement = statement.where(InvoiceRow.id < after)
+    ids = newest_of_party(
+        InvoiceRow.id,
+        InvoiceRow.buyer_id,
+        InvoiceRow.supplier_id,
+        caller.organization_id,
+        asked,
+    )
+    statement = (
+        _invoices(caller)
+        .where(InvoiceRow.id.in_(ids))
+        .order_by(InvoiceRow.id.desc())
+        .limit(asked.fetch)
+    )
     async with transaction(platform, caller) as tx:
         rows = await tx.all(statement)
     summaries = [InvoiceSummary(**_summary(row)) for row in rows]

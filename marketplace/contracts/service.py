@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import Row, Select, func, insert, or_, select
 
+from marketplace.contracts.parties import newest_of_party
 from marketplace.contracts.rules import (
     CONTRACT,
     ContractDraft,
@@ -172,9 +173,19 @@ async def list_contracts(
 ) -> Page[ContractSummary]:
     """List the contracts the caller's company is a party of, the newest first."""
     caller.require("contracts:read")
-    statement = _contracts(caller).order_by(ContractRow.id.desc()).limit(asked.fetch)
-    if (after := asked.key(UUID)) is not None:
-        statement = statement.where(ContractRow.id < after)
+    ids = newest_of_party(
+        ContractRow.id,
+        ContractRow.buyer_id,
+        ContractRow.supplier_id,
+        caller.organization_id,
+        asked,
+    )
+    statement = (
+        _contracts(caller)
+        .where(ContractRow.id.in_(ids))
+        .order_by(ContractRow.id.desc())
+        .limit(asked.fetch)
+    )
     async with transaction(platform, caller) as tx:
         rows = await tx.all(statement)
     summaries = [ContractSummary(**_summary(row, tx.opened_at)) for row in rows]

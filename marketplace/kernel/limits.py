@@ -59,6 +59,10 @@ IMPORT_BATCH_ROWS: Final = 5_000
 INVITATIONS_MAX: Final = 500
 """Suppliers invited by one request; whoever wants more wants an open procedure."""
 
+# Orders
+LINE_AMOUNT_MAX: Final = 10**15
+"""What a line may cost: a thousand such lines still fit the 18 digits a stored total has."""
+
 # Auctions
 AUCTION_QUEUE_MAX: Final = 2_000
 """Bids waiting in one worker for one auction; beyond it 503 before queueing."""
@@ -84,6 +88,15 @@ VIEWER_BACKLOG_MAX: Final = 100
 EVENT_BATCH_MAX: Final = 5_000
 """Outbox rows numbered in one transaction."""
 EVENT_PAYLOAD_BYTES_MAX: Final = 20_000
+EVENT_DAYS_KEPT: Final = 400
+"""A year and the month in which somebody notices; a cursor from before is answered with 410."""
+FEED_ITEMS_MAX: Final = 1_000
+"""Events of one read: thin ones, about 400 kB."""
+FEED_WAIT_SECONDS_MAX: Final = 25
+"""A long poll ends before proxies lose patience, commonly at 30 or 60 s."""
+FEED_WAITERS_MAX: Final = 250
+"""Reads of the feed that wait at once in one process: a quarter of its requests in flight; whoever
+comes beyond is answered without waiting."""
 IDEMPOTENCY_DAYS: Final = 7
 """How long an answer is replayed."""
 JOB_ATTEMPTS_MAX: Final = 5

@@ -1,6 +1,6 @@
 """From what a buyer asks to lines with prices, by the `Prices` that are installed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -8,6 +8,7 @@ from uuid import UUID
 
 from marketplace.contracts.service import provenance_document
 from marketplace.kernel.errors import FieldError, InvalidInput
+from marketplace.kernel.limits import LINE_AMOUNT_MAX
 from marketplace.kernel.money import currency_digits
 from marketplace.kernel.units import Quantity
 from marketplace.orders.contract_prices import ContractPrices
@@ -61,14 +62,18 @@ async def quote(
         else ContractPrices()
     )
     answers = await prices.quote(tx, path, requests, at)
-    errors = [
-        FieldError(f"/lines/{index}/{answer.field}", answer.code, answer.detail)
-        for index, answer in enumerate(answers)
-        if isinstance(answer, NoPriceQuote)
-    ]
+    errors = [error for i, answer in enumerate(answers) for error in _unpriced(i, answer)]
     if errors:
         raise InvalidInput("Some lines of this order have no price.", errors=errors)
     return [answer for answer in answers if isinstance(answer, PriceQuote)]
+
+
+def _unpriced(index: int, answer: PriceQuote | NoPriceQuote) -> Iterator[FieldError]:
+    if isinstance(answer, NoPriceQuote):
+        yield FieldError(f"/lines/{index}/{answer.field}", answer.code, answer.detail)
+    elif answer.line_amount.amount >= LINE_AMOUNT_MAX:
+        detail = f"A line costs less than {LINE_AMOUNT_MAX}; this one would cost more."
+        yield FieldError(f"/lines/{index}/quantity", "too_large", detail)
 
 
 def ordered_lines(

@@ -47,6 +47,23 @@ async def test_contracts_are_listed_to_their_parties(trade: Trade) -> None:
     assert [item.buyer_id for item in nuts.items] == [trade.buyer.id]
 
 
+async def test_pages_of_contracts_hold_both_sides_of_a_company(trade: Trade) -> None:
+    ids = [await trade.agree(trade.bolts, "1", f"S-{n}") for n in range(3)]
+    # A distributor buys and sells.
+    ids.append(await trade.agree(trade.nuts, "1", "D", buyer_id=trade.bolts.id))
+    seen, after = [], None
+    while True:
+        found = await service.list_contracts(
+            trade.platform, trade.bolts.caller, PageRequest(2, after)
+        )
+        seen += [item.id for item in found.items]
+        after = found.next
+        if after is None:
+            break
+    assert seen[:4] == ids[::-1]
+    assert len(seen) == 5
+
+
 async def test_a_contract_past_its_term_reads_as_expired(
     trade: Trade, move_clock: MoveClock
 ) -> None:

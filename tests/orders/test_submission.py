@@ -141,6 +141,14 @@ async def test_every_line_that_cannot_be_read_is_pointed_at(trade: Trade) -> Non
     ]
 
 
+async def test_a_line_beyond_all_bounds_is_refused_before_it_is_written(trade: Trade) -> None:
+    await trade.agree(trade.bolts, "999999999999999999")
+    with pytest.raises(InvalidInput) as caught:
+        await trade.submit(trade.line(trade.bolts, "999999999999999999"))
+    (error,) = caught.value.errors
+    assert (error.pointer, error.code) == ("/lines/0/quantity", "too_large")
+
+
 async def test_a_lower_price_than_the_document_states_is_taken(trade: Trade) -> None:
     order = await trade.submit(trade.line(trade.bolts, expected_amount="12.51"))
     assert order.lines[0].price.amount == "12.50"
