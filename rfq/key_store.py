@@ -76,6 +76,9 @@ class KeyStore(Protocol):
         Raises StillSealed before, NotFound, and KeyUnusable for a key that was tampered with.
         """
 
+    async def destroy(self, procedure_id: UUID) -> None:
+        """Forget the key: what was sealed to it is never read. Harmless where there is none."""
+
 
 def machine_clock() -> datetime:
     """Tell the time of this machine."""
@@ -150,6 +153,11 @@ class LocalKeyStore:
                 opens_in=opens_in,
             )
         return self._decrypted(stored)
+
+    async def destroy(self, procedure_id: UUID) -> None:
+        """Forget the key; see `KeyStore`."""
+        self._public_keys.pop(procedure_id, None)
+        await asyncio.to_thread(self._path(procedure_id).unlink, missing_ok=True)
 
     def _path(self, procedure_id: UUID) -> Path:
         return self._directory / f"{procedure_id}.json"

@@ -12,7 +12,7 @@ from marketplace.platform.http.access import versioned
 from marketplace.platform.http.given import FromPath, Given, JSONBody
 from marketplace.platform.http.paging import Page, PageRequest, paged
 from marketplace.platform.idempotency import IdempotencyKey
-from rfq import awards, bids, evaluations, handover, opening, procedures, publish
+from rfq import awards, bids, cancel, evaluations, handover, opening, procedures, publish
 from rfq.schemas import (
     AwardInput,
     BreakdownInput,
@@ -20,6 +20,7 @@ from rfq.schemas import (
     BuyerAwardList,
     BuyerAwardView,
     BuyerProcedureView,
+    CancellationInput,
     InvitationInput,
     LotAuctionInput,
     LotAuctionView,
@@ -112,6 +113,24 @@ async def publish_procedure(
 ) -> Response[BuyerProcedureView]:
     """Publish a procedure."""
     return versioned(await publish.publish_procedure(platform, caller, procedure_id, if_match))
+
+
+@post(
+    "/v1/procedures/{procedure_id:uuid}/cancel",
+    operation_id="cancelProcedure",
+    tags=TAGS,
+    summary="Cancel a procedure; sealed bids are never opened",
+    status_code=200,
+)
+async def cancel_procedure(
+    procedure_id: FromPath[UUID],
+    data: JSONBody[CancellationInput],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    if_match: Given[int],
+) -> Response[BuyerProcedureView]:
+    """Cancel a procedure."""
+    return versioned(await cancel.cancel_procedure(platform, caller, procedure_id, data, if_match))
 
 
 @post(
@@ -289,6 +308,7 @@ ROUTES: Final[list[ControllerRouterHandler]] = [
     read_procedure,
     invite_suppliers,
     publish_procedure,
+    cancel_procedure,
     submit_bid,
     replace_bid,
     withdraw_bid,

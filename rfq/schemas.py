@@ -70,6 +70,12 @@ class InvitationInput(Input):
     supplier_ids: Annotated[list[UUID], Meta(min_length=1, max_length=INVITATIONS_MAX)]
 
 
+class CancellationInput(Input):
+    """Why a procedure is cancelled; all who may bid read it."""
+
+    reason: Annotated[Text, Meta(min_length=1)]
+
+
 class ProcedureLineView(Output):
     """One thing asked for."""
 
@@ -117,6 +123,7 @@ class SupplierProcedureView(ProcedureSummary):
     sealing_key: str
     closed_at: datetime | None
     opened_at: datetime | None
+    cancelled_because: str | None
     bids_root: str | None
     bid_leaves: list[str] | None
     bids_blinding: str | None

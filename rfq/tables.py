@@ -39,6 +39,7 @@ class ProcedureRow(Base):
     bids_root: Mapped[bytes | None]
     bids_blinding: Mapped[bytes | None]
     bid_leaves: Mapped[list[str] | None]
+    cancelled_because: Mapped[str | None]
     created_by: Mapped[UUID]
     created_at: Mapped[Instant]
     published_at: Mapped[datetime | None]

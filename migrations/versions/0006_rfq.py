@@ -32,6 +32,7 @@ create table procedures (
     bids_root bytea,
     bids_blinding bytea,
     bid_leaves text[],
+    cancelled_because text,
     created_by uuid not null,
     created_at timestamptz not null,
     published_at timestamptz,

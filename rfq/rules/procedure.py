@@ -5,7 +5,7 @@ a later rule adds (clarification, qualification, evaluation, standstill) is one 
 tables below.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -294,6 +294,15 @@ def check_bids_readable(procedure: Procedure) -> None:
             "opening, not before.",
             state=procedure.status.value,
         )
+
+
+def check_cancellation(lots: Iterable[LotStatus]) -> None:
+    """Guard of `cancel`: no auction runs, and nothing was awarded; raises Conflict."""
+    states = set(lots)
+    if LotStatus.AUCTION in states:
+        raise Conflict("A lot is in a live auction: call the auction off first.")
+    if LotStatus.AWARDED in states:
+        raise Conflict("A lot is awarded, and its contract stands: this cannot be cancelled.")
 
 
 def status_after_lots(status: Status, lots: Sequence[LotStatus]) -> Status:
