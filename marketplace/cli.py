@@ -262,6 +262,46 @@ def api() -> Any:
 
 
 @main.command()
+@click.option("--url", help="A running API; by default the one of `make run`.")
+@click.option("--key", envvar="MARKETPLACE_OPERATOR_KEY", help="The operator's key.")
+@click.option(
+    "--write", is_flag=True, help="Write the examples of the documentation from what was played."
+)
+@says_what_is_wrong
+def demo(url: str | None, key: str | None, write: bool) -> None:
+    """Play the whole road against a running server, and tell it as a story."""
+    from marketplace.demo.companies import read_keys
+    from marketplace.demo.story import UnexpectedAnswer
+
+    if key is None:
+        known = read_keys(development.directory_of(os.environ) / "demo-keys.json")
+        if known is None:
+            raise SettingsError("No operator's key: start `make run` first, or give --key.")
+        key, url = known.operator_key, url or known.url
+    try:
+        asyncio.run(_play(url or "http://127.0.0.1:8000", key, write=write))
+    except UnexpectedAnswer as error:
+        raise click.ClickException(str(error)) from error
+
+
+async def _play(url: str, key: str, *, write: bool) -> None:
+    import httpx
+
+    from marketplace.demo.examples import write_documentation
+    from marketplace.demo.journey import play
+    from marketplace.demo.narration import TerminalNarrator
+    from marketplace.demo.story import Recorder
+
+    recorder = Recorder()
+    suffix = "" if write else f" {time.strftime('%H%M%S')}"
+    async with httpx.AsyncClient(base_url=url, timeout=30) as http:
+        await play(http, key, TerminalNarrator(console), recorder=recorder, suffix=suffix)
+    if write:
+        for path in write_documentation(recorder.exchanges):
+            console.print("Wrote", str(path))
+
+
+@main.command()
 @says_what_is_wrong
 def work() -> None:
     """Number events, fire timers, run jobs. Any number of these may run."""

@@ -23,8 +23,9 @@ from marketplace.development import write_private
 
 
 class DemoKeys(msgspec.Struct, frozen=True):
-    """Who plays in the demo."""
+    """Who plays in the demo, and at which address it was seen last."""
 
+    url: str
     operator_key: str
     buyer: DemoCompany
     suppliers: tuple[DemoCompany, ...]
@@ -37,12 +38,15 @@ async def demo_companies(
 
     `new_operator_key` makes a key of the operator, who alone may register companies.
     """
+    url = str(http.base_url).rstrip("/")
     known = read_keys(path)
     if known is not None and await _counts(http, known.buyer.key):
-        return known
-    made = await _register(http, await new_operator_key())
-    write_private(path, msgspec.json.format(msgspec.json.encode(made)).decode() + "\n")
-    return made
+        keys = msgspec.structs.replace(known, url=url)
+    else:
+        keys = await _register(http, url, await new_operator_key())
+    if keys != known:
+        write_private(path, msgspec.json.format(msgspec.json.encode(keys)).decode() + "\n")
+    return keys
 
 
 def read_keys(path: Path) -> DemoKeys | None:
@@ -58,9 +62,9 @@ async def _counts(http: httpx.AsyncClient, key: str) -> bool:
     return answer.is_success
 
 
-async def _register(http: httpx.AsyncClient, operator_key: str) -> DemoKeys:
+async def _register(http: httpx.AsyncClient, url: str, operator_key: str) -> DemoKeys:
     operator = Actor(http, "operator", operator_key, Recorder())
     buyer = await register_buyer(operator, BUYER)
     suppliers = [await register_supplier(operator, name) for name in ASSORTMENTS]
     await stock_suppliers(operator, buyer, suppliers)
-    return DemoKeys(operator_key, buyer, tuple(suppliers))
+    return DemoKeys(url, operator_key, buyer, tuple(suppliers))

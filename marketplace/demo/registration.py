@@ -69,7 +69,7 @@ async def register_supplier(operator: Actor, name: str) -> DemoCompany:
     return supplier
 
 
-async def register_company(operator: Actor, name: str, side: str) -> DemoCompany:
+async def register_company(operator: Actor, name: str, *sides: str) -> DemoCompany:
     """Register a company; its first administrator's key is shown this once."""
     word = name.split(maxsplit=1)[0].lower()
     registered = await operator.post(
@@ -77,7 +77,7 @@ async def register_company(operator: Actor, name: str, side: str) -> DemoCompany
         {
             "name": name,
             "country": next((c for known, c in COUNTRIES.items() if name.startswith(known)), "DE"),
-            side: True,
+            **dict.fromkeys(sides, True),
             "administrator": {"name": "Demo Administrator", "email": f"admin@{word}.example"},
         },
         once=True,

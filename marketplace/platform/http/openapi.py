@@ -5,6 +5,7 @@ required, and which operations need a key.
 """
 
 import re
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -46,11 +47,27 @@ def openapi_document(app: Litestar) -> dict[str, Any]:
         }
         for status, text in _PROBLEMS.items()
     }
+    examples = msgspec.json.decode(EXAMPLES.read_bytes()) if EXAMPLES.exists() else {}
     for path, item in document["paths"].items():
         for operation in item.values():
             if isinstance(operation, dict) and "responses" in operation:
                 _complete(app, path, operation)
+                if operation["operationId"] in examples:
+                    _with_example(operation, examples[operation["operationId"]])
     return document
+
+
+EXAMPLES: Final = Path(__file__).with_name("examples.json")
+"""Requests and answers of a played road, by operation id; `marketplace demo --write` makes it."""
+
+
+def _with_example(operation: dict[str, Any], example: dict[str, Any]) -> None:
+    body = operation.get("requestBody", {}).get("content", {})
+    for content in body.values():
+        content["example"] = example["body"]
+    answer = operation["responses"].get(str(example["status"]), {}).get("content", {})
+    for content in answer.values():
+        content["example"] = example["answer"]
 
 
 def _with_plain_names(document: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,230 @@
+"""Nobody sees another company's rows: every operation of the API, asked by a stranger.
+
+The stranger is buyer and supplier, has every role, and knows every identifier of the road. The
+operations come from the OpenAPI document. One with identifiers in its path must answer 404; a list
+must hold nothing of the road; any other needs a row in `EXPLAINED`, or the test fails: so does a
+new operation that nobody thought of.
+"""
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from marketplace.app import Assembly, create_litestar
+from marketplace.platform.http.openapi import openapi_document
+from tests.journeys.conftest import Played
+
+pytestmark = pytest.mark.xdist_group("road")
+
+EXPLAINED = {
+    "readMe": "tells of the caller alone",
+    "endSession": "ends the caller's own session",
+    "registerOrganization": "needs the operator; test_only_the_operator_registers_companies",
+    "createProduct": "makes something of one's own",
+    "readProduct": "products are public; offers and prices are not",
+    "readCatalogItem": "test_the_catalog_shows_a_stranger_base_prices_alone",
+    "putOfferBySku": "SKUs are names inside of one supplier; makes an own offer",
+    "checkPrices": "test_the_catalog_shows_a_stranger_base_prices_alone",
+    "createPriceList": "makes something of one's own",
+    "startImport": "makes something of one's own; into a foreign list: "
+    "test_nothing_is_imported_into_a_foreign_list",
+    "submitOrder": "orders at the stranger's own prices; test_a_foreign_contract_prices_no_order",
+    "putOrderByExternalNumber": "numbers are names inside of one buyer; "
+    "test_the_same_order_number_of_two_buyers_is_two_orders",
+    "issueInvoice": "test_nobody_invoices_a_foreign_order",
+    "createAuction": "makes something of one's own",
+    "createProcedure": "makes something of one's own",
+    "putExternalId": "names are of one company; makes something of one's own",
+}
+
+
+def ids_of(played: Played) -> dict[str, str]:
+    """Every identifier of the road, by the name it has in paths."""
+    road, shown = played.road, {n: e.answer for n, e in played.exchanges.items()}
+    return {
+        "organization_id": road.buyer.organization_id,
+        "member_id": shown["addMember"]["id"],
+        "key_id": shown["createApiKey"]["id"],
+        "approval_id": shown["decideApproval"]["id"],
+        "contract_id": road.award["contract_id"],
+        "order_id": road.order["id"],
+        "line": "1",
+        "supplier_order_id": road.supplier_order_id,
+        "invoice_id": road.invoice["id"],
+        "sku": road.award["lines"][0]["sku"],
+        "system": "sap",
+        "external_id": road.order["external"]["id"],
+        "kind": "order",
+        "list_id": shown["createPriceList"]["id"],
+        "import_id": shown["startImport"]["id"],
+        "job_id": shown["startImport"]["id"],
+        "auction_id": road.auction_id,
+        "client_bid_id": "bid-0-10100.00",
+        "procedure_id": road.procedure["id"],
+        "lot_id": road.lot["id"],
+        "bid_id": road.award["bid_id"],
+    }
+
+
+BODIES: dict[str, Any] = {
+    "changeOrganization": {"name": "Mine now"},
+    "changeMember": {"name": "Mine now"},
+    "assignPriceList": {"organization_id": "{stranger}"},
+    "putPriceListEntries": {"entries": [], "removed": []},
+    "cancelAuction": {"reason": "because"},
+    "replaceBid": {"currency": "EUR", "lines": [{"line_id": "{line}", "unit_amount": "1"}]},
+    "sendBreakdown": {"lines": [{"line_id": "{line}", "unit_amount": "1"}]},
+}
+HEADERS = {"If-Match": '"1"', "Idempotency-Key": "stranger"}
+
+
+@pytest.fixture
+def operations(assembly: Assembly) -> list[tuple[str, str, str]]:
+    document = openapi_document(create_litestar(assembly))
+    return [
+        (operation["operationId"], method.upper(), path)
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+        if operation.get("security")
+    ]
+
+
+async def ask(
+    played: Played, http: httpx.AsyncClient, operation: str, method: str, path: str
+) -> httpx.Response:
+    ids = ids_of(played)
+    body = BODIES.get(operation)
+    if body is None and operation in played.exchanges:
+        body = played.exchanges[operation].body
+    if body is not None:
+        line = played.road.lot["lines"][0]["id"]
+        text = json.dumps(body).replace("{line}", line)
+        body = json.loads(text.replace("{stranger}", played.stranger.organization_id))
+    key = {"Authorization": f"Bearer {played.stranger.key}"}
+    return await http.request(method, path.format(**ids), json=body, headers={**HEADERS, **key})
+
+
+async def test_what_has_an_identifier_in_its_path_does_not_exist_for_a_stranger(
+    played: Played, operations: list[tuple[str, str, str]]
+) -> None:
+    tried = 0
+    async with played.product.client() as http:
+        for operation, method, path in operations:
+            if "{" not in path or operation in EXPLAINED:
+                continue
+            answer = await ask(played, http, operation, method, path)
+            assert answer.status_code == 404, (operation, answer.status_code, answer.text)
+            assert answer.json()["code"] == "not_found", operation
+            tried += 1
+    assert tried > 40
+
+
+async def test_a_strangers_lists_hold_nothing_of_the_road(
+    played: Played, operations: list[tuple[str, str, str]]
+) -> None:
+    names = {"line", "kind", "system", "sku", "client_bid_id"}
+    hidden = {value for name, value in ids_of(played).items() if name not in names}
+    hidden |= {played.road.buyer.name, *played.road.buyer.units.values()}
+    tried = 0
+    async with played.product.client() as http:
+        for operation, method, path in operations:
+            if "{" in path or operation in EXPLAINED or method != "GET":
+                continue
+            answer = await ask(played, http, operation, method, path)
+            assert answer.status_code == 200, (operation, answer.status_code, answer.text)
+            assert [value for value in hidden if value in answer.text] == [], operation
+            tried += 1
+    assert tried > 10
+
+
+def test_every_operation_is_one_of_these_or_explained(
+    operations: list[tuple[str, str, str]],
+) -> None:
+    uncovered = [
+        operation
+        for operation, method, path in operations
+        if "{" not in path and method != "GET" and operation not in EXPLAINED
+    ]
+    assert uncovered == []
+    assert set(EXPLAINED) <= {operation for operation, _, _ in operations}
+
+
+def stranger(played: Played) -> dict[str, str]:
+    return {"Authorization": f"Bearer {played.stranger.key}", "Idempotency-Key": "mine"}
+
+
+async def test_only_the_operator_registers_companies(played: Played) -> None:
+    body = played.exchanges["registerOrganization"].body
+    async with played.product.client() as http:
+        answer = await http.post("/v1/organizations", json=body, headers=stranger(played))
+    assert answer.status_code == 403
+
+
+async def test_the_catalog_shows_a_stranger_base_prices_alone(played: Played) -> None:
+    road = played.road
+    lines = [
+        {"supplier_id": road.award["supplier_id"], "sku": line["sku"], "quantity": "100"}
+        for line in road.award["lines"]
+    ]
+    body = {"currency": "EUR", "explain": True, "lines": lines}
+    async with played.product.client() as http:
+        checked = await http.post("/v1/prices/check", json=body, headers=stranger(played))
+        found = await http.get("/v1/catalog", params={"q": "6204"}, headers=stranger(played))
+        item = found.json()["items"][0]
+        read = await http.get(f"/v1/catalog/{item['id']}", headers=stranger(played))
+    for answer in (checked, found, read):
+        assert answer.status_code == 200, answer.text
+        for word in ('"contract"', '"organization"', road.buyer.name, road.award["contract_id"]):
+            assert word not in answer.text
+    assert {line["price"]["level"] for line in checked.json()["lines"]} == {"base"}
+
+
+async def test_nothing_is_imported_into_a_foreign_list(played: Played) -> None:
+    params = {"kind": "prices", "price_list_id": ids_of(played)["list_id"]}
+    headers = {**stranger(played), "Content-Type": "text/csv"}
+    rows = b"sku,unit,amount\nKA-6204-2RS,C62,0.01\n"
+    async with played.product.client() as http:
+        answer = await http.post("/v1/imports", params=params, content=rows, headers=headers)
+    assert answer.status_code == 404, answer.text
+
+
+async def test_a_foreign_contract_prices_no_order(played: Played) -> None:
+    body = played.exchanges["putOrderByExternalNumber"].body
+    async with played.product.client() as http:
+        answer = await http.post("/v1/orders", json=body, headers=stranger(played))
+    assert answer.status_code == 201, answer.text
+    assert {line["price"]["level"] for line in answer.json()["lines"]} == {"base"}
+
+
+async def test_the_same_order_number_of_two_buyers_is_two_orders(played: Played) -> None:
+    exchange = played.exchanges["putOrderByExternalNumber"]
+    async with played.product.client() as http:
+        answer = await http.put(exchange.path, json=exchange.body, headers=stranger(played))
+    assert answer.status_code in {200, 201}, answer.text
+    assert answer.json()["id"] != played.road.order["id"]
+
+
+async def test_nobody_invoices_a_foreign_order(played: Played) -> None:
+    body = played.exchanges["issueInvoice"].body
+    async with played.product.client() as http:
+        answer = await http.post("/v1/invoices", json=body, headers=stranger(played))
+    assert answer.status_code in {404, 422}, answer.text
+    assert played.road.invoice["number"] not in answer.text
+
+
+async def test_a_revoked_or_wrong_key_opens_nothing(
+    played: Played, operations: list[tuple[str, str, str]]
+) -> None:
+    ids = ids_of(played)
+    async with played.product.client() as http:
+        for operation, method, path in operations:
+            headers = {**HEADERS, "Authorization": "Bearer mk_not_a_key"}
+            answer = await http.request(method, path.format_map(_Any(ids)), headers=headers)
+            assert answer.status_code == 401, (operation, answer.status_code)
+
+
+class _Any(dict[str, str]):
+    def __missing__(self, key: str) -> str:
+        return "019b8c4e-0000-7000-8000-000000000001"
