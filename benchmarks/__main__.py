@@ -16,6 +16,7 @@ from benchmarks.compare import FULL, QUICK, Pace, Subject, interleave
 from benchmarks.installation import Api, Installation, installed, machine_facts
 from benchmarks.load import Client, drive
 from benchmarks.parties import Party
+from benchmarks.reference.lot import make_tables
 from benchmarks.report import Row, Target, Trips, print_report
 from benchmarks.world import World
 from marketplace.app import assemble
@@ -64,6 +65,7 @@ async def _measure(
 ) -> tuple[list[Row], list[str]]:
     pace, size = (QUICK, world.QUICK) if quick else (FULL, world.FULL)
     ran_on = await machine_facts(installation)
+    await make_tables(installation.services.owner_url)
     async with installation.worker():
         async with installation.api() as api:
             tell("Filling")

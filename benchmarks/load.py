@@ -6,6 +6,7 @@ length and what the client asks about are looked at.
 """
 
 import asyncio
+import functools
 import time
 from array import array
 from collections import Counter
@@ -114,6 +115,10 @@ class _Drive:
         return counts or status < 500  # noqa: PLR2004 - a failing server is not asked again
 
 
+def _itself(connection: _Connection) -> _Connection:
+    return connection
+
+
 async def drive(
     port: int, clients: Sequence[Client], seconds: float, requests_max: int | None = None
 ) -> Outcome:
@@ -123,14 +128,9 @@ async def drive(
     """
     loop = asyncio.get_running_loop()
     work = _Drive(0.0, requests_max)
-    connections = [
-        (
-            await loop.create_connection(
-                lambda client=client: _Connection(client, work), "127.0.0.1", port
-            )
-        )[1]
-        for client in clients
-    ]
+    connections = [_Connection(client, work) for client in clients]
+    for connection in connections:
+        await loop.create_connection(functools.partial(_itself, connection), "127.0.0.1", port)
     try:
         began = time.perf_counter()
         work.ends_at = began + seconds

@@ -15,6 +15,7 @@ READERS: Final = 32
 """Connections of every subject but bids: enough to keep one process busy without a long queue."""
 PAGE: Final = 50
 ORDER_LINES: Final = 5
+DIFFERENT_PRICES: Final = 2_000
 _OK: Final = 200
 _CREATED: Final = 201
 
@@ -36,9 +37,11 @@ def empty(method: str, clients: int = READERS) -> list[Client]:
 def one_price(world: World) -> list[Client]:
     """Ask the price of one line: another buyer, supplier or SKU each time."""
     requests = []
-    for number, sku in enumerate(world.skus):
+    for number in range(DIFFERENT_PRICES):
         buyer = world.buyers[number % len(world.buyers)]
         supplier = world.suppliers[number % len(world.suppliers)]
+        skus = world.catalog[supplier.id]
+        sku = skus[number * 7 % len(skus)]
         line = {"supplier_id": str(supplier.id), "sku": sku, "quantity": str(number % 120 + 1)}
         body = _json({"currency": CURRENCY, "lines": [line]})
         requests.append(http_request("POST", "/v1/prices/check", buyer.key, body))
@@ -76,10 +79,11 @@ class _Orders:
         self.made += 1
         world, place = self.world, self.number + self.made * READERS
         supplier = world.suppliers[place % len(world.suppliers)]
+        skus = world.catalog[supplier.id]
         lines = [
             {
                 "supplier_id": str(supplier.id),
-                "sku": world.skus[(place * ORDER_LINES + line) % len(world.skus)],
+                "sku": skus[(place * ORDER_LINES + line) % len(skus)],
                 "quantity": str(line + 1),
                 "unit": "C62",
             }

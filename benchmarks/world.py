@@ -6,8 +6,8 @@ buyers whose prices come from both; bidders on one auction.
 
 import csv
 import io
-import random
-from collections.abc import Sequence
+import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -43,8 +43,8 @@ class World:
     buyers: Sequence[Party]
     suppliers: Sequence[Party]
     bidders: Sequence[Party]
-    skus: Sequence[str]
-    """Every supplier sells all of these."""
+    catalog: Mapping[UUID, Sequence[str]]
+    """The SKUs of each supplier."""
 
 
 async def make_world(operator: Party, size: Size) -> World:
@@ -56,29 +56,46 @@ async def make_world(operator: Party, size: Size) -> World:
     bidders = await each(
         lambda n: register(operator, f"Bidder {n}", supplier=True), range(size.bidders)
     )
-    skus = [f"SKU-{number:05}" for number in range(size.offers)]
-    await each(lambda supplier: _stock(supplier, skus, buyers), suppliers, at_once=4)
-    return World(buyers, suppliers, bidders, skus)
+    catalog = _catalog(suppliers, size)
+    await each(
+        lambda supplier: _stock(supplier, catalog[supplier.id], buyers), suppliers, at_once=4
+    )
+    return World(buyers, suppliers, bidders, catalog)
+
+
+def _catalog(suppliers: Sequence[Party], size: Size) -> dict[UUID, list[str]]:
+    """Give what each supplier sells, so that every product is sold by two of them."""
+    products = size.suppliers * size.offers // 2
+    catalog: dict[UUID, list[str]] = {supplier.id: [] for supplier in suppliers}
+    for number in range(products):
+        for supplier in (
+            suppliers[number % size.suppliers],
+            suppliers[(number + 1) % size.suppliers],
+        ):
+            catalog[supplier.id].append(f"SKU-{number:05}")
+    return catalog
 
 
 async def _stock(supplier: Party, skus: Sequence[str], buyers: Sequence[Party]) -> None:
     """Import offers; publish a base list for all, and a list of a fifth of it for each buyer."""
-    chance = random.Random(str(supplier.id))  # noqa: S311 - reproducible data, no secret
     await import_file(
         supplier,
         "offers",
         ("sku", "name", "unit", "maker", "maker_number", "lead_time_days"),
-        [(sku, f"Article {sku}", "C62", "Maker", sku, chance.randint(1, 30)) for sku in skus],
+        [(sku, f"Article {sku}", "C62", "Maker", sku, 5) for sku in skus],
     )
-    prices = {sku: chance.randint(100, 100_000) for sku in skus}
     base = await _list(supplier, "Base list", "base")
-    await _fill(supplier, base, list(prices.items()))
-    for buyer in buyers:
+    await _fill(supplier, base, [(sku, _price(sku)) for sku in skus])
+    for place, buyer in enumerate(buyers):
         own = await _list(supplier, f"List for {buyer.id}", "organization")
-        chosen = sorted(chance.sample(list(skus), len(skus) // 5))
-        await _fill(supplier, own, [(sku, prices[sku] * 9 // 10) for sku in chosen])
+        await _fill(supplier, own, [(sku, _price(sku) * 9 // 10) for sku in skus[place % 5 :: 5]])
         assignment = {"organization_id": str(buyer.id)}
         await supplier.post(f"/v1/price-lists/{own}/assignments", assignment)
+
+
+def _price(sku: str) -> int:
+    """Give a price in cents that is as good as any other."""
+    return 100 + zlib.crc32(sku.encode()) % 100_000
 
 
 async def _list(supplier: Party, name: str, level: str) -> str:

@@ -11,15 +11,16 @@ from litestar import post
 
 from auctions.engine.events import PlaceBid
 from auctions.engine.terms import Decrement, Measure, Step, Terms, check_amount
+from auctions.routes import ClientBidId
 from auctions.schemas import BidInput, BidView, money_view
 from benchmarks.reference.lot import ReferenceLots
+from marketplace.kernel.errors import IdempotencyKeyMissing
 from marketplace.kernel.ids import new_id
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.feature import Feature
 from marketplace.platform.http.given import FromPath, Given, JSONBody
 from marketplace.platform.http.schemas import AmountText, CurrencyText, Input, Output
-from marketplace.platform.idempotency import IdempotencyKey
 
 
 class ReferenceLotInput(Input):
@@ -60,15 +61,18 @@ async def place_bid(
     data: JSONBody[BidInput],
     caller: Given[Caller],
     platform: Given[Platform],
-    idempotency_key: Given[IdempotencyKey],
+    client_bid_id: ClientBidId,
 ) -> BidView:
     """Bid."""
     caller.require("bids:write")
-    amount = check_amount(Decimal(data.amount.amount), data.amount.currency)
+    if client_bid_id is None:
+        raise IdempotencyKeyMissing("Send the header Idempotency-Key.")
+    money = data.amount.value()
+    amount = check_amount(money.amount, money.currency, "/amount/amount")
     bid = PlaceBid(
         bid_id=new_id(),
         bidder=caller.organization_id,
-        client_bid_id=idempotency_key.key,
+        client_bid_id=client_bid_id,
         amount=amount,
     )
     accepted = await platform.get(ReferenceLots).bid(lot_id, bid)

@@ -10,7 +10,6 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
@@ -55,6 +54,16 @@ grant select, insert, update on reference_lots, reference_standings, reference_l
     to marketplace_engine;
 """
 """The ledger is made like the product's, so its columns and indexes are the same."""
+
+
+async def make_tables(owner_url: str) -> None:
+    """Make the tables, as the owner of the schema."""
+    connection = await asyncpg.connect(owner_url)
+    try:
+        await connection.execute(SCHEMA)
+    finally:
+        await connection.close()
+
 
 _READ: Final = """
 select clock() as now, l.seq, l.hash, l.epoch, l.decided_at, l.phase, l.closes_at,
@@ -171,7 +180,7 @@ async def _decide_and_write(
 
 def _state(row: Any, lot_id: UUID, terms: Terms) -> LotState:
     """Give what the rules need of the lot: its clock and the bidder's own place."""
-    own: datetime | Decimal | None = row["own_amount"]
+    own: Decimal | None = row["own_amount"]
     bidder = row["bidder_id"]
     place = None if own is None else Place(own, row["own_seq"], bidder, own, bidder)
     return LotState(
