@@ -48,9 +48,18 @@ def currency_digits(currency: str, pointer: str = "/currency") -> int:
     return _DIGITS_OTHER_THAN_TWO.get(currency, 2)
 
 
+_STEPS: Final = {
+    currency: Decimal(1).scaleb(-_DIGITS_OTHER_THAN_TWO.get(currency, 2)) for currency in CURRENCIES
+}
+"""The smallest amount of each currency."""
+
+
 def rounded(amount: Decimal, currency: str) -> Decimal:
-    """Round half up to the currency's digits."""
-    return amount.quantize(Decimal(1).scaleb(-currency_digits(currency)), context=EXACT)
+    """Round half up to the currency's digits; raises InvalidInput if it is unknown."""
+    step = _STEPS.get(currency)
+    if step is None:
+        step = Decimal(1).scaleb(-currency_digits(currency))
+    return amount.quantize(step, context=EXACT)
 
 
 @dataclass(frozen=True, slots=True)
