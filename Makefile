@@ -37,7 +37,7 @@ check: $(STAMP) ## lint, format, types, import law, migrations and OpenAPI docum
 	step lint $(BIN)/ruff check --quiet .; \
 	step format $(BIN)/ruff format --check --quiet .; \
 	step types $(BIN)/mypy --no-error-summary; \
-	step imports $(BIN)/lint-imports; \
+	step imports $(BIN)/lint-imports --no-logo; \
 	step migrations $(BIN)/marketplace migrate --check; \
 	step openapi $(BIN)/marketplace openapi --check docs/openapi.json; \
 	step architecture $(BIN)/pytest -q tests/architecture; \

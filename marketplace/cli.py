@@ -87,7 +87,7 @@ def dev(host: str, port: int) -> None:
     url = f"http://{host}:{port}"
     environ = {**os.environ, "MARKETPLACE_PUBLIC_URL": url}
     with (
-        development.stopped_by_signals() as stopped,
+        development.until_stopped(),
         development.embedded_services(environ) as (services, complete),
     ):
         api = development.command_child("api", complete, "serve", "--host", host, f"--port={port}")
@@ -98,10 +98,12 @@ def dev(host: str, port: int) -> None:
             _migrate(complete, meanwhile=api)
             development.wait_until_ready(url, api)
             worker.start()  # only now: until here the API needs every core
-            demo, auction = asyncio.run(_demo(url, complete))
-            bidders.start()
-            _greet(url, demo, auction, time.monotonic() - began)
-            _watch(services, children, stopped)
+            demo = asyncio.run(_demo(url, complete))
+            _greet(url, time.monotonic() - began)
+            if demo is not None:
+                bidders.start()
+                _show(url, *demo)
+            _watch(services, children if demo is not None else [worker, api])
         finally:
             for child in children:
                 child.ask_to_stop()
@@ -110,10 +112,14 @@ def dev(host: str, port: int) -> None:
     console.print("Stopped. The data stays in", str(development.directory_of(environ)))
 
 
-async def _demo(url: str, environ: development.Environ) -> tuple["DemoKeys", str]:
-    """Make the demo's companies and its auction, or find those of an earlier start."""
+async def _demo(url: str, environ: development.Environ) -> tuple["DemoKeys", str] | None:
+    """Make the demo's companies and its auction, or find those of an earlier start.
+
+    Where that does not work out the API is of use all the same: it is said, and gives None.
+    """
     from marketplace.demo.bidders import ensure_auction
     from marketplace.demo.companies import demo_companies
+    from marketplace.demo.story import UnexpectedAnswer
 
     async def new_operator_key() -> str:
         key = await _seed_operator(load_settings(environ), new_key=True)
@@ -122,19 +128,26 @@ async def _demo(url: str, environ: development.Environ) -> tuple["DemoKeys", str
         return key
 
     async with httpx.AsyncClient(base_url=url, timeout=30) as http:
-        demo = await demo_companies(http, _demo_keys(environ), new_operator_key)
-        return demo, await ensure_auction(http, demo)
+        try:
+            demo = await demo_companies(http, _demo_keys(environ), new_operator_key)
+            return demo, await ensure_auction(http, demo)
+        except (UnexpectedAnswer, httpx.TransportError) as error:
+            console.print(f"The demo is left out: {error!r}", markup=False)
+            return None
 
 
 def _demo_keys(environ: Mapping[str, str]) -> Path:
     return development.directory_of(environ) / "demo-keys.json"
 
 
-def _greet(url: str, demo: "DemoKeys", auction: str, seconds: float) -> None:
+def _greet(url: str, seconds: float) -> None:
     console.print(f"\n[bold]Ready[/bold] in {seconds:.1f} s. Ctrl-C stops it; the data stays.\n")
     console.print(f"  API            {url}/v1")
     console.print(f"  documentation  {url}/schema")
     console.print(f"  health         {url}/health/ready\n")
+
+
+def _show(url: str, demo: "DemoKeys", auction: str) -> None:
     # Printed as it is: a wrapped or shortened line could not be copied.
     for name, side, key in _players(demo):
         click.echo(f"  {name:<26}{side:<10}{key}")
@@ -172,14 +185,11 @@ def _examples(url: str, demo: "DemoKeys") -> list[str]:
     ]
 
 
-def _watch(
-    services: DevServices | None,
-    children: list[development.Child],
-    stopped: Callable[[], bool],
-) -> None:
+def _watch(services: DevServices | None, children: list[development.Child]) -> None:
+    """Look after the processes, until a signal ends it."""
     embedded = [] if services is None else [services.valkey, services.postgres]
     watch = development.Watch([*embedded, *children], console.print)
-    while not stopped():
+    while True:
         watch.look()
         time.sleep(development.WATCH_S)
 

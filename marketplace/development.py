@@ -243,18 +243,19 @@ def check_port(host: str, port: int) -> None:
 
 
 @contextmanager
-def stopped_by_signals() -> Iterator[Callable[[], bool]]:
-    """Give a function that tells whether Ctrl-C or SIGTERM came; the default is restored after."""
-    came: list[int] = []
+def until_stopped() -> Iterator[None]:
+    """End the block at Ctrl-C or SIGTERM; another signal does not disturb what it cleans up."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
 
-    def note(number: int, _frame: FrameType | None) -> None:
-        came.append(number)
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
 
-    before: dict[int, Any] = {
-        number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)
-    }
+    before: dict[int, Any] = {number: signal.signal(number, stop) for number in numbers}
     try:
-        yield lambda: bool(came)
+        with contextlib.suppress(KeyboardInterrupt):
+            yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
