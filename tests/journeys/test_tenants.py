@@ -74,6 +74,7 @@ BODIES: dict[str, Any] = {
     "changeMember": {"name": "Mine now"},
     "putPriceListEntries": {"entries": [], "removed": []},
     "cancelAuction": {"reason": "because"},
+    "cancelProcedure": {"reason": "because"},
     "replaceBid": {"currency": "EUR", "lines": [{"line_id": "{line}", "unit_amount": "1"}]},
     "sendBreakdown": {"lines": [{"line_id": "{line}", "unit_amount": "1"}]},
 }

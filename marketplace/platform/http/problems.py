@@ -135,6 +135,9 @@ def decode_body(decoder: "msgspec.json.Decoder[Any]", body: bytes) -> Any:
 
 def _parameter_error(error: ValidationException) -> MalformedRequest:
     found: Iterable[Any] = error.extra if isinstance(error.extra, list) else ()
+    if any(isinstance(item, dict) and item.get("key") == "data" for item in found):
+        missing = FieldError("", "missing", "Send a body: a JSON object.")
+        return MalformedRequest("This operation needs a JSON body.", errors=(missing,))
     errors = tuple(
         FieldError(
             f"{'?' if item.get('source') == 'query' else ''}{item.get('key', '')}",
