@@ -5,6 +5,7 @@ bids in batches.
 """
 
 import re
+from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
@@ -51,7 +52,7 @@ async def place_bid(
     if data.amount.currency != card.currency:
         detail = f"Bids on this lot are in {card.currency}."
         raise invalid("/amount/currency", "wrong_currency", detail)
-    amount = check_amount(data.amount.value().amount, card.currency, "/amount/amount")
+    amount = check_amount(Decimal(data.amount.amount), card.currency, "/amount/amount")
     event = await platform.get(Intake).submit(
         card.lot_id,
         PlaceBid(bid_id=new_id(), bidder=bidder, client_bid_id=client_bid_id, amount=amount),

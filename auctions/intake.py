@@ -84,6 +84,7 @@ class Intake:
     async def _empty(self, lot_id: UUID, queue: _Queue) -> None:
         waiting = queue.waiting
         while waiting:
+            await _let_in(waiting)
             batch = [waiting.popleft() for _ in range(min(len(waiting), AUCTION_BATCH_MAX))]
             try:
                 head, answers = await self._ledger.settle(
@@ -109,6 +110,18 @@ class Intake:
         """Wait until all that was queued is decided: for the end of a process."""
         while tasks := [queue.emptying for queue in self._queues.values() if queue.emptying]:
             await asyncio.wait(tasks)
+
+
+async def _let_in(waiting: Sequence[Waiting]) -> None:
+    """Let bids in that have reached this process and are not read yet.
+
+    One turn of the event loop reads what lies in the sockets. As long as turns bring bids the batch
+    is not full and not complete; when one brings none it goes. Nothing waits for what is to come.
+    """
+    before = 0
+    while before < len(waiting) < AUCTION_BATCH_MAX:
+        before = len(waiting)
+        await asyncio.sleep(0)
 
 
 def _answer(batch: Sequence[Waiting], answers: Sequence[Answer]) -> None:

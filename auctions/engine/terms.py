@@ -188,7 +188,7 @@ def in_digits(amount: Decimal, currency: str) -> Decimal:
 def _amount_error(amount: Decimal, digits: int, pointer: str) -> FieldError | None:
     if not amount.is_finite() or amount <= 0:
         return FieldError(pointer, "not_positive", "An amount must be greater than zero.")
-    if places(amount) > digits:
+    if amount != amount.quantize(_QUANTA[digits], context=_DOWN):
         detail = f"An amount in this currency has at most {digits} decimals."
         return FieldError(pointer, "too_many_decimals", detail)
     return None
