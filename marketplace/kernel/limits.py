@@ -99,4 +99,9 @@ FEED_WAITERS_MAX: Final = 250
 comes beyond is answered without waiting."""
 IDEMPOTENCY_DAYS: Final = 7
 """How long an answer is replayed."""
+JOBS_AT_ONCE_MAX: Final = 4
+"""Per worker: each holds two connections and a batch of rows; beyond the pool they would wait for
+each other."""
+JOBS_PICKED_MAX: Final = 20
+"""Per worker: what waits here no other worker can do."""
 JOB_ATTEMPTS_MAX: Final = 5

@@ -4,6 +4,7 @@ A job is enqueued in the transaction that needs it: where that rolls back, there
 start again after a crash, so its effects must be harmless when repeated.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any, Final, TypeVar
@@ -24,7 +25,7 @@ from sqlalchemy import func, insert, select, update
 
 from marketplace.kernel.errors import NotFound
 from marketplace.kernel.ids import new_id
-from marketplace.kernel.limits import JOB_ATTEMPTS_MAX
+from marketplace.kernel.limits import JOB_ATTEMPTS_MAX, JOBS_AT_ONCE_MAX, JOBS_PICKED_MAX
 from marketplace.platform.caller import Caller
 from marketplace.platform.database import (
     HasDatabase,
@@ -148,18 +149,22 @@ async def run_jobs(platform: P, jobs: Mapping[str, Run[P]], *, until_empty: bool
     connection = await platform.database.connection(Role.WORKER)
     try:
         queue = PgQueuer(AsyncpgDriver(connection), queries=_queries(AsyncpgDriver(connection)))
+        free = asyncio.Semaphore(JOBS_AT_ONCE_MAX)
         for kind, run in jobs.items():
-            _register(queue, platform, kind, run)
+            _register(queue, platform, kind, run, free)
         mode = QueueExecutionMode.drain if until_empty else QueueExecutionMode.continuous
-        await queue.qm.run(mode=mode)
+        await queue.qm.run(mode=mode, max_concurrent_tasks=JOBS_PICKED_MAX)
     finally:
         await connection.close()
 
 
-def _register(queue: PgQueuer, platform: P, kind: str, run: Run[P]) -> None:
+def _register(
+    queue: PgQueuer, platform: P, kind: str, run: Run[P], free: asyncio.Semaphore
+) -> None:
     async def entrypoint(job: QueuedJob) -> None:
         try:
-            await run(platform, msgspec.json.decode(job.payload or b"{}"))
+            async with free:
+                await run(platform, msgspec.json.decode(job.payload or b"{}"))
         except Exception:
             JOBS_DONE.labels(kind, "failed").inc()
             log.exception("job_failed", kind=kind, job=str(job.id), attempt=job.attempts)

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from marketplace.kernel.ids import new_id
+from marketplace.kernel.limits import JOBS_AT_ONCE_MAX
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Role, system_transaction
 from marketplace.platform.jobs import enqueue, run_jobs
@@ -107,3 +108,28 @@ async def test_a_job_runs_once_after_the_commit_and_not_at_all_after_a_rollback(
             raise RuntimeError("no")
     await run_jobs(platform, {"count": run}, until_empty=True)
     assert ran == [{"n": 1}]
+
+
+async def test_many_jobs_that_need_two_connections_each_do_not_wait_for_each_other(
+    platform: Platform,
+) -> None:
+    done: list[int] = []
+    inside = most = 0
+
+    async def run(platform: Platform, payload: Mapping[str, Any]) -> None:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        async with (
+            system_transaction(platform, Role.ENGINE),
+            system_transaction(platform, Role.ENGINE),
+        ):
+            done.append(payload["number"])
+        inside -= 1
+
+    async with system_transaction(platform, Role.WORKER) as tx:
+        for number in range(50):
+            await enqueue(tx, "two_connections", {"number": number})
+    await asyncio.wait_for(run_jobs(platform, {"two_connections": run}, until_empty=True), 30)
+    assert sorted(done) == list(range(50))
+    assert 1 < most <= JOBS_AT_ONCE_MAX
