@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 from uuid import UUID
 
 from auctions.batch import Answer
@@ -24,6 +25,9 @@ from marketplace.kernel.limits import (
 from marketplace.platform.core import Platform
 from marketplace.platform.telemetry import log
 
+BIDDERS_COUNTED_MAX: Final = 10_000
+"""Bidders whose refusals one process counts; beyond it counting begins anew."""
+
 Waiting = tuple[Command, "asyncio.Future[Event]"]
 
 
@@ -37,6 +41,8 @@ class RefusalLimit:
     def may_refuse(self, bidder: UUID) -> bool:
         """Count a refusal; False, and not counted, if the bidder is over his limit."""
         now = time.monotonic()
+        if len(self._refused_at) > BIDDERS_COUNTED_MAX:
+            self._refused_at.clear()
         refused_at = self._refused_at.setdefault(bidder, deque())
         while refused_at and refused_at[0] <= now - 60:
             refused_at.popleft()

@@ -58,7 +58,6 @@ BATCH_SIZE: Final = Histogram(
     registry=METRICS,
     buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256),
 )
-ROUND_TRIPS: Final = Counter("auction_round_trips", "Statements of the ledger", registry=METRICS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,11 +210,14 @@ AWAY: Final = (
     OSError,
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
 )
 """What asyncpg raises where the server is away, restarting, or the connection is lost."""
 
+# A process that is stopped while it holds a lot must not hold up the auction.
+_BEGIN: Final = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '5s'; "
 _LOCKED: Final = f"""
 select clock() as now, l.seq as last, l.epoch, l.hash, l.terms->>'currency' as currency,
        {ENTRY_COLUMNS}
@@ -264,12 +266,10 @@ returning id, buyer_id, version, origin_kind, origin_id
 
 
 async def _run(connection: Any, statement: str) -> None:
-    ROUND_TRIPS.inc()
     await connection.execute(statement, timeout=STATEMENT_SECONDS_MAX)
 
 
 async def _fetch(connection: Any, statement: str, *arguments: object) -> Sequence[Any]:
-    ROUND_TRIPS.inc()
     rows: Sequence[Any] = await connection.fetch(
         statement, *arguments, timeout=STATEMENT_SECONDS_MAX
     )
@@ -293,7 +293,6 @@ async def append_entries(
         hash_ = entry_hash(hash_, event, salt)
         hashes.append(hash_)
     columns = zip(*map(columns_of, events), strict=True)
-    ROUND_TRIPS.inc()
     status = await connection.execute(
         _WRITE,
         state.lot_id,

@@ -7,6 +7,7 @@ from the ledger, once a second.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -52,8 +53,13 @@ class Seat:
             self.mailbox.put_nowait(message)
         except asyncio.QueueFull:
             self.dropped = True
+            self.end()
+
+    def end(self) -> None:
+        """Let the channel end after what still fits into the mailbox."""
+        if self.mailbox.full():
             self.mailbox.get_nowait()
-            self.mailbox.put_nowait(None)
+        self.mailbox.put_nowait(None)
 
 
 @dataclass(eq=False, slots=True)
@@ -82,6 +88,9 @@ class Hub:
         self._clock = clock
         self._pubsub = platform.redis.subscriptions.pubsub()
         self._houses: dict[UUID, _House] = {}
+        self._watched: Counter[UUID] = Counter()
+        self._watched_changed = asyncio.Event()
+        self._listening = asyncio.Event()
 
     async def standing(self, lot_id: UUID) -> Head:
         """Give the latest head known without asking Postgres, or else from the ledger."""
@@ -101,13 +110,32 @@ class Hub:
 
         `after` is the number of the last change the viewer saw.
         """
-        await self._clock.now()
-        head = await self.standing(lot_id)
-        house = self._houses.get(lot_id)
-        if house is None:
-            house = self._houses[lot_id] = _House(head)
-            with suppress(*REDIS_AWAY):
-                await self._pubsub.subscribe(channel(lot_id))
+        self._watch(lot_id)
+        try:
+            await self._clock.now()
+            seat = self._sit_down(await self.standing(lot_id), viewer, after)
+            LIVE_VIEWERS.inc()
+            try:
+                yield seat
+            finally:
+                LIVE_VIEWERS.dec()
+                self._stand_up(lot_id, viewer, seat)
+        finally:
+            self._unwatch(lot_id)
+
+    def _watch(self, lot_id: UUID) -> None:
+        self._watched[lot_id] += 1
+        self._watched_changed.set()
+
+    def _unwatch(self, lot_id: UUID) -> None:
+        self._watched[lot_id] -= 1
+        if not self._watched[lot_id]:
+            del self._watched[lot_id]
+            self._houses.pop(lot_id, None)
+            self._watched_changed.set()
+
+    def _sit_down(self, head: Head, viewer: Viewer, after: int | None) -> Seat:
+        house = self._houses.setdefault(head.state.lot_id, _House(head))
         self._take(house, head)
         row = house.rows.get(viewer)
         if row is None:
@@ -119,23 +147,14 @@ class Hub:
         else:
             seat.deliver(self._snapshot(house, viewer))
         row.seats.add(seat)
-        LIVE_VIEWERS.inc()
-        try:
-            yield seat
-        finally:
-            LIVE_VIEWERS.dec()
-            await self._leave(lot_id, viewer, seat)
+        return seat
 
-    async def _leave(self, lot_id: UUID, viewer: Viewer, seat: Seat) -> None:
+    def _stand_up(self, lot_id: UUID, viewer: Viewer, seat: Seat) -> None:
         house = self._houses[lot_id]
         row = house.rows[viewer]
         row.seats.discard(seat)
         if not row.seats:
             del house.rows[viewer]
-        if not house.rows:
-            del self._houses[lot_id]
-            with suppress(*REDIS_AWAY):
-                await self._pubsub.unsubscribe(channel(lot_id))
 
     def _take(self, house: _House, head: Head) -> None:
         """Show a later head to all who see something of it."""
@@ -175,7 +194,8 @@ class Hub:
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
         """Listen and look until the block ends; then end all channels."""
-        tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._look_around())]
+        loops = (self._subscribe(), self._listen(), self._look_around())
+        tasks = [asyncio.create_task(loop) for loop in loops]
         try:
             yield
         finally:
@@ -185,13 +205,34 @@ class Hub:
             for house in self._houses.values():
                 for row in house.rows.values():
                     for seat in row.seats:
-                        seat.mailbox.put_nowait(None) if not seat.mailbox.full() else None
+                        seat.end()
             await self._pubsub.aclose()  # type: ignore[no-untyped-call]
 
+    async def _subscribe(self) -> None:
+        """Keep the subscriptions as viewers need them; alone, so that commands keep their order.
+
+        While Redis is away this waits for it without end; no viewer waits with it.
+        """
+        held: set[str] = set()
+        while True:
+            wanted = {_IDLE_CHANNEL, *map(channel, self._watched)}
+            self._watched_changed.clear()
+            try:
+                if wanted - held:
+                    await self._pubsub.subscribe(*(wanted - held))
+                if held - wanted:
+                    await self._pubsub.unsubscribe(*(held - wanted))
+                held = wanted
+                self._listening.set()
+                await self._watched_changed.wait()
+            except REDIS_AWAY as error:
+                log.warning("live_without_redis", error=type(error).__name__)
+                await asyncio.sleep(LOOK_SECONDS)
+
     async def _listen(self) -> None:
+        await self._listening.wait()
         while True:
             try:
-                await self._pubsub.subscribe(_IDLE_CHANNEL)
                 async for message in self._pubsub.listen():
                     if message["type"] == "message":
                         self._published(message["data"])

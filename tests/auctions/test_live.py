@@ -5,6 +5,7 @@ import json
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,11 @@ from auctions.engine.visibility import OWNER, view
 from auctions.ledger import Head, Ledger
 from auctions.live import Hub, Seat, merge_patch
 from auctions.schemas import BidInput
+from marketplace.app import assemble
 from marketplace.platform.core import Platform
 from marketplace.platform.http.edge import Edge
 from marketplace.platform.http.schemas import MoneyInput
+from marketplace.platform.settings import Settings
 from tests.auctions.auction_hall import Hall, fresh, open_hall
 from tests.auctions.engine.test_properties import Try, made_terms, play, tries
 from tests.support.world import Company, World
@@ -178,11 +181,12 @@ async def test_a_viewer_who_leaves_is_noticed(
     hub = platform.get(Hub)
     async with watching(served, hall, hall.buyer) as socket:
         await message(socket)
-        assert hub._houses
+        assert hub._watched
     for _ in range(50):
-        if not hub._houses:
+        if not hub._watched:
             break
         await asyncio.sleep(0.02)
+    assert not hub._watched
     assert not hub._houses
 
 
@@ -274,3 +278,18 @@ async def test_memory_board_and_ledger_show_the_same_to_the_byte(
     for viewer in (OWNER, *(supplier.id for supplier in hall.suppliers)):
         shown = [repr(view(head.state, viewer)) for head in heads if head is not None]
         assert shown == [shown[0]] * 3
+
+
+async def test_viewers_follow_once_a_second_while_redis_is_away(
+    platform: Platform, world: World, settings: Settings
+) -> None:
+    hall = await open_hall(platform, world)
+    nowhere = replace(settings, redis_url="unix:///nowhere/valkey.sock")
+    lonely = assemble(nowhere).platform
+    hub = lonely.get(Hub)
+    async with hub.open(), hub.seat(hall.lot_id, hall.suppliers[0].id, None) as seat:
+        assert json.loads(await seat.mailbox.get() or b"")["type"] == "snapshot"
+        await bid(platform, hall, 0, "900.00")
+        delta = json.loads(await asyncio.wait_for(seat.mailbox.get(), 5) or b"")
+    assert delta["changes"]["rank"] == 1
+    await lonely.close()
