@@ -5,14 +5,15 @@ alone so far; these go through the service that awards call.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from benchmarks.adventureworks import CURRENCY, Books, DatedPrice, Offer, PurchaseOrder, Vendor
+from benchmarks.adventureworks import CURRENCY, Books, DatedPrice, Product, PurchaseOrder, Vendor
 from benchmarks.parties import Party, each, register
+from benchmarks.world import finish_import, start_import
 from marketplace.contracts.rules import ContractDraft, ContractPrice, Tier
 from marketplace.contracts.service import conclude
 from marketplace.platform.core import Platform
@@ -41,8 +42,13 @@ class Market:
     """By vendor and product."""
 
 
-async def load_market(operator: Party, platform: Platform, books: Books) -> Market:
-    """Register the companies and load products, offers, contract prices and list prices."""
+async def load_market(
+    operator: Party, platform: Platform, books: Books, work: Callable[[], Awaitable[object]]
+) -> Market:
+    """Register the companies and load products, offers, contract prices and list prices.
+
+    `work` lets a worker do what there is to do; or nothing, where one runs anyway.
+    """
     suppliers = await each(
         lambda vendor: register(operator, vendor.name, supplier=True), books.vendors
     )
@@ -56,32 +62,51 @@ async def load_market(operator: Party, platform: Platform, books: Books) -> Mark
         numbers={product.id: product.number for product in books.products},
         units={(offer.vendor_id, offer.product_id): offer.unit for offer in books.offers},
     )
-    products = await _load_products(operator, books)
-    await each(lambda offer: _put_offer(market, products, offer), books.offers)
+    await each(lambda product: _add_product(operator, product), books.products)
+    await _import_offers(market, work)
     await each(lambda vendor: _conclude_contracts(market, platform, vendor), books.vendors)
-    await _publish_list_prices(market, products)
+    await _publish_list_prices(market)
     return market
 
 
-async def _load_products(operator: Party, books: Books) -> dict[int, str]:
-    async def add(product: Any) -> tuple[int, str]:
-        body = {"name": product.name, "maker": MAKER, "maker_number": product.number}
-        return product.id, (await operator.post("/v1/products", body))["id"]
-
-    return dict(await each(add, books.products))
+async def _add_product(operator: Party, product: Product) -> None:
+    body = {"name": product.name, "maker": MAKER, "maker_number": product.number}
+    await operator.post("/v1/products", body)
 
 
-async def _put_offer(market: Market, products: Mapping[int, str], offer: Offer) -> None:
-    number = market.numbers[offer.product_id]
-    body = {
-        "name": number,
-        "product_id": products[offer.product_id],
-        "unit": offer.unit,
-        "minimum_quantity": str(offer.minimum_quantity),
-        "maximum_quantity": str(offer.maximum_quantity),
-        "lead_time_days": offer.lead_time_days,
-    }
-    await market.suppliers[offer.vendor_id].put(f"/v1/offers/by-sku/{number}", body)
+async def _import_offers(market: Market, work: Callable[[], Awaitable[object]]) -> None:
+    """Import each company's offers as a file; they find their products by the maker's numbers."""
+    files: dict[Party, list[tuple[Any, ...]]] = defaultdict(list)
+    for offer in market.books.offers:
+        files[market.suppliers[offer.vendor_id]].append(
+            (
+                *_named(market, offer.product_id),
+                offer.unit,
+                offer.minimum_quantity,
+                offer.maximum_quantity,
+                offer.lead_time_days,
+            )
+        )
+    for product_id in sorted({price.product_id for price in market.books.list_prices}):
+        files[market.maker].append((*_named(market, product_id), "EA", 1, None, None))
+
+    async def start(supplier: Party) -> tuple[Party, str]:
+        return supplier, await start_import(supplier, "offers", _COLUMNS, files[supplier])
+
+    started = await each(start, files)
+    await work()
+    await each(lambda one: finish_import(*one), started)
+
+
+_COLUMNS: Final = (
+    *("sku", "name", "maker", "maker_number"),
+    *("unit", "minimum_quantity", "maximum_quantity", "lead_time_days"),
+)
+
+
+def _named(market: Market, product_id: int) -> tuple[str, str, str, str]:
+    number = market.numbers[product_id]
+    return number, number, MAKER, number
 
 
 async def _conclude_contracts(market: Market, platform: Platform, vendor: Vendor) -> None:
@@ -112,15 +137,8 @@ def _contract_price(market: Market, vendor: Vendor, price: DatedPrice) -> Contra
     return ContractPrice(number, number, unit, ONE, (Tier(ONE, price.amount),))
 
 
-async def _publish_list_prices(market: Market, products: Mapping[int, str]) -> None:
+async def _publish_list_prices(market: Market) -> None:
     maker = market.maker
-
-    async def offer(product_id: int) -> None:
-        number = market.numbers[product_id]
-        body = {"name": number, "product_id": products[product_id], "unit": "EA"}
-        await maker.put(f"/v1/offers/by-sku/{number}", body)
-
-    await each(offer, {price.product_id for price in market.books.list_prices})
     body = {"name": "List prices", "level": "base", "currency": CURRENCY}
     made = await maker.post("/v1/price-lists", body)
     entries = [_list_entry(market, price) for price in market.books.list_prices]

@@ -128,20 +128,31 @@ def _cents(cents: int) -> str:
 
 
 async def import_file(
-    supplier: Party, kind: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], **query: str
-) -> Any:
+    supplier: Party, kind: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
+) -> None:
     """Send a CSV file and wait for the end of its import; raises Refused if rows were wrong."""
+    await finish_import(supplier, await start_import(supplier, kind, columns, rows))
+
+
+async def start_import(
+    supplier: Party, kind: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
+) -> str:
+    """Send a CSV file; give the id of its import, which a worker makes."""
     text = io.StringIO()
     csv.writer(text).writerows([columns, *rows])
-    started = await supplier.upload("/v1/imports", text.getvalue().encode(), kind=kind, **query)
+    started = await supplier.upload("/v1/imports", text.getvalue().encode(), kind=kind)
+    return str(started["id"])
+
+
+async def finish_import(supplier: Party, import_id: str) -> None:
+    """Wait for the end of an import; raises Refused if rows were wrong."""
     found = await until(
-        lambda: supplier.get(f"/v1/imports/{started['id']}"),
+        lambda: supplier.get(f"/v1/imports/{import_id}"),
         lambda found: found["status"] in {"done", "failed"},
         IMPORT_SECONDS_MAX,
     )
     if found["status"] != "done":
-        raise Refused(f"The import of {kind} failed: {found}")
-    return found
+        raise Refused(f"The import failed: {found}")
 
 
 async def open_auction(buyer: Party, bidders: Sequence[Party]) -> UUID:

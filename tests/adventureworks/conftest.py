@@ -53,8 +53,11 @@ async def trade(
     async with httpx.AsyncClient(transport=transport, base_url="http://marketplace.test") as http:
         seeded = await seed_operator(assembly.platform)
         operator = Party(http, seeded.organization_id, str(seeded.key))
-        market = await load_market(operator, assembly.platform, read_books(DATA))
-        yield Trade(market, Worker(assembly))
+        worker = Worker(assembly)
+        books = read_books(DATA)
+        yield Trade(
+            await load_market(operator, assembly.platform, books, worker.run_until_idle), worker
+        )
     stop.set()
     await life
     await servers.drop(name)
