@@ -24,8 +24,8 @@ FEATURE: Final = Feature(
     scopes=(
         Scope("orders:read", "Read orders and approvals", _BUYERS),
         Scope("orders:write", "Place and cancel orders", ("administrator", "purchaser")),
-        # No role holds it: the operator grants it to a key for the time of an import.
-        Scope(BACKDATE, "Import orders at the prices of their date", ()),
+        # The role exists only in companies that the operator lets import their history.
+        Scope(BACKDATE, "Import orders at the prices of their date", ("importer",)),
         Scope("supplier_orders:read", "Read orders to your company", _SUPPLIERS),
         Scope("supplier_orders:write", "Confirm and despatch", ("administrator", "seller")),
     ),

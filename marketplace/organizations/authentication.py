@@ -116,6 +116,8 @@ with recursive credential as (%s), acting as (
 select c.*, m.active as member_active, clock() as at,
        array(select id from path order by level) as path,
        array(select active from path order by level) as path_active,
+       (select o.imports_history from organizations o where o.id = c.company_id)
+           as imports_history,
        (select jsonb_agg(jsonb_build_array(s.unit_id, s.roles, s.includes_subunits))
         from memberships s where s.member_id = c.member_id) as memberships
 from credential c join members m on m.id = c.member_id
@@ -289,6 +291,8 @@ def known_caller(
     roles = roles_in(path, memberships_of(row["memberships"]))
     if not roles:
         raise NotPermitted("You do not belong to this unit.")
+    if not row["imports_history"]:
+        roles -= {MemberRole.IMPORTER}
     left_s = CALLER_SECONDS_MAX if expires_at is None else (expires_at - at).total_seconds()
     allowed = row["allowed_addresses"]
     return _Known(

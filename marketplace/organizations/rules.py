@@ -95,16 +95,18 @@ class MemberRole(StrEnum):
     APPROVER = "approver"
     SELLER = "seller"
     VIEWER = "viewer"
+    IMPORTER = "importer"
     OPERATOR = "operator"
 
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """On which sides a company stands; at least one."""
+    """On which sides a company stands, at least one; and whether it may bring in its history."""
 
     buyer: bool = False
     supplier: bool = False
     operator: bool = False
+    imports_history: bool = False
 
 
 _ROLES: Final = {role.value: role for role in MemberRole}
@@ -114,6 +116,7 @@ _SIDE_OF_ROLE: Final = {
     MemberRole.SELLER: "supplier",
     MemberRole.OPERATOR: "operator",
 }
+_HISTORY: Final = "The operator lets a company import its history; this one may not."
 
 
 def check_sides(sides: Sides) -> None:
@@ -131,6 +134,8 @@ def check_roles(roles: Iterable[str], sides: Sides, pointer: str) -> frozenset[M
             detail = f"{name!r} is no role; known are {known}."
             raise invalid(f"{pointer}/{place}", "unknown_role", detail)
         role = _ROLES[name]
+        if role is MemberRole.IMPORTER and not sides.imports_history:
+            raise invalid(f"{pointer}/{place}", "role_not_for_company", _HISTORY)
         side = _SIDE_OF_ROLE.get(role)
         if side is not None and not getattr(sides, side):
             detail = f"Only a company that is a {side} has members who are {role.value}."

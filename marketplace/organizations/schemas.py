@@ -36,7 +36,7 @@ RoleText = Annotated[
     str,
     Meta(
         max_length=20,
-        description="administrator, purchaser, approver, seller, viewer or operator.",
+        description="administrator, purchaser, approver, seller, viewer, importer or operator.",
         examples=["purchaser"],
     ),
 ]
@@ -62,14 +62,21 @@ class OrganizationInput(Input):
     tax_id: TaxIdText | None = None
     buyer: bool = False
     supplier: bool = False
+    imports_history: Annotated[
+        bool, Meta(description="Whether it may give members the role importer, for old orders.")
+    ] = False
 
 
 class OrganizationChange(Input):
-    """What to change of a company or unit; what is left out stays."""
+    """What to change of a company or unit; what is left out stays.
+
+    `imports_history` is for the operator; when it ends, the role importer gives nothing any more.
+    """
 
     name: Name | UnsetType = UNSET
     parent_id: UUID | UnsetType = UNSET
     active: bool | UnsetType = UNSET
+    imports_history: bool | UnsetType = UNSET
 
 
 class UnitInput(Input):
@@ -87,6 +94,7 @@ class OrganizationView(Output):
     name: str
     buyer: bool
     supplier: bool
+    imports_history: bool
     country: str | None
     tax_id: str | None
     active: bool

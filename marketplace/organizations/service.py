@@ -71,7 +71,7 @@ async def register_organization(
     for a company whose tax number is registered.
     """
     caller.require("organizations:register")
-    sides = Sides(buyer=data.buyer, supplier=data.supplier)
+    sides = Sides(buyer=data.buyer, supplier=data.supplier, imports_history=data.imports_history)
     check_sides(sides)
     async with transaction(platform, caller) as tx:
         if (earlier := await replay(tx, key, RegisteredView)) is not None:
@@ -119,6 +119,7 @@ async def insert_company(
         name=name,
         buyer=sides.buyer,
         supplier=sides.supplier,
+        imports_history=sides.imports_history,
         country=country,
         tax_id=tax_id,
         active=True,
@@ -285,6 +286,10 @@ async def _check_change(
     tx: Transaction, caller: Caller, before: OrganizationView, change: OrganizationChange
 ) -> None:
     is_company = before.parent_id is None
+    if change.imports_history is not UNSET:
+        caller.require("organizations:register")
+        if not is_company:
+            raise Conflict("History is a company's; a unit has none of its own.")
     if is_company and change.active is not UNSET:
         caller.require("organizations:register")
         if before.company_id == caller.organization_id:
@@ -338,6 +343,7 @@ async def add_unit(
             name=data.name,
             buyer=False,
             supplier=False,
+            imports_history=False,
             country=None,
             tax_id=None,
             active=True,

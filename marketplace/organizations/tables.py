@@ -33,6 +33,7 @@ class OrganizationRow(Base):
     name: Mapped[str]
     buyer: Mapped[bool] = mapped_column(server_default=false())
     supplier: Mapped[bool] = mapped_column(server_default=false())
+    imports_history: Mapped[bool] = mapped_column(server_default=false())
     country: Mapped[str | None]
     tax_id: Mapped[str | None]
     active: Mapped[bool] = mapped_column(server_default=true())

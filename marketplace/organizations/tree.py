@@ -58,9 +58,12 @@ async def find_company(tx: Transaction, company_id: UUID, *, for_update: bool = 
     """Give the sides of a company; `for_update` lets one change its tree or members at a time."""
     operator = exists().where(OperatorRow.organization_id == company_id)
     statement = select(
-        OrganizationRow.buyer, OrganizationRow.supplier, operator.label("operator")
+        OrganizationRow.buyer,
+        OrganizationRow.supplier,
+        OrganizationRow.imports_history,
+        operator.label("operator"),
     ).where(OrganizationRow.id == company_id)
     if for_update:
         statement = statement.with_for_update(of=OrganizationRow)
-    row: Row[tuple[bool, bool, bool]] = await tx.one(statement)
-    return Sides(buyer=row.buyer, supplier=row.supplier, operator=row.operator)
+    row: Row[tuple[bool, bool, bool, bool]] = await tx.one(statement)
+    return Sides(row.buyer, row.supplier, row.operator, row.imports_history)

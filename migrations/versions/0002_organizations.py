@@ -31,6 +31,7 @@ create table organizations (
     name text not null,
     buyer boolean not null default false,
     supplier boolean not null default false,
+    imports_history boolean not null default false,
     country text,
     tax_id text,
     active boolean not null default true,

@@ -14,7 +14,6 @@ PUBLIC = {
     "readMetrics": "operations; keep it off the public address",
     "ping": "tells only that the way works",
     "pingByPost": "tells only that the way works",
-    "startSession": "brings the key in its body",
 }
 
 
