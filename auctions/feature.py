@@ -8,6 +8,7 @@ from typing import Final
 from auctions.admission import Admission
 from auctions.board import Board, keep_healing
 from auctions.clock import ShownClock
+from auctions.commands import verify_auction
 from auctions.intake import Intake
 from auctions.ledger import Ledger
 from auctions.live import Hub
@@ -59,6 +60,7 @@ FEATURE: Final = Feature(
         Scope("bids:write", "Submit and withdraw bids", ("administrator", "seller")),
     ),
     timers=TIMERS,
+    commands=(verify_auction,),
     # In this order: later ones are made of earlier ones.
     provides={
         Ledger: Ledger,

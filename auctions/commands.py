@@ -1,0 +1,73 @@
+"""Commands of auctions: checking a published log offline."""
+
+from pathlib import Path
+from typing import Final
+
+import click
+import msgspec
+from rich.console import Console
+
+from auctions.engine.log import LogEntry
+from auctions.engine.replay import Verification, verify
+from marketplace.kernel.canonical import plain_decimal
+
+
+class _Page(msgspec.Struct):
+    """One answer of ``GET /v1/auctions/{id}/log``."""
+
+    head: str
+    items: list[LogEntry]
+
+
+@click.command("verify-auction")
+@click.argument("pages", type=click.Path(exists=True, dir_okay=False, path_type=Path), nargs=-1)
+@click.option("--head", help="Hash of the last entry, from elsewhere: finds a log cut short.")
+def verify_auction(pages: tuple[Path, ...], head: str | None) -> None:
+    """Check the published log of an auction, saved page by page in their order.
+
+    Needs no server. Says what was proven and what this copy keeps closed; exits with 1 if anything
+    does not fit.
+    """
+    if not pages:
+        raise click.UsageError("Name the files that hold the log, in the order of the pages.")
+    try:
+        read = [msgspec.json.decode(path.read_bytes(), type=_Page) for path in pages]
+    except msgspec.MsgspecError as error:
+        raise click.ClickException(f"This is no page of an auction's log: {error}") from error
+    entries = [entry for page in read for entry in page.items]
+    found = verify(entries, head or read[-1].head)
+    report = Console(highlight=False, soft_wrap=True)
+    for line in findings(found):
+        report.print(line)
+    raise SystemExit(0 if found.sound else 1)
+
+
+_FITS: Final = "[green]ok[/]"
+_BROKEN: Final = "[red]broken[/]"
+
+
+def findings(found: Verification) -> list[str]:
+    """Say what a check found, a line per question."""
+    lines = [
+        f"{_FITS} chain of {found.entries} entries, head {found.head}"
+        if found.broken_link is None
+        else f"{_BROKEN} the chain does not fit at entry {found.broken_link}"
+    ]
+    lines += [
+        f"{_BROKEN} entry {seq}: the opened {name} is not what was committed to"
+        for seq, name in found.false_openings
+    ]
+    lines.append(
+        f"{_FITS if not found.false_openings else _BROKEN} {found.opened} secrets opened; "
+        f"{found.sealed} stay closed in this copy: bound by the chain, their content unchecked"
+    )
+    if not found.recomputed:
+        return [*lines, "-- decisions not made again: for that all secrets must be open"]
+    if found.wrong_decision is not None:
+        return [*lines, f"{_BROKEN} entry {found.wrong_decision} does not follow from the rules"]
+    lines.append(f"{_FITS} every decision follows from the terms and the bids before it")
+    if found.state is not None:
+        for rank, place in enumerate(found.state.order, start=1):
+            amount = f"{plain_decimal(place.amount)} {found.state.terms.currency}"
+            lines.append(f"   {rank}. {place.bidder}  {amount}")
+    return lines
