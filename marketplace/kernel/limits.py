@@ -23,6 +23,13 @@ REQUESTS_IN_FLIGHT_MAX: Final = 1_000
 REQUEST_SECONDS_MAX: Final = 30
 """No request waits longer for the database than a client waits for the answer."""
 
+# Times
+YEAR_FIRST: Final = 1900
+"""An instant or a date before it is mistyped. The last year is 9999, in UTC: what lies later cannot
+be told in every time zone."""
+CONTRACT_YEARS_MAX: Final = 100
+"""From the first day of a contract to its last; more is a mistyped year."""
+
 # Organizations
 UNIT_DEPTH_MAX: Final = 8
 """Company, division, country, site, department, … and still one recursive query."""
@@ -75,7 +82,7 @@ AUCTION_OVERTIME_SECONDS_MAX: Final = 86_400
 """Window and length of one extension."""
 AUCTION_EXTENSIONS_MAX: Final = 1_000
 """Extensions of one lot, and the lowest rank that may trigger one."""
-AUCTION_STATES_MAX: Final = 1_000
+AUCTION_STATES_MAX: Final = 500
 """Lots whose state one process keeps in memory: about 100 kB each with 128 bidders."""
 AUCTION_BOARDS_HEALED_MAX: Final = 10_000
 """Running lots whose boards one worker compares each second: one query and one pipeline."""

@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.exc import DBAPIError
 
 from auctions.bidding import place_bid
 from auctions.engine.events import Close, Closed
@@ -437,3 +438,20 @@ async def whole_log(
         if body["next"] is None:
             return entries, body["head"]
         after = f"&after={body['next']}"
+
+
+async def test_nobody_can_change_or_remove_an_entry_and_nobody_reads_anothers(
+    platform: Platform, world: World
+) -> None:
+    hall = await open_hall(platform, world)
+    await bid(platform, hall, 0, "900.00")
+    for role in Role:
+        for statement in (update(LedgerRow).values(amount=1), delete(LedgerRow)):
+            with pytest.raises(DBAPIError, match="permission denied"):
+                async with system_transaction(platform, role) as tx:
+                    await tx.execute(statement)
+    counts = []
+    for who in (*hall.suppliers, hall.buyer):
+        async with transaction(platform, who.caller) as tx:
+            counts.append(await tx.scalar(select(func.count()).select_from(LedgerRow)))
+    assert counts == [2, 1, 1, 0]
