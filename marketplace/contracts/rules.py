@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from marketplace.kernel.canonical import content_hash
 from marketplace.kernel.clock import Validity, start_of_day
 from marketplace.kernel.errors import FieldError, InvalidInput
-from marketplace.kernel.limits import LINES_MAX, TIERS_MAX
+from marketplace.kernel.limits import CONTRACT_YEARS_MAX, LINES_MAX, TIERS_MAX
 from marketplace.kernel.money import CURRENCIES, UNIT_PRICE_PLACES
 from marketplace.kernel.states import StateMachine, transition
 from marketplace.kernel.units import UNITS, places
@@ -190,6 +190,10 @@ def _errors_of(draft: ContractDraft) -> Iterator[FieldError]:
         yield FieldError("/time_zone", "unknown_time_zone", detail)
     if draft.last_day < draft.first_day:
         yield FieldError("/last_day", "before_first_day", "The last day lies before the first.")
+    years = draft.last_day.year - draft.first_day.year
+    if years > CONTRACT_YEARS_MAX or draft.last_day == date.max:
+        detail = f"A contract runs for {CONTRACT_YEARS_MAX} years at most."
+        yield FieldError("/last_day", "too_long", detail)
     if not 1 <= len(draft.prices) <= LINES_MAX:
         yield FieldError("/prices", "count", f"A contract has 1 to {LINES_MAX} prices.")
     seen: dict[tuple[str, str], int] = {}

@@ -5,12 +5,13 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from functools import cache
 from typing import Any, Final
+from urllib.parse import quote
 
 import msgspec
 import structlog
 from litestar import Litestar
 
-from marketplace.kernel.errors import Unavailable
+from marketplace.kernel.errors import MalformedRequest, MarketplaceError, Unavailable
 from marketplace.kernel.ids import new_id_text
 from marketplace.kernel.limits import REQUESTS_IN_FLIGHT_MAX
 from marketplace.platform.http.problems import PROBLEM_JSON, problem_of
@@ -21,6 +22,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9_.:-]{1,64}")
+RETRY_AFTER_S: Final = 1
 _SECURITY: Final = [
     (b"x-content-type-options", b"nosniff"),
     (b"cache-control", b"no-store"),
@@ -55,8 +57,10 @@ class Edge:
                 message["headers"] = _headers(scope, request_id, message["headers"])
             await send(message)
 
-        if self._in_flight >= REQUESTS_IN_FLIGHT_MAX:
-            await _refuse(scope, request_id, send_with_headers)
+        refusal = self._refusal(scope)
+        if refusal is not None:
+            _requests(scope["method"], "unknown", refusal.status).inc()
+            await _refuse(scope, request_id, refusal, send_with_headers)
             return
         self._in_flight += 1
         structlog.contextvars.bind_contextvars(request_id=request_id)
@@ -65,6 +69,15 @@ class Edge:
         finally:
             self._in_flight -= 1
             self._observe(scope, status, time.perf_counter() - began)
+
+    def _refusal(self, scope: Scope) -> MarketplaceError | None:
+        if self._in_flight >= REQUESTS_IN_FLIGHT_MAX:
+            return Unavailable(
+                "The server has too much to do; nothing was done.", retry_after_s=RETRY_AFTER_S
+            )
+        if b"%00" in scope["query_string"] or "\0" in scope["path"]:
+            return MalformedRequest("An address has no NUL character (%00); remove it.")
+        return None
 
     def _observe(self, scope: Scope, status: int, seconds: float) -> None:
         method, route = scope["method"], scope.get("path_template") or "unknown"
@@ -101,9 +114,10 @@ def _headers(scope: Scope, request_id: str, headers: Any) -> list[tuple[bytes, b
     return result
 
 
-async def _refuse(scope: Scope, request_id: str, send: Send) -> None:
-    error = Unavailable("The server has too much to do; nothing was done.", retry_after_s=1)
-    body = msgspec.json.encode(problem_of(error, scope["path"], request_id))
-    headers = [(b"content-type", PROBLEM_JSON.encode()), (b"retry-after", b"1")]
+async def _refuse(scope: Scope, request_id: str, error: MarketplaceError, send: Send) -> None:
+    body = msgspec.json.encode(problem_of(error, quote(scope["path"]), request_id))
+    headers = [(b"content-type", PROBLEM_JSON.encode())]
+    if isinstance(error, Unavailable):
+        headers.append((b"retry-after", str(error.retry_after_s).encode()))
     await send({"type": "http.response.start", "status": error.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -1,7 +1,5 @@
 """Errors as RFC 9457 problem details; nothing is worded here but what no rule has seen."""
 
-import re
-from collections.abc import Iterable
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -30,6 +28,9 @@ from marketplace.kernel.errors import (
     WrongMediaType,
     WrongState,
 )
+from marketplace.platform.http.parameters import parameter_error
+from marketplace.platform.http.storable import check_storable
+from marketplace.platform.http.wording import refused
 from marketplace.platform.telemetry import log
 
 PROBLEM_JSON: Final = "application/problem+json"
@@ -91,75 +92,38 @@ def problem_response(request: Request[Any, Any, Any], error: MarketplaceError) -
     )
 
 
-_PATH: Final = re.compile(r" - at `(?P<path>[^`]*)`$")
-
-
-def pointer_of(path: str) -> str:
-    """Turn msgspec's path (``$.lines[3].quantity``) into a JSON pointer (``/lines/3/quantity``)."""
-    parts = re.findall(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]", path.removeprefix("key in "))
-    return "".join(
-        "/" + (name or index).replace("~", "~0").replace("/", "~1") for name, index in parts
-    )
-
-
-def input_error(error: msgspec.ValidationError) -> InvalidInput:
-    """Turn msgspec's refusal of a body into our error with a pointer to the field."""
-    text = str(error)
-    match = _PATH.search(text)
-    pointer = pointer_of(match["path"]) if match else ""
-    reason = text[: match.start()] if match else text
-    unknown = re.search(r"unknown field `([^`]*)`", reason)
-    missing = re.search(r"missing required field `([^`]*)`", reason)
-    if unknown:
-        field, code = f"{pointer}/{unknown[1]}", "unknown_field"
-        detail = f"There is no field {unknown[1]!r} here; remove it or correct its name."
-    elif missing:
-        field, code = f"{pointer}/{missing[1]}", "missing"
-        detail = f"The field {missing[1]!r} is required."
-    else:
-        field, code, detail = pointer, "invalid", f"{reason}."
-    return InvalidInput(detail, errors=(FieldError(field, code, detail),))
-
-
 def decode_body(decoder: "msgspec.json.Decoder[Any]", body: bytes) -> Any:
     """Decode a body strictly; raises MalformedRequest or InvalidInput with a pointer."""
     try:
-        return decoder.decode(body)
+        value = decoder.decode(body)
     except msgspec.ValidationError as error:
-        raise input_error(error) from None
+        wrong = refused(error, decoder.type)
+        raise InvalidInput(wrong.detail, errors=(wrong,)) from None
     except msgspec.DecodeError as error:
-        raise MalformedRequest(f"The body is not JSON: {error}.") from None
+        raise _not_json(str(error)) from None
+    except UnicodeDecodeError:
+        raise _not_json("a text in it is not UTF-8") from None
     except RecursionError:
-        raise MalformedRequest("The body is nested too deeply.") from None
+        raise _not_json("it is nested too deeply") from None
+    check_storable(body, value, decoder.type)
+    return value
 
 
-def _parameter_error(error: ValidationException) -> MalformedRequest:
-    found: Iterable[Any] = error.extra if isinstance(error.extra, list) else ()
-    if any(isinstance(item, dict) and item.get("key") == "data" for item in found):
-        missing = FieldError("", "missing", "Send a body: a JSON object.")
-        return MalformedRequest("This operation needs a JSON body.", errors=(missing,))
-    errors = tuple(
-        FieldError(
-            f"{'?' if item.get('source') == 'query' else ''}{item.get('key', '')}",
-            "invalid",
-            f"{item.get('message', 'invalid')}.",
-        )
-        for item in found
-        if isinstance(item, dict)
-    )
-    detail = "; ".join(f"{e.pointer}: {e.detail}" for e in errors) or str(error.detail)
-    return MalformedRequest(detail, errors=errors)
+def _not_json(reason: str) -> MalformedRequest:
+    detail = f"The body is not JSON: {reason}."
+    return MalformedRequest(detail, errors=(FieldError("", "not_json", detail),))
 
 
-def _known(error: HTTPException) -> MarketplaceError:
+def _known(request: Request[Any, Any, Any], error: HTTPException) -> MarketplaceError:
     if isinstance(error, ValidationException):
-        return _parameter_error(error)
+        return parameter_error(request, error)
     if isinstance(error, NotFoundException):
         return NotFound("There is nothing at this address.")
     if isinstance(error, MethodNotAllowedException):
-        return MethodNotAllowed("This address does not know this method.")
+        return MethodNotAllowed("This address does not know this method; `Allow` lists those.")
     if error.status_code == BodyTooLarge.status:
-        return BodyTooLarge("The body is larger than this operation takes.")
+        most = request.route_handler.resolve_request_max_body_size()
+        return BodyTooLarge(f"The body is too large; this operation takes {most} bytes.")
     if error.status_code == WrongMediaType.status:
         return WrongMediaType("The body's media type is not one this operation reads.")
     return MalformedRequest(str(error.detail) or "The request cannot be read.")
@@ -170,7 +134,9 @@ def handle_error(request: Request[Any, Any, Any], error: Exception) -> Response[
     if isinstance(error, MarketplaceError):
         return problem_response(request, error)
     if isinstance(error, HTTPException | ClientException) and error.status_code < 500:  # noqa: PLR2004
-        return problem_response(request, _known(error))
+        answer = problem_response(request, _known(request, error))
+        answer.headers.update({k: v for k, v in (error.headers or {}).items() if k == "allow"})
+        return answer
     if isinstance(error, PoolTimeout) or (
         isinstance(error, DBAPIError) and error.connection_invalidated
     ):
