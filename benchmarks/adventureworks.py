@@ -112,9 +112,9 @@ class Books:
             for line in order.lines:
                 paid[order.vendor_id, line.product_id].append((order.ordered_on, line.unit_price))
         days = [order.ordered_on for order in self.orders]
+        begins, ends = min(days), max(days)
         return {
-            pair: _dated(pair[1], sorted(prices), min(days), max(days))
-            for pair, prices in paid.items()
+            pair: _dated(pair[1], sorted(prices), begins, ends) for pair, prices in paid.items()
         }
 
 

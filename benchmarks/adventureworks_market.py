@@ -5,13 +5,13 @@ alone so far; these go through the service that awards call.
 """
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from benchmarks.adventureworks import CURRENCY, Books, DatedPrice, Product, PurchaseOrder, Vendor
+from benchmarks.adventureworks import CURRENCY, Books, DatedPrice, Product, PurchaseOrder
 from benchmarks.parties import Party, each, register
 from benchmarks.world import finish_import, start_import
 from marketplace.contracts.rules import ContractDraft, ContractPrice, Tier
@@ -64,7 +64,8 @@ async def load_market(
     )
     await each(lambda product: _add_product(operator, product), books.products)
     await _import_offers(market, work)
-    await each(lambda vendor: _conclude_contracts(market, platform, vendor), books.vendors)
+    drafts = list(_contracts(market))
+    await each(lambda draft: _conclude(market.buyer, platform, draft), drafts)
     await _publish_list_prices(market)
     return market
 
@@ -109,31 +110,33 @@ def _named(market: Market, product_id: int) -> tuple[str, str, str, str]:
     return number, number, MAKER, number
 
 
-async def _conclude_contracts(market: Market, platform: Platform, vendor: Vendor) -> None:
-    """Conclude a contract for each term in which prices of this vendor hold."""
-    terms: dict[tuple[date, date], list[DatedPrice]] = defaultdict(list)
+def _contracts(market: Market) -> Iterator[ContractDraft]:
+    """Draft a contract for each vendor and term in which some of his prices hold."""
+    terms: dict[tuple[int, date, date], list[DatedPrice]] = defaultdict(list)
     for (vendor_id, _), prices in market.books.contract_prices().items():
-        if vendor_id == vendor.id:
-            for price in prices:
-                terms[price.first_day, price.last_day or date.max].append(price)
-    for (first_day, last_day), prices in terms.items():
-        draft = ContractDraft(
+        for price in prices:
+            terms[vendor_id, price.first_day, price.last_day or date.max].append(price)
+    for (vendor_id, first_day, last_day), prices in terms.items():
+        yield ContractDraft(
             buyer_id=market.buyer.id,
-            supplier_id=market.suppliers[vendor.id].id,
-            title=f"Prices of {vendor.name}",
+            supplier_id=market.suppliers[vendor_id].id,
+            title="Prices as they were paid",
             currency=CURRENCY,
             time_zone="UTC",
             first_day=first_day,
             last_day=last_day,
-            prices=tuple(_contract_price(market, vendor, price) for price in prices),
+            prices=tuple(_contract_price(market, vendor_id, price) for price in prices),
         )
-        async with system_transaction(platform, Role.ENGINE, organization_id=market.buyer.id) as tx:
-            await conclude(tx, draft)
 
 
-def _contract_price(market: Market, vendor: Vendor, price: DatedPrice) -> ContractPrice:
+async def _conclude(buyer: Party, platform: Platform, draft: ContractDraft) -> None:
+    async with system_transaction(platform, Role.ENGINE, organization_id=buyer.id) as tx:
+        await conclude(tx, draft)
+
+
+def _contract_price(market: Market, vendor_id: int, price: DatedPrice) -> ContractPrice:
     number = market.numbers[price.product_id]
-    unit = market.units[vendor.id, price.product_id]
+    unit = market.units[vendor_id, price.product_id]
     return ContractPrice(number, number, unit, ONE, (Tier(ONE, price.amount),))
 
 
