@@ -13,18 +13,26 @@ from marketplace.platform.http.schemas import Input, Name, Output, QuantityText,
 
 MakerNumber = Annotated[
     str,
-    Meta(min_length=1, max_length=CODE_CHARACTERS_MAX, pattern=r"^[^\x00-\x1f]*\S[^\x00-\x1f]*$"),
+    Meta(
+        min_length=1,
+        max_length=CODE_CHARACTERS_MAX,
+        pattern=r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*(?!\n)$",
+        description="The maker's number of the article: not blank, no control character.",
+        examples=["6204-2RS"],
+    ),
 ]
 Gtin = Annotated[
     str,
     Meta(
-        pattern="^[0-9]{8,14}$", description="GTIN-8, -12, -13 or -14.", examples=["4006381333931"]
+        pattern=r"^[0-9]{8,14}(?!\n)$",
+        description="GTIN-8, -12, -13 or -14, digits alone.",
+        examples=["4006381333931"],
     ),
 ]
 RatioText = Annotated[
     str,
     Meta(
-        pattern=r"^[1-9][0-9]{0,17}(/[1-9][0-9]{0,17})?$",
+        pattern=r"^[1-9][0-9]{0,17}(/[1-9][0-9]{0,17})?(?!\n)$",
         description="An exact ratio of whole numbers.",
         examples=["12", "1/3"],
     ),
@@ -77,7 +85,13 @@ class OfferInput(Input):
     multiple: QuantityText | None = None
     maximum_quantity: QuantityText | None = None
     lead_time_days: Annotated[int, Meta(ge=0, le=LEAD_TIME_DAYS_MAX)] | None = None
-    tax_category: Annotated[str, Meta(pattern="^[A-Z]{1,2}$")] = "S"
+    tax_category: Annotated[
+        str,
+        Meta(
+            pattern=r"^[A-Z]{1,2}(?!\n)$",
+            description="UNCL 5305: S standard, Z zero, E exempt, AE reverse charge, K, G, O.",
+        ),
+    ] = "S"
     visibility: Literal["everybody", "nobody"] = "everybody"
     buyer_id: UUID | None = None
     state: Literal["active", "withdrawn"] = "active"
@@ -115,8 +129,7 @@ def ratio(text: str) -> Fraction:
 
 def ratio_text(numerator: int, denominator: int) -> str:
     """Write an exact ratio."""
-    value = Fraction(numerator, denominator)
-    return str(value)
+    return str(Fraction(numerator, denominator))
 
 
 def decimal(text: str | None) -> Decimal | None:

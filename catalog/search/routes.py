@@ -18,8 +18,9 @@ CurrencyQuery = Annotated[
     str | None,
     QueryParameter(
         name="currency",
-        pattern="^[A-Z]{3}$",
-        description="Currency of the prices; without it, each in that of your best price.",
+        pattern=r"^[A-Z]{3}(?!\n)$",
+        description="Currency of the prices (ISO 4217, as in EUR); without it, each in that of "
+        "your best price.",
     ),
 ]
 

@@ -48,7 +48,13 @@ class InvoiceInput(Input):
     standard_rate: Percentage
     lines: Annotated[tuple[InvoiceLineInput, ...], Meta(max_length=LINES_MAX)] = ()
     payment_days: Annotated[int, Meta(ge=0, le=365)] = 30
-    series: Annotated[str, Meta(pattern=r"^[A-Z0-9]{1,12}(?!\n)$")] = "INV"
+    series: Annotated[
+        str,
+        Meta(
+            pattern=r"^[A-Z0-9]{1,12}(?!\n)$",
+            description="What the number begins with: 1 to 12 capital letters and digits.",
+        ),
+    ] = "INV"
 
 
 class TaxSubtotalView(Output):

@@ -58,6 +58,7 @@ ExternalIdText = Annotated[
         min_length=1,
         max_length=CODE_CHARACTERS_MAX,
         pattern=r"^[^\x00-\x1f\x7f]+(?!\n)$",
+        description="Your system's own number or name, without control characters.",
         examples=["4500012345"],
     ),
 ]

@@ -29,7 +29,10 @@ from marketplace.platform.http.paging import Page, PageRequest, paged
 from marketplace.platform.idempotency import IdempotencyKey
 
 _CODE: Final = r"^[!-~]+(?!\n)$"
-CodeInPath = Annotated[str, PathParameter(max_length=CODE_CHARACTERS_MAX, pattern=_CODE)]
+_VISIBLE: Final = "Visible ASCII characters, no space."
+CodeInPath = Annotated[
+    str, PathParameter(max_length=CODE_CHARACTERS_MAX, pattern=_CODE, description=_VISIBLE)
+]
 
 
 @post(
@@ -80,7 +83,8 @@ async def list_orders(
     page_request: Given[PageRequest],
     in_state: Annotated[OrderState | None, QueryParameter(name="state")] = None,
     external_id: Annotated[
-        str | None, QueryParameter(max_length=CODE_CHARACTERS_MAX, pattern=_CODE)
+        str | None,
+        QueryParameter(max_length=CODE_CHARACTERS_MAX, pattern=_CODE, description=_VISIBLE),
     ] = None,
 ) -> Response[Page[OrderSummary]]:
     """List orders, all or those in one state or with one number of yours."""

@@ -12,6 +12,7 @@ from marketplace.kernel.limits import LINES_MAX, NAME_CHARACTERS_MAX
 from marketplace.platform.http.schemas import (
     AmountText,
     Code,
+    CountryText,
     CurrencyText,
     Input,
     InstantIn,
@@ -24,7 +25,14 @@ from marketplace.platform.http.schemas import (
     UnitText,
 )
 
-Words = Annotated[str, Meta(max_length=NAME_CHARACTERS_MAX, pattern=r"^[^\x00-\x1f]*(?!\n)$")]
+Words = Annotated[
+    str,
+    Meta(
+        max_length=NAME_CHARACTERS_MAX,
+        pattern=r"^[^\x00-\x1f\x7f]*(?!\n)$",
+        description="One line of text, without control characters.",
+    ),
+]
 LineNumber = Annotated[int, Meta(ge=1, le=LINES_MAX, description="Number of a line, from 1.")]
 
 
@@ -34,9 +42,7 @@ class Address(Input):
     name: Name
     street: Annotated[list[Name], Meta(max_length=4)]
     city: Name
-    country: Annotated[
-        str, Meta(pattern=r"^[A-Z]{2}(?!\n)$", description="ISO 3166-1, two letters.")
-    ]
+    country: CountryText
     postal_code: Words = ""
 
 

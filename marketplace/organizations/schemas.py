@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 from marketplace.kernel.limits import KEY_ADDRESSES_MAX, MEMBERSHIPS_MAX
 from marketplace.platform.http.schemas import (
     Code,
+    CountryText,
     Input,
     InstantIn,
     MoneyInput,
@@ -19,9 +20,6 @@ from marketplace.platform.http.schemas import (
     Output,
 )
 
-CountryText = Annotated[
-    str, Meta(pattern=r"^[A-Z]{2}(?!\n)$", description="Country, ISO 3166-1.", examples=["DE"])
-]
 TaxIdText = Annotated[
     str,
     Meta(

@@ -50,7 +50,12 @@ QuantityText = Annotated[
     ),
 ]
 CurrencyText = Annotated[
-    str, Meta(pattern=r"^[A-Z]{3}(?!\n)$", description="Currency, ISO 4217.", examples=["EUR"])
+    str,
+    Meta(
+        pattern=r"^[A-Z]{3}(?!\n)$",
+        description="Currency, three letters of ISO 4217.",
+        examples=["EUR"],
+    ),
 ]
 UnitText = Annotated[
     str,
@@ -65,22 +70,42 @@ Sku = Annotated[
     Meta(
         min_length=1,
         max_length=CODE_CHARACTERS_MAX,
-        pattern=r"^[^\s\x00-\x1f](.*[^\s\x00-\x1f])?(?!\n)$",
+        pattern=r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?(?!\n)$",
+        description="A supplier's number of an article; no space at its ends.",
+        examples=["KA-6204-2RS"],
     ),
 ]
 CountryText = Annotated[
-    str, Meta(pattern=r"^[A-Z]{2}(?!\n)$", description="Country, ISO 3166-1.", examples=["DE"])
+    str,
+    Meta(
+        pattern=r"^[A-Z]{2}(?!\n)$",
+        description="Country, two letters of ISO 3166-1.",
+        examples=["DE"],
+    ),
 ]
-Code = Annotated[str, Meta(min_length=1, max_length=CODE_CHARACTERS_MAX, pattern=r"^[!-~]+(?!\n)$")]
+Code = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=CODE_CHARACTERS_MAX,
+        pattern=r"^[!-~]+(?!\n)$",
+        description="Visible ASCII characters, no space.",
+        examples=["4500017001"],
+    ),
+]
 Name = Annotated[
     str,
     Meta(
         min_length=1,
         max_length=NAME_CHARACTERS_MAX,
-        pattern=r"^[^\x00-\x1f]*\S[^\x00-\x1f]*(?!\n)$",
+        pattern=r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*(?!\n)$",
+        description="One line of text: not blank, no control character.",
     ),
 ]
-Text = Annotated[str, Meta(max_length=TEXT_CHARACTERS_MAX, pattern=r"^[^\x00]*$")]
+Text = Annotated[
+    str,
+    Meta(max_length=TEXT_CHARACTERS_MAX, pattern=r"^[^\x00]*$", description="Text, also in lines."),
+]
 InstantIn = Annotated[datetime, Meta(tz=True, description="RFC 3339, with an offset.")]
 TimeZone = Annotated[
     str,
