@@ -103,8 +103,8 @@ _LADDERS: Final = """
 with given as (
     select o.id as offer_id, s.unit, s.valid_from, min(s.valid_until) as valid_until,
            min(s.basis) as basis, o.supplier_id,
-           jsonb_agg(jsonb_build_array(trim_scale(s.minimum_quantity)::text,
-                                       trim_scale(s.amount)::text)
+           jsonb_agg(jsonb_build_object('minimum_quantity', trim_scale(s.minimum_quantity)::text,
+                                        'amount', trim_scale(s.amount)::text)
                      order by s.minimum_quantity) as tiers
     from staged_prices s
     join offers o on o.supplier_id = s.organization_id and o.sku = s.sku

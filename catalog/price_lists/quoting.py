@@ -174,7 +174,7 @@ def _quote(
         level=price.winner.level.value,
         source=PriceSource(source.kind, source.id, source.version),
         line_amount=Money(price.line_amount, price.winner.currency),
-        description=found.offer.text if found.offer is not None else found.agreed_text,
+        description=found.offer.name if found.offer is not None else found.agreed_text,
         provenance=provenance.get(source.id, ()),
         tax_category=found.offer.terms.tax_category if found.offer is not None else "S",
     )

@@ -112,23 +112,20 @@ def price_offer(
     asked = currency or _own_currency(candidates, buyer, as_of)
     if asked is None:
         return Unpriced(Reason.NO_PRICE.value, "sku", "Nobody has a price of this for you.")
-    quantity = smallest_order(terms)
-    priced = price_line(
-        terms, candidates, buyer, quantity, terms.unit, asked, as_of, explain=explain
-    )
-    if isinstance(priced, Price) or priced.minimum_quantity is None:
+    quantity, unit = smallest_order(terms), terms.unit
+    priced = resolve(candidates, buyer, quantity, unit, asked, as_of, explain=explain)
+    if isinstance(priced, Price):
         return priced
-    least = msgspec.structs.replace(terms, minimum_quantity=priced.minimum_quantity)
-    return price_line(
-        terms, candidates, buyer, smallest_order(least), terms.unit, asked, as_of, explain=explain
-    )
+    if priced.minimum_quantity is not None:
+        least = msgspec.structs.replace(terms, minimum_quantity=priced.minimum_quantity)
+        quantity = smallest_order(least)
+    return price_line(terms, candidates, buyer, quantity, unit, asked, as_of, explain=explain)
 
 
 def _own_currency(candidates: Sequence[Candidate], buyer: Buyer, as_of: datetime) -> str | None:
     """Give the currency in which the buyer's best candidate in force is."""
-    currencies = {candidate.currency for candidate in candidates}
-    if len(currencies) == 1:
-        return currencies.pop()
+    if len(candidates) == 1:
+        return candidates[0].currency
     best = next(iter(in_force(candidates, buyer, as_of)), None)
     return best.currency if best is not None else None
 

@@ -172,12 +172,15 @@ class PriceSourceView(Output):
 
 
 class LadderStepView(Output):
-    """One step of the ladder you have; its level tells where it comes from."""
+    """One step of the ladder you have.
+
+    `basis` and `level` are there where a step below comes from another source than the best.
+    """
 
     minimum_quantity: str
     amount: str
-    basis: str
-    level: str
+    basis: str | UnsetType = UNSET
+    level: str | UnsetType = UNSET
 
 
 class LosingPriceView(Output):

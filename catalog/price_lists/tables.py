@@ -83,8 +83,8 @@ class PriceListAssignmentRow(Base):
 class PriceLadderRow(Base):
     """One ladder: the price of one offer in one unit, in a validity, in a range of versions.
 
-    `tiers` is ``[["1", "12.5"], …]``: minimum quantity and amount per `basis`, ascending, numbers
-    written without superfluous zeros, so that equal ladders are equal. Validity is
+    `tiers` is ``[{"minimum_quantity": "1", "amount": "12.5"}, …]``, ascending, amounts per `basis`,
+    numbers without superfluous zeros, so that equal ladders are equal. Validity is
     ``[valid_from, valid_until)``, versions are ``[from_version, until_version)``; what is
     unbounded ends at infinity and at `OPEN`.
     """

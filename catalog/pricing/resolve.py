@@ -21,7 +21,7 @@ from catalog.pricing.terms import (
     NoPrice,
     Price,
     Reason,
-    Step,
+    Tier,
 )
 
 _Rank = tuple[int, int, int]
@@ -57,6 +57,7 @@ def resolve(
     """
     ranked, losers = _by_rank(candidates, buyer, as_of)
     winner: _Ranked | None = None
+    reached: Tier | None = None
     exclusive: _Rank | None = None
     fitting: list[_Ranked] = []
     for rank, candidate in ranked:
@@ -65,23 +66,33 @@ def resolve(
             continue
         if candidate.mode is Mode.EXCLUSIVE:
             exclusive = rank
-        misfit = _misfit(candidate, unit, currency)
-        if misfit is not None:
-            losers.append(Loser(candidate, misfit))
+        if candidate.currency != currency:
+            losers.append(Loser(candidate, Reason.WRONG_CURRENCY))
+            continue
+        if candidate.unit != unit:
+            losers.append(Loser(candidate, Reason.WRONG_UNIT))
             continue
         fitting.append((rank, candidate))
-        if quantity < candidate.ladder.tiers[0].minimum_quantity:
+        tier = candidate.ladder.tier_at(quantity)
+        if tier is None:
             losers.append(Loser(candidate, Reason.BELOW_MINIMUM_QUANTITY))
         elif winner is None:
-            winner = (rank, candidate)
+            winner, reached = (rank, candidate), tier
         else:
             losers.append(Loser(candidate, _shadow(rank, winner[0])))
-    told = losers if explain else ()
-    if winner is None:
+    told = tuple(losers) if explain else ()
+    if winner is None or reached is None:
         return _no_price(losers, fitting, told)
-    if _tied(fitting, winner[0]):
-        return NoPrice(reason=Reason.AMBIGUOUS, losers=tuple(told))
-    return _price(winner[1], quantity, [candidate for _, candidate in fitting], told)
+    if len(fitting) > 1 and _tied(fitting, winner[0]):
+        return NoPrice(reason=Reason.AMBIGUOUS, losers=told)
+    return Price(
+        winner=winner[1],
+        tier=reached,
+        quantity=quantity,
+        line_amount=winner[1].ladder.amount_at(reached, quantity, unit, currency),
+        fitting=tuple([candidate for _, candidate in fitting]),
+        losers=told,
+    )
 
 
 def _by_rank(
@@ -91,7 +102,7 @@ def _by_rank(
     ranked: list[_Ranked] = []
     losers: list[Loser] = []
     for candidate in candidates:
-        depth = buyer.depth(candidate)
+        depth = buyer.depth(candidate) if candidate.assigned_to else 0
         if depth is None:
             losers.append(Loser(candidate, Reason.NOT_ASSIGNED))
         elif candidate.validity.starts_after(as_of):
@@ -109,14 +120,6 @@ def _rank_of(ranked: _Ranked) -> _Rank:
     return ranked[0]
 
 
-def _misfit(candidate: Candidate, unit: str, currency: str) -> Reason | None:
-    if candidate.currency != currency:
-        return Reason.WRONG_CURRENCY
-    if candidate.unit != unit:
-        return Reason.WRONG_UNIT
-    return None
-
-
 def _shadow(rank: _Rank, winner: _Rank) -> Reason:
     if rank == winner:
         return Reason.AMBIGUOUS
@@ -132,48 +135,15 @@ def _tied(fitting: Sequence[_Ranked], winner: _Rank) -> bool:
     return any(rank == following <= winner for (rank, _), (following, _) in pairwise(fitting))
 
 
-def _price(
-    winner: Candidate, quantity: Decimal, fitting: Sequence[Candidate], losers: Sequence[Loser]
-) -> Price:
-    tier = winner.ladder.tier_at(quantity)
-    amount = winner.ladder.line_amount(quantity, winner.unit, winner.currency)
-    assert tier is not None  # noqa: S101 - the winner's first tier is reached: that is why it won
-    assert amount is not None  # noqa: S101
-    return Price(
-        winner=winner,
-        tier=tier,
-        quantity=quantity,
-        line_amount=amount,
-        steps=_steps(fitting),
-        losers=tuple(losers),
-    )
-
-
-def _steps(fitting: Sequence[Candidate]) -> tuple[Step, ...]:
-    """Compose the ladder the buyer has: the best candidate's, and below its first tier the next's.
-
-    A better candidate answers every quantity from its first tier on, so a worse one only ever
-    shows below that.
-    """
-    best = fitting[0]
-    steps = [Step(tier, best) for tier in best.ladder.tiers]
-    for candidate in fitting[1:]:
-        below = steps[0].tier.minimum_quantity
-        if candidate.ladder.tiers[0].minimum_quantity < below:
-            lower = (t for t in candidate.ladder.tiers if t.minimum_quantity < below)
-            steps = [*(Step(tier, candidate) for tier in lower), *steps]
-    return tuple(steps)
-
-
 def _no_price(
-    losers: Sequence[Loser], fitting: Sequence[_Ranked], told: Sequence[Loser]
+    losers: Sequence[Loser], fitting: Sequence[_Ranked], told: tuple[Loser, ...]
 ) -> NoPrice:
     reasons = {loser.reason for loser in losers}
     reason = next((r for r in _NEAREST if r in reasons), Reason.NO_PRICE)
     begins: Decimal | None = None
     if reason is Reason.BELOW_MINIMUM_QUANTITY:
         begins = min(candidate.ladder.tiers[0].minimum_quantity for _, candidate in fitting)
-    return NoPrice(reason=reason, minimum_quantity=begins, losers=tuple(told))
+    return NoPrice(reason=reason, minimum_quantity=begins, losers=told)
 
 
 def in_force(candidates: Iterable[Candidate], buyer: Buyer, as_of: datetime) -> list[Candidate]:

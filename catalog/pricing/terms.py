@@ -14,7 +14,7 @@ import msgspec
 from marketplace.kernel.clock import Validity
 from marketplace.kernel.errors import invalid
 from marketplace.kernel.limits import TIERS_MAX
-from marketplace.kernel.money import UNIT_PRICE_PLACES, line_amount
+from marketplace.kernel.money import UNIT_PRICE_PLACES, exact_line_amount, rounded
 from marketplace.kernel.units import decimals_allowed, places
 
 ONE: Final = Decimal(1)
@@ -71,8 +71,11 @@ class Reason(StrEnum):
     """Nobody prices the offer for this buyer."""
 
 
-class Tier(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """From `minimum_quantity` on, `amount` per price basis. Stored as ``["10", "8.50"]``."""
+class Tier(msgspec.Struct, frozen=True, gc=False):
+    """From `minimum_quantity` on, `amount` per price basis.
+
+    In JSON, stored and on the wire alike, ``{"minimum_quantity": "10", "amount": "8.5"}``.
+    """
 
     minimum_quantity: Decimal
     amount: Decimal
@@ -130,19 +133,20 @@ class Ladder(msgspec.Struct, frozen=True):
         return reached
 
     def line_amount(self, quantity: Decimal, unit: str, currency: str) -> Decimal | None:
-        """Give what `quantity` costs, rounded once to the currency's digits; None below the first.
-
-        Raises InvalidInput for an unknown currency.
-        """
+        """Give what `quantity` costs; None below the first tier. See `amount_at`."""
         tier = self.tier_at(quantity)
-        if tier is None:
-            return None
+        return None if tier is None else self.amount_at(tier, quantity, unit, currency)
+
+    def amount_at(self, tier: Tier, quantity: Decimal, unit: str, currency: str) -> Decimal:
+        """Give what `quantity`, which reaches `tier`, costs.
+
+        Rounded once, half up, to the currency's digits. Raises InvalidInput for an unknown one.
+        """
         if self.volume_mode is VolumeMode.VOLUME:
-            return line_amount(quantity, tier.amount, self.basis, currency).amount
-        priced = sum(
-            (part * tier.amount for part, tier in self._slices(quantity, unit)), Decimal(0)
-        )
-        return line_amount(ONE, priced, self.basis, currency).amount
+            return rounded(exact_line_amount(quantity, tier.amount, self.basis), currency)
+        slices = self._slices(quantity, unit)
+        priced = sum((part * tier.amount for part, tier in slices), Decimal(0))
+        return rounded(exact_line_amount(ONE, priced, self.basis), currency)
 
     def _slices(self, quantity: Decimal, unit: str) -> list[tuple[Decimal, Tier]]:
         """Cut `quantity` at the tiers: (part, its tier); the first slice begins at zero."""
@@ -232,14 +236,34 @@ class Loser(msgspec.Struct, frozen=True):
 
 
 class Price(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer: what a line costs, from where, and (on request) what it might have cost."""
+    """The answer: what a line costs, from where, and (on request) what it might have cost.
+
+    `fitting` are the candidates in the line's unit and currency, best first; the ladder the buyer
+    has is composed of them (`steps`).
+    """
 
     winner: Candidate
     tier: Tier
     quantity: Decimal
     line_amount: Decimal
-    steps: tuple[Step, ...]
+    fitting: tuple[Candidate, ...]
     losers: tuple[Loser, ...] = ()
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Give the ladder the buyer has: the best candidate's, and below its first tier the next's.
+
+        A better candidate answers every quantity from its first tier on, so a worse one only ever
+        shows below that.
+        """
+        best = self.fitting[0]
+        steps = [Step(tier, best) for tier in best.ladder.tiers]
+        for candidate in self.fitting[1:]:
+            below = steps[0].tier.minimum_quantity
+            if candidate.ladder.tiers[0].minimum_quantity < below:
+                lower = (t for t in candidate.ladder.tiers if t.minimum_quantity < below)
+                steps = [*(Step(tier, candidate) for tier in lower), *steps]
+        return tuple(steps)
 
     @property
     def next_step(self) -> Step | None:

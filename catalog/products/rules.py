@@ -91,9 +91,8 @@ def quantity_error(
 
     The terms count in the offer's own unit; in another unit the price alone decides.
     """
-    allowed = decimals_allowed(unit)
-    if places(quantity) > allowed:
-        detail = f"A quantity in {unit} has at most {allowed} decimals."
+    if quantity % 1 and places(quantity) > decimals_allowed(unit):
+        detail = f"A quantity in {unit} has at most {decimals_allowed(unit)} decimals."
         return FieldError("/quantity", "too_many_decimals", detail)
     if unit != terms.unit:
         return None

@@ -107,7 +107,7 @@ class OfferRow(Base):
             "'00000000-0000-0000-0000-000000000000'::uuid",
             name="public_offer_has_product",
         ),
-        Index("ix_offers_product_id", "product_id"),
+        Index("ix_offers_product_id", "product_id", "supplier_id", "sku"),
         Index("ix_offers_sku_key", "sku_key"),
         Index(
             "ix_offers_private",

@@ -33,14 +33,16 @@ class CatalogOffer(Output):
 
 
 class CatalogItem(Output):
-    """A product with its offers, the cheapest line first; or an offer made for you alone.
+    """A product with its offers, the cheapest first; or an offer made for you alone.
 
-    Its `description` is told where one item is asked for.
+    A page shows the first of `offer_count` offers. Where one item is asked for, all of them stand
+    side by side, and its `description` is told.
     """
 
     id: UUID
     kind: Literal["product", "private_offer"]
     name: str
+    offer_count: int
     offers: list[CatalogOffer]
     description: str | UnsetType = UNSET
     maker: str | UnsetType = UNSET

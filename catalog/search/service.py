@@ -5,6 +5,7 @@ that are of no product, in the order of their names. What he may not see takes p
 in matching, not in order, not in where a page ends.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -32,19 +33,19 @@ from sqlalchemy import (
 )
 
 from catalog.price_lists.price_book import (
+    CANDIDATES_OF_OFFERS,
+    CLOCK,
     OFFER_COLUMNS,
     Offer,
     buyer_of,
-    candidates_for,
     read_candidate,
     read_offer,
     scopes_of,
     visible_offer,
 )
-from catalog.price_lists.rules import price_offer
+from catalog.price_lists.rules import Unpriced, price_offer
 from catalog.price_lists.views import no_price_view, price_view
 from catalog.pricing.terms import Buyer, Candidate, Price
-from catalog.products.schemas import ratio_text
 from catalog.products.tables import OfferRow, ProductRow
 from catalog.search.rules import Search, search_of
 from catalog.search.schemas import CatalogItem, CatalogOffer
@@ -80,7 +81,7 @@ def _products(*conditions: Any) -> _Statement:
     return select(
         product.id.label("id"),
         product.id.label("product_id"),
-        literal_column("null::uuid").label("offer_id"),
+        literal_column("null::uuid", Uuid).label("private_offer_id"),
         product.name.label("name"),
         product.description.label("description"),
         product.maker.label("maker"),
@@ -93,50 +94,51 @@ def _private_offers(*conditions: Any) -> _Statement:
     return select(
         OfferRow.id,
         OfferRow.product_id,
-        OfferRow.id.label("offer_id"),
+        OfferRow.id.label("private_offer_id"),
         OfferRow.name,
         OfferRow.description,
-        literal_column("null::text").label("maker"),
-        literal_column("null::text").label("maker_number"),
-        literal_column("null::text").label("gtin"),
+        literal_column("null::text", Text).label("maker"),
+        literal_column("null::text", Text).label("maker_number"),
+        literal_column("null::text", Text).label("gtin"),
     ).where(OfferRow.product_id.is_(None), visible_offer(), *conditions)
 
 
 def _page_of(products: _Statement, private_offers: _Statement, offers_max: int) -> _Statement:
-    """Join a page's items to their offers, and these to every price the caller might have."""
+    """Join a page's items to their offers; `ITEM_COLUMNS`, the supplier, `OFFER_COLUMNS`."""
     items = union_all(products.subquery().select(), private_offers.subquery().select()).subquery()
     shown = select(items).order_by(items.c.name, items.c.id).limit(bindparam("fetch")).cte("item")
-    own = or_(OfferRow.product_id == shown.c.product_id, OfferRow.id == shown.c.offer_id)
-    offer = (
-        select(*OFFER_COLUMNS)
-        .where(own, visible_offer())
+    columns = (OfferRow.supplier_id, OfferRow.sku, *OFFER_COLUMNS)
+    of_product = (
+        select(*columns)
+        .where(OfferRow.product_id == shown.c.product_id, visible_offer())
         .order_by(OfferRow.supplier_id, OfferRow.sku)
         .limit(literal_column(str(offers_max)))
-        .lateral("offer")
+        .lateral("own")
     )
-    candidate = candidates_for(offer.c.id, offer.c.supplier_id, offer.c.sku)
-    supplier = OrganizationRow
-    return (
-        select(
-            *shown.c,
-            select(func.clock()).scalar_subquery(),
-            supplier.name,
-            *offer.c,
-            *candidate.c,
-        )
-        .select_from(shown)
-        .join(offer, true())
-        .join(supplier, supplier.id == offer.c.supplier_id)
-        .outerjoin(candidate, true())
-        .order_by(shown.c.name, shown.c.id, offer.c.id)
+    by_itself = select(*columns).where(OfferRow.product_id.is_(None), visible_offer()).subquery()
+    found = union_all(
+        select(*shown.c, *of_product.c).join_from(shown, of_product, true()),
+        select(*shown.c, *by_itself.c).join_from(
+            shown, by_itself, by_itself.c.offer_id == shown.c.private_offer_id
+        ),
+    ).cte("found")
+    # Names are looked up once for each supplier, not for each offer.
+    supplier = (
+        select(OrganizationRow.id, OrganizationRow.name)
+        .where(OrganizationRow.id.in_(select(found.c.supplier_id)))
+        .cte("supplier")
+        .prefix_with("MATERIALIZED")
     )
+    return select(
+        *found.c, supplier.c.name.label("supplier_name"), select(CLOCK).scalar_subquery()
+    ).join_from(found, supplier, supplier.c.id == found.c.supplier_id)
 
 
-_ITEM_COLUMNS: Final = 8
-_CLOCK_AT: Final = _ITEM_COLUMNS
-_SUPPLIER_AT: Final = _ITEM_COLUMNS + 1
-_OFFER_AT: Final = _ITEM_COLUMNS + 2
-_CANDIDATE_AT: Final = _OFFER_AT + len(OFFER_COLUMNS)
+_ITEM_END: Final = 8
+"""The item's identifier, product, private offer, name, description, maker, number, GTIN."""
+_NAME_AT: Final = 3
+_OFFER_AT: Final = _ITEM_END + 2
+_OFFER_END: Final = _OFFER_AT + len(OFFER_COLUMNS)
 
 
 def _after(name: Any, identifier: Any) -> Any:
@@ -150,7 +152,7 @@ def _in_order(statement: _Statement, name: Any, identifier: Any) -> _Statement:
     return ordered.limit(bindparam("fetch"))
 
 
-def _browse() -> _Statement:
+def _browse() -> Any:
     return _page_of(
         _in_order(_products(), ProductRow.name, ProductRow.id),
         _in_order(_private_offers(), OfferRow.name, OfferRow.id),
@@ -158,7 +160,7 @@ def _browse() -> _Statement:
     )
 
 
-def _search() -> _Statement:
+def _search() -> Any:
     """Match every word somewhere in a product's text, or the beginning of an SKU.
 
     The rarest-looking word goes to the trigram index, the others filter what it finds.
@@ -190,7 +192,7 @@ def _search() -> _Statement:
     )
 
 
-def _one() -> _Statement:
+def _one() -> Any:
     wanted = bindparam("item_id", type_=Uuid)
     return _page_of(
         _products(ProductRow.id == wanted),
@@ -199,6 +201,7 @@ def _one() -> _Statement:
     )
 
 
+_CANDIDATES: Final = compiled(CANDIDATES_OF_OFFERS)
 _BROWSE: Final = compiled(_browse())
 _SEARCH: Final = compiled(_search())
 _ONE: Final = compiled(_one())
@@ -228,7 +231,7 @@ async def search_catalog(
     if search is not None:
         values |= _search_values(search)
     statement = _BROWSE if search is None else _SEARCH
-    items = await _items(platform, caller, statement, values, currency, explain=False)
+    items = await _items(platform, caller, statement, values, currency, whole=False)
     return page(asked, items, lambda item: _Key(item.name, item.id))
 
 
@@ -249,7 +252,7 @@ async def read_catalog_item(
     if currency is not None:
         currency_digits(currency)
     values: dict[str, object] = {"item_id": item_id, "fetch": 1}
-    items = await _items(platform, caller, _ONE, values, currency, explain=True)
+    items = await _items(platform, caller, _ONE, values, currency, whole=True)
     if not items:
         raise NotFound("There is no such product in your catalog.")
     return items[0]
@@ -262,19 +265,23 @@ async def _items(
     values: dict[str, object],
     currency: str | None,
     *,
-    explain: bool,
+    whole: bool,
 ) -> list[CatalogItem]:
     values |= {"scopes": scopes_of(caller.path), "company_id": caller.organization_id}
     async with fast_read(platform, caller) as connection:
         rows = await connection.fetch(statement.sql, *statement.arguments(**values))
+        seen = {
+            "offer_ids": [row[_OFFER_AT] for row in rows],
+            "supplier_ids": [row[_ITEM_END] for row in rows],
+            "skus": [row[_ITEM_END + 1] for row in rows],
+        }
+        arguments = _CANDIDATES.arguments(**values, **seen)
+        candidates = await connection.fetch(_CANDIDATES.sql, *arguments)
     buyer = buyer_of(caller.path)
-    items: dict[UUID, _Gathered] = {}
-    for row in rows:
-        gathered = items.get(row[0])
-        if gathered is None:
-            gathered = items[row[0]] = _Gathered(_item(row, whole=explain), [])
-        gathered.take(row)
-    return [gathered.shown(buyer, currency, explain=explain) for gathered in items.values()]
+    return [
+        _shown(row, offers, buyer, currency, whole=whole)
+        for row, offers in _gathered(rows, candidates)
+    ]
 
 
 class _OfferPrices(msgspec.Struct):
@@ -284,45 +291,74 @@ class _OfferPrices(msgspec.Struct):
     candidates: list[Candidate]
 
 
-class _Gathered(msgspec.Struct):
-    """An item whose rows are being read."""
-
-    item: CatalogItem
-    offers: list[_OfferPrices]
-
-    def take(self, row: Any) -> None:
-        """Take a row: a new offer, or another candidate of the offer before."""
-        if not self.offers or self.offers[-1].offer.id != row[_OFFER_AT]:
-            offer = read_offer(row, _OFFER_AT)
-            self.offers.append(_OfferPrices(offer, row[_SUPPLIER_AT], row[_CLOCK_AT], []))
-        candidate = read_candidate(row, _CANDIDATE_AT)
+def _gathered(
+    rows: Sequence[Any], candidates: Sequence[Any]
+) -> list[tuple[Any, list[_OfferPrices]]]:
+    """Gather rows to items (each as its first row) and their offers, in the order of the page."""
+    found: list[list[Candidate]] = [[] for _ in rows]
+    for row in candidates:
+        candidate = read_candidate(row[1:])
         if candidate is not None:
-            self.offers[-1].candidates.append(candidate)
-
-    def shown(self, buyer: Buyer, currency: str | None, *, explain: bool) -> CatalogItem:
-        """Price the offers; those without a price come last."""
-        priced = [_priced(offer, buyer, currency, explain=explain) for offer in self.offers]
-        if len(priced) > 1:
-            priced.sort(key=_by_cost)
-        self.item.offers = [view for _, view in priced]
-        return self.item
-
-
-_Cost = tuple[bool, str, Decimal]
-"""Unpriced or not, the currency, the exact cost of one content unit: what offers are sorted by."""
+            found[row[0] - 1].append(candidate)
+    items: dict[UUID, tuple[Any, list[_OfferPrices]]] = {}
+    for row, own in zip(rows, found, strict=True):
+        gathered = items.get(row[0])
+        if gathered is None:
+            gathered = items[row[0]] = (row, [])
+        offer = read_offer(row[_ITEM_END], row[_ITEM_END + 1], row[_OFFER_AT:_OFFER_END])
+        gathered[1].append(_OfferPrices(offer, row[_OFFER_END], row[_OFFER_END + 1], own))
+    return sorted(items.values(), key=_by_name)
 
 
-def _by_cost(priced: tuple[_Cost, CatalogOffer]) -> _Cost:
-    return priced[0]
+def _by_name(gathered: tuple[Any, list[_OfferPrices]]) -> tuple[str, UUID]:
+    return gathered[0][_NAME_AT], gathered[0][0]
 
 
-def _item(row: Any, *, whole: bool) -> CatalogItem:
-    item_id, product_id, _, name, description, maker, maker_number, gtin = row[:_ITEM_COLUMNS]
+class _Priced(msgspec.Struct):
+    found: _OfferPrices
+    answer: Price | Unpriced
+
+    def cost(self) -> tuple[bool, str, Decimal]:
+        """Give what offers are sorted by: unpriced or not, currency, cost of one content unit."""
+        if isinstance(self.answer, Unpriced):
+            return True, "", Decimal(0)
+        winner, content = self.answer.winner, self.found.offer.terms.content
+        units = winner.ladder.basis * content.numerator / content.denominator
+        return False, winner.currency, self.answer.tier.amount / units
+
+
+def _shown(
+    row: Any,
+    offers: Sequence[_OfferPrices],
+    buyer: Buyer,
+    currency: str | None,
+    *,
+    whole: bool,
+) -> CatalogItem:
+    """Price an item's offers and show the cheapest, or all with their reasons."""
+    priced = [
+        _Priced(
+            found,
+            price_offer(
+                found.offer.terms, found.candidates, buyer, currency, found.as_of, explain=whole
+            ),
+        )
+        for found in offers
+    ]
+    if len(priced) > 1:
+        priced.sort(key=_Priced.cost)
+    shown = priced if whole else priced[:1]
+    return _item(row, len(priced), [_offer_view(each, explain=whole) for each in shown], whole)
+
+
+def _item(row: Any, offer_count: int, offers: list[CatalogOffer], whole: bool) -> CatalogItem:
+    item_id, product_id, _, name, description, maker, maker_number, gtin = row[:_ITEM_END]
     return CatalogItem(
         id=item_id,
         kind="private_offer" if product_id is None else "product",
         name=name,
-        offers=[],
+        offer_count=offer_count,
+        offers=offers,
         description=description if whole else UNSET,
         maker=UNSET if maker is None else maker,
         maker_number=UNSET if maker_number is None else maker_number,
@@ -330,18 +366,16 @@ def _item(row: Any, *, whole: bool) -> CatalogItem:
     )
 
 
-def _priced(
-    found: _OfferPrices, buyer: Buyer, currency: str | None, *, explain: bool
-) -> tuple[_Cost, CatalogOffer]:
-    offer, terms = found.offer, found.offer.terms
+def _offer_view(priced: _Priced, *, explain: bool) -> CatalogOffer:
+    offer, terms, answer = priced.found.offer, priced.found.offer.terms, priced.answer
     view = CatalogOffer(
         id=offer.id,
         supplier_id=offer.supplier_id,
-        supplier_name=found.supplier_name,
+        supplier_name=priced.found.supplier_name,
         sku=offer.sku,
         name=offer.name,
         unit=terms.unit,
-        content=ratio_text(terms.content.numerator, terms.content.denominator),
+        content=str(terms.content),
         content_unit=terms.content_unit,
         minimum_quantity=plain_decimal(terms.minimum_quantity),
         private=offer.private,
@@ -351,10 +385,8 @@ def _priced(
         ),
         lead_time_days=UNSET if terms.lead_time_days is None else terms.lead_time_days,
     )
-    answer = price_offer(terms, found.candidates, buyer, currency, found.as_of, explain=explain)
     if isinstance(answer, Price):
         view.price = price_view(answer, explain=explain)
-        units = answer.winner.ladder.basis * terms.content.numerator / terms.content.denominator
-        return (False, answer.winner.currency, answer.tier.amount / units), view
-    view.no_price = no_price_view(answer, explain=explain)
-    return (True, "", Decimal(0)), view
+    else:
+        view.no_price = no_price_view(answer, explain=explain)
+    return view

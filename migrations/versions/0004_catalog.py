@@ -73,7 +73,7 @@ create table offers (
         or audience_id is distinct from '00000000-0000-0000-0000-000000000000'::uuid
     )
 );
-create index ix_offers_product_id on offers (product_id);
+create index ix_offers_product_id on offers (product_id, supplier_id, sku);
 create index ix_offers_sku_key on offers (sku_key);
 create index ix_offers_private on offers (audience_id, name, id) where product_id is null;
 
@@ -291,8 +291,8 @@ def _offers() -> None:
 
 
 def _price_lists() -> None:
-    own_rows("price_lists", "select", "insert", "update", column="supplier_id")
-    own_rows("price_list_assignments", column="supplier_id")
+    _mine("price_lists", "select", "insert", "update")
+    _mine("price_list_assignments", "select", "insert", "update", "delete")
     assigned = f"(scope_id = {PUBLIC} or scope_id = any ({SCOPES}))"
     policy(
         "price_list_assignments",
@@ -301,7 +301,7 @@ def _price_lists() -> None:
         f"{assigned} and published_version > 0",
         verb="select",
     )
-    own_rows("price_ladders", column="supplier_id")
+    _mine("price_ladders", "select", "insert", "update", "delete")
     # The buyer's own assignments bound what he sees, the draft of a list excluded.
     policy(
         "price_ladders",
@@ -315,6 +315,12 @@ def _price_lists() -> None:
     for table in ("price_lists", "price_list_assignments", "price_ladders"):
         all_rows(table, WORKER, "select")
         all_rows(table, ENGINE, "select")
+
+
+def _mine(table: str, *verbs: str) -> None:
+    """Let a supplier see and write his rows; who he is is reckoned once, not for every row."""
+    grant(table, API, *verbs)
+    policy(table, API, f"{table}_own", MINE)
 
 
 def downgrade() -> None:

@@ -153,12 +153,8 @@ async def test_suppliers_meet_on_one_product_by_gtin_or_makers_number(market: Ma
     )
     assert met.result
     assert met.result["products_proposed"] == 1
-    items = {item.name: [o.sku for o in item.offers] for item in await market.catalog()}
-    assert {name: sorted(offers) for name, offers in items.items()} == {
-        "Bolt": ["A", "X"],
-        "Nut": ["B", "Y"],
-        "Other": ["Z"],
-    }
+    items = {item.name: item.offer_count for item in await market.catalog()}
+    assert items == {"Bolt": 2, "Nut": 2, "Other": 1}
 
 
 async def test_rows_of_one_file_that_propose_the_same_product_get_one(market: Market) -> None:
@@ -169,7 +165,7 @@ async def test_rows_of_one_file_that_propose_the_same_product_get_one(market: Ma
     assert done.result
     assert done.result["products_proposed"] == 1
     (item,) = await market.catalog()
-    assert sorted(offer.sku for offer in item.offers) == ["A", "B"]
+    assert item.offer_count == 2
 
 
 async def test_a_file_does_not_open_an_offer_that_is_one_buyers(market: Market) -> None:

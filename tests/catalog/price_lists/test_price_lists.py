@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from catalog.price_lists import service
@@ -321,7 +322,10 @@ async def test_an_explanation_names_the_winner_and_every_loser_of_ones_own(
     assert line.price
     assert (line.price.amount, line.price.source.id) == ("8", mine.id)
     assert line.price.line_amount.amount == "96.00"
-    assert [(s.minimum_quantity, s.amount) for s in line.price.ladder] == [("1", "9"), ("10", "8")]
+    assert msgspec.to_builtins(line.price.ladder) == [
+        {"minimum_quantity": "1", "amount": "9"},
+        {"minimum_quantity": "10", "amount": "8"},
+    ]
     assert line.price.losers
     assert [(x.reason, x.source.id, x.tiers[0].amount) for x in line.price.losers] == [
         ("shadowed_by_level", base.id, "10")
@@ -384,6 +388,22 @@ async def test_units_and_currencies_are_priced_by_their_own_entries(market: Mark
     assert await market.told("A", unit="KGM") == "wrong_unit"
     assert await market.told("A", currency="JPY") == "1500 base"
     assert await market.told("A", currency="USD") == "wrong_currency"
+
+
+async def test_a_ladder_made_of_two_lists_tells_where_each_step_comes_from(
+    market: Market,
+) -> None:
+    await market.offer("A")
+    await market.price_list(entry("A", ("1", "10"), ("50", "9")))
+    await market.price_list(
+        entry("A", ("20", "8")), level="organization", to=[market.buyer], mode="fill_gaps"
+    )
+    line = await market.check("A", "5")
+    assert line.price
+    assert [(s.minimum_quantity, s.amount, s.level) for s in line.price.ladder] == [
+        ("1", "10", "base"),
+        ("20", "8", "organization"),
+    ]
 
 
 async def test_a_price_per_hundred_stays_one(market: Market) -> None:
