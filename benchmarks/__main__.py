@@ -24,8 +24,9 @@ from marketplace.organizations.service import seed_operator
 from marketplace.platform.settings import load_settings
 from tests.support.round_trips import Meter, counted
 
-DIRECTORY: Final = Path(".marketplace") / "benchmarks"
 RESIDENT_MB_MAX: Final = 200
+ORDERS_BEFORE: Final = 100
+"""Orders of each buyer before anything is measured, so that his feed has pages."""
 NOTES: Final = (
     "One API process unless said otherwise; clients are closed loops, so latencies are those of a "
     "full server. Ratio: median of the rounds, each against the baseline of the same round. "
@@ -36,12 +37,19 @@ Tell = Callable[[str], None]
 
 @click.command()
 @click.option("--quick", is_flag=True, help="A smoke run: few requests, figures without meaning.")
-def main(*, quick: bool) -> None:
+@click.option(
+    "--directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(".marketplace") / "benchmarks",
+    show_default=True,
+    help="For the servers' data; fsync costs what the disk below it costs.",
+)
+def main(*, quick: bool, directory: Path) -> None:
     """Measure ratios within one run and print them as one table."""
     console = Console(highlight=False, width=None if Console().is_terminal else 160)
     with (
         console.status("Starting servers") as status,
-        installed(DIRECTORY) as installation,
+        installed(directory) as installation,
     ):
         measuring = _measure(installation, status.update, quick=quick)
         rows, ran_on = uvloop.run(measuring)
@@ -72,7 +80,7 @@ async def _measure(
             operator = await _operator(installation, api)
             async with operator.http:
                 made = await world.make_world(operator, size)
-                load = await _load(made)
+                load = await _load(made, api)
             rows = await _rows(api, load, pace, tell)
             resident = api.resident_mb()
         trips = await _count_trips(installation, load, tell)
@@ -99,14 +107,16 @@ async def _operator(installation: Installation, api: Api) -> Party:
     return Party(http, seeded.organization_id, str(seeded.key))
 
 
-async def _load(made: World) -> _Load:
+async def _load(made: World, api: Api) -> _Load:
     buyer, parties = made.buyers[0], made.bidders
     auction: UUID = await world.open_auction(buyer, parties)
     lot = await world.open_reference_lot(buyer, parties)
+    orders = subjects.orders(made)
+    await drive(api.port, orders, 60, len(made.buyers) * ORDERS_BEFORE)
     return _Load(
         prices=subjects.one_price(made),
         pages=await subjects.pages(made),
-        orders=subjects.orders(made),
+        orders=orders,
         feed=await subjects.feed(made),
         bids=subjects.bidders(parties, subjects.auction_path(auction)),
         reference_bids=subjects.bidders(parties, subjects.reference_path(lot)),

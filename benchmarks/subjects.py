@@ -1,5 +1,6 @@
 """What is asked of the product: each subject's clients, with requests ready as bytes."""
 
+import functools
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +9,7 @@ from typing import Final
 from uuid import UUID, uuid4
 
 from benchmarks.load import Client, http_request
-from benchmarks.parties import Party
+from benchmarks.parties import Party, until
 from benchmarks.world import CEILING, CURRENCY, World
 
 READERS: Final = 32
@@ -98,13 +99,13 @@ async def feed(world: World) -> list[Client]:
     """Read a page of 50 events from several places of several buyers' feeds."""
     requests = []
     for buyer in world.buyers:
-        after: str | None = None
+        after = "0"
         for _ in range(5):
-            query = f"?limit={PAGE}" + (f"&after={after}" if after else "")
-            page = await buyer.get(f"/v1/events{query}")
-            if not page["items"]:
-                break
-            requests.append(http_request("GET", f"/v1/events{query}", buyer.key))
+            path = f"/v1/events?limit={PAGE}&after={after}"
+            page = await until(
+                functools.partial(buyer.get, path), lambda page: len(page["items"]) == PAGE, 30
+            )
+            requests.append(http_request("GET", path, buyer.key))
             after = page["next"]
     return _cycling(requests, _ok)
 

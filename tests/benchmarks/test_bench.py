@@ -1,0 +1,48 @@
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+ROWS = (
+    "empty GET",
+    "empty POST",
+    "price of one line",
+    "page of 50 products, own prices",
+    "order of 5 lines",
+    "feed read, 50 events",
+    "reference: a transaction per bid",
+    "bid, one auction, 16 bidders",
+    "bid, 2 API processes",
+    "API process after the run",
+)
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="marketplace-bench-") as path:
+        Path(path).chmod(0o755)
+        yield Path(path)
+
+
+@pytest.mark.timeout(400)
+def test_a_smoke_run_fills_every_row_of_the_table(directory: Path) -> None:
+    environ = {k: v for k, v in os.environ.items() if not k.startswith(("MARKETPLACE_", "PYTEST"))}
+    done = subprocess.run(  # noqa: S603 - our own command line
+        [sys.executable, "-m", "benchmarks", "--quick", "--directory", str(directory)],
+        cwd=REPOSITORY,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    lines = done.stdout.splitlines()
+    for row in ROWS:
+        assert any(line.strip().startswith(row) for line in lines), (row, done.stdout)
+    assert "fsync on" in done.stdout
+    assert "Every target is hit." in done.stdout or "Missed: " in done.stdout
