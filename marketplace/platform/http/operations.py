@@ -1,9 +1,9 @@
 """Health, metrics, the document and its page: what those who run the product ask."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-import swagger_ui_bundle
 from litestar import MediaType, Request, Response, get, post
 from prometheus_client import generate_latest
 from sqlalchemy import text
@@ -16,7 +16,8 @@ from marketplace.platform.http.openapi import document_bytes
 from marketplace.platform.http.schemas import Output
 from marketplace.platform.telemetry import METRICS
 
-_BUNDLE: Final = next(Path(swagger_ui_bundle.__file__).parent.glob("vendor/swagger-ui-*"))
+# Of this package only Swagger UI's own files are used; none of its Python is imported.
+_BUNDLE: Final = Path(str(find_spec("flask_swagger_ui").origin)).parent / "dist"  # type: ignore[union-attr]
 _ASSETS: Final = {
     "swagger-ui.css": "text/css",
     "swagger-ui-bundle.js": "text/javascript",
@@ -31,7 +32,7 @@ _PAGE: Final = """<!doctype html>
 """
 _SCRIPT: Final = """SwaggerUIBundle({
   url: "/schema/openapi.json", dom_id: "#page", deepLinking: true,
-  docExpansion: "list", defaultModelsExpandDepth: 0, tryItOutEnabled: false,
+  docExpansion: "none", defaultModelsExpandDepth: -1, tryItOutEnabled: false,
   persistAuthorization: true
 });
 """
@@ -86,8 +87,11 @@ async def ping_by_post() -> Alive:
 
 @get("/schema/openapi.json", include_in_schema=False)
 async def read_openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """Give the OpenAPI document."""
-    return Response(document_bytes(request.app), media_type=MediaType.JSON)
+    """Give the OpenAPI document; made once, it changes only with the code."""
+    state = request.app.state
+    if "openapi_document" not in state:
+        state.openapi_document = document_bytes(request.app)
+    return Response(state.openapi_document, media_type=MediaType.JSON)
 
 
 @get(["/schema", "/"], include_in_schema=False)
