@@ -4,7 +4,6 @@ A bid costs no statement of its own: who may bid is known after the first one, a
 bids in batches.
 """
 
-import re
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
@@ -19,20 +18,21 @@ from auctions.intake import Intake
 from auctions.live import Hub
 from auctions.schemas import BidInput, BidView, RefusalView, SnapshotView, money_view
 from marketplace.kernel.errors import (
-    IdempotencyKeyMissing,
-    MalformedRequest,
     NotFound,
     invalid,
 )
 from marketplace.kernel.ids import new_id
-from marketplace.kernel.limits import CODE_CHARACTERS_MAX
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import fast_read
+from marketplace.platform.http.access import (
+    bad_idempotency_key,
+    is_idempotency_key,
+    no_idempotency_key,
+)
 
 READ: Final = "auctions:read"
 BID: Final = "bids:write"
-_KEY_FORM: Final = re.compile(rf"[!-~]{{1,{CODE_CHARACTERS_MAX}}}")
 
 
 async def place_bid(
@@ -45,8 +45,10 @@ async def place_bid(
     close on, KeyReused, TooManyRequests, and Unavailable: then the same key is safe.
     """
     caller.require(BID)
-    if client_bid_id is None or not _KEY_FORM.fullmatch(client_bid_id):
-        raise _no_key(client_bid_id)
+    if client_bid_id is None:
+        raise no_idempotency_key()
+    if not is_idempotency_key(client_bid_id):
+        raise bad_idempotency_key()
     bidder = caller.organization_id
     card = await platform.get(Admission).bidders_card(auction_id, bidder)
     if data.amount.currency != card.currency:
@@ -60,17 +62,6 @@ async def place_bid(
     if isinstance(event, BidRefused):
         raise explain(Rejection(code=event.code, bound=event.bound), card.currency)
     return _bid_view(event, card.currency)
-
-
-def _no_key(client_bid_id: str | None) -> IdempotencyKeyMissing | MalformedRequest:
-    if client_bid_id is None:
-        return IdempotencyKeyMissing(
-            "Send the header Idempotency-Key with a name of your own for this bid, the same when "
-            "you send it again, another for another bid; a UUID does."
-        )
-    return MalformedRequest(
-        f"Idempotency-Key has 1 to {CODE_CHARACTERS_MAX} visible ASCII characters."
-    )
 
 
 async def find_bid(

@@ -13,7 +13,7 @@ from uuid import UUID
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
-from marketplace.kernel.errors import MalformedRequest
+from marketplace.platform.http.paging import no_cursor
 
 _FORM: Final = b"feed cursor 1"
 _NUMBER_BYTES: Final = 8
@@ -38,7 +38,6 @@ class CursorSeal:
             sealed = base64.b64decode(cursor.encode(), altchars=b"-_", validate=True)
             number = self._cipher.decrypt(sealed, [_FORM, company_id.bytes])
         except (binascii.Error, ValueError, InvalidTag):
-            raise MalformedRequest(
-                "`after` is no cursor of your company's feed; begin with after=0."
-            ) from None
+            detail = "This is no cursor of your company's feed; begin with after=0."
+            raise no_cursor(detail) from None
         return int.from_bytes(number)

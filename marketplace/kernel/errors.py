@@ -36,7 +36,7 @@ class FieldError:
     """One thing wrong with one place of the input.
 
     `pointer` is an RFC 6901 JSON pointer into the body (``/lines/3/quantity``), or ``?name`` for a
-    query parameter and ``Name:`` for a header.
+    query parameter, ``Name:`` for a header, ``{name}`` for a part of the path.
     """
 
     pointer: str

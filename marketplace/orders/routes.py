@@ -6,7 +6,7 @@ from uuid import UUID
 from litestar import Response, get, post, put
 from litestar.params import PathParameter, QueryParameter
 
-from marketplace.kernel.limits import CODE_CHARACTERS_MAX
+from marketplace.kernel.limits import CODE_CHARACTERS_MAX, LINES_MAX
 from marketplace.orders import fulfilment, reading, service
 from marketplace.orders.rules import OrderState, SupplierOrderState
 from marketplace.orders.schemas import (
@@ -112,7 +112,10 @@ async def read_order(
     summary="From an ordered line back to the winning bid.",
 )
 async def read_line_provenance(
-    order_id: FromPath[UUID], line: FromPath[int], caller: Given[Caller], platform: Given[Platform]
+    order_id: FromPath[UUID],
+    line: Annotated[int, PathParameter(ge=1, le=LINES_MAX)],
+    caller: Given[Caller],
+    platform: Given[Platform],
 ) -> LineProvenanceView:
     """Tell what the price of an ordered line stems from."""
     return await reading.read_line_provenance(platform, caller, order_id, line)

@@ -15,6 +15,7 @@ from litestar.params import HeaderParameter
 
 from marketplace.kernel.canonical import keyed_fingerprint
 from marketplace.kernel.errors import (
+    FieldError,
     IdempotencyKeyMissing,
     MalformedRequest,
     NotAuthenticated,
@@ -28,6 +29,7 @@ from marketplace.platform.http.rate_limit import RateLimiter
 from marketplace.platform.idempotency import IdempotencyKey
 
 SESSION_COOKIE: Final = "marketplace_session"
+_KEY_HEADER: Final = "Idempotency-Key:"
 _KEY_FORM: Final = re.compile(rf"[!-~]{{1,{CODE_CHARACTERS_MAX}}}")
 
 
@@ -116,18 +118,13 @@ async def provide_idempotency_key(
 ) -> IdempotencyKey:
     """Read the key of a write and fingerprint its body; raises IdempotencyKeyMissing."""
     if not key_header:
-        raise IdempotencyKeyMissing(
-            "Send the header Idempotency-Key with a value of your own, the same when you repeat "
-            "this request, another for another request; a UUID does."
-        )
-    if not _KEY_FORM.fullmatch(key_header):
-        raise MalformedRequest(
-            f"Idempotency-Key has 1 to {CODE_CHARACTERS_MAX} visible ASCII characters."
-        )
+        raise no_idempotency_key()
+    if not is_idempotency_key(key_header):
+        raise bad_idempotency_key()
     body = await request.body()
     try:
         canonical = msgspec.json.encode(msgspec.json.decode(body), order="sorted") if body else b""
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         canonical = body
     target = f"{request.url.path}\0".encode()
     return IdempotencyKey(
@@ -135,6 +132,26 @@ async def provide_idempotency_key(
         key=key_header,
         fingerprint=keyed_fingerprint(platform.get(FingerprintKey).value, target + canonical),
     )
+
+
+def no_idempotency_key() -> IdempotencyKeyMissing:
+    """Make the error of a write that does not name itself."""
+    detail = (
+        "Send the header Idempotency-Key with a value of your own, the same when you repeat this "
+        "request, another for another request; a UUID does."
+    )
+    return IdempotencyKeyMissing(detail, errors=(FieldError(_KEY_HEADER, "missing", detail),))
+
+
+def bad_idempotency_key() -> MalformedRequest:
+    """Make the error of a name out of form."""
+    detail = f"Idempotency-Key has 1 to {CODE_CHARACTERS_MAX} visible ASCII characters."
+    return MalformedRequest(detail, errors=(FieldError(_KEY_HEADER, "invalid", detail),))
+
+
+def is_idempotency_key(text: str) -> bool:
+    """Tell whether a text has the form of a key."""
+    return _KEY_FORM.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +173,12 @@ async def provide_if_match(
 ) -> int:
     """Read the version a change is for; raises VersionRequired where it is missing."""
     if if_match_header is None:
-        raise VersionRequired('Send If-Match with the ETag you read, such as: If-Match: "3".')
-    match = re.fullmatch(r'"(\d{1,18})"', if_match_header.strip())
+        detail = 'Send If-Match with the ETag you read, such as: If-Match: "3".'
+        raise VersionRequired(detail, errors=(FieldError("If-Match:", "missing", detail),))
+    match = re.fullmatch(r'"([0-9]{1,18})"', if_match_header.strip())
     if match is None:
-        raise MalformedRequest('If-Match must be an ETag of ours, such as "3".')
+        detail = 'If-Match must be one ETag of ours, in its quotes, such as "3".'
+        raise MalformedRequest(detail, errors=(FieldError("If-Match:", "invalid", detail),))
     return int(match[1])
 
 

@@ -4,15 +4,21 @@ import base64
 import binascii
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, TypeVar
+from datetime import datetime
+from typing import Annotated, Any, Final, Generic, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
 from litestar import Request, Response
 from litestar.params import QueryParameter
 
-from marketplace.kernel.errors import MalformedRequest
+from marketplace.kernel.clock import rfc3339
+from marketplace.kernel.errors import FieldError, InvalidInput, MalformedRequest
 from marketplace.kernel.limits import PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX
+from marketplace.platform.http.storable import check_without_nul
+
+_NUMBER_MAX: Final = 2**63 - 1
+"""Of a bigint."""
 
 T = TypeVar("T")
 K = TypeVar("K")
@@ -23,6 +29,11 @@ class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
 
     items: list[T]
     next: str | None
+
+
+def no_cursor(detail: str) -> MalformedRequest:
+    """Make the error of an `after` that is not ours."""
+    return MalformedRequest(detail, errors=(FieldError("?after", "no_cursor", detail),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +54,26 @@ class PageRequest:
             return None
         try:
             raw = base64.urlsafe_b64decode(self.after + "=" * (-len(self.after) % 4))
-            return msgspec.json.decode(raw, type=key_type)
-        except (binascii.Error, ValueError, msgspec.MsgspecError):
-            raise MalformedRequest("`after` is no cursor of this list; start without it.") from None
+            key = msgspec.json.decode(raw, type=key_type)
+            check_without_nul(raw)
+            _check_comparable(key)
+        except (binascii.Error, ValueError, OverflowError, msgspec.MsgspecError, InvalidInput):
+            raise no_cursor("This is no cursor of this list; begin without `after`.") from None
+        return key
 
     @property
     def fetch(self) -> int:
         """How many rows to fetch: one more than shown tells whether there is a next page."""
         return self.limit + 1
+
+
+def _check_comparable(key: Any) -> None:
+    """Raise ValueError or OverflowError for a forged key that no column can be compared with."""
+    for part in key if isinstance(key, tuple) else (key,):
+        if isinstance(part, datetime):
+            rfc3339(part)
+        if isinstance(part, int) and abs(part) > _NUMBER_MAX:
+            raise OverflowError
 
 
 def page(request: PageRequest, rows: Sequence[T], key_of: Callable[[T], Any]) -> Page[T]:

@@ -31,11 +31,7 @@ class _Misplaced(Exception):
 
 def check_storable(body: bytes, value: Any, body_type: Any) -> None:
     """Raise InvalidInput, with pointers, for a decoded body that holds what nothing may hold."""
-    if b"\\u0000" in body:
-        places = list(_nul_places(msgspec.json.decode(body), ""))
-        if places:
-            detail = "A text has no NUL character (\\u0000); remove it."
-            raise InvalidInput(detail, errors=[FieldError(p, "invalid", detail) for p in places])
+    check_without_nul(body)
     check = _ranges(body_type)
     if check is not None:
         try:
@@ -44,6 +40,16 @@ def check_storable(body: bytes, value: Any, body_type: Any) -> None:
             pointer = "".join(f"/{part}" for part in reversed(misplaced.parts))
             detail = f"This must lie in the years {YEAR_FIRST} to 9999, in UTC."
             raise InvalidInput(detail, errors=(FieldError(pointer, "invalid", detail),)) from None
+
+
+def check_without_nul(body: bytes) -> None:
+    """Raise InvalidInput, with pointers, for JSON with a NUL character in a text."""
+    if b"\\u0000" not in body:
+        return
+    places = list(_nul_places(msgspec.json.decode(body), ""))
+    if places:
+        detail = "A text has no NUL character (\\u0000); remove it."
+        raise InvalidInput(detail, errors=[FieldError(p, "invalid", detail) for p in places])
 
 
 def _nul_places(value: Any, pointer: str) -> Iterator[str]:
