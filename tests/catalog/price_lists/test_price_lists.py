@@ -322,7 +322,7 @@ async def test_an_explanation_names_the_winner_and_every_loser_of_ones_own(
     assert line.price
     assert (line.price.amount, line.price.source.id) == ("8", mine.id)
     assert line.price.line_amount.amount == "96.00"
-    assert msgspec.to_builtins(line.price.ladder) == [
+    assert msgspec.json.decode(msgspec.json.encode(line.price.ladder)) == [
         {"minimum_quantity": "1", "amount": "9"},
         {"minimum_quantity": "10", "amount": "8"},
     ]
