@@ -220,7 +220,7 @@ async def search_catalog(
     """
     caller.require("catalog:read")
     if currency is not None:
-        currency_digits(currency)
+        currency_digits(currency, "?currency")
     after = asked.key(_Key) or _Key()
     search = search_of(text)
     values: dict[str, object] = {
@@ -250,7 +250,7 @@ async def read_catalog_item(
     """Give one product, its offers side by side, each price with its reasons; raises NotFound."""
     caller.require("catalog:read")
     if currency is not None:
-        currency_digits(currency)
+        currency_digits(currency, "?currency")
     values: dict[str, object] = {"item_id": item_id, "fetch": 1}
     items = await _items(platform, caller, _ONE, values, currency, whole=True)
     if not items:
