@@ -132,11 +132,11 @@ async def _rows(api: Api, load: _Load, pace: Pace, tell: Tell) -> list[Row]:
     empty_post = subject("empty POST", subjects.empty("POST"))
     crowded = subject(f"empty POST, {bidders} clients", subjects.empty("POST", bidders))
     prices = subject("price of one line", load.prices)
-    pages = subject("page of 50 products, own prices", load.pages)
+    pages = subject("page of 50 with own prices", load.pages)
     orders = subject("order of 5 lines", load.orders)
     feed = subject("feed read, 50 events", load.feed)
     bids = subject(f"bid, one auction, {bidders} bidders", load.bids)
-    reference = subject("reference: a transaction per bid", load.reference_bids)
+    reference = subject("reference: one at a time", load.reference_bids)
     for compared in ((empty_get, pages, feed), (empty_post, prices, orders)):
         await interleave(compared, pace, tell)
     await interleave((crowded, bids, reference), pace, tell)
@@ -167,7 +167,7 @@ async def _count_trips(installation: Installation, load: _Load, tell: Tell) -> d
             "empty GET": subjects.empty("GET"),
             "empty POST": subjects.empty("POST"),
             "price of one line": load.prices,
-            "page of 50 products, own prices": load.pages,
+            "page of 50 with own prices": load.pages,
             "order of 5 lines": load.orders,
             "feed read, 50 events": load.feed,
             f"bid, one auction, {len(load.bids)} bidders": load.bids,

@@ -56,10 +56,10 @@ class Row:
 def print_report(console: Console, rows: Sequence[Row], ran_on: Sequence[str], notes: str) -> None:
     """Print the table, what it ran on, and how many targets were missed."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for title in ("per second", "p50 ms", "p99 ms", "ratio", "rounds"):
         table.add_column(title, justify="right", no_wrap=True)
-    table.add_column("against")
+    table.add_column("against", no_wrap=True)
     table.add_column("target", no_wrap=True)
     table.add_column("", no_wrap=True)
     table.add_column("Postgres", justify="right")
