@@ -22,7 +22,8 @@ from marketplace.platform.telemetry import TIMER_LATENESS_SECONDS, TIMERS_FIRED,
 P = TypeVar("P", bound=HasDatabase)
 Fire = Callable[[P, UUID], Awaitable[None]]
 
-LEASE: Final = timedelta(seconds=10)
+LEASE: Final = timedelta(seconds=3)
+"""What a killed worker had begun waits so long: less than the 5 s in which all must work again."""
 POLL_SECONDS: Final = 0.1
 """How often new timers are looked for; known ones are slept up to exactly."""
 _BATCH: Final = 100
