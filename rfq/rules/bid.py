@@ -14,12 +14,15 @@ import msgspec
 
 from marketplace.kernel.canonical import canonical_bytes
 from marketplace.kernel.errors import FieldError, InvalidInput
-from marketplace.kernel.money import UNIT_PRICE_PLACES
+from marketplace.kernel.limits import LINE_AMOUNT_MAX
+from marketplace.kernel.money import UNIT_PRICE_PLACES, exact_line_amount
 from marketplace.kernel.states import StateMachine, transition
 from marketplace.kernel.units import places
 from rfq.rules.procedure import Line, Lot, Procedure
 
 FORM: Final = "rfq.bid/1"
+SMALLEST_TOO_LARGE: Final = Decimal(10) ** 18
+"""No column holds a price or a basis with more digits before the point."""
 
 
 class BidStatus(StrEnum):
@@ -147,9 +150,24 @@ def _line_errors(line: BidLine, asked: Line | None, pointer: str) -> Iterable[Fi
         if not value.is_finite() or value <= 0:
             detail = "A price and its basis are greater than zero."
             yield FieldError(f"{pointer}/{name}", "not_positive", detail)
+            return
         elif places(value) > UNIT_PRICE_PLACES:
             detail = f"At most {UNIT_PRICE_PLACES} decimals; {value} has {places(value)}."
             yield FieldError(f"{pointer}/{name}", "too_many_decimals", detail)
+            return
+    if asked is not None and _is_beyond_storage(line, asked):
+        detail = f"A line costs less than {LINE_AMOUNT_MAX}; this one would cost more."
+        yield FieldError(f"{pointer}/unit_amount", "too_large", detail)
+
+
+def _is_beyond_storage(line: BidLine, asked: Line) -> bool:
+    """Tell whether a total with this line may have more digits than are stored.
+
+    Otherwise a bidder could enter an auction, or win, with what nobody can write down.
+    """
+    if max(line.unit_amount, line.basis) >= SMALLEST_TOO_LARGE:
+        return True
+    return exact_line_amount(asked.quantity, line.unit_amount, line.basis) >= LINE_AMOUNT_MAX
 
 
 def _missing_lines(lots: Iterable[Lot], priced: set[UUID]) -> Iterable[FieldError]:

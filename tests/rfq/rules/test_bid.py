@@ -36,6 +36,9 @@ def test_a_bid_may_price_everything_and_name_a_basis() -> None:
         (bid(price(CABLE, "NaN")), "/lines/0/unit_amount", "not_positive"),
         (bid(price(CABLE, "1.0000001")), "/lines/0/unit_amount", "too_many_decimals"),
         (bid(price(CABLE, "1", "0")), "/lines/0/basis", "not_positive"),
+        (bid(price(CABLE, "999999999999999999")), "/lines/0/unit_amount", "too_large"),
+        (bid(price(CABLE, "10000000000", "0.000001")), "/lines/0/unit_amount", "too_large"),
+        (bid(price(CABLE, "1E+999999")), "/lines/0/unit_amount", "too_large"),
         (
             bid(BidLine(line_id=UUID(int=1), unit_amount=Decimal(1))),
             "/lines/0/line_id",
