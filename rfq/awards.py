@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -21,6 +21,7 @@ from marketplace.contracts.service import (
     read_provenance,
 )
 from marketplace.kernel.canonical import content_hash, plain_decimal
+from marketplace.kernel.clock import is_time_zone
 from marketplace.kernel.errors import NotFound, invalid
 from marketplace.kernel.events import Event
 from marketplace.kernel.ids import new_id
@@ -100,12 +101,10 @@ async def award_lot(
 
 
 def _first_day(data: AwardInput, at: datetime) -> date:
-    try:
-        zone = ZoneInfo(data.time_zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+    if not is_time_zone(data.time_zone):
         detail = f"{data.time_zone!r} is no IANA time zone; for example Europe/Berlin."
-        raise invalid("/time_zone", "unknown_time_zone", detail) from None
-    return data.first_day or at.astimezone(zone).date()
+        raise invalid("/time_zone", "unknown_time_zone", detail)
+    return data.first_day or at.astimezone(ZoneInfo(data.time_zone)).date()
 
 
 async def _decide(

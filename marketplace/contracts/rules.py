@@ -8,10 +8,9 @@ from enum import Enum
 from itertools import pairwise
 from typing import Final
 from uuid import UUID
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from marketplace.kernel.canonical import content_hash
-from marketplace.kernel.clock import Validity, start_of_day
+from marketplace.kernel.clock import Validity, is_time_zone, start_of_day
 from marketplace.kernel.errors import FieldError, InvalidInput
 from marketplace.kernel.limits import CONTRACT_YEARS_MAX, LINES_MAX, TIERS_MAX
 from marketplace.kernel.money import CURRENCIES, UNIT_PRICE_PLACES
@@ -185,7 +184,7 @@ def _errors_of(draft: ContractDraft) -> Iterator[FieldError]:
         yield FieldError("/title", "empty", "A contract has a title.")
     if draft.currency not in CURRENCIES:
         yield FieldError("/currency", "unknown_currency", f"{draft.currency!r} is no currency.")
-    if not _is_zone(draft.time_zone):
+    if not is_time_zone(draft.time_zone):
         detail = f"{draft.time_zone!r} is no time zone of the IANA list; for example Europe/Berlin."
         yield FieldError("/time_zone", "unknown_time_zone", detail)
     if draft.last_day < draft.first_day:
@@ -227,11 +226,3 @@ def _price_errors(price: ContractPrice, pointer: str) -> Iterator[FieldError]:
         lower.minimum_quantity >= upper.minimum_quantity for lower, upper in pairwise(price.tiers)
     ):
         yield FieldError(f"{pointer}/tiers", "not_ascending", "Tiers ascend by minimum quantity.")
-
-
-def _is_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return True

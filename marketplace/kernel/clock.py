@@ -6,7 +6,7 @@ clock function, see `marketplace.platform.database`), never from here: rules are
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,15 @@ class Validity:
             other.from_ is None or self.until is None or other.from_ < self.until
         )
         return begins_before_other_ends and other_begins_before_end
+
+
+def is_time_zone(name: str) -> bool:
+    """Tell whether `name` is a zone of the IANA list; ``localtime`` is not: each host has its own."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return name != "localtime"
 
 
 def start_of_day(day: date, zone: str) -> datetime:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketplace.kernel.clock import Validity, rfc3339, start_of_day
+from marketplace.kernel.clock import Validity, is_time_zone, rfc3339, start_of_day
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
@@ -106,3 +106,15 @@ def test_an_instant_is_written_one_way_and_read_back(at: datetime) -> None:
 def test_a_naive_datetime_names_no_instant() -> None:
     with pytest.raises(ValueError, match="no timezone"):
         rfc3339(datetime(2026, 1, 1))  # noqa: DTZ001
+
+
+@pytest.mark.parametrize("name", ["Europe/Berlin", "UTC", "Asia/Kathmandu"])
+def test_a_zone_of_the_list_is_one(name: str) -> None:
+    assert is_time_zone(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "Berlin", "Europe", "localtime", "../../etc/passwd", "/etc/localtime", "a\0b"]
+)
+def test_what_each_host_reads_otherwise_is_no_zone(name: str) -> None:
+    assert not is_time_zone(name)
