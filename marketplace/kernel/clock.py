@@ -45,7 +45,7 @@ class Validity:
 
 
 def is_time_zone(name: str) -> bool:
-    """Tell whether `name` is a zone of the IANA list; ``localtime`` is not: each host has its own."""
+    """Tell whether `name` is of the IANA list; ``localtime`` is not: each host has its own."""
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
