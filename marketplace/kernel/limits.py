@@ -18,6 +18,8 @@ CODE_CHARACTERS_MAX: Final = 64
 """SKUs, external numbers, idempotency keys: what ERP systems send, with room."""
 REQUESTS_PER_MINUTE: Final = 6_000
 """Per organization: 100 a second is an ERP in a hurry; a runaway loop does more."""
+COMPANIES_COUNTED_MAX: Final = 100_000
+"""Companies whose requests one process counts in memory: about 30 MB."""
 REQUESTS_IN_FLIGHT_MAX: Final = 1_000
 """Per process; beyond it 503 at once, before anything is queued."""
 REQUEST_SECONDS_MAX: Final = 30

@@ -40,7 +40,29 @@ async def test_what_is_left_is_told(settings: Settings, platform: Platform) -> N
     limiter = RateLimiter(replace(settings, requests_per_minute=10), platform.redis)
     scope: dict[str, object] = {}
     await limiter.count(new_id(), scope)
-    assert scope["rate_limit"] == (10, 9)
+    limit, left, resets_s = scope["rate_limit"]  # type: ignore[misc]
+    assert (limit, left) == (10, 9)
+    assert 1 <= resets_s <= 60
+
+
+async def test_a_burst_uses_up_no_more_than_its_requests(
+    settings: Settings, platform: Platform
+) -> None:
+    limiter = RateLimiter(replace(settings, requests_per_minute=1_000), platform.redis)
+    company = new_id()
+    assert await passed(limiter, company, 200) == 200
+    assert await passed(limiter, company, 800) == 800
+    assert await passed(limiter, company, 1) == 0
+
+
+async def test_who_is_refused_costs_no_round_trip(settings: Settings, platform: Platform) -> None:
+    limiter = RateLimiter(replace(settings, requests_per_minute=1), platform.redis)
+    company = new_id()
+    assert await passed(limiter, company, 2) == 1
+    before = (await platform.redis.commands.info("stats"))["total_commands_processed"]
+    assert await passed(limiter, company, 100) == 0
+    after = (await platform.redis.commands.info("stats"))["total_commands_processed"]
+    assert after - before <= 2
 
 
 async def test_without_redis_requests_pass(

@@ -107,10 +107,10 @@ def _headers(scope: Scope, request_id: str, headers: Any) -> list[tuple[bytes, b
     result += [pair for pair in _SECURITY if pair[0] not in given]
     rate = scope.get("rate_limit")
     if rate is not None:
-        limit, left = rate
+        limit, left, resets_s = rate
         result.append((b"ratelimit-limit", str(limit).encode()))
         result.append((b"ratelimit-remaining", str(left).encode()))
-        result.append((b"ratelimit-reset", str(60 - int(time.time()) % 60).encode()))
+        result.append((b"ratelimit-reset", str(resets_s).encode()))
     return result
 
 

@@ -4,9 +4,11 @@ A process takes permits in small lots, so that most requests cost no round trip;
 is exact up to one lot per process. Without Redis requests pass: bidding and ordering go on.
 """
 
+import asyncio
+import math
 import time
 from collections.abc import MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
@@ -16,20 +18,34 @@ from limits.aio.strategies import FixedWindowRateLimiter
 from redis.exceptions import RedisError
 
 from marketplace.kernel.errors import TooManyRequests
-from marketplace.kernel.limits import REQUESTS_PER_MINUTE
+from marketplace.kernel.limits import COMPANIES_COUNTED_MAX, REQUESTS_PER_MINUTE
 from marketplace.platform.redis import RedisClients
 from marketplace.platform.settings import Settings
 from marketplace.platform.telemetry import log
 
 LOTS_PER_LIMIT: Final = 100
 WINDOW_S: Final = 60
+ASK_S: Final = 0.25
+"""How long a request waits for a lot; a Redis that stands still counts as away."""
+AWAY_S: Final = 5
+"""How long a process counts for itself before it asks an absent Redis again."""
 
 
 @dataclass(slots=True)
 class _Permits:
-    window: int
-    left: int
-    others_left: int
+    """What a process may still let pass of a company's requests, until `ends_at` (Unix time).
+
+    Refusals are remembered too: who is beyond his limit costs no round trip until it begins anew.
+    """
+
+    ends_at: float = 0.0
+    left: int = 0
+    others_left: int = 0
+    refused: bool = False
+    taking: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def decided(self, now: float) -> bool:
+        return now < self.ends_at and (self.refused or self.left > 0)
 
 
 class RateLimiter:
@@ -48,31 +64,50 @@ class RateLimiter:
         )
         self._shared = FixedWindowRateLimiter(self._storage)
         self._permits: dict[UUID, _Permits] = {}
+        self._away_until = 0.0
 
     async def count(self, organization_id: UUID, scope: MutableMapping[str, Any]) -> None:
         """Count one request; raises TooManyRequests beyond the limit."""
-        window = int(time.time()) // WINDOW_S
         permits = self._permits.get(organization_id)
-        if permits is None or permits.window != window or permits.left <= 0:
-            permits = await self._take(organization_id, window)
+        if permits is None:
+            permits = self._begin(organization_id)
+        if not permits.decided(time.time()):
+            # One takes a lot for all who wait: a lot for each would use the limit up at once.
+            async with permits.taking:
+                if not permits.decided(time.time()):
+                    await self._take(organization_id, permits)
+        resets_s = max(1, min(WINDOW_S, math.ceil(permits.ends_at - time.time())))
+        if permits.refused:
+            raise TooManyRequests(
+                f"Your company sent more than {self.limit} requests in this minute.",
+                retry_after_s=resets_s,
+            )
         permits.left -= 1
-        scope["rate_limit"] = (self.limit, permits.left + permits.others_left)
+        scope["rate_limit"] = (self.limit, permits.left + permits.others_left, resets_s)
 
-    async def _take(self, organization_id: UUID, window: int) -> _Permits:
-        if len(self._permits) > 100_000:  # noqa: PLR2004 - a bound, not a tuning knob
+    def _begin(self, organization_id: UUID) -> _Permits:
+        if len(self._permits) >= COMPANIES_COUNTED_MAX:
             self._permits.clear()
-        others_left = self.limit - self._lot
-        try:
-            allowed = await self._shared.hit(self._item, str(organization_id), cost=self._lot)
-            stats = await self._shared.get_window_stats(self._item, str(organization_id))
-            others_left = stats.remaining
-            if not allowed:
-                raise TooManyRequests(
-                    f"Your company sent more than {self.limit} requests in this minute.",
-                    retry_after_s=WINDOW_S - int(time.time()) % WINDOW_S,
-                )
-        except (RedisError, OSError) as error:
-            log.warning("rate_limit_without_redis", error=type(error).__name__)
-        permits = _Permits(window, self._lot, others_left)
-        self._permits[organization_id] = permits
+        permits = self._permits[organization_id] = _Permits()
         return permits
+
+    async def _take(self, organization_id: UUID, permits: _Permits) -> None:
+        if time.time() >= self._away_until:
+            try:
+                async with asyncio.timeout(ASK_S):
+                    await self._take_lot(organization_id, permits)
+            except (RedisError, OSError) as error:
+                log.warning("rate_limit_without_redis", error=type(error).__name__)
+                self._away_until = time.time() + AWAY_S
+            else:
+                return
+        permits.ends_at = self._away_until
+        permits.left, permits.others_left, permits.refused = self.limit, 0, False
+
+    async def _take_lot(self, organization_id: UUID, permits: _Permits) -> None:
+        allowed = await self._shared.hit(self._item, str(organization_id), cost=self._lot)
+        stats = await self._shared.get_window_stats(self._item, str(organization_id))
+        permits.ends_at = stats.reset_time
+        permits.left = self._lot if allowed else 0
+        permits.others_left = stats.remaining
+        permits.refused = not allowed
