@@ -38,7 +38,7 @@ def openapi_document(app: Litestar) -> dict[str, Any]:
     document: dict[str, Any] = app.openapi_schema.to_schema()
     components = document.setdefault("components", {})
     components.setdefault("schemas", {}).update(_problem_schemas())
-    document = _with_plain_names(document)
+    document = _with_any_of(_with_plain_names(document))
     components = document["components"]
     components["responses"] = {
         f"Problem{status}": {
@@ -82,6 +82,13 @@ def _with_plain_names(document: dict[str, Any]) -> dict[str, Any]:
     return renamed
 
 
+def _with_any_of(document: dict[str, Any]) -> dict[str, Any]:
+    """Say ``anyOf`` of alternatives: what shows more to its owner is also what others are shown."""
+    raw = msgspec.json.encode(document).replace(b'"oneOf":', b'"anyOf":')
+    changed: dict[str, Any] = msgspec.json.decode(raw)
+    return changed
+
+
 def _complete(app: Litestar, path: str, operation: dict[str, Any]) -> None:
     private = _needs_caller(app, operation.get("operationId", ""))
     if private:
@@ -92,9 +99,19 @@ def _complete(app: Litestar, path: str, operation: dict[str, Any]) -> None:
         if parameter["name"] in _REQUIRED_HEADERS:
             parameter["required"] = True
             parameter["schema"] = {"type": "string"}
+        _without_null(parameter["schema"])
+    operation["responses"].get("204", {}).pop("content", None)
     for status in _PROBLEMS if private else sorted(_PUBLIC):
         if status != "410" or path == "/v1/events":
             operation["responses"][status] = {"$ref": f"#/components/responses/Problem{status}"}
+
+
+def _without_null(schema: dict[str, Any]) -> None:
+    """Let a parameter be left out, but never null: no URL and no header can say that."""
+    kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
+    if len(kinds) == 1:
+        del schema["anyOf"]
+        schema.update(kinds[0])
 
 
 def _needs_caller(app: Litestar, operation_id: str) -> bool:

@@ -61,7 +61,13 @@ async def is_ready(platform: Given[Platform]) -> Alive:
     return Alive(status="ready")
 
 
-@get("/metrics", operation_id="readMetrics", tags=["operations"], summary="Prometheus metrics")
+@get(
+    "/metrics",
+    operation_id="readMetrics",
+    tags=["operations"],
+    summary="Prometheus metrics",
+    media_type=MediaType.TEXT,
+)
 async def read_metrics() -> Response[bytes]:
     """Give the metrics of this process in Prometheus' text form."""
     return Response(generate_latest(METRICS), media_type="text/plain; version=0.0.4")
