@@ -143,12 +143,14 @@ def _salt_of(salt: bytes, name: str) -> bytes:
 def _open_to(event: Event, terms: Terms, reader: Viewer) -> tuple[str, ...]:
     """Name the secrets a reader may see: all of them the buyer, and every bidder his own.
 
-    Rivals' amounts stay closed unless the auction showed them while it ran.
+    Rivals' amounts stay closed unless the auction showed them while it ran: refused ones never
+    were, and a late bid would tell how low a rival could have gone.
     """
     bidder: UUID | None = getattr(event, "bidder", None)
     if reader in (OWNER, bidder):
         return (IDENTITY, PRICE)
-    return (PRICE,) if terms.disclosure is Disclosure.OPEN else ()
+    shown = terms.disclosure is Disclosure.OPEN and not isinstance(event, BidRefused)
+    return (PRICE,) if shown else ()
 
 
 def instant_of(text: str) -> datetime:

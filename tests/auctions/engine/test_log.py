@@ -114,8 +114,18 @@ def test_a_bidders_copy_opens_what_he_saw_and_proves_the_chain(disclosure: Discl
     assert result.opened + result.sealed == 2 * sum(IDENTITY in e.document for e in entries)
     known = {e.openings[IDENTITY].secret["bidder"] for e in entries if IDENTITY in e.openings}
     assert known == {str(ACME)}
-    all_amounts = all(PRICE in e.openings for e in entries if PRICE in e.document)
-    assert all_amounts is (disclosure is Disclosure.OPEN)
+    stood = [e for e in entries if PRICE in e.document and e.document["kind"] != "bid_refused"]
+    assert all(PRICE in e.openings for e in stood) is (disclosure is Disclosure.OPEN)
+
+
+@pytest.mark.parametrize("disclosure", list(Disclosure))
+def test_what_a_rival_was_refused_stays_closed(disclosure: Disclosure) -> None:
+    """No auction shows it while it runs; a late bid would tell how low he could have gone."""
+    lot = a_lot(disclosure)
+    refused = {refusal.seq for refusal in lot.refusals() if refusal.bidder != CORE}
+    assert len(refused) == 2
+    copy = copy_for(lot, CORE)
+    assert [e.openings for e in copy if e.document["seq"] in refused] == [{}, {}]
 
 
 def test_a_changed_entry_is_found() -> None:
