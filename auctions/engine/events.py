@@ -65,8 +65,9 @@ class Invitation(msgspec.Struct, frozen=True, kw_only=True):
 class Rejection(msgspec.Struct, frozen=True, kw_only=True):
     """A refusal.
 
-    `bound` is the amount the bid missed: the highest acceptable for ABOVE_LIMIT, the lowest for
-    BELOW_FLOOR. It follows from what the bidder may see and nothing else.
+    `bound` is the amount the bid missed: the highest acceptable for ABOVE_LIMIT (None where he
+    cannot go lower), the lowest for BELOW_FLOOR. It follows from what the bidder may see and
+    nothing else.
     """
 
     code: RejectionCode

@@ -41,7 +41,8 @@ class BidderView(msgspec.Struct, frozen=True, kw_only=True, tag="bidder", tag_fi
     """A lot as one of its bidders sees it.
 
     `number` counts the changes he saw. `limit` is the highest amount he may bid now and always
-    acceptable; `floor` the lowest, where the terms guard against typing errors. `best_price` and
+    acceptable, absent once he cannot go lower; `floor` the lowest, where the terms guard against
+    typing errors. `best_price` and
     `standings` exist only where the terms disclose them and, behind a starting gate, after his
     first bid.
     """
@@ -134,6 +135,8 @@ def explain(rejection: Rejection, currency: str) -> MarketplaceError:
     code, bound = rejection.code, rejection.bound
     if code is RejectionCode.NOT_INVITED:
         return NotFound("There is no such auction.")
+    if code is RejectionCode.ABOVE_LIMIT and bound is None:
+        return invalid("/amount", code.value, "Less than a step is left: you cannot go lower.")
     if code is RejectionCode.ABOVE_LIMIT:
         detail = f"The bid is too high: at most {bound} {currency} is acceptable from you now."
         return invalid("/amount", code.value, detail)
@@ -172,7 +175,8 @@ def _bidder_view(state: LotState, bidder: UUID) -> BidderView:
         shown["rank"] = rank_of(state.order, place.key)
     if state.phase in {Phase.SCHEDULED, Phase.OPEN}:
         bounds = FORMATS[terms.format].bounds(state, bidder)
-        shown["limit"] = Money(bounds.highest, currency)
+        if bounds.highest > 0:
+            shown["limit"] = Money(bounds.highest, currency)
         if bounds.lowest is not None:
             shown["floor"] = Money(bounds.lowest, currency)
     if place is not None or not terms.starting_gate:

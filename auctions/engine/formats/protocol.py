@@ -9,7 +9,10 @@ from auctions.engine.state import LotState
 
 
 class Bounds(NamedTuple):
-    """The amounts a bidder may bid now: at most `highest`; at least `lowest` where there is one."""
+    """The amounts a bidder may bid now: at most `highest`; at least `lowest` where there is one.
+
+    A `highest` of zero or less means that he cannot go lower: amounts are positive.
+    """
 
     highest: Decimal
     lowest: Decimal | None

@@ -1,12 +1,15 @@
 from datetime import timedelta
+from decimal import Decimal
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from auctions.engine.decide import decide, evolve
 from auctions.engine.events import Cancel, Close, Rejection, RejectionCode, Start, Started
 from auctions.engine.state import Phase
-from auctions.engine.terms import Decrement, Disclosure
+from auctions.engine.terms import Decrement, Disclosure, Measure, Step
+from auctions.engine.visibility import BidderView, explain, view
 from tests.auctions.engine.lots import (
     ACME,
     BOLT,
@@ -74,6 +77,43 @@ def test_where_the_leader_is_the_reference_a_second_bid_must_undercut_him() -> N
     lot.bid(BOLT, "700.00")
     assert lot.bid(ACME, "690.01") is RejectionCode.ABOVE_LIMIT
     assert lot.bid(ACME, "690.00") is None
+
+
+@pytest.mark.parametrize(
+    ("step", "maximum", "stands_at", "acceptable"),
+    [
+        # What fits at the ceiling may contradict itself further down, or by its rounding.
+        (TEN, percent("5"), "100.00", "90.00"),
+        (percent("0.5"), percent("0.5"), "1.00", "0.99"),
+    ],
+)
+def test_a_guard_that_contradicts_the_step_leaves_the_step(
+    step: Step, maximum: Step, stands_at: str, acceptable: str
+) -> None:
+    lot = Lot(terms(decrement=Decrement(step, maximum=maximum))).started()
+    lot.bid(ACME, stands_at)
+    shown = view(lot.state, ACME)
+    assert isinstance(shown, BidderView)
+    assert str(shown.limit.amount) == acceptable  # type: ignore[union-attr]
+    assert lot.bid(ACME, acceptable) is None
+
+
+def test_a_guard_wider_than_the_price_is_no_floor() -> None:
+    wide = Decrement(TEN, maximum=Step(Measure.ABSOLUTE, Decimal(500)))
+    lot = Lot(terms(decrement=wide)).started()
+    lot.bid(ACME, "100.00")
+    assert "floor" not in msgspec.to_builtins(view(lot.state, ACME))
+    assert lot.bid(ACME, "0.01") is None
+
+
+def test_who_has_less_than_a_step_left_is_shown_no_limit_and_told_so() -> None:
+    lot = Lot().started()
+    lot.bid(ACME, "10.00")
+    assert "limit" not in msgspec.to_builtins(view(lot.state, ACME))
+    assert lot.bid(ACME, "0.01") is RejectionCode.ABOVE_LIMIT
+    refusal = lot.refusals()[-1]
+    error = explain(Rejection(code=refusal.code, bound=refusal.bound), "EUR")
+    assert "cannot go lower" in error.detail
 
 
 def test_a_first_bid_is_bounded_by_the_ceiling_alone() -> None:
