@@ -50,6 +50,8 @@ from marketplace.platform.telemetry import METRICS, log
 ATTEMPT_PAUSES_S: Final = (0.02, 0.1, 0.3, 0.6, 1.0, 1.0)
 """Pauses between attempts while the database is away: a restart of Postgres is outlived."""
 STATEMENT_SECONDS_MAX: Final = 10
+HELD_SECONDS_MAX: Final = 5
+"""How long a process that hangs between two statements may hold a lot: then Postgres ends it."""
 
 BIDS_DECIDED: Final = Counter("auction_bids", "Bids decided", ["outcome"], registry=METRICS)
 BATCH_SIZE: Final = Histogram(
@@ -128,7 +130,11 @@ class Ledger:
         may_refuse: MayRefuse,
     ) -> tuple[Head, list[Answer]]:
         # The identifier is a UUID, never text from outside.
-        await _run(connection, f"BEGIN; SELECT FROM auction_lots WHERE id = '{lot_id}' FOR UPDATE")
+        await _run(
+            connection,
+            f"BEGIN; SET LOCAL idle_in_transaction_session_timeout = '{HELD_SECONDS_MAX}s';"
+            f"SELECT FROM auction_lots WHERE id = '{lot_id}' FOR UPDATE",
+        )
         now, head, known = await self._catch_up(connection, lot_id, commands)
         batch = decide_all(head.state, commands, known, now, may_refuse)
         if not batch.events:
@@ -177,16 +183,19 @@ class Ledger:
 
     async def _current(self, connection: Any, lot_id: UUID, row: Mapping[str, Any]) -> Head:
         """Give the head the lot's row tells of, from memory or caught up from the entries."""
-        position = (row["epoch"], row["last"])
         known = self._heads.get(lot_id)
-        if known is not None and known.position == position:
-            return known
-        state = None
-        if known is not None and known.epoch == row["epoch"] and known.position < position:
-            state = known.state
-        entries = await _fetch(
-            connection, _ENTRIES, lot_id, 0 if state is None else state.seq, row["last"]
-        )
+        if known is not None and known.state.seq == row["last"] and known.hash == row["hash"]:
+            return Head(known.state, row["epoch"], known.hash)
+        state: LotState | None = None
+        entries: Sequence[Any] = ()
+        if known is not None and known.state.seq < row["last"]:
+            entries = await _fetch(connection, _ENTRIES, lot_id, known.state.seq, row["last"])
+            # What we remember is of this log only if its last entry is in it: a database that was
+            # restored may have gone on otherwise.
+            if entries and entries[0]["hash"] == known.hash:
+                state, entries = known.state, entries[1:]
+        if state is None:
+            entries = await _fetch(connection, _ENTRIES, lot_id, 1, row["last"])
         currency = row["currency"]
         state = replay([event_of(entry, currency) for entry in entries], state)
         if state.seq != row["last"]:
@@ -216,8 +225,6 @@ AWAY: Final = (
 )
 """What asyncpg raises where the server is away, restarting, or the connection is lost."""
 
-# A process that is stopped while it holds a lot must not hold up the auction.
-_BEGIN: Final = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '5s'; "
 _LOCKED: Final = f"""
 select clock() as now, l.seq as last, l.epoch, l.hash, l.terms->>'currency' as currency,
        {ENTRY_COLUMNS}
@@ -237,7 +244,8 @@ select seq as last, epoch, hash, terms->>'currency' as currency
 from auction_lots where id = $1 and seq > 0
 """
 _ENTRIES: Final = f"""
-select {ENTRY_COLUMNS} from auction_ledger e where e.lot_id = $1 and e.seq > $2 and e.seq <= $3
+select {ENTRY_COLUMNS}, e.hash from auction_ledger e
+where e.lot_id = $1 and e.seq >= $2 and e.seq <= $3
 order by e.seq
 """  # noqa: S608 - constants of this module
 _WRITE: Final = """

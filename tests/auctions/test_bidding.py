@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from auctions.bidding import find_bid, place_bid
+from auctions.ledger import Ledger
 from auctions.schemas import BidInput, BidView
 from auctions.tables import LedgerRow, LotRow
 from marketplace.kernel.errors import (
@@ -293,6 +294,59 @@ _CUT = """
 select count(pg_terminate_backend(pid)) from pg_stat_activity
 where application_name = 'marketplace_engine' and datname = current_database()
 """
+
+
+async def test_a_process_that_hangs_while_it_holds_a_lot_holds_up_nobody_for_long(
+    platform: Platform, hall: Hall, other_platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("auctions.ledger.HELD_SECONDS_MAX", 1)
+    hanging = platform.get(Ledger)
+    goes_on = asyncio.Event()
+    catch_up = hanging._catch_up
+
+    async def stopped(*given: Any) -> Any:
+        found = await catch_up(*given)
+        await goes_on.wait()
+        return found
+
+    monkeypatch.setattr(hanging, "_catch_up", stopped)
+    late = asyncio.create_task(bid(platform, hall, hall.suppliers[0], "900.00"))
+    await asyncio.sleep(0.2)
+    async with asyncio.timeout(5):
+        assert (await bid(other_platform, hall, hall.suppliers[1], "800.00")).rank == 1
+    goes_on.set()
+    assert (await late).rank == 2
+
+
+async def test_a_restored_ledger_is_believed_and_not_what_a_process_remembers(
+    platform: Platform, hall: Hall, other_platform: Platform, settings: Settings
+) -> None:
+    await bid(platform, hall, hall.suppliers[0], "900.00")
+    before = (await platform.get(Ledger).read(hall.lot_id)).state.seq
+    await bid(platform, hall, hall.suppliers[0], "500.00")
+    await _restore(settings, hall, before)
+    for amount in ("700.00", "600.00"):
+        await bid(other_platform, hall, hall.suppliers[1], amount)
+    assert (await bid(platform, hall, hall.suppliers[0], "850.00")).rank == 2
+
+
+async def _restore(settings: Settings, hall: Hall, seq: int) -> None:
+    """Put a lot back to an earlier entry, as a backup of the database would."""
+    owner = await asyncpg.connect(settings.owner_url)
+    try:
+        for table in ("auction_ledger", "auction_lots"):
+            await owner.execute(f"alter table {table} no force row level security")
+        await owner.execute(
+            "delete from auction_ledger where lot_id = $1 and seq > $2", hall.lot_id, seq
+        )
+        await owner.execute(
+            "update auction_lots l set seq = e.seq, hash = e.hash, decided_at = e.at"
+            " from auction_ledger e where l.id = $1 and e.lot_id = l.id and e.seq = $2",
+            hall.lot_id,
+            seq,
+        )
+    finally:
+        await owner.close()
 
 
 async def test_the_lots_row_tells_the_head_of_the_ledger(platform: Platform, hall: Hall) -> None:
