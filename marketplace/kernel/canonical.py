@@ -119,13 +119,15 @@ class BrokenLink:
     found: bytes
 
 
-def first_broken_link(entries: Iterable[tuple[bytes, bytes]]) -> BrokenLink | None:
+def first_broken_link(
+    entries: Iterable[tuple[bytes, bytes]], *, checked: int = 0, previous: bytes = GENESIS
+) -> BrokenLink | None:
     """Find the first entry whose hash does not follow from the one before it.
 
-    `entries` are pairs (canonical bytes, hash as stored), in order.
+    `entries` are pairs (canonical bytes, hash as stored), in order. Where a long chain is read in
+    parts, `checked` entries have been found to fit, the last with the hash `previous`.
     """
-    previous = GENESIS
-    for number, (entry, stored) in enumerate(entries, start=1):
+    for number, (entry, stored) in enumerate(entries, start=checked + 1):
         expected = chain_hash(previous, entry)
         if not hmac.compare_digest(expected, stored):
             return BrokenLink(number, expected, stored)

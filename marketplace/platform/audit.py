@@ -2,17 +2,17 @@
 
 Business transactions write entries to an intake, so that two changes of one company do not wait for
 each other; one worker at a time gives them their number and hash. `verify_trail` finds any change,
-deletion or re-ordering in what is stored; the head that `heads` gives, kept elsewhere, also finds
-the truncation of the end.
+deletion or re-ordering in what is stored; the head that `heads_of` gives, kept elsewhere, also
+finds the truncation of the end.
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import delete, func, insert, select
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy import ARRAY, Row, Uuid, cast, delete, func, insert, select
 
 from marketplace.kernel.canonical import (
     GENESIS,
@@ -93,22 +93,44 @@ async def chain_entries(platform: HasDatabase) -> int:
 
 
 async def heads_of(tx: Transaction, organizations: set[UUID]) -> list[Head]:
-    """Give the ends of these companies' trails, of those that have begun."""
-    rows = await tx.all(
-        select(AuditRow.organization_id, AuditRow.number, AuditRow.hash)
-        .where(AuditRow.organization_id.in_(organizations))
-        .ext(distinct_on(AuditRow.organization_id))
-        .order_by(AuditRow.organization_id, AuditRow.number.desc())
+    """Give the ends of these companies' trails, of those that have begun.
+
+    One step into the index per company, however long its trail is.
+    """
+    asked = func.unnest(cast(list(organizations), ARRAY(Uuid))).column_valued("asked")
+    end = (
+        select(AuditRow.number, AuditRow.hash)
+        .where(AuditRow.organization_id == asked)
+        .order_by(AuditRow.number.desc())
+        .limit(1)
+        .lateral("trail_end")
     )
+    rows = await tx.all(select(asked.label("organization_id"), end.c.number, end.c.hash))
     return [Head(row.organization_id, row.number, row.hash) for row in rows]
 
 
 async def verify_trail(tx: Transaction, organization_id: UUID) -> BrokenLink | None:
     """Find the first entry of a company's trail that does not fit; None if all do.
 
-    Numbers must follow without gap from one; a head kept elsewhere finds a cut end.
+    Numbers must follow without gap from one; a head kept elsewhere finds a cut end. A trail of any
+    length is read in batches.
     """
-    rows = await tx.all(
+    checked, previous = 0, GENESIS
+    while rows := await _entries_after(tx, organization_id, checked):
+        links = (
+            # An entry under another number than its place fits nowhere.
+            (entry_bytes(row) if row.number == place else b"", row.hash)
+            for place, row in enumerate(rows, start=checked + 1)
+        )
+        broken = first_broken_link(links, checked=checked, previous=previous)
+        if broken is not None:
+            return broken
+        checked, previous = checked + len(rows), rows[-1].hash
+    return None
+
+
+async def _entries_after(tx: Transaction, organization_id: UUID, number: int) -> Sequence[Row[Any]]:
+    return await tx.all(
         select(
             AuditRow.organization_id,
             AuditRow.number,
@@ -116,7 +138,7 @@ async def verify_trail(tx: Transaction, organization_id: UUID) -> BrokenLink | N
             AuditRow.recorded_at,
             AuditRow.hash,
         )
-        .where(AuditRow.organization_id == organization_id)
+        .where(AuditRow.organization_id == organization_id, AuditRow.number > number)
         .order_by(AuditRow.number)
+        .limit(EVENT_BATCH_MAX)
     )
-    return first_broken_link((entry_bytes(row), row.hash) for row in rows)

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from marketplace.kernel.ids import new_id
 from marketplace.platform.audit import chain_entries, heads_of, verify_trail
 from marketplace.platform.core import Platform
-from marketplace.platform.database import Role, system_transaction
+from marketplace.platform.database import Role, Transaction, system_transaction
 from marketplace.platform.settings import Settings
 
 COMPANY = new_id()
@@ -54,11 +54,36 @@ async def test_a_later_batch_continues_the_chain(platform: Platform) -> None:
     assert await broken_at(platform) is None
 
 
+async def test_the_end_of_a_long_trail_is_one_step_away(platform: Platform) -> None:
+    async with system_transaction(platform, Role.WORKER) as tx:
+        await tx.execute(LONG_TRAIL.bindparams(company=COMPANY))
+        await tx.execute(text("set local enable_seqscan = off"))
+        before = await entries_read(tx)
+        heads = await heads_of(tx, {COMPANY, new_id()})
+        assert 0 < await entries_read(tx) - before < 10
+    assert [head.number for head in heads] == [20_000]
+
+
+LONG_TRAIL = text("""
+    insert into audit_trail (organization_id, number, entry, recorded_at, hash)
+    select :company, number, '{}', now(), '' from generate_series(1, 20000) as number
+""")
+
+
+async def entries_read(tx: Transaction) -> int:
+    """Count what this transaction took from the trail's index."""
+    read: int = await tx.scalar(
+        text("select pg_stat_get_xact_tuples_returned('pk_audit_trail'::regclass)")
+    )
+    return read
+
+
 CHANGED = """
     update audit_trail set entry = jsonb_set(entry, '{after,price}', '"9"') where number = 2
 """
 DELETED = "delete from audit_trail where number = 2"
 MOVED = "update audit_trail set recorded_at = recorded_at + interval '1 s' where number = 1"
+RENUMBERED = "update audit_trail set number = 9 where number = 3"
 REORDERED = """
     update audit_trail set number = number + 10 where number > 1;
     update audit_trail set number = 15 - number where number > 10
@@ -66,7 +91,8 @@ REORDERED = """
 
 
 @pytest.mark.parametrize(
-    ("statement", "number"), [(CHANGED, 2), (DELETED, 2), (MOVED, 1), (REORDERED, 2)]
+    ("statement", "number"),
+    [(CHANGED, 2), (DELETED, 2), (MOVED, 1), (RENUMBERED, 3), (REORDERED, 2)],
 )
 async def test_a_bent_trail_is_found(
     platform: Platform, settings: Settings, statement: str, number: int
