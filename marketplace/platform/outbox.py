@@ -43,7 +43,9 @@ with taken as materialized (
     where id in (select id from outbox order by id limit :batch)
     returning *
 ), counter as (
-    update event_counter set last = last + (select count(*) from taken) returning last
+    -- Nothing to number writes nothing: an idle worker would flush the log twenty times a second.
+    update event_counter set last = last + (select count(*) from taken)
+    where exists (select from taken) returning last
 ), numbered as materialized (
     select taken.*,
            counter.last - (count(*) over ()) + (row_number() over (order by id)) as number

@@ -41,6 +41,16 @@ async def test_an_event_leaves_with_its_commit_and_gets_the_next_number(platform
         assert (await tx.all(select(OutboxRow.id))) == []
 
 
+async def test_where_nothing_happened_nothing_is_written(platform: Platform) -> None:
+    async def version_of_the_counter() -> object:
+        async with system_transaction(platform, Role.WORKER) as tx:
+            return await tx.scalar(text("select xmin::text from event_counter"))
+
+    before = await version_of_the_counter()
+    assert await number_events(platform) == 0
+    assert await version_of_the_counter() == before
+
+
 async def test_a_transaction_that_fails_leaves_no_event(platform: Platform) -> None:
     with pytest.raises(RuntimeError, match="no"):
         async with system_transaction(platform, Role.ENGINE) as tx:
