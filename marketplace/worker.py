@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Final
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from marketplace.app import Assembly
@@ -93,24 +93,46 @@ class Worker:
 
 
 async def feed(worker: Worker, consumer: Consumer) -> int:
-    """Hand a consumer its next events, each in a transaction of its own; give how many."""
+    """Hand a consumer its next events, each in a transaction of its own; give how many.
+
+    Its place moves over events of other kinds too: a consumer of a rare kind would read all that
+    happened since, each time it looks.
+    """
     handled = 0
     while handled < CONSUMER_BATCH:
         async with system_transaction(worker.platform, consumer.role) as tx:
-            event = await _next_event(tx, consumer)
-            if event is None:
-                return handled
-            await consumer.handle(worker.platform, tx, event)
-            await tx.execute(
-                update(ConsumerRow)
-                .where(ConsumerRow.name == consumer.name)
-                .values(number=event.number)
-            )
+            place = await _place_of(tx, consumer)
+            last = await tx.scalar(select(func.max(EventRow.number))) or 0
+            event = await _next_event(tx, consumer, place, last)
+            if event is not None:
+                await _handle(worker, consumer, tx, event)
+            reached = last if event is None else event.number
+            if reached > place:
+                await tx.execute(
+                    update(ConsumerRow)
+                    .where(ConsumerRow.name == consumer.name)
+                    .values(number=reached)
+                )
+        if event is None:
+            return handled
         handled += 1
     return handled
 
 
-async def _next_event(tx: Transaction, consumer: Consumer) -> NumberedEvent | None:
+async def _handle(
+    worker: Worker, consumer: Consumer, tx: Transaction, event: NumberedEvent
+) -> None:
+    try:
+        await consumer.handle(worker.platform, tx, event)
+    except Exception:
+        # It is tried until it succeeds, for the consumer sees its events in order: say which one.
+        log.exception(
+            "consumer_failed", consumer=consumer.name, number=event.number, kind=event.kind
+        )
+        raise
+
+
+async def _place_of(tx: Transaction, consumer: Consumer) -> int:
     place = select(ConsumerRow.number).where(ConsumerRow.name == consumer.name)
     number = await tx.scalar(place.with_for_update())
     if number is None:
@@ -118,6 +140,12 @@ async def _next_event(tx: Transaction, consumer: Consumer) -> NumberedEvent | No
             insert(ConsumerRow).values(name=consumer.name, number=0).on_conflict_do_nothing()
         )
         number = await tx.scalar(place.with_for_update())
+    return int(number)
+
+
+async def _next_event(
+    tx: Transaction, consumer: Consumer, place: int, last: int
+) -> NumberedEvent | None:
     row = await tx.maybe(
         select(
             EventRow.number,
@@ -130,7 +158,7 @@ async def _next_event(tx: Transaction, consumer: Consumer) -> NumberedEvent | No
             EventRow.payload,
             EventRow.occurred_at,
         )
-        .where(EventRow.number > number, EventRow.kind.in_(consumer.kinds))
+        .where(EventRow.number > place, EventRow.number <= last, EventRow.kind.in_(consumer.kinds))
         .order_by(EventRow.number)
         .limit(1)
     )

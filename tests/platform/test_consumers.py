@@ -1,0 +1,77 @@
+"""Readers of events inside the product."""
+
+from dataclasses import dataclass, field
+
+import pytest
+from sqlalchemy import select
+
+from marketplace.kernel.events import Event
+from marketplace.kernel.ids import new_id
+from marketplace.platform.core import Platform
+from marketplace.platform.database import Role, Transaction, system_transaction
+from marketplace.platform.feature import Consumer
+from marketplace.platform.outbox import NumberedEvent, number_events
+from marketplace.platform.tables import ConsumerRow
+from marketplace.worker import Worker, feed
+
+
+@dataclass
+class Reader:
+    """Remembers the versions of what it was handed; fails at those it is told to."""
+
+    failing: set[int] = field(default_factory=set)
+    seen: list[int] = field(default_factory=list)
+
+    def consumer(self) -> Consumer:
+        return Consumer("reader", frozenset({"rare"}), self.handle)
+
+    async def handle(self, _platform: Platform, _tx: Transaction, event: NumberedEvent) -> None:
+        if event.version in self.failing:
+            raise ValueError("not yet")
+        self.seen.append(event.version)
+
+
+async def tell(platform: Platform, *kinds: str) -> None:
+    subject = new_id()
+    async with system_transaction(platform, Role.ENGINE) as tx:
+        for version, kind in enumerate(kinds, start=1):
+            tx.emit(Event(kind, "thing", subject, version, frozenset([subject]), {}))
+    assert await number_events(platform) == len(kinds)
+
+
+async def place(platform: Platform) -> int:
+    async with system_transaction(platform, Role.WORKER) as tx:
+        number: int = await tx.scalar(select(ConsumerRow.number))
+    return number
+
+
+async def test_a_consumer_sees_its_kinds_once_and_in_order(
+    platform: Platform, worker: Worker
+) -> None:
+    reader = Reader()
+    await tell(platform, "rare", "common", "rare")
+    assert await feed(worker, reader.consumer()) == 2
+    assert await feed(worker, reader.consumer()) == 0
+    assert reader.seen == [1, 3]
+
+
+async def test_a_consumer_of_a_rare_kind_leaves_behind_what_is_not_for_it(
+    platform: Platform, worker: Worker
+) -> None:
+    reader = Reader()
+    await tell(platform, *["common"] * 20)
+    assert await feed(worker, reader.consumer()) == 0
+    assert await place(platform) == 20
+
+
+async def test_an_event_that_fails_is_handed_over_again_and_none_passes_it(
+    platform: Platform, worker: Worker
+) -> None:
+    reader = Reader(failing={2})
+    await tell(platform, "rare", "rare", "rare")
+    with pytest.raises(ValueError, match="not yet"):
+        await feed(worker, reader.consumer())
+    assert await place(platform) == 1
+    reader.failing.clear()
+    assert await feed(worker, reader.consumer()) == 2
+    assert reader.seen == [1, 2, 3]
