@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 from litestar import Litestar
 
+from marketplace.kernel.limits import CODE_CHARACTERS_MAX
 from marketplace.platform.http.problems import PROBLEM_JSON, Problem
 
 _PROBLEMS: Final = {
@@ -30,7 +31,20 @@ _PROBLEMS: Final = {
     "503": "Overload or a part that is away; the same request is safe to send again.",
 }
 _PUBLIC: Final = {"400", "404", "429", "500", "503"}
-_REQUIRED_HEADERS: Final = {"Idempotency-Key", "If-Match"}
+_REQUIRED_HEADERS: Final = {
+    "Idempotency-Key": {
+        "type": "string",
+        "pattern": f"^[!-~]{{1,{CODE_CHARACTERS_MAX}}}$",
+        "description": "Visible ASCII characters of your choice; a UUID does.",
+        "example": "019b8c4e-7d8b-7d5b-9c3a-0f6f4f6d2a11",
+    },
+    "If-Match": {
+        "type": "string",
+        "pattern": '^"[0-9]{1,18}"$',
+        "description": "The ETag that you read, in its quotes.",
+        "example": '"3"',
+    },
+}
 
 
 def openapi_document(app: Litestar) -> dict[str, Any]:
@@ -98,7 +112,7 @@ def _complete(app: Litestar, path: str, operation: dict[str, Any]) -> None:
     for parameter in operation.get("parameters", []):
         if parameter["name"] in _REQUIRED_HEADERS:
             parameter["required"] = True
-            parameter["schema"] = {"type": "string"}
+            parameter["schema"] = _REQUIRED_HEADERS[parameter["name"]]
         _without_null(parameter["schema"])
     operation["responses"].get("204", {}).pop("content", None)
     for status in _PROBLEMS if private else sorted(_PUBLIC):
