@@ -113,6 +113,26 @@ with given as (
 )
 """
 
+# Equal ladders leave in a statement of their own: looked up by the one that inserts, an empty table
+# would be scanned for every row, and grow meanwhile.
+_DROP_EQUAL: Final = text(
+    _LADDERS  # noqa: S608 - our own text; it only looks like a stranger's
+    + """, same as (
+    select g.offer_id, g.unit, g.valid_from
+    from given g
+    join price_ladders l
+        on l.list_id = :list_id and l.offer_id = g.offer_id and l.unit = g.unit
+       and l.valid_from = g.valid_from and l.from_version <= :draft and l.until_version > :draft
+    where (l.valid_until, l.basis, l.tiers) = (g.valid_until, g.basis, g.tiers)
+), dropped as (
+    delete from staged_prices s using same, offers o
+    where s.batch_id = :batch_id and o.id = same.offer_id and o.supplier_id = s.organization_id
+      and o.sku = s.sku and s.unit = same.unit and s.valid_from = same.valid_from
+)
+select count(*) from same
+"""
+)
+
 _END_REPLACED: Final = text(
     _LADDERS
     + """
@@ -120,31 +140,19 @@ update price_ladders l set until_version = :draft
 from given g
 where l.list_id = :list_id and l.offer_id = g.offer_id and l.unit = g.unit
   and l.valid_from = g.valid_from and l.from_version < :draft and l.until_version > :draft
-  and (l.valid_until, l.basis, l.tiers) is distinct from (g.valid_until, g.basis, g.tiers)
 """
 )
 
 _ADD: Final = text(
-    _LADDERS  # noqa: S608 - our own text; the line below looks like a stranger's
-    + """, added as (
-    insert into price_ladders as l (list_id, offer_id, unit, valid_from, from_version,
-                                    until_version, supplier_id, valid_until, basis, volume_mode,
-                                    tiers)
-    select :list_id, offer_id, unit, valid_from, cast(:draft as integer), :open, supplier_id,
-           valid_until, basis, 'volume', tiers
-    from given g
-    where not exists (
-        select from price_ladders p
-        where p.list_id = :list_id and p.offer_id = g.offer_id and p.unit = g.unit
-          and p.valid_from = g.valid_from and p.from_version < :draft and p.until_version > :draft
-    )
-    on conflict (list_id, offer_id, unit, valid_from, from_version) do update
-        set valid_until = excluded.valid_until, basis = excluded.basis, tiers = excluded.tiers
-        where (l.valid_until, l.basis, l.tiers)
-           is distinct from (excluded.valid_until, excluded.basis, excluded.tiers)
-    returning 1
-)
-select (select count(*) from added) as written, (select count(*) from given) as given
+    _LADDERS
+    + """
+insert into price_ladders as l (list_id, offer_id, unit, valid_from, from_version, until_version,
+                                supplier_id, valid_until, basis, volume_mode, tiers)
+select :list_id, offer_id, unit, valid_from, cast(:draft as integer), :open, supplier_id,
+       valid_until, basis, 'volume', tiers
+from given
+on conflict (list_id, offer_id, unit, valid_from, from_version) do update
+    set valid_until = excluded.valid_until, basis = excluded.basis, tiers = excluded.tiers
 """
 )
 
@@ -154,9 +162,10 @@ async def write_staged(
 ) -> PricesWritten:
     """Set the staged ladders in the draft of a locked list; equal ones are left alone."""
     values = {"batch_id": batch_id, "list_id": list_id, "draft": draft_version}
+    unchanged: int = await tx.scalar(_DROP_EQUAL.bindparams(**values))
     await tx.execute(_END_REPLACED.bindparams(**values))
-    row = await tx.one(_ADD.bindparams(open=OPEN, **values))
-    return PricesWritten(written=row.written, unchanged=row.given - row.written)
+    written = await tx.execute(_ADD.bindparams(open=OPEN, **values))
+    return PricesWritten(written=written, unchanged=unchanged)
 
 
 _KEYS: Final = """
