@@ -25,7 +25,7 @@ class Card:
 
 
 _CARD: Final = """
-select a.status, a.buyer_id, a.currency, l.id as lot_id,
+select a.status, a.buyer_id, a.currency, l.id as lot_id, l.seq > 0 as scheduled,
        array(select p.organization_id from auction_participants p where p.lot_id = l.id) as bidders
 from auctions a join auction_lots l on l.auction_id = a.id
 where a.id = $1 order by l.place limit 1
@@ -49,7 +49,7 @@ class Admission:
     async def viewers_card(self, auction_id: UUID, company_id: UUID) -> tuple[Card, Viewer]:
         """Give the card and as whom the company sees it: as buyer or as bidder.
 
-        Raises NotFound to all others, and WrongState to the buyer while the auction is a draft.
+        Raises NotFound to all others, and WrongState to the buyer of what was never scheduled.
         """
         card = self._cards.get(auction_id) or await self._load(auction_id, company_id)
         if company_id == card.buyer_id:
@@ -67,9 +67,10 @@ class Admission:
             raise Unavailable("The database does not answer.", retry_after_s=1) from error
         if row is None:
             raise _unknown()
-        if row["status"] == "draft":
+        if not row["scheduled"]:
             if company_id == row["buyer_id"]:
-                raise WrongState("This auction is a draft: schedule it first.", state="draft")
+                detail = "Nobody was invited to this auction: it was never scheduled."
+                raise WrongState(detail, state=row["status"])
             raise _unknown()
         card = Card(
             auction_id=auction_id,

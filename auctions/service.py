@@ -21,7 +21,7 @@ from auctions.admission import Admission
 from auctions.engine.decide import schedule
 from auctions.engine.events import Cancel, Close, Invitation
 from auctions.engine.log import published
-from auctions.engine.ranking import Place
+from auctions.engine.ranking import Place, score
 from auctions.engine.replay import replay as fold
 from auctions.engine.state import Phase
 from auctions.engine.terms import Terms, check_amount, check_terms, in_digits
@@ -359,8 +359,10 @@ async def cancel_auction(
     caller.require(WRITE)
     async with transaction(platform, caller) as tx:
         row = await _owned(tx, auction_id, version)
-        tx.record("auction.cancel", "auction", auction_id, after={"reason": reason})
+        if row.status in {"closed", "cancelled"}:
+            raise WrongState(f"This auction is {row.status}.", state=row.status)
         if row.status == "draft":
+            tx.record("auction.cancel", "auction", auction_id, after={"reason": reason})
             await tx.execute(
                 update(LotRow).where(LotRow.auction_id == auction_id).values(phase="cancelled")
             )
@@ -375,6 +377,8 @@ async def cancel_auction(
                 )
             )
             return await _owners_view(tx, auction_id)
+        # Asked for and not done yet: the ledger decides, and its log tells.
+        tx.record("auction.ask_to_cancel", "auction", auction_id, after={"reason": reason})
     card, _ = await platform.get(Admission).viewers_card(auction_id, caller.organization_id)
     await platform.get(Intake).submit(card.lot_id, Cancel(reason))
     return await _read_owned(platform, caller, auction_id)
@@ -623,7 +627,9 @@ async def result_of(tx: Transaction, auction_id: UUID) -> AuctionResult:
     if auction.status != "closed":
         raise WrongState("An auction has a result once it closed.", state=auction.status)
     lot = await tx.one(
-        select(LotRow.id, LotRow.hash, LotRow.closes_at).where(LotRow.auction_id == auction_id)
+        select(LotRow.id, LotRow.terms, LotRow.hash, LotRow.closes_at).where(
+            LotRow.auction_id == auction_id
+        )
     )
     async with _acting_as_engine(tx):
         rows = await tx.all(_last_bids(lot.id))
@@ -639,7 +645,7 @@ async def result_of(tx: Transaction, auction_id: UUID) -> AuctionResult:
         origin=origin,
         closed_at=lot.closes_at,
         head=lot.hash.hex(),
-        ranking=_ranking(rows, openings, auction.currency),
+        ranking=_ranking(rows, openings, msgspec.convert(lot.terms, Terms)),
     )
 
 
@@ -664,11 +670,12 @@ def _last_bids(lot_id: UUID) -> Any:
 
 
 def _ranking(
-    rows: Sequence[Row[Any]], openings: dict[UUID, Decimal | None], currency: str
+    rows: Sequence[Row[Any]], openings: dict[UUID, Decimal | None], terms: Terms
 ) -> tuple[Ranked, ...]:
-    by_bid = {row.bid_id: row for row in rows}
+    by_bid, currency = {row.bid_id: row for row in rows}, terms.currency
     places = sorted(
-        Place(row.amount, row.seq, row.bidder_id, row.amount, row.bid_id) for row in rows
+        Place(score(terms, row.amount), row.seq, row.bidder_id, row.amount, row.bid_id)
+        for row in rows
     )
     return tuple(
         Ranked(

@@ -108,14 +108,10 @@ create unique index uq_auction_ledger_key
     on auction_ledger (lot_id, bidder_id, client_bid_id) where client_bid_id is not null;
 """
 
-INVITED = """
-status <> 'draft' and exists (
-    select from auction_participants p
-    where p.auction_id = auctions.id and p.organization_id = app_org()
-)
-"""
+# A lot's log begins when suppliers are invited; of a draft that was called off they never hear.
+INVITED = "exists (select from auction_lots l where l.auction_id = auctions.id and l.seq > 0)"
 INVITED_TO_LOT = """
-phase <> 'draft' and exists (
+seq > 0 and exists (
     select from auction_participants p
     where p.lot_id = auction_lots.id and p.organization_id = app_org()
 )
@@ -129,6 +125,7 @@ def upgrade() -> None:
     protect("auctions", "auction_lots", "auction_participants", "auction_ledger")
 
     own_rows("auctions", "select", "insert", "update", column="buyer_id")
+    # The subquery sees the lots that the policies of their own table show.
     policy("auctions", API, "auctions_invited", INVITED, verb="select")
     own_rows("auction_lots", "select", "insert", "update", column="buyer_id")
     policy("auction_lots", API, "auction_lots_invited", INVITED_TO_LOT, verb="select")

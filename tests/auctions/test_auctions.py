@@ -19,7 +19,7 @@ from auctions.engine.terms import Disclosure, Overtime
 from auctions.intake import Intake
 from auctions.ledger import Ledger
 from auctions.schemas import BidInput
-from auctions.service import Origin, result_of
+from auctions.service import Origin, cancel_auction, close_auction, result_of
 from auctions.tables import AuctionRow, LedgerRow, LotRow
 from marketplace.app import assemble
 from marketplace.kernel.errors import MarketplaceError, NotFound, WrongState
@@ -359,6 +359,24 @@ async def test_a_draft_is_cancelled_without_a_word_to_anybody(
         headers={**buyer.headers, "If-Match": made.headers["ETag"]},
     )
     assert cancelled.json()["status"] == "cancelled"
+    for part in ("", "/standing", "/log"):
+        assert (await client.get(path + part, headers=supplier.headers)).status_code == 404
+    assert (await client.get("/v1/auctions", headers=supplier.headers)).json()["items"] == []
+    assert (await client.get(f"{path}/standing", headers=buyer.headers)).status_code == 409
+
+
+async def test_what_has_closed_leaves_no_word_of_a_cancellation(
+    platform: Platform, world: World, move_clock: MoveClock
+) -> None:
+    hall = await open_hall(platform, world)
+    await move_clock(TEN_MINUTES)
+    view = await close_auction(platform, hall.buyer.caller, hall.auction_id)
+    with pytest.raises(WrongState) as refused:
+        await cancel_auction(platform, hall.buyer.caller, hall.auction_id, view.version, "Late.")
+    assert refused.value.state == "closed"
+    async with system_transaction(platform, Role.WORKER) as tx:
+        trail = await (await tx.raw()).fetch("select entry from audit_intake")
+    assert [row for row in trail if "cancel" in str(row["entry"])] == []
 
 
 async def test_the_result_hands_back_ranking_openings_and_provenance(
