@@ -20,7 +20,7 @@ from marketplace.platform.jobs import run_jobs
 from marketplace.platform.outbox import NumberedEvent, number_events
 from marketplace.platform.tables import ConsumerRow, EventRow
 from marketplace.platform.telemetry import log
-from marketplace.platform.timers import fire_due
+from marketplace.platform.timers import DueTimers, fire_due
 
 IDLE_SECONDS: Final = 0.05
 """How often an idle loop looks; an event reaches the feed about this long after its commit."""
@@ -44,10 +44,12 @@ class Worker:
             for feature in self.features:
                 for part in feature.worker_lifespans:
                     await stack.enter_async_context(part(self.platform))
+            timers = DueTimers(self.platform, self.timers)
+            stack.push_async_callback(timers.stop)
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._loop("sequencer", self._number))
                 group.create_task(self._loop("audit", self._chain))
-                group.create_task(self._loop("timers", self._fire))
+                group.create_task(self._loop("timers", timers.fire))
                 group.create_task(self._loop("jobs", self._run_jobs))
                 for consumer in self.consumers:
                     group.create_task(self._loop(consumer.name, self._feeder(consumer)))
@@ -77,9 +79,6 @@ class Worker:
 
     async def _chain(self) -> float:
         return 0.0 if await chain_entries(self.platform) else IDLE_SECONDS
-
-    async def _fire(self) -> float:
-        return await fire_due(self.platform, self.timers)
 
     async def _run_jobs(self) -> float:
         await run_jobs(self.platform, self.jobs)

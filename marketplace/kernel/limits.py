@@ -108,6 +108,8 @@ FEED_WAITERS_MAX: Final = 250
 comes beyond is answered without waiting."""
 IDEMPOTENCY_DAYS: Final = 7
 """How long an answer is replayed."""
+TIMERS_AT_ONCE_MAX: Final = 100
+"""Per worker: a hundred auctions that close at the same instant close together."""
 JOBS_AT_ONCE_MAX: Final = 4
 """Per worker: each holds two connections and a batch of rows; beyond the pool they would wait for
 each other."""

@@ -9,12 +9,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, TypeVar
+from typing import Final, Generic, TypeVar
 from uuid import UUID
 
 from sqlalchemy import and_, delete, func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.sql.dml import ReturningUpdate
 
+from marketplace.kernel.limits import TIMERS_AT_ONCE_MAX
 from marketplace.platform.database import HasDatabase, Role, Transaction, system_transaction
 from marketplace.platform.tables import TimerRow
 from marketplace.platform.telemetry import TIMER_LATENESS_SECONDS, TIMERS_FIRED, log
@@ -26,7 +28,6 @@ LEASE: Final = timedelta(seconds=3)
 """What a killed worker had begun waits so long: less than the 5 s in which all must work again."""
 POLL_SECONDS: Final = 0.1
 """How often new timers are looked for; known ones are slept up to exactly."""
-_BATCH: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,51 +49,110 @@ async def set_timer(tx: Transaction, kind: str, subject_id: UUID, due_at: dateti
     )
 
 
-async def fire_due(platform: P, handlers: Mapping[str, Fire[P]]) -> float:
-    """Handle all timers that are due; give the seconds to sleep until the next may be."""
-    async with system_transaction(platform, Role.WORKER) as tx:
-        now = await tx.clock()
+class DueTimers(Generic[P]):
+    """Fires the timers of one worker, each in a task of its own: a slow one holds up no other.
+
+    Only kinds with a handler are taken; others wait for a worker that has theirs.
+    """
+
+    def __init__(self, platform: P, handlers: Mapping[str, Fire[P]]) -> None:
+        self._platform = platform
+        self._handlers = handlers
+        self._under_way: dict[tuple[str, UUID], asyncio.Task[None]] = {}
+
+    async def fire(self) -> float:
+        """Begin to handle what is due; give the seconds to sleep until the next may be."""
+        room = TIMERS_AT_ONCE_MAX - len(self._under_way)
+        async with system_transaction(self._platform, Role.WORKER) as tx:
+            now = await tx.clock()
+            await self._renew(tx, now)
+            taken = await tx.all(self._take(now, room)) if room else []
+            next_due = await tx.scalar(
+                select(func.min(TimerRow.due_at)).where(
+                    TimerRow.due_at > now, TimerRow.kind.in_(self._handlers)
+                )
+            )
+        for row in sorted(taken, key=lambda row: row.due_at):
+            self._begin(TimerKey(row.kind, row.subject_id, row.due_at), now)
+        if taken:
+            return 0.0
+        if next_due is None:
+            return POLL_SECONDS
+        seconds: float = (next_due - now).total_seconds()
+        return min(POLL_SECONDS, max(0.0, seconds))
+
+    async def _renew(self, tx: Transaction, now: datetime) -> None:
+        """Keep the leases of what is still being handled."""
+        if self._under_way:
+            await tx.execute(
+                update(TimerRow)
+                .where(
+                    tuple_(TimerRow.kind, TimerRow.subject_id).in_(list(self._under_way)),
+                    TimerRow.leased_until < now + LEASE / 2,
+                )
+                .values(leased_until=now + LEASE)
+            )
+
+    def _take(self, now: datetime, most: int) -> ReturningUpdate[str, UUID, datetime]:
         due = (
             select(TimerRow.kind, TimerRow.subject_id)
             .where(
+                TimerRow.kind.in_(self._handlers),
                 TimerRow.due_at <= now,
                 or_(TimerRow.leased_until.is_(None), TimerRow.leased_until < now),
+                tuple_(TimerRow.kind, TimerRow.subject_id).not_in(list(self._under_way)),
             )
             .order_by(TimerRow.due_at)
-            .limit(_BATCH)
+            .limit(most)
             .with_for_update(skip_locked=True)
         )
-        taken = await tx.all(
+        return (
             update(TimerRow)
             .where(tuple_(TimerRow.kind, TimerRow.subject_id).in_(due))
             .values(leased_until=now + LEASE, attempts=TimerRow.attempts + 1)
-            .returning(TimerRow.kind, TimerRow.subject_id, TimerRow.due_at, TimerRow.attempts)
+            .returning(TimerRow.kind, TimerRow.subject_id, TimerRow.due_at)
         )
-        next_due = await tx.scalar(select(func.min(TimerRow.due_at)).where(TimerRow.due_at > now))
-    await asyncio.gather(
-        *(
-            _fire(platform, handlers, TimerKey(row.kind, row.subject_id, row.due_at), now)
-            for row in sorted(taken, key=lambda row: row.due_at)
-        )
-    )
-    if taken:
-        return 0.0
-    if next_due is None:
-        return POLL_SECONDS
-    seconds: float = (next_due - now).total_seconds()
-    return min(POLL_SECONDS, max(0.0, seconds))
+
+    def _begin(self, timer: TimerKey, now: datetime) -> None:
+        place = timer.kind, timer.subject_id
+        task = asyncio.create_task(_fire(self._platform, self._handlers, timer, now))
+        self._under_way[place] = task
+        task.add_done_callback(lambda _task: self._under_way.pop(place))
+
+    async def finished(self) -> None:
+        """Wait until all that was begun is handled."""
+        await asyncio.gather(*self._under_way.values())
+
+    async def stop(self) -> None:
+        """Abandon what is under way: another worker takes it when its lease has run out."""
+        tasks = list(self._under_way.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def fire_due(platform: P, handlers: Mapping[str, Fire[P]]) -> float:
+    """Handle all timers that are due, to their end; give the seconds until the next may be."""
+    timers = DueTimers(platform, handlers)
+    pause = await timers.fire()
+    await timers.finished()
+    return pause
 
 
 async def _fire(
-    platform: P, handlers: Mapping[str, Fire[P]], timer: "TimerKey", now: datetime
+    platform: P, handlers: Mapping[str, Fire[P]], timer: TimerKey, now: datetime
 ) -> None:
     try:
         await handlers[timer.kind](platform, timer.subject_id)
+        await _forget(platform, timer)
     except Exception:  # noqa: BLE001 - one timer's failure stops no other; the lease brings it back
         log.exception("timer_failed", kind=timer.kind, subject=str(timer.subject_id))
         return
     TIMERS_FIRED.labels(timer.kind).inc()
     TIMER_LATENESS_SECONDS.observe((now - timer.due_at).total_seconds())
+
+
+async def _forget(platform: HasDatabase, timer: TimerKey) -> None:
     async with system_transaction(platform, Role.WORKER) as tx:
         # A handler may have moved its timer; only the one we saw goes.
         await tx.execute(

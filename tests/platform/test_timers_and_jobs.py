@@ -15,7 +15,7 @@ from marketplace.platform.core import Platform
 from marketplace.platform.database import Role, system_transaction
 from marketplace.platform.jobs import enqueue, run_jobs
 from marketplace.platform.tables import TimerRow
-from marketplace.platform.timers import LEASE, POLL_SECONDS, fire_due, set_timer
+from marketplace.platform.timers import LEASE, POLL_SECONDS, DueTimers, fire_due, set_timer
 
 MoveClock = Callable[[timedelta], Awaitable[None]]
 
@@ -90,6 +90,46 @@ async def test_a_timer_that_fails_comes_back_when_its_lease_is_over(
     assert len(attempts) == 2
     async with system_transaction(platform, Role.WORKER) as tx:
         assert await tx.all(select(TimerRow.kind)) == []
+
+
+async def test_a_slow_timer_holds_up_no_other_and_keeps_its_lease(
+    platform: Platform, move_clock: MoveClock
+) -> None:
+    slow, quick = new_id(), new_id()
+    begun: list[UUID] = []
+    go_on = asyncio.Event()
+
+    async def fire(_platform: Platform, subject: UUID) -> None:
+        begun.append(subject)
+        if subject == slow:
+            await go_on.wait()
+
+    timers, others = DueTimers(platform, {"close": fire}), DueTimers(platform, {"close": fire})
+    await remind(platform, slow, timedelta())
+    await timers.fire()
+    await remind(platform, quick, timedelta())
+    await timers.fire()
+    await asyncio.sleep(0.1)
+    assert begun == [slow, quick]
+    for _ in range(3):
+        await move_clock(LEASE * 0.6)
+        await timers.fire()
+        await others.fire()
+    go_on.set()
+    await timers.finished()
+    await others.finished()
+    assert begun == [slow, quick]
+    async with system_transaction(platform, Role.WORKER) as tx:
+        assert await tx.all(select(TimerRow.kind)) == []
+
+
+async def test_a_timer_without_a_handler_waits_for_a_worker_that_has_one(
+    platform: Platform,
+) -> None:
+    await remind(platform, new_id(), timedelta())
+    assert await fire_due(platform, {}) == POLL_SECONDS
+    async with system_transaction(platform, Role.WORKER) as tx:
+        assert await tx.scalar(select(TimerRow.attempts)) == 0
 
 
 async def test_a_job_runs_once_after_the_commit_and_not_at_all_after_a_rollback(
