@@ -20,19 +20,22 @@ class ShownClock:
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
-        self._read_at = float("-inf")
+        self._read_at = self._asked_at = float("-inf")
         self._then: datetime | None = None
 
     async def now(self) -> datetime:
         """Give the time; raises Unavailable if the database never told it and does not now."""
-        if time.monotonic() - self._read_at > READ_SECONDS:
+        # One asks and the others go on: a crowd of viewers must not queue for the connections that
+        # bids need, nor each wait for a database that is away.
+        if self._then is None or time.monotonic() - self._asked_at > READ_SECONDS:
             await self.refresh()
         return self.estimate()
 
     async def refresh(self) -> None:
         """Ask the database, unless it is away: then the last answer is carried on."""
-        pool = await self._platform.database.fast(Role.ENGINE)
+        self._asked_at = time.monotonic()
         try:
+            pool = await self._platform.database.fast(Role.ENGINE)
             async with pool.acquire() as connection:
                 self._then = await connection.fetchval("select clock()")
         except AWAY as error:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -30,6 +31,7 @@ from marketplace.platform.telemetry import LIVE_VIEWERS, log
 LOOK_SECONDS: Final = 1.0
 """How often boards are compared, in case Redis lost a message."""
 LOOKS_PER_HEARTBEAT: Final = 5
+_OVERDUE: Final = timedelta(seconds=5)
 _IDLE_CHANNEL: Final = "auctions:nobody"
 
 Message = bytes | None
@@ -98,11 +100,19 @@ class Hub:
         with suppress(*REDIS_AWAY):
             on_board = await self._board.read(lot_id)
         decided_here = self._ledger.known(lot_id)
-        if on_board is None:
-            return await self._ledger.read(lot_id)
+        if on_board is None or await self._is_overdue(on_board):
+            head = await self._ledger.read(lot_id)
+            if on_board is not None and head.position > on_board.position:
+                self._board.offer(head)
+            return head
         if decided_here is not None and decided_here.position > on_board.position:
             return decided_here
         return on_board
+
+    async def _is_overdue(self, head: Head) -> bool:
+        """Tell whether a head should have ended by now: Redis may hold what it was long ago."""
+        deadline = head.state.deadline()
+        return deadline is not None and await self._clock.now() > deadline + _OVERDUE
 
     @asynccontextmanager
     async def seat(self, lot_id: UUID, viewer: Viewer, after: int | None) -> AsyncIterator[Seat]:
@@ -242,8 +252,8 @@ class Hub:
 
     def _published(self, data: bytes) -> None:
         head = head_of(data)
-        house = self._houses.get(head.state.lot_id)
-        if house is not None:
+        house = None if head is None else self._houses.get(head.state.lot_id)
+        if head is not None and house is not None:
             self._take(house, head)
 
     async def _look_around(self) -> None:

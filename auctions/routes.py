@@ -1,6 +1,7 @@
 """Auctions over HTTP and WebSocket."""
 
 import asyncio
+import re
 from contextlib import suppress
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -32,6 +33,9 @@ from marketplace.platform.http.paging import Page, PageRequest, paged
 from marketplace.platform.idempotency import IdempotencyKey
 
 _TAGS: Final = ["auctions"]
+_NUMBER: Final = re.compile(r"[0-9]{1,18}")
+SEND_SECONDS_MAX: Final = 10
+"""A viewer who takes nothing for so long is gone, whether or not his connection knows."""
 ClientBidId = Annotated[
     str | None,
     HeaderParameter(
@@ -204,7 +208,7 @@ async def live(
         await socket.close(code=4000 + error.status, reason=error.title)
         return
     after = socket.query_params.get("after")
-    number = int(after) if after is not None and after.isdecimal() else None
+    number = int(after) if after is not None and _NUMBER.fullmatch(after) else None
     await socket.accept()
     async with platform.get(Hub).seat(card.lot_id, viewer, number) as seat:
         await _follow(socket, seat)
@@ -230,7 +234,8 @@ async def _read_until_left(socket: "WebSocket[Any, Any, Any]") -> None:
 
 async def _send_until_ended(socket: "WebSocket[Any, Any, Any]", seat: Seat) -> None:
     while (message := await seat.mailbox.get()) is not None:
-        await socket.send_data(message, "text")
+        async with asyncio.timeout(SEND_SECONDS_MAX):
+            await socket.send_data(message, "text")
     code, reason = (1013, "You read too slowly.") if seat.dropped else (1012, "Come back.")
     await socket.close(code=code, reason=reason)
 

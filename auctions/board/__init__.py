@@ -49,7 +49,6 @@ class Board:
         self._swap = self._redis.register_script((Path(__file__).parent / "swap.lua").read_text())
         self._latest: dict[UUID, Head] = {}
         self._writing: dict[UUID, asyncio.Task[None]] = {}
-        self._read: dict[UUID, Head] = {}
 
     def offer(self, head: Head) -> None:
         """Have a head written soon; of heads that follow fast only the latest is."""
@@ -65,6 +64,7 @@ class Board:
                 await asyncio.sleep(WRITE_PAUSE_S)
         except REDIS_AWAY as error:
             log.warning("board_not_written", lot=str(lot_id), error=type(error).__name__)
+            self._latest.pop(lot_id, None)
         finally:
             del self._writing[lot_id]
 
@@ -78,7 +78,7 @@ class Board:
         return bool(swapped)
 
     async def read(self, lot_id: UUID) -> Head | None:
-        """Give the head on the board, None if there is none; raises what Redis raises."""
+        """Give the head on the board, None if none can be read; raises what Redis raises."""
         snapshot: Any = await self._redis.hget(board_key(lot_id), "state")
         return None if snapshot is None else head_of(snapshot)
 

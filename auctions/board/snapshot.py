@@ -56,9 +56,12 @@ def snapshot_bytes(head: Head) -> bytes:
     )
 
 
-def head_of(snapshot: bytes) -> Head:
-    """Read a head back."""
-    read = _decoder.decode(snapshot)
+def head_of(snapshot: bytes) -> Head | None:
+    """Read a head back; None if it has another form, such as that of another release."""
+    try:
+        read = _decoder.decode(snapshot)
+    except msgspec.MsgspecError:
+        return None
     state = LotState(
         lot_id=read.lot_id,
         terms=read.terms,

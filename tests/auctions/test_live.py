@@ -6,8 +6,9 @@ import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import uvicorn
@@ -16,12 +17,17 @@ from websockets.asyncio.client import ClientConnection, unix_connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from auctions.bidding import place_bid, read_standing
-from auctions.board import Board, board_key, heal
+from auctions.board import Board, board_key, channel, heal
 from auctions.board.snapshot import head_of, snapshot_bytes
+from auctions.clock import ShownClock
+from auctions.engine.events import Close
+from auctions.engine.state import Phase
 from auctions.engine.terms import Disclosure, Overtime, Terms
 from auctions.engine.visibility import OWNER, view
+from auctions.intake import Intake
 from auctions.ledger import Head, Ledger
 from auctions.live import Hub, Seat, merge_patch
+from auctions.routes import _follow
 from auctions.schemas import BidInput
 from marketplace.app import assemble
 from marketplace.platform.core import Platform
@@ -30,6 +36,7 @@ from marketplace.platform.http.schemas import MoneyInput
 from marketplace.platform.settings import Settings
 from tests.auctions.auction_hall import Hall, fresh, open_hall
 from tests.auctions.engine.test_properties import Try, made_terms, play, tries
+from tests.conftest import MoveClock
 from tests.support.world import Company, World
 
 Connect = Callable[..., Any]
@@ -174,6 +181,14 @@ async def test_the_live_channel_is_closed_to_others(
             await socket.recv()
 
 
+async def test_a_number_nobody_can_have_seen_gets_a_snapshot(
+    platform: Platform, world: World, served: str
+) -> None:
+    hall = await open_hall(platform, world)
+    async with watching(served, hall, hall.suppliers[0], f"?after={'9' * 5000}") as socket:
+        assert (await message(socket))["type"] == "snapshot"
+
+
 async def test_a_viewer_who_leaves_is_noticed(
     platform: Platform, world: World, served: str
 ) -> None:
@@ -233,6 +248,80 @@ async def test_a_board_rolled_back_is_put_right_and_a_late_writer_changes_nothin
     assert await board.swap(old) is True
     assert await heal(platform) == 1
     assert await board.read(hall.lot_id) == new
+
+
+async def test_a_board_of_another_release_is_read_from_the_ledger_and_ends_no_channel(
+    platform: Platform, world: World
+) -> None:
+    hall = await open_hall(platform, world)
+    await bid(platform, hall, 0, "900.00")
+    await platform.get(Board).drain()
+    redis, hub = platform.redis.commands, platform.get(Hub)
+    async with hub.open(), hub.seat(hall.lot_id, hall.suppliers[0].id, None) as seat:
+        await seat.mailbox.get()
+        await redis.hset(board_key(hall.lot_id), mapping={"state": b"\x91\x07", "seq": 10**6})
+        await redis.publish(channel(hall.lot_id), b"\x91\x07")
+        standing = await read_standing(platform, hall.suppliers[0].caller, hall.auction_id)
+        assert standing.standing.rank == 1  # type: ignore[union-attr]
+        await asyncio.sleep(1.2)
+        await redis.delete(board_key(hall.lot_id))
+        await bid(platform, hall, 1, "800.00")
+        delta = json.loads(await asyncio.wait_for(seat.mailbox.get(), 5) or b"")
+    assert delta["changes"]["rank"] == 2
+
+
+async def test_a_board_rolled_back_long_after_the_close_does_not_open_the_auction_again(
+    platform: Platform, world: World, move_clock: MoveClock
+) -> None:
+    hall = await open_hall(platform, world)
+    board = platform.get(Board)
+    await bid(platform, hall, 0, "900.00")
+    old = await platform.get(Ledger).read(hall.lot_id)
+    await move_clock(timedelta(hours=1))
+    await platform.get(Intake).submit(hall.lot_id, Close())
+    await board.drain()
+    await platform.redis.commands.delete(board_key(hall.lot_id))
+    await board.swap(old)
+    await platform.get(ShownClock).refresh()
+    standing = await read_standing(platform, hall.buyer.caller, hall.auction_id)
+    assert standing.standing.phase is Phase.CLOSED
+    await board.drain()
+    assert await board.read(hall.lot_id) == await platform.get(Ledger).read(hall.lot_id)
+
+
+async def test_a_crowd_of_viewers_asks_for_the_time_once(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = platform.get(ShownClock)
+    await shown.now()
+    asked = 0
+    refresh = shown.refresh
+
+    async def counted() -> None:
+        nonlocal asked
+        asked += 1
+        await refresh()
+
+    monkeypatch.setattr(shown, "refresh", counted)
+    monkeypatch.setattr("auctions.clock.READ_SECONDS", 0.05)
+    await asyncio.sleep(0.1)
+    await asyncio.gather(*(shown.now() for _ in range(50)))
+    assert asked == 1
+
+
+async def test_a_viewer_who_takes_nothing_loses_his_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stuck:
+        async def send_data(self, *_given: object) -> None:
+            await asyncio.sleep(60)
+
+        async def receive_data(self, _mode: str) -> None:
+            await asyncio.sleep(60)
+
+    monkeypatch.setattr("auctions.routes.SEND_SECONDS_MAX", 0.05)
+    seat = Seat()
+    seat.deliver(b"{}")
+    async with asyncio.timeout(5):
+        await _follow(cast("Any", Stuck()), seat)
 
 
 async def test_a_later_epoch_wins_over_any_number(platform: Platform, world: World) -> None:
