@@ -154,13 +154,15 @@ async def _fire(
 
 async def _forget(platform: HasDatabase, timer: TimerKey) -> None:
     async with system_transaction(platform, Role.WORKER) as tx:
-        # A handler may have moved its timer; only the one we saw goes.
+        # A handler may have moved its timer, or set it anew for the same instant because the clock
+        # was put back meanwhile; only the one we took goes.
         await tx.execute(
             delete(TimerRow).where(
                 and_(
                     TimerRow.kind == timer.kind,
                     TimerRow.subject_id == timer.subject_id,
                     TimerRow.due_at == timer.due_at,
+                    TimerRow.leased_until.is_not(None),
                 )
             )
         )

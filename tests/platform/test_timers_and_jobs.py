@@ -43,6 +43,30 @@ async def test_a_timer_fires_at_its_instant_and_not_before(
     assert fired == [subject]
 
 
+async def test_a_timer_set_anew_for_its_own_instant_is_not_forgotten(
+    platform: Platform, move_clock: MoveClock
+) -> None:
+    """The clock was put back while it was handled: it was not time after all."""
+    fired: list[UUID] = []
+    subject = new_id()
+    async with system_transaction(platform, Role.ENGINE) as tx:
+        due_at = tx.opened_at + timedelta(minutes=5)
+        await set_timer(tx, "close", subject, due_at)
+
+    async def fire(_platform: Platform, subject_id: UUID) -> None:
+        fired.append(subject_id)
+        if len(fired) == 1:
+            await move_clock(-timedelta(minutes=5))
+            async with system_transaction(platform, Role.WORKER) as tx:
+                await set_timer(tx, "close", subject_id, due_at)
+
+    await move_clock(timedelta(minutes=5))
+    await fire_due(platform, {"close": fire})
+    await move_clock(timedelta(minutes=5))
+    await fire_due(platform, {"close": fire})
+    assert fired == [subject] * 2
+
+
 async def test_a_timer_that_moves_fires_only_at_its_new_instant(
     platform: Platform, move_clock: MoveClock
 ) -> None:
