@@ -13,17 +13,21 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from marketplace.app import Assembly
+from marketplace.kernel.limits import FORGET_BATCH_MAX
 from marketplace.platform.audit import chain_entries
 from marketplace.platform.database import Transaction, system_transaction
-from marketplace.platform.feature import Consumer
+from marketplace.platform.feature import Consumer, Forget
 from marketplace.platform.jobs import run_jobs
 from marketplace.platform.outbox import NumberedEvent, number_events
+from marketplace.platform.retention import forget_answers
 from marketplace.platform.tables import ConsumerRow, EventRow
 from marketplace.platform.telemetry import log
 from marketplace.platform.timers import DueTimers, fire_due
 
 IDLE_SECONDS: Final = 0.05
 """How often an idle loop looks; an event reaches the feed about this long after its commit."""
+FORGET_SECONDS: Final = 600.0
+"""How often a worker looks for what is no longer kept."""
 RETRY_SECONDS: Final = 0.5
 CONSUMER_BATCH: Final = 200
 
@@ -37,6 +41,8 @@ class Worker:
         self.jobs = {job.kind: job.run for f in assembly.features for job in f.jobs}
         self.timers = {timer.kind: timer.fire for f in assembly.features for timer in f.timers}
         self.consumers = [c for f in assembly.features for c in f.consumers]
+        self.forgets: list[Forget] = [forget_answers]
+        self.forgets += [forget for f in assembly.features for forget in f.forgets]
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -51,6 +57,7 @@ class Worker:
                 group.create_task(self._loop("audit", self._chain))
                 group.create_task(self._loop("timers", timers.fire))
                 group.create_task(self._loop("jobs", self._run_jobs))
+                group.create_task(self._loop("retention", self.forget))
                 for consumer in self.consumers:
                     group.create_task(self._loop(consumer.name, self._feeder(consumer)))
 
@@ -79,6 +86,11 @@ class Worker:
 
     async def _chain(self) -> float:
         return 0.0 if await chain_entries(self.platform) else IDLE_SECONDS
+
+    async def forget(self) -> float:
+        """Delete a batch of each kind of rows that are no longer kept; give when to come again."""
+        counts = [await forget(self.platform) for forget in self.forgets]
+        return 0.0 if max(counts) >= FORGET_BATCH_MAX else FORGET_SECONDS
 
     async def _run_jobs(self) -> float:
         await run_jobs(self.platform, self.jobs)

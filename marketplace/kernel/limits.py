@@ -59,6 +59,8 @@ LEAD_TIME_DAYS_MAX: Final = 3_650
 OFFERS_PER_PRODUCT_SHOWN: Final = 20
 """Offers of one product within a catalog page; the product's own page shows more."""
 OFFERS_PER_PRODUCT_MAX: Final = 200
+CATALOG_ANSWERS_BYTES_MAX: Final = 16 * 1_048_576
+"""Whole catalog pages kept in one process: some 400 of 50 products."""
 IMPORT_ROW_ERRORS_MAX: Final = 1_000
 """Row errors kept of one import; beyond it only counted."""
 IMPORT_BATCH_ROWS: Final = 5_000
@@ -110,6 +112,8 @@ IDEMPOTENCY_DAYS: Final = 7
 """How long an answer is replayed."""
 TIMERS_AT_ONCE_MAX: Final = 100
 """Per worker: a hundred auctions that close at the same instant close together."""
+FORGET_BATCH_MAX: Final = 5_000
+"""Rows deleted in one transaction because they are no longer kept."""
 JOBS_AT_ONCE_MAX: Final = 4
 """Per worker: each holds two connections and a batch of rows; beyond the pool they would wait for
 each other."""

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from marketplace.organizations.authentication import KeyAuthenticator, Pepper
+from marketplace.organizations.keys import forget_sessions
 from marketplace.organizations.routes import ROUTES
 from marketplace.platform.core import Platform
 from marketplace.platform.feature import Feature, Scope
@@ -39,5 +40,6 @@ FEATURE: Final = Feature(
         Scope("organizations:register", "Register, suspend and open companies", ("operator",)),
     ),
     provides={Authenticator: KeyAuthenticator, Pepper: Pepper},
+    forgets=(forget_sessions,),
     api_lifespans=(hear_of_changed_rights,),
 )

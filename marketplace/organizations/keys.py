@@ -5,12 +5,12 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy import delete, func, insert, or_, select, update
 
 from marketplace.kernel.errors import NotFound, NotPermitted
 from marketplace.kernel.events import Event
 from marketplace.kernel.ids import new_id
-from marketplace.kernel.limits import API_KEYS_ACTIVE_MAX, SESSION_MINUTES
+from marketplace.kernel.limits import API_KEYS_ACTIVE_MAX, FORGET_BATCH_MAX, SESSION_MINUTES
 from marketplace.organizations.authentication import Pepper
 from marketplace.organizations.credentials import (
     SECRET_BYTES,
@@ -34,7 +34,13 @@ from marketplace.organizations.tables import ApiKeyRow, MemberRow, SessionRow
 from marketplace.organizations.tree import find_unit, load_tree
 from marketplace.platform.caller import Caller, Rights
 from marketplace.platform.core import Platform
-from marketplace.platform.database import Transaction, retries_conflicts, transaction
+from marketplace.platform.database import (
+    Role,
+    Transaction,
+    retries_conflicts,
+    system_transaction,
+    transaction,
+)
 from marketplace.platform.http.paging import Page, PageRequest, page
 from marketplace.platform.idempotency import IdempotencyKey, keep, replay
 
@@ -261,6 +267,18 @@ async def start_session(platform: Platform, caller: Caller) -> tuple[SessionView
         )
         tx.record("session.start", "session", view.id, after={"key_id": key.id})
     return view, credential.text
+
+
+async def forget_sessions(platform: Platform) -> int:
+    """Delete sessions that ended a day ago or earlier; the audit trail still tells of them."""
+    async with system_transaction(platform, Role.AUTH) as tx:
+        ended = (
+            select(SessionRow.id)
+            .where(SessionRow.expires_at < tx.opened_at - timedelta(days=1))
+            .order_by(SessionRow.expires_at)
+            .limit(FORGET_BATCH_MAX)
+        )
+        return await tx.execute(delete(SessionRow).where(SessionRow.id.in_(ended)))
 
 
 async def end_sessions(platform: Platform, caller: Caller) -> None:

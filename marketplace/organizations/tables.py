@@ -185,4 +185,5 @@ class SessionRow(Base):
             name="fk_sessions_unit",
         ),
         Index("ix_sessions_key_id", "company_id", "key_id"),
+        Index("ix_sessions_expires_at", "expires_at"),
     )

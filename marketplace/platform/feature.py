@@ -53,6 +53,9 @@ class Consumer:
     role: Role = Role.WORKER
 
 
+Forget = Callable[[Platform], Awaitable[int]]
+"""Deletes one batch of rows that are no longer kept, FORGET_BATCH_MAX at most; gives how many."""
+
 Lifespan = Callable[[Platform], AbstractAsyncContextManager[None]]
 
 
@@ -70,6 +73,7 @@ class Feature:
     jobs: Sequence[Job] = ()
     timers: Sequence[Timer] = ()
     consumers: Sequence[Consumer] = ()
+    forgets: Sequence[Forget] = ()
     provides: Mapping[type, Callable[[Platform], object]] = field(default_factory=dict)
     commands: Sequence[click.Command] = ()
     api_lifespans: Sequence[Lifespan] = ()

@@ -138,6 +138,7 @@ create table sessions (
         references organizations (company_id, id)
 );
 create index ix_sessions_key_id on sessions (company_id, key_id);
+create index ix_sessions_expires_at on sessions (expires_at);
 """
 
 COMPANY_TABLES = ("members", "personal_data", "memberships", "api_keys", "sessions")
@@ -203,7 +204,9 @@ def _rights() -> None:
 
     # Who runs the marketplace is no secret, and policies of other tables ask for it.
     all_rows("operators", API, "select")
-    own_rows("organizations", "select", "insert", "update", column="company_id")
+    # The sides a company stands on and its tax number stay; the rest the service decides.
+    changing = "name, parent_id, active, imports_history, version, updated_at"
+    own_rows("organizations", "select", "insert", f"update ({changing})", column="company_id")
     policy("organizations", API, "organizations_suppliers", "supplier", verb="select")
     policy("organizations", API, "organizations_operator", "(select app_is_operator())")
 
