@@ -32,6 +32,7 @@ class ApprovalRow(Base):
     created_at: Mapped[Instant]
     decided_at: Mapped[datetime | None]
     __table_args__ = (
+        Index("ix_approvals_organization_id_id", "organization_id", "id"),
         Index("ix_approvals_organization_id_state_id", "organization_id", "state", "id"),
         Index(
             "uq_approvals_pending_subject",

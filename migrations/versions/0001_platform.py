@@ -379,8 +379,9 @@ def _rights() -> None:
     own_rows("job_reports", "select", "insert")
     all_rows("job_reports", WORKER, "select", "update")
 
+    grant("timers", WORKER, "delete")
     for role in ROLES:
-        grant("timers", role, "select", "insert", "update", "delete")
+        grant("timers", role, "select", "insert", "update")
         grant("clock_offset", role, "select")
 
 
@@ -391,7 +392,11 @@ def _jobs() -> None:
     op.execute(f"grant all on all tables in schema jobs to {WORKER}")
     op.execute(f"grant all on all sequences in schema jobs to {WORKER}")
     for role in (API, ENGINE):
-        op.execute(f"grant insert, select on jobs.pgqueuer, jobs.pgqueuer_log to {role}")
+        # To enqueue; what another company asked for (the payload) is not read.
+        op.execute(
+            f"grant insert, select (id, entrypoint, priority, dedupe_key) on jobs.pgqueuer to {role}"
+        )
+        op.execute(f"grant insert on jobs.pgqueuer_log to {role}")
         op.execute(f"grant usage on all sequences in schema jobs to {role}")
 
 

@@ -31,6 +31,7 @@ create table approvals (
     decided_at timestamptz,
     constraint pk_approvals primary key (id)
 );
+create index ix_approvals_organization_id_id on approvals (organization_id, id);
 create index ix_approvals_organization_id_state_id on approvals (organization_id, state, id);
 create unique index uq_approvals_pending_subject
     on approvals (organization_id, subject_kind, subject_id)
@@ -326,8 +327,19 @@ def upgrade() -> None:
     # Both parties read; who writes is the party whose act it is.
     _two_sided("contracts", insert=BUYER)
     _two_sided("contract_prices", insert=BUYER)
-    _two_sided("supplier_orders", insert=BUYER, update=EITHER)
-    _two_sided("supplier_order_lines", insert=BUYER, update=SUPPLIER)
+    # What was agreed at the placing nobody changes: neither price nor quantity nor party.
+    _two_sided(
+        "supplier_orders",
+        insert=BUYER,
+        update=EITHER,
+        changing="state, version, supplier_reference",
+    )
+    _two_sided(
+        "supplier_order_lines",
+        insert=BUYER,
+        update=SUPPLIER,
+        changing="confirmed_quantity, promised_on, reason, despatched_quantity",
+    )
     _two_sided("order_confirmations", insert=SUPPLIER)
     _two_sided("despatches", insert=SUPPLIER)
     _two_sided("invoices", insert=SUPPLIER)
@@ -338,12 +350,13 @@ def upgrade() -> None:
         all_rows(table, ENGINE, "select", "insert")
 
 
-def _two_sided(table: str, *, insert: str, update: str | None = None) -> None:
+def _two_sided(table: str, *, insert: str, update: str | None = None, changing: str = "") -> None:
+    """Let both parties read; `update` says who may change the columns `changing`."""
     grant(table, API, "select", "insert")
     policy(table, API, f"{table}_read", EITHER, verb="select")
     policy(table, API, f"{table}_write", insert, verb="insert")
     if update is not None:
-        grant(table, API, "update")
+        grant(table, API, f"update ({changing})")
         policy(table, API, f"{table}_change", update, verb="update")
 
 

@@ -90,3 +90,41 @@ async def test_functions_with_their_owners_rights_fix_their_search_path(
           and not coalesce(proconfig::text, '') like '%search_path%'
     """)
     assert [row["proname"] for row in rows] == []
+
+
+CHANGED_BY_THE_PARTIES = {
+    "supplier_orders": {"state", "version", "supplier_reference"},
+    "supplier_order_lines": {
+        "confirmed_quantity",
+        "promised_on",
+        "reason",
+        "despatched_quantity",
+    },
+    "contracts": set(),
+    "contract_prices": set(),
+    "order_confirmations": set(),
+    "despatches": set(),
+    "invoices": set(),
+    "invoice_lines": set(),
+}
+
+
+@pytest.mark.parametrize("table", CHANGED_BY_THE_PARTIES)
+async def test_of_what_two_companies_share_neither_changes_what_was_agreed(
+    owner: asyncpg.Connection, table: str
+) -> None:
+    rows = await owner.fetch(
+        "select attname from pg_attribute where attrelid = $1::regclass and attnum > 0"
+        " and has_column_privilege('marketplace_api', attrelid, attnum, 'update')",
+        table,
+    )
+    assert {row["attname"] for row in rows} == CHANGED_BY_THE_PARTIES[table]
+
+
+async def test_who_acts_for_a_company_cannot_read_what_a_job_of_another_is_about(
+    owner: asyncpg.Connection,
+) -> None:
+    for role in ("marketplace_api", "marketplace_engine"):
+        assert not await owner.fetchval(
+            "select has_column_privilege($1, 'jobs.pgqueuer', 'payload', 'select')", role
+        )
