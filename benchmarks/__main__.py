@@ -81,6 +81,7 @@ async def _measure(
             async with operator.http:
                 made = await world.make_world(operator, size)
                 load = await _load(made, api)
+                await installation.settle()
             rows = await _rows(api, load, pace, tell)
             resident = api.resident_mb()
         trips = await _count_trips(installation, load, tell)

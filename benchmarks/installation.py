@@ -46,6 +46,14 @@ class Installation:
             await asyncio.to_thread(wait_until_ready, f"http://127.0.0.1:{port}", child)
             yield Api(port, child)
 
+    async def settle(self) -> None:
+        """Do at once what autovacuum would do within minutes: without statistics plans are bad."""
+        connection = await asyncpg.connect(self.services.owner_url)
+        try:
+            await connection.execute("vacuum (analyze)")
+        finally:
+            await connection.close()
+
     @asynccontextmanager
     async def worker(self) -> AsyncIterator[Child]:
         """Run one worker process for the length of the block."""
