@@ -21,6 +21,7 @@ from marketplace.kernel.units import places
 from rfq.rules.procedure import Line, Lot, Procedure
 
 FORM: Final = "rfq.bid/1"
+SMALLEST: Final = Decimal(1).scaleb(-UNIT_PRICE_PLACES)
 SMALLEST_TOO_LARGE: Final = Decimal(10) ** 18
 """No column holds a price or a basis with more digits before the point."""
 
@@ -151,8 +152,10 @@ def _line_errors(line: BidLine, asked: Line | None, pointer: str) -> Iterable[Fi
             detail = "A price and its basis are greater than zero."
             yield FieldError(f"{pointer}/{name}", "not_positive", detail)
             return
-        elif places(value) > UNIT_PRICE_PLACES:
-            detail = f"At most {UNIT_PRICE_PLACES} decimals; {value} has {places(value)}."
+        # Compared first, which no exponent can make fail: reckoning with 1E-999999999 raises, and
+        # one envelope that a client sealed itself would stop the opening of all.
+        if value < SMALLEST or (value < SMALLEST_TOO_LARGE and places(value) > UNIT_PRICE_PLACES):
+            detail = f"At most {UNIT_PRICE_PLACES} decimals; {value} has more."
             yield FieldError(f"{pointer}/{name}", "too_many_decimals", detail)
             return
     if asked is not None and _is_beyond_storage(line, asked):

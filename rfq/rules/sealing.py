@@ -195,6 +195,9 @@ def unseal(
         found = commitment(place, nonce, text)
     except UnicodeDecodeError:
         return Broken("The envelope's content is no text.")
+    # Text to Unicode and to no database; JSON has no such character outside of an escape.
+    if b"\x00" in text:
+        return Broken("The envelope's content is no text.")
     if not hmac.compare_digest(found, committed):
         return Broken("The envelope holds something else than its receipt says.")
     return Unsealed(text, nonce)

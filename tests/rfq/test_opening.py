@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 from sqlalchemy import func, select
 
 from marketplace.kernel.errors import Conflict, NotFound, NotPermitted, WrongState
@@ -21,7 +22,7 @@ from rfq.opening import close_bids, open_at_deadline, open_procedure
 from rfq.procedures import read_procedure
 from rfq.rules.bid import BidStatus
 from rfq.rules.procedure import LotStatus, Status
-from rfq.rules.sealing import Leaf, Place, commitment, merkle_root
+from rfq.rules.sealing import Leaf, Place, commitment, merkle_root, seal
 from rfq.schemas import BuyerProcedureView, ReceiptView
 from tests.rfq.parties import HOUR, MoveClock, Parties, bid, key
 
@@ -354,6 +355,44 @@ async def test_an_envelope_swapped_for_anothers_opens_as_invalid(
     await open_at_deadline(platform, made.id)
     listed = await list_bids(platform, parties.buyer, made.id)
     assert all(item.invalid_reason for item in listed.items)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"currency":"EUR","form":"rfq.bid/1","lines":[],"note":"\0"}',
+        '{"currency":"EUR","form":"rfq.bid/1","lines":[LINE],"note":""}',
+        "\0",
+        "[" * 5_000,
+    ],
+)
+async def test_whatever_a_strict_client_sealed_stops_no_other(
+    platform: Platform, parties: Parties, owner: Any, move_clock: MoveClock, text: str
+) -> None:
+    made = await parties.published()
+    own = await parties.submit(made, parties.acme, "1", "1")
+    await parties.submit(made, parties.bolt, "2", "2")
+    tiny = {"line_id": str(made.lots[0].lines[0].id), "unit_amount": "1", "basis": "1E-999999999"}
+    text = text.replace("LINE", msgspec.json.encode(tiny).decode())
+    sealed = seal(
+        text.encode(),
+        Place(made.id, parties.acme.organization_id, 1),
+        X25519PublicKey.from_public_bytes(bytes.fromhex(made.sealing_key)),
+    )
+    await owner.execute(
+        "update sealed_bids set ciphertext = $1, wrapped_key = $2, ephemeral_key = $3,"
+        " commitment = $4 where id = $5",
+        sealed.envelope.ciphertext,
+        sealed.envelope.wrapped_key,
+        sealed.envelope.ephemeral_key,
+        sealed.commitment,
+        own.bid_id,
+    )
+    await move_clock(HOUR)
+    await open_at_deadline(platform, made.id)
+    good, bad = (await list_bids(platform, parties.buyer, made.id)).items
+    assert (good.invalid_reason, bad.id) == (None, own.bid_id)
+    assert bad.invalid_reason is not None
 
 
 async def test_a_lot_without_bids_fails_and_the_others_go_on(

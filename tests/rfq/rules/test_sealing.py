@@ -23,11 +23,16 @@ def sealed(text: bytes = TEXT, place: Place = PLACE) -> rules.Sealed:
     return rules.seal(text, place, KEY.public_key())
 
 
-@given(st.text().map(str.encode))
+@given(st.text(st.characters(codec="utf-8", exclude_characters="\0")).map(str.encode))
 def test_an_envelope_opens_to_what_was_sealed(text: bytes) -> None:
     made = sealed(text)
     opened = rules.unseal(made.envelope, PLACE, made.commitment, KEY)
     assert opened == Unsealed(text, made.nonce)
+
+
+def test_a_text_that_no_database_holds_is_invalid() -> None:
+    made = sealed(b"a\0b")
+    assert isinstance(rules.unseal(made.envelope, PLACE, made.commitment, KEY), Broken)
 
 
 def test_another_key_opens_nothing() -> None:
