@@ -8,6 +8,7 @@ from catalog.price_lists import routes as price_lists
 from catalog.price_lists.quoting import CatalogPrices
 from catalog.products import routes as products
 from catalog.search import routes as search
+from catalog.search.answers import CatalogAnswers
 from marketplace.orders.ports import Prices
 from marketplace.platform.feature import Feature, Job, Scope
 
@@ -25,5 +26,8 @@ FEATURE: Final = Feature(
         Scope("imports:write", "Import offers and prices", _SELLERS),
     ),
     jobs=(Job(importing.JOB, importing.run_import),),
-    provides={Prices: lambda _platform: CatalogPrices()},
+    provides={
+        Prices: lambda _platform: CatalogPrices(),
+        CatalogAnswers: lambda _platform: CatalogAnswers(),
+    },
 )

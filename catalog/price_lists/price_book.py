@@ -58,7 +58,7 @@ PRICE_LIST: Final = "price_list"
 CONTRACT: Final = "contract"
 
 _WHOLE: Final = Fraction(1)
-_UNBOUNDED: Final = Validity()
+UNBOUNDED: Final = Validity()
 _TIERS: Final = msgspec.json.Decoder(tuple[Tier, ...])
 _LEVELS: Final = {level.value: level for level in Level}
 _MODES: Final = {mode.value: mode for mode in Mode}
@@ -388,7 +388,7 @@ def read_candidate(columns: Sequence[Any]) -> Candidate | None:
         assigned_to=assigned,
         priority=priority,
         mode=_MODES[mode],
-        validity=_UNBOUNDED if begins is ends is None else Validity(begins, ends),
+        validity=UNBOUNDED if begins is ends is None else Validity(begins, ends),
     )
 
 

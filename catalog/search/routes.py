@@ -47,7 +47,7 @@ async def search_catalog(
 ) -> Response[Page[CatalogItem]]:
     """Search by words or SKU; every offer is priced at the smallest quantity you can buy."""
     return paged(
-        page_request, await service.search_catalog(platform, caller, q, currency, page_request)
+        page_request, await service.answer_search(platform, caller, q, currency, page_request)
     )
 
 

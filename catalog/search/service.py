@@ -8,7 +8,7 @@ in matching, not in order, not in where a page ends.
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import UUID
 
 import msgspec
@@ -36,6 +36,7 @@ from catalog.price_lists.price_book import (
     CANDIDATES_OF_OFFERS,
     CLOCK,
     OFFER_COLUMNS,
+    UNBOUNDED,
     Offer,
     buyer_of,
     read_candidate,
@@ -47,6 +48,7 @@ from catalog.price_lists.rules import Unpriced, price_offer
 from catalog.price_lists.views import no_price_view, price_view
 from catalog.pricing.terms import Buyer, Candidate, Price
 from catalog.products.tables import OfferRow, ProductRow
+from catalog.search.answers import Answer, CatalogAnswers, read_mark
 from catalog.search.rules import Search, search_of
 from catalog.search.schemas import CatalogItem, CatalogOffer
 from marketplace.kernel.canonical import plain_decimal
@@ -218,9 +220,32 @@ async def search_catalog(
     Prices are in `currency`; without one, each in that of the caller's best price for it. Raises
     InvalidInput for an unknown currency.
     """
+    return (await _make_page(platform, caller, text, currency, asked))[0]
+
+
+async def answer_search(
+    platform: Platform, caller: Caller, text: str | None, currency: str | None, asked: PageRequest
+) -> Page[CatalogItem]:
+    """Give what `search_catalog` gives, its items ready as JSON; one that is still true at once."""
+    caller.require("catalog:read")
+    answers, mark = platform.get(CatalogAnswers), await read_mark(platform)
+    key = (caller.path, text, currency, asked.limit, asked.after)
+    answer = answers.find(key, mark)
+    if answer is None:
+        made, true_until = await _make_page(platform, caller, text, currency, asked)
+        items = msgspec.Raw(msgspec.json.encode(made.items))
+        answer = Answer(items, made.next, true_until)
+        answers.keep(key, mark, answer)
+    # msgspec writes raw JSON as it is: to who reads the answer it is the list.
+    return Page(items=cast("list[CatalogItem]", answer.items), next=answer.next)
+
+
+async def _make_page(
+    platform: Platform, caller: Caller, text: str | None, currency: str | None, asked: PageRequest
+) -> tuple[Page[CatalogItem], datetime | None]:
     caller.require("catalog:read")
     if currency is not None:
-        currency_digits(currency, "?currency")
+        currency_digits(currency)
     after = asked.key(_Key) or _Key()
     search = search_of(text)
     values: dict[str, object] = {
@@ -231,8 +256,8 @@ async def search_catalog(
     if search is not None:
         values |= _search_values(search)
     statement = _BROWSE if search is None else _SEARCH
-    items = await _items(platform, caller, statement, values, currency, whole=False)
-    return page(asked, items, lambda item: _Key(item.name, item.id))
+    items, true_until = await _items(platform, caller, statement, values, currency, whole=False)
+    return page(asked, items, lambda item: _Key(item.name, item.id)), true_until
 
 
 def _search_values(search: Search) -> dict[str, object]:
@@ -252,7 +277,7 @@ async def read_catalog_item(
     if currency is not None:
         currency_digits(currency, "?currency")
     values: dict[str, object] = {"item_id": item_id, "fetch": 1}
-    items = await _items(platform, caller, _ONE, values, currency, whole=True)
+    items, _ = await _items(platform, caller, _ONE, values, currency, whole=True)
     if not items:
         raise NotFound("There is no such product in your catalog.")
     return items[0]
@@ -266,7 +291,8 @@ async def _items(
     currency: str | None,
     *,
     whole: bool,
-) -> list[CatalogItem]:
+) -> tuple[list[CatalogItem], datetime | None]:
+    """Price the items a statement finds; give too until when their prices are these."""
     values |= {"scopes": scopes_of(caller.path), "company_id": caller.organization_id}
     async with fast_read(platform, caller) as connection:
         rows = await connection.fetch(statement.sql, *statement.arguments(**values))
@@ -278,10 +304,9 @@ async def _items(
         arguments = _CANDIDATES.arguments(**values, **seen)
         candidates = await connection.fetch(_CANDIDATES.sql, *arguments)
     buyer = buyer_of(caller.path)
-    return [
-        _shown(row, offers, buyer, currency, whole=whole)
-        for row, offers in _gathered(rows, candidates)
-    ]
+    gathered = _gathered(rows, candidates)
+    items = [_shown(row, offers, buyer, currency, whole=whole) for row, offers in gathered]
+    return items, _next_boundary(gathered)
 
 
 class _OfferPrices(msgspec.Struct):
@@ -289,6 +314,22 @@ class _OfferPrices(msgspec.Struct):
     supplier_name: str
     as_of: datetime
     candidates: list[Candidate]
+
+
+def _next_boundary(gathered: Sequence[tuple[Any, list[_OfferPrices]]]) -> datetime | None:
+    """Give the next instant at which one of these prices begins or ends."""
+    return min(
+        (
+            at
+            for _, offers in gathered
+            for found in offers
+            for candidate in found.candidates
+            if candidate.validity is not UNBOUNDED
+            for at in (candidate.validity.from_, candidate.validity.until)
+            if at is not None and at > found.as_of
+        ),
+        default=None,
+    )
 
 
 def _gathered(

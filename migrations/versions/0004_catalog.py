@@ -6,7 +6,17 @@ Revises: 0003
 
 from alembic import op
 
-from migrations.security import API, ENGINE, WORKER, all_rows, grant, own_rows, policy, protect
+from migrations.security import (
+    API,
+    ENGINE,
+    ROLES,
+    WORKER,
+    all_rows,
+    grant,
+    own_rows,
+    policy,
+    protect,
+)
 
 revision = "0004"
 down_revision = "0003"
@@ -178,6 +188,12 @@ create table import_errors (
     constraint fk_import_errors_import_id_imports foreign key (import_id) references imports (id)
 );
 
+create table catalog_changes (
+    id bigint generated always as identity,
+    changes bigint not null,
+    constraint pk_catalog_changes primary key (id)
+);
+
 create unlogged table staged_offers (
     batch_id uuid not null,
     line bigint not null,
@@ -235,11 +251,41 @@ NAMES = (
     "import_errors",
     "staged_offers",
     "staged_prices",
+    "catalog_changes",
 )
 
 PUBLIC = "'00000000-0000-0000-0000-000000000000'::uuid"
 SCOPES = "(select app_scopes())::uuid[]"  # a sub-select: reckoned once, not for every row
 MINE = "supplier_id = (select app_org())"
+
+
+# Whatever the catalog shows is in these tables. A statement adds a row and waits for nobody; every
+# hundredth or so folds what has gathered into one row, which leaves the sum as it was.
+COUNT_CHANGES = """
+create function count_catalog_change() returns trigger language plpgsql as
+$$
+begin
+    insert into catalog_changes (changes) values (1);
+    if random() < 0.01 then
+        with gone as (
+            delete from catalog_changes
+            where id in (select id from catalog_changes order by id limit 1000
+                         for update skip locked)
+            returning changes
+        )
+        insert into catalog_changes (changes) select sum(changes) from gone having count(*) > 0;
+    end if;
+    return null;
+end
+$$
+"""
+SHOWN = {
+    "products": "insert or update or delete",
+    "offers": "insert or update or delete",
+    "price_list_assignments": "insert or update or delete",
+    "contract_prices": "insert or update or delete",
+    "organizations": "update or delete",
+}
 
 
 def upgrade() -> None:
@@ -255,6 +301,19 @@ def upgrade() -> None:
         all_rows(table, WORKER, "select")
     for table in ("staged_offers", "staged_prices"):
         own_rows(table)
+    for role in ROLES:
+        all_rows("catalog_changes", role, "select", "insert", "update", "delete")
+    # A migration that changes a table below, as the owner, is counted too.
+    op.execute(
+        "create policy catalog_changes_owner on catalog_changes to current_user "
+        "using (true) with check (true)"
+    )
+    op.execute(COUNT_CHANGES)
+    for table, verbs in SHOWN.items():
+        op.execute(
+            f"create trigger count_catalog_change after {verbs} on {table} "
+            "for each statement execute function count_catalog_change()"
+        )
 
 
 def _products() -> None:
@@ -324,5 +383,8 @@ def _mine(table: str, *verbs: str) -> None:
 
 
 def downgrade() -> None:
+    for table in SHOWN:
+        op.execute(f"drop trigger count_catalog_change on {table}")
+    op.execute("drop function count_catalog_change()")
     for table in reversed(NAMES):
         op.execute(f"drop table {table}")

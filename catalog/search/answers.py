@@ -1,0 +1,89 @@
+"""Whole answers of the catalog, kept as long as they are true and not a moment longer.
+
+An answer depends on the offers, lists, contracts and names in the database, and on the instant: a
+price begins or ends. So it is kept with the *mark* it was made at, and with the next instant at
+which one of its prices begins or ends. The mark is the number of changes committed so far to any
+table the catalog reads (`catalog_changes`, counted by triggers). Every request asks Postgres for
+the mark and the clock, in one round trip; if either has passed, the answer is made anew. So a
+publication is visible in the next request, in every process, and nobody need be told of it.
+"""
+
+from collections import OrderedDict
+from collections.abc import Hashable
+from datetime import datetime
+from typing import Final
+
+import msgspec
+from sqlalchemy import func, select
+
+from catalog.search.tables import CatalogChangeRow
+from marketplace.kernel.limits import CATALOG_ANSWERS_BYTES_MAX
+from marketplace.platform.core import Platform
+from marketplace.platform.database import Role, compiled
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """How many changes there were at an instant of the database's clock."""
+
+    changes: int
+    at: datetime
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """A page's items as JSON, where the next page begins, and until when its prices are these."""
+
+    items: msgspec.Raw
+    next: str | None
+    true_until: datetime | None
+
+
+_MARK: Final = compiled(select(func.coalesce(func.sum(CatalogChangeRow.changes), 0), func.clock()))
+
+
+async def read_mark(platform: Platform) -> Mark:
+    """Read the present mark; it tells nothing of anybody and needs no tenant."""
+    pool = await platform.database.fast(Role.API)
+    ((changes, at),) = await pool.fetch(_MARK.sql, *_MARK.arguments())
+    return Mark(int(changes), at)
+
+
+class CatalogAnswers:
+    """Answers of this process, by who asked for what; the longest unused go first."""
+
+    def __init__(self, bytes_max: int = CATALOG_ANSWERS_BYTES_MAX) -> None:
+        self._bytes_max = bytes_max
+        self._bytes = 0
+        self._kept: OrderedDict[Hashable, tuple[Mark, Answer]] = OrderedDict()
+
+    def find(self, key: Hashable, now: Mark) -> Answer | None:
+        """Give the answer to `key` if it is still true."""
+        kept = self._kept.get(key)
+        if kept is None:
+            return None
+        made, answer = kept
+        over = answer.true_until is not None and now.at >= answer.true_until
+        if made.changes != now.changes or now.at < made.at or over:
+            self._drop(key)
+            return None
+        self._kept.move_to_end(key)
+        return answer
+
+    def keep(self, key: Hashable, mark: Mark, answer: Answer) -> None:
+        """Keep an answer that was made after `mark` was read."""
+        self._drop(key)
+        size = _size(answer)
+        if size > self._bytes_max:
+            return
+        self._kept[key] = (mark, answer)
+        self._bytes += size
+        while self._bytes > self._bytes_max:
+            self._drop(next(iter(self._kept)))
+
+    def _drop(self, key: Hashable) -> None:
+        kept = self._kept.pop(key, None)
+        if kept is not None:
+            self._bytes -= _size(kept[1])
+
+
+def _size(answer: Answer) -> int:
+    return len(bytes(answer.items)) + 500  # the key and what holds both
