@@ -15,6 +15,7 @@ import pytest
 from marketplace.app import Assembly, create_litestar
 from marketplace.platform.http.openapi import openapi_document
 from tests.journeys.conftest import Played
+from tests.journeys.identifiers import identifiers
 
 pytestmark = pytest.mark.xdist_group("road")
 
@@ -42,31 +43,7 @@ EXPLAINED = {
 
 
 def ids_of(played: Played) -> dict[str, str]:
-    """Every identifier of the road, by the name it has in paths."""
-    road, shown = played.road, {n: e.answer for n, e in played.exchanges.items()}
-    return {
-        "organization_id": road.buyer.organization_id,
-        "member_id": shown["addMember"]["id"],
-        "key_id": shown["createApiKey"]["id"],
-        "approval_id": shown["decideApproval"]["id"],
-        "contract_id": road.award["contract_id"],
-        "order_id": road.order["id"],
-        "line": "1",
-        "supplier_order_id": road.supplier_order_id,
-        "invoice_id": road.invoice["id"],
-        "sku": road.award["lines"][0]["sku"],
-        "system": "sap",
-        "external_id": road.order["external"]["id"],
-        "kind": "order",
-        "list_id": played.exchanges["assignPriceList"].path.split("/")[3],
-        "import_id": shown["startImport"]["id"],
-        "job_id": shown["startImport"]["id"],
-        "auction_id": road.auction_id,
-        "client_bid_id": "bid-0-10100.00",
-        "procedure_id": road.procedure["id"],
-        "lot_id": road.lot["id"],
-        "bid_id": road.award["bid_id"],
-    }
+    return identifiers(played.road, played.exchanges)
 
 
 BODIES: dict[str, Any] = {
@@ -125,7 +102,7 @@ async def test_what_has_an_identifier_in_its_path_does_not_exist_for_a_stranger(
 async def test_a_strangers_lists_hold_nothing_of_the_road(
     played: Played, operations: list[tuple[str, str, str]]
 ) -> None:
-    names = {"line", "kind", "system", "sku", "client_bid_id"}
+    names = {"line", "kind", "system", "sku", "client_bid_id", "product_id", "item_id"}
     hidden = {value for name, value in ids_of(played).items() if name not in names}
     hidden |= {played.road.buyer.name, *played.road.buyer.units.values()}
     tried = 0

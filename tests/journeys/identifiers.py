@@ -1,0 +1,37 @@
+"""The identifiers of a played road, by the names they have in paths."""
+
+from collections.abc import Mapping
+
+from marketplace.demo.journey import Road
+from marketplace.demo.story import Exchange
+
+
+def identifiers(road: Road, exchanges: Mapping[str, Exchange]) -> dict[str, str]:
+    """Every identifier of the road, by the name it has in paths."""
+    shown = {name: exchange.answer for name, exchange in exchanges.items()}
+    item = shown["searchCatalog"]["items"][0]
+    return {
+        "organization_id": road.buyer.organization_id,
+        "member_id": shown["addMember"]["id"],
+        "key_id": shown["createApiKey"]["id"],
+        "approval_id": shown["decideApproval"]["id"],
+        "contract_id": road.award["contract_id"],
+        "order_id": road.order["id"],
+        "line": "1",
+        "supplier_order_id": road.supplier_order_id,
+        "invoice_id": road.invoice["id"],
+        "product_id": item["id"],
+        "item_id": item["id"],
+        "sku": road.award["lines"][0]["sku"],
+        "system": "sap",
+        "external_id": road.order["external"]["id"],
+        "kind": "order",
+        "list_id": exchanges["assignPriceList"].path.split("/")[3],
+        "import_id": shown["startImport"]["id"],
+        "job_id": shown["startImport"]["id"],
+        "auction_id": road.auction_id,
+        "client_bid_id": "bid-0-10100.00",
+        "procedure_id": road.procedure["id"],
+        "lot_id": road.lot["id"],
+        "bid_id": road.award["bid_id"],
+    }
