@@ -44,17 +44,6 @@ def own_rows(table: str, *verbs: str, column: str = "organization_id", role: str
     policy(table, role, f"{table}_own", f"{column} = app_org()")
 
 
-def two_sided_rows(
-    table: str,
-    *verbs: str,
-    buyer: str = "buyer_id",
-    supplier: str = "supplier_id",
-) -> None:
-    """Let both companies of a row see and write it; which column whom, the services decide."""
-    grant(table, API, *(verbs or ("select", "insert", "update")))
-    policy(table, API, f"{table}_party", f"{buyer} = app_org() or {supplier} = app_org()")
-
-
 def all_rows(table: str, role: str, *verbs: str) -> None:
     """Let a system role see and write every row."""
     grant(table, role, *verbs)

@@ -14,7 +14,6 @@ tenant. Roles never own tables and row-level security binds all of them (see
 
 import asyncio
 import functools
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -375,6 +374,11 @@ def sqlstate(error: DBAPIError) -> str | None:
     return getattr(error.orig, "sqlstate", None)
 
 
+def is_conflict(error: BaseException) -> bool:
+    """Tell whether a transaction only met another: the same again may succeed."""
+    return isinstance(error, DBAPIError) and sqlstate(error) in _CONFLICTS
+
+
 def constraint_of(error: DBAPIError) -> str | None:
     """Give the name of the constraint an error violates, if it violates one."""
     cause = getattr(error.orig, "__cause__", None)
@@ -394,7 +398,7 @@ def retries_conflicts(verb: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[
             try:
                 return await verb(*args, **kwargs)
             except DBAPIError as error:
-                if sqlstate(error) not in _CONFLICTS or attempt == CONFLICT_ATTEMPTS_MAX:
+                if not is_conflict(error) or attempt == CONFLICT_ATTEMPTS_MAX:
                     raise
                 log.info("transaction_conflict", verb=verb.__name__, attempt=attempt)
         raise AssertionError
@@ -443,11 +447,6 @@ def compiled(statement: ClauseElement) -> Compiled:
     """Compile a SQLAlchemy Core statement to asyncpg's SQL, once, at import."""
     result: Any = statement.compile(dialect=postgresql.dialect())  # type: ignore[no-untyped-call]
     return Compiled(str(result), tuple(result.positiontup or ()), dict(result.params))
-
-
-def decoded_json(value: str | bytes) -> Any:
-    """Decode JSON that came as text."""
-    return json.loads(value)
 
 
 async def owner_connection(url: str) -> asyncpg.Connection:

@@ -28,6 +28,7 @@ from marketplace.kernel.errors import (
     WrongMediaType,
     WrongState,
 )
+from marketplace.platform.database import is_conflict
 from marketplace.platform.http.parameters import parameter_error
 from marketplace.platform.http.storable import check_storable
 from marketplace.platform.http.wording import refused
@@ -137,12 +138,19 @@ def handle_error(request: Request[Any, Any, Any], error: Exception) -> Response[
         answer = problem_response(request, _known(request, error))
         answer.headers.update({k: v for k, v in (error.headers or {}).items() if k == "allow"})
         return answer
-    if isinstance(error, PoolTimeout) or (
-        isinstance(error, DBAPIError) and error.connection_invalidated
+    if (
+        isinstance(error, PoolTimeout)
+        or is_conflict(error)
+        or (isinstance(error, DBAPIError) and error.connection_invalidated)
     ):
         log.warning("database_busy", error=type(error).__name__)
         return problem_response(
             request, Unavailable("The database is busy; nothing was done.", retry_after_s=1)
+        )
+    if isinstance(error, TimeoutError):  # a statement's: see `command_timeout`
+        log.warning("database_slow", path=request.url.path)
+        return problem_response(
+            request, Unavailable("The database does not answer in time.", retry_after_s=1)
         )
     log.error("request_failed", path=request.url.path, exc_info=error)
     return problem_response(
