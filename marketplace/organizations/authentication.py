@@ -144,11 +144,14 @@ class KeyAuthenticator(Authenticator):
             raise NotAuthenticated(_REFUSED)
         if credentials.bearer is None:
             check_origin(credentials.origin, self._origins, safe_method=credentials.safe_method)
+        kind = CredentialKind.SESSION if credentials.bearer is None else CredentialKind.KEY
+        if not text.startswith(f"{kind}_"):
+            # A session is no bearer, and a key no cookie, remembered or not.
+            raise NotAuthenticated(_REFUSED)
         fingerprint = self._pepper.fingerprint(text)
         place = (fingerprint, credentials.unit_id)
         known = self._remembered(place)
         if known is None:
-            kind = CredentialKind.SESSION if credentials.bearer is None else CredentialKind.KEY
             known = await self._find(place, text, kind)
         if not address_allowed(credentials.address, known.networks):
             raise NotPermitted("This key may not be used from your address.")

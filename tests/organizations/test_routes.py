@@ -670,6 +670,19 @@ async def test_a_session_ends_by_itself_with_its_key_and_on_demand(
     await eventually_refused(client, session, 401)
 
 
+async def test_a_session_is_no_bearer_and_a_key_is_no_cookie_though_both_are_remembered(
+    client: Http, world: World
+) -> None:
+    buyer = await world.buyer()
+    answer = await client.post("/v1/sessions", headers=buyer.headers)
+    read(await client.get("/v1/me"))
+    session = answer.cookies["marketplace_session"]
+    client.cookies.clear()
+    problem(await client.get("/v1/me", headers={"Authorization": f"Bearer {session}"}), 401)
+    cookie = f"marketplace_session={buyer.administrator.key}"
+    problem(await client.get("/v1/me", headers={"Cookie": cookie}), 401)
+
+
 async def test_a_session_begins_no_session(client: Http, world: World) -> None:
     buyer = await world.buyer()
     made(await client.post("/v1/sessions", headers=buyer.headers))
