@@ -57,8 +57,8 @@ class Pulse:
                 del self._waiters[company_id]
 
     async def _watch(self, began: asyncio.Event) -> None:
-        pool = await self._platform.database.fast(Role.WORKER)
         try:
+            pool = await self._platform.database.fast(Role.WORKER)
             seen = await pool.fetchval(_LAST)
             began.set()
             while self._count:
