@@ -19,6 +19,7 @@ from marketplace.kernel.errors import Conflict, NotFound, StaleVersion
 from marketplace.kernel.events import PUBLIC, Event
 from marketplace.kernel.ids import new_id
 from marketplace.kernel.limits import PAGE_ITEMS_MAX
+from marketplace.organizations.tables import OrganizationRow
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, retries_conflicts, transaction
@@ -128,9 +129,14 @@ async def _receiving(
     all_bids = func.pg_advisory_xact_lock_shared(bids_lock(procedure_id))
     await tx.execute(select(all_bids, func.pg_advisory_xact_lock(own)))
     loaded = await load(tx, procedure_id)
-    at = await tx.clock()
     invited = bidder_id in loaded.row.audience
-    rules.check_bidder(loaded.procedure, bidder_id, invited=invited)
+    sells = await tx.scalar(
+        select(OrganizationRow.supplier & OrganizationRow.active).where(
+            OrganizationRow.id == bidder_id
+        )
+    )
+    rules.check_bidder(loaded.procedure, bidder_id, invited=invited, sells=bool(sells))
+    at = await tx.clock()
     rules.check_receiving(loaded.procedure, at)
     latest = await tx.maybe(
         _receipts(procedure_id, bidder_id).order_by(SealedBidRow.version.desc()).limit(1)

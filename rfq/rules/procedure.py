@@ -269,10 +269,15 @@ def check_receiving(procedure: Procedure, at: datetime) -> None:
         )
 
 
-def check_bidder(procedure: Procedure, bidder_id: UUID, *, invited: bool) -> None:
-    """Refuse the buyer's own bid, and one of somebody who was not invited; raises NotPermitted."""
+def check_bidder(procedure: Procedure, bidder_id: UUID, *, invited: bool, sells: bool) -> None:
+    """Refuse the buyer's own bid, and one of who does not sell here or was not invited.
+
+    Nobody else could be taken into an auction or get a contract. Raises NotPermitted.
+    """
     if bidder_id == procedure.buyer_id:
         raise NotPermitted("Nobody bids in a procedure of his own.")
+    if not sells:
+        raise NotPermitted("Bids are for companies that sell here; yours buys.")
     if procedure.openness is Openness.INVITED and not invited:
         raise NotPermitted("This procedure receives bids by invitation only.")
 

@@ -5,6 +5,7 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import UNSET
+from sqlalchemy import insert
 
 from marketplace.kernel.errors import (
     Conflict,
@@ -16,13 +17,15 @@ from marketplace.kernel.errors import (
     StaleVersion,
     WrongState,
 )
+from marketplace.organizations.tables import OrganizationRow
 from marketplace.platform.core import Platform
 from marketplace.platform.database import transaction
 from rfq import bids
 from rfq.bids import list_receipts, replace_bid, withdraw_bid
+from rfq.rules.procedure import Openness
 from rfq.rules.receipt import Receipt, is_signed_by
 from rfq.schemas import ReceiptView, SealedBidInput
-from tests.rfq.parties import HOUR, MoveClock, Parties, bid, key
+from tests.rfq.parties import HOUR, SUPPLIER_SCOPES, MoveClock, Parties, bid, caller, key
 
 
 def receipt(view: ReceiptView) -> Receipt:
@@ -43,6 +46,19 @@ async def test_a_submission_is_answered_with_a_signed_receipt(parties: Parties) 
     assert is_signed_by(receipt(view), bytes.fromhex(view.signature), key_)
     later = msgspec.structs.replace(view, submitted_at=view.submitted_at + HOUR)
     assert not is_signed_by(receipt(later), bytes.fromhex(view.signature), key_)
+
+
+async def test_a_company_that_only_buys_bids_in_no_open_procedure(
+    platform: Platform, parties: Parties
+) -> None:
+    """It could win and could not be contracted, or block the auction of the best."""
+    made = await parties.published(await parties.terms(openness=Openness.OPEN))
+    other = caller(SUPPLIER_SCOPES)
+    async with transaction(platform, other) as tx:
+        id_ = other.organization_id
+        await tx.execute(insert(OrganizationRow).values(id=id_, company_id=id_, name="Other"))
+    with pytest.raises(NotPermitted):
+        await parties.submit(made, other, "1", "1")
 
 
 async def test_the_nonce_is_told_once_and_stored_nowhere(

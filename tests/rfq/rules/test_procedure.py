@@ -88,14 +88,19 @@ def test_at_no_instant_can_one_bid_and_another_open(offset: timedelta) -> None:
 
 def test_nobody_bids_in_a_procedure_of_his_own() -> None:
     with pytest.raises(NotPermitted):
-        rules.check_bidder(procedure(openness=Openness.OPEN), BUYER, invited=True)
+        rules.check_bidder(procedure(openness=Openness.OPEN), BUYER, invited=True, sells=True)
+
+
+def test_who_only_buys_does_not_bid() -> None:
+    with pytest.raises(NotPermitted):
+        rules.check_bidder(procedure(openness=Openness.OPEN), ACME, invited=True, sells=False)
 
 
 def test_who_was_not_invited_bids_only_in_an_open_procedure() -> None:
-    rules.check_bidder(procedure(openness=Openness.OPEN), ACME, invited=False)
-    rules.check_bidder(procedure(), ACME, invited=True)
+    rules.check_bidder(procedure(openness=Openness.OPEN), ACME, invited=False, sells=True)
+    rules.check_bidder(procedure(), ACME, invited=True, sells=True)
     with pytest.raises(NotPermitted):
-        rules.check_bidder(procedure(), ACME, invited=False)
+        rules.check_bidder(procedure(), ACME, invited=False, sells=True)
 
 
 @pytest.mark.parametrize("status", list(Status))
