@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from catalog.products.service import add_private_offer
@@ -32,6 +32,7 @@ from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, retries_conflicts, transaction
 from marketplace.platform.http.schemas import MoneyView
 from marketplace.platform.idempotency import IdempotencyKey, keep, replay
+from rfq.bids import bids_lock
 from rfq.evaluations import Evaluated, evaluate, line_view
 from rfq.handover import EndedAuction, ended_auction, results_of
 from rfq.procedures import Loaded, load
@@ -79,6 +80,8 @@ async def award_lot(
     async with transaction(platform, caller) as tx:
         if (earlier := await replay(tx, key, BuyerAwardView)) is not None:
             return earlier
+        # Waits for breakdowns that are being taken: what was taken counts.
+        await tx.execute(select(func.pg_advisory_xact_lock(bids_lock(procedure_id))))
         loaded = await load_own(tx, caller, procedure_id, lock=True)
         check_bids_readable(loaded.procedure)
         if data.lot_id not in loaded.lot_statuses:
@@ -420,7 +423,9 @@ async def send_breakdown(
     where the prices come to another total.
     """
     caller.require("bids:write")
+    unit_amounts = _once_each(data)
     async with transaction(platform, caller) as tx:
+        await tx.execute(select(func.pg_advisory_xact_lock_shared(bids_lock(procedure_id))))
         loaded = await load(tx, procedure_id)
         if lot_id not in loaded.lot_statuses:
             raise NotFound("This procedure has no such lot.")
@@ -430,7 +435,6 @@ async def send_breakdown(
         results = await results_of(tx, lot_id)
         if not offers or not results:
             raise NotFound("Your company was in no auction of this lot that has ended.")
-        unit_amounts = {line.line_id: Decimal(line.unit_amount) for line in data.lines}
         total = results[0].amount
         final = Money(total, loaded.procedure.currency)
         made = own_breakdown(offers[0].offer.lines, unit_amounts, final)
@@ -454,3 +458,13 @@ async def send_breakdown(
     return BreakdownView(
         lot_id=lot_id, total=MoneyView.of(final), lines=[line_view(line) for line in made.lines]
     )
+
+
+def _once_each(data: BreakdownInput) -> dict[UUID, Decimal]:
+    unit_amounts: dict[UUID, Decimal] = {}
+    for number, line in enumerate(data.lines):
+        if line.line_id in unit_amounts:
+            detail = f"Line {line.line_id} is priced twice."
+            raise invalid(f"/lines/{number}/line_id", "twice", detail)
+        unit_amounts[line.line_id] = Decimal(line.unit_amount)
+    return unit_amounts

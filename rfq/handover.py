@@ -71,7 +71,8 @@ async def start_auction(
     """Take the best bidders of a lot into a live auction, each entering with his own total.
 
     The ceiling is the highest total among them: nobody has to begin below what he offered.
-    Raises NotFound, WrongState, InvalidInput for terms that do not fit.
+    Raises NotFound, WrongState, Conflict where its auction was called off, InvalidInput for terms
+    that do not fit.
     """
     caller.require("rfq:write")
     async with transaction(platform, caller) as tx:
@@ -83,6 +84,8 @@ async def start_auction(
             raise invalid("/lot_id", "unknown_lot", "This procedure has no such lot.")
         status = rules.moved(loaded.procedure.status, Action.START_AUCTION, Party.BUYER)
         lot_status = LOT.after(loaded.lot_statuses[data.lot_id], LotAction.START_AUCTION)
+        if await tx.scalar(select(LotAuctionRow.lot_id).where(LotAuctionRow.lot_id == data.lot_id)):
+            raise Conflict("The auction of this lot was called off: award it from its bids.")
         chosen = best((await evaluate(tx, loaded)).standings[data.lot_id], data.bidders)
         if len(chosen) < data.bidders:
             detail = f"This lot has {len(chosen)} valid bids."

@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,13 +11,15 @@ from sqlalchemy import func, select
 from auctions.bidding import place_bid
 from auctions.engine.terms import Measure
 from auctions.schemas import BidInput, DecrementInput, StepInput
+from auctions.service import cancel_auction
 from marketplace.contracts.service import read_contract
 from marketplace.kernel.errors import Conflict, InvalidInput, NotFound, NotPermitted, WrongState
 from marketplace.platform.core import Platform
-from marketplace.platform.database import Role, system_transaction
+from marketplace.platform.database import Role, system_transaction, transaction
 from marketplace.platform.http.schemas import MoneyInput
 from marketplace.worker import Worker
 from rfq.awards import award_lot, list_awards, send_breakdown
+from rfq.bids import bids_lock
 from rfq.evaluations import list_bids
 from rfq.handover import start_auction
 from rfq.opening import open_procedure
@@ -178,6 +181,69 @@ async def test_more_bidders_than_bids_cannot_be_auctioned(
     with pytest.raises(InvalidInput) as refusal:
         await start_auction(platform, parties.buyer, made.id, data, key())
     assert refusal.value.errors[0].pointer == "/bidders"
+
+
+async def test_a_lot_whose_auction_was_called_off_is_awarded_from_its_bids(
+    platform: Platform, parties: Parties, worker: Worker, move_clock: MoveClock
+) -> None:
+    made = await opened(parties, move_clock)
+    at = await now(platform)
+    data = LotAuctionInput(
+        lot_id=made.lots[0].id,
+        bidders=2,
+        decrement=DecrementInput(step=StepInput(measure=Measure.ABSOLUTE, value="1")),
+        ends_at=at + HOUR,
+    )
+    auction = await start_auction(platform, parties.buyer, made.id, data, key())
+    buyer = replace(parties.buyer, scopes=parties.buyer.scopes | {"auctions:write"})
+    await cancel_auction(platform, buyer, auction.auction_id, 2, "Too early.")
+    await worker.run_until_idle()
+    with pytest.raises(Conflict, match="called off"):
+        await start_auction(platform, parties.buyer, made.id, data, key())
+    award = await decided(parties, made)
+    assert (award.supplier_id, award.total.amount) == (parties.bolt.organization_id, "575.00")
+    assert [step.kind for step in award.provenance] == ["rfq.procedure", "rfq.bid", "rfq.award"]
+
+
+async def test_a_breakdown_that_is_taken_counts_at_the_award_or_is_refused(
+    platform: Platform, parties: Parties, worker: Worker, move_clock: MoveClock
+) -> None:
+    made = await opened(parties, move_clock)
+    await auctioned(parties, made, worker, move_clock)
+    paper, toner = made.lots[0].lines
+    own = BreakdownInput(
+        lines=[
+            BreakdownLineInput(line_id=paper.id, unit_amount="2.9001"),
+            BreakdownLineInput(line_id=toner.id, unit_amount="90"),
+        ]
+    )
+    async with transaction(platform, parties.buyer) as tx:
+        # The award as it runs: it has looked for breakdowns and found none.
+        await tx.execute(select(func.pg_advisory_xact_lock(bids_lock(made.id))))
+        sending = asyncio.create_task(
+            send_breakdown(platform, parties.acme, made.id, made.lots[0].id, own)
+        )
+        await asyncio.sleep(0.2)
+        assert not sending.done()
+    await sending
+    assert [line.unit_amount for line in (await decided(parties, made)).lines] == ["2.9001", "90"]
+
+
+async def test_a_line_is_broken_down_once(
+    platform: Platform, parties: Parties, worker: Worker, move_clock: MoveClock
+) -> None:
+    made = await opened(parties, move_clock)
+    await auctioned(parties, made, worker, move_clock)
+    paper, toner = made.lots[0].lines
+    lines = [
+        BreakdownLineInput(line_id=line.id, unit_amount=amount)
+        for line, amount in ((paper, "1"), (paper, "2.9001"), (toner, "90"))
+    ]
+    with pytest.raises(InvalidInput) as refusal:
+        await send_breakdown(
+            platform, parties.acme, made.id, made.lots[0].id, BreakdownInput(lines=lines)
+        )
+    assert [error.pointer for error in refusal.value.errors] == ["/lines/1/line_id"]
 
 
 async def test_the_winner_may_break_his_total_down_himself(
