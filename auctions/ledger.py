@@ -44,7 +44,7 @@ from marketplace.kernel.errors import NotFound, Unavailable
 from marketplace.kernel.events import Event as Fact
 from marketplace.kernel.limits import AUCTION_STATES_MAX
 from marketplace.platform.core import Platform
-from marketplace.platform.database import Role, event_row
+from marketplace.platform.database import Role, discard, event_row
 from marketplace.platform.telemetry import METRICS, log
 
 ATTEMPT_PAUSES_S: Final = (0.02, 0.1, 0.3, 0.6, 1.0, 1.0)
@@ -117,9 +117,8 @@ class Ledger:
             try:
                 return await self._transact(connection, lot_id, commands, may_refuse)
             except BaseException:
-                # Closing the connection is the one rollback that cannot hang.
-                connection.terminate()
                 self._heads.pop(lot_id, None)
+                discard(connection)
                 raise
 
     async def _transact(

@@ -45,7 +45,7 @@ from marketplace.organizations.rules import (
 )
 from marketplace.platform.caller import Caller, Rights
 from marketplace.platform.core import Platform
-from marketplace.platform.database import Role
+from marketplace.platform.database import AWAY, Role
 from marketplace.platform.http.access import Authenticator, Credentials
 from marketplace.platform.telemetry import log
 
@@ -199,7 +199,7 @@ class KeyAuthenticator(Authenticator):
         try:
             pool = await self._platform.database.fast(Role.AUTH)
             row = await pool.fetchrow(_LOOK_UPS[credential.kind], credential.id, unit_id)
-        except (OSError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError) as error:
+        except AWAY as error:
             log.warning("database_away", error=type(error).__name__)
             raise Unavailable("The database does not answer.", retry_after_s=1) from error
         # An unknown key takes the same steps as a wrong one.

@@ -15,7 +15,7 @@ tenant. Roles never own tables and row-level security binds all of them (see
 import asyncio
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -32,7 +32,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.sql import ClauseElement
 
-from marketplace.kernel.errors import Unavailable
+from marketplace.kernel.errors import MarketplaceError, Unavailable
 from marketplace.kernel.events import Event
 from marketplace.kernel.ids import new_id
 from marketplace.kernel.limits import REQUEST_SECONDS_MAX
@@ -331,8 +331,8 @@ async def _begin(
 ) -> AsyncIterator[Transaction]:
     try:
         connection = await engine.connect()
-    except _AWAY as error:
-        raise _unavailable("The database does not answer; nothing was done.", error) from error
+    except (DBAPIError, *AWAY) as error:
+        raise _explained(error, "The database does not answer; nothing was done.") from error
     try:
         if serializable:
             connection = await connection.execution_options(isolation_level="SERIALIZABLE")
@@ -341,27 +341,51 @@ async def _begin(
             tx = Transaction(connection, caller, opened[2])
             yield tx
             await tx.flush()
-        except DBAPIError as error:
-            if error.connection_invalidated:
-                raise _unavailable(
-                    "The database went away before the commit; nothing was done.", error
-                ) from error
-            raise
+        except (DBAPIError, asyncpg.InterfaceError, *_LOST) as error:
+            if not is_away(error):
+                raise
+            await connection.invalidate()
+            detail = "The database went away before the commit; nothing was done."
+            raise _unavailable(detail, error) from error
         try:
             await connection.commit()
-        except (DBAPIError, *_AWAY) as error:
-            if isinstance(error, DBAPIError) and sqlstate(error) is not None:
-                raise
-            raise _unavailable(
+        except (DBAPIError, *AWAY) as error:
+            detail = (
                 "Whether this was done is unknown: the database went away during the commit. "
-                "The same request with the same Idempotency-Key is safe.",
-                error,
-            ) from error
+                "The same request with the same Idempotency-Key is safe."
+            )
+            raise _explained(error, detail) from error
     finally:
         await connection.close()
 
 
-_AWAY: Final = (OSError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError)
+_LOST: Final = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.InternalClientError,
+)
+AWAY: Final = (OSError, *_LOST)
+"""What asyncpg raises where the server is away, starting or stopping, or the connection is lost."""
+_AWAY_STATES: Final = ("08", "57P01", "57P02", "57P03")
+"""The same as SQLSTATEs, as SQLAlchemy hands them on."""
+
+
+def is_away(error: BaseException) -> bool:
+    """Tell whether an error means that the database is away, and not what it thinks of a statement.
+
+    After a lost connection asyncpg raises InterfaceError for whatever is done with it.
+    """
+    if isinstance(error, DBAPIError):
+        state = sqlstate(error) or ""
+        return error.connection_invalidated or state.startswith(_AWAY_STATES)
+    lost = isinstance(error, asyncpg.InterfaceError) and not isinstance(error, ValueError)
+    return lost or isinstance(error, AWAY)
+
+
+def _explained(error: Exception, detail: str) -> Exception:
+    return _unavailable(detail, error) if is_away(error) else error
 
 
 def _unavailable(detail: str, error: BaseException) -> Unavailable:
@@ -415,19 +439,29 @@ async def fast_read(platform: HasDatabase, caller: Caller) -> AsyncIterator[asyn
     pool = await platform.database.fast(Role.API)
     try:
         async with pool.acquire(timeout=REQUEST_SECONDS_MAX) as connection:
-            # The values are UUIDs of a Caller, never text from outside.
-            await connection.execute(
-                f"BEGIN READ ONLY;"
-                f"SELECT set_config('app.org', '{caller.organization_id}', true),"
-                f"set_config('app.scopes', '{scopes_literal(caller)}', true)"
-            )
             try:
+                # The values are UUIDs of a Caller, never text from outside.
+                await connection.execute(
+                    f"BEGIN READ ONLY;"
+                    f"SELECT set_config('app.org', '{caller.organization_id}', true),"
+                    f"set_config('app.scopes', '{scopes_literal(caller)}', true)"
+                )
                 yield cast("asyncpg.Connection", connection)
-            finally:
-                if not connection.is_closed():
-                    await connection.execute("COMMIT")
-    except _AWAY as error:
-        raise _unavailable("The database does not answer.", error) from error
+            except MarketplaceError:
+                await connection.execute("COMMIT")
+                raise
+            except BaseException:
+                discard(connection)
+                raise
+            await connection.execute("COMMIT")
+    except (asyncpg.InterfaceError, *AWAY) as error:
+        raise _explained(error, "The database does not answer.") from error
+
+
+def discard(connection: Any) -> None:
+    """Close a connection without a word to the server: the one rollback that cannot hang."""
+    with suppress(asyncpg.InterfaceError):  # the pool has noticed itself that it is lost
+        connection.terminate()
 
 
 @dataclass(frozen=True, slots=True)

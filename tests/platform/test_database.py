@@ -1,13 +1,16 @@
 """Transactions, roles and tenants."""
 
 import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.exc import DBAPIError
 
-from marketplace.kernel.errors import Unavailable
+from marketplace.kernel.errors import NotFound, Unavailable
 from marketplace.kernel.ids import new_id
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
@@ -39,6 +42,8 @@ async def make_job(platform: Platform, who: Caller) -> None:
 
 
 JOBS = select(JobRow.organization_id)
+PID = select(func.pg_backend_pid())
+Break = Callable[[int], Awaitable[None]]
 
 
 async def test_a_company_sees_its_own_rows_and_no_others(platform: Platform) -> None:
@@ -150,3 +155,60 @@ async def test_a_database_that_went_away_is_unavailable_and_comes_back(
     servers.services.postgres.start()
     async with system_transaction(platform, Role.WORKER) as tx:
         await tx.clock()
+
+
+async def ordinary(platform: Platform, break_: Break) -> None:
+    async with transaction(platform, caller()) as tx:
+        await break_(await tx.scalar(PID))
+        await tx.clock()
+
+
+async def below_sqlalchemy(platform: Platform, break_: Break) -> None:
+    async with transaction(platform, caller()) as tx:
+        await break_(await tx.scalar(PID))
+        await (await tx.raw()).fetch("select 1")
+
+
+async def hot_read(platform: Platform, break_: Break) -> None:
+    async with fast_read(platform, caller()) as connection:
+        await break_(await connection.fetchval("select pg_backend_pid()"))
+        await connection.fetch("select 1")
+
+
+@pytest.mark.parametrize("work", [ordinary, below_sqlalchemy, hot_read])
+async def test_whoever_meets_a_crash_of_the_database_is_told_that_it_is_away(
+    platform: Platform, work: Callable[[Platform, Break], Awaitable[None]]
+) -> None:
+    """Postgres ends all sessions when one crashes, and takes none while it recovers."""
+
+    async def crash(pid: int) -> None:
+        os.kill(pid, signal.SIGKILL)
+
+    async def keep(_pid: int) -> None:
+        return
+
+    with pytest.raises(Unavailable):
+        await work(platform, crash)
+    answers = 0
+    for _ in range(200):
+        done = await asyncio.gather(
+            *(work(platform, keep) for _ in range(8)), return_exceptions=True
+        )
+        assert {type(one) for one in done} <= {Unavailable, type(None)}
+        answers += all(one is None for one in done)
+        if answers:
+            break
+        await asyncio.sleep(0.02)
+    assert answers
+
+
+async def test_a_read_that_finds_nothing_keeps_its_connection(platform: Platform) -> None:
+    async def not_found() -> int:
+        pid = 0
+        with pytest.raises(NotFound):
+            async with fast_read(platform, caller()) as connection:
+                pid = await connection.fetchval("select pg_backend_pid()")
+                raise NotFound("nothing")
+        return pid
+
+    assert await not_found() == await not_found()

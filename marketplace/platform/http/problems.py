@@ -12,7 +12,6 @@ from litestar.exceptions import (
     NotFoundException,
     ValidationException,
 )
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from marketplace.kernel.errors import (
@@ -28,7 +27,7 @@ from marketplace.kernel.errors import (
     WrongMediaType,
     WrongState,
 )
-from marketplace.platform.database import is_conflict
+from marketplace.platform.database import is_away, is_conflict
 from marketplace.platform.http.parameters import parameter_error
 from marketplace.platform.http.storable import check_storable
 from marketplace.platform.http.wording import refused
@@ -138,14 +137,15 @@ def handle_error(request: Request[Any, Any, Any], error: Exception) -> Response[
         answer = problem_response(request, _known(request, error))
         answer.headers.update({k: v for k, v in (error.headers or {}).items() if k == "allow"})
         return answer
-    if (
-        isinstance(error, PoolTimeout)
-        or is_conflict(error)
-        or (isinstance(error, DBAPIError) and error.connection_invalidated)
-    ):
+    if isinstance(error, PoolTimeout) or is_conflict(error):
         log.warning("database_busy", error=type(error).__name__)
         return problem_response(
             request, Unavailable("The database is busy; nothing was done.", retry_after_s=1)
+        )
+    if is_away(error) and not isinstance(error, OSError):  # which may be anything's
+        log.warning("database_away", error=type(error).__name__)
+        return problem_response(
+            request, Unavailable("The database does not answer.", retry_after_s=1)
         )
     if isinstance(error, TimeoutError):  # a statement's: see `command_timeout`
         log.warning("database_slow", path=request.url.path)
