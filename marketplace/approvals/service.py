@@ -25,6 +25,7 @@ from marketplace.approvals.schemas import ApprovalView, DecisionInput, DecisionV
 from marketplace.approvals.tables import ApprovalDecisionRow, ApprovalRow
 from marketplace.kernel.errors import NotFound
 from marketplace.kernel.money import Money
+from marketplace.organizations.rules import check_within
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, retries_conflicts, transaction
@@ -47,18 +48,22 @@ async def ask_approval(
     requester: Requester,
     *,
     approval_id: UUID,
-    organization_id: UUID,
+    unit_path: Sequence[UUID],
     subject_kind: str,
     subject_id: UUID,
     title: str,
     amount: Money,
     content_hash: bytes,
 ) -> None:
-    """Let a document wait, bound to its content; joins the open transaction."""
+    """Let a document wait, bound to its content; joins the open transaction.
+
+    `unit_path` leads from the unit that asks up to its company.
+    """
     await tx.execute(
         insert(ApprovalRow).values(
             id=approval_id,
-            organization_id=organization_id,
+            organization_id=unit_path[-1],
+            unit_path=list(unit_path),
             subject_kind=subject_kind,
             subject_id=subject_id,
             title=title,
@@ -83,7 +88,8 @@ async def decide(
 ) -> ApprovalView:
     """Approve or reject; the last approval needed lets the document go on, in this transaction.
 
-    Raises what `rules.judge` raises, and what the document's own next step raises: then nothing is
+    Raises NotPermitted for who acts for a unit beside or below the one that asks, what
+    `rules.judge` raises, and what the document's own next step raises: then nothing is
     decided and the request still waits.
     """
     caller.require("orders:approve")
@@ -93,6 +99,7 @@ async def decide(
         row = await tx.maybe(_approvals().where(ApprovalRow.id == approval_id).with_for_update())
         if row is None:
             raise NotFound("There is no such request for approval.")
+        check_within(caller.unit_id, row.unit_path)
         said = (await _said_of(tx, [approval_id]))[approval_id]
         subject = platform.get(ApprovalSubjects).of(row.subject_kind)
         present_hash = await subject.content_hash(tx, row.subject_id)
@@ -161,6 +168,13 @@ async def withdraw_approval(tx: Transaction, subject_kind: str, subject_id: UUID
         .where(ApprovalRow.id == row.id)
         .values(state=state.value, version=ApprovalRow.version + 1, decided_at=tx.opened_at)
     )
+    tx.record(
+        "approval.withdraw",
+        subject_kind,
+        subject_id,
+        before={"approval": row.id, "state": row.state},
+        after={"approval": row.id, "state": state.value},
+    )
 
 
 async def list_approvals(
@@ -194,6 +208,7 @@ async def read_approval(platform: Platform, caller: Caller, approval_id: UUID) -
 _COLUMNS = (
     ApprovalRow.id,
     ApprovalRow.organization_id,
+    ApprovalRow.unit_path,
     ApprovalRow.subject_kind,
     ApprovalRow.subject_id,
     ApprovalRow.title,

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, text
+from sqlalchemy import ARRAY, ForeignKey, Index, Uuid, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from marketplace.platform.columns import Amount, Base, CurrencyCode, Hash, Id, Instant
@@ -13,12 +13,14 @@ from marketplace.platform.columns import Amount, Base, CurrencyCode, Hash, Id, I
 class ApprovalRow(Base):
     """A document of some kind that waits, bound to the hash of its content.
 
-    `rule` is the rule as it was when approval was asked, levels and all.
+    `unit_path` leads from the unit that asks up to the company. `rule` is the rule as it was when
+    approval was asked, levels and all.
     """
 
     __tablename__ = "approvals"
     id: Mapped[Id]
     organization_id: Mapped[UUID]
+    unit_path: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
     subject_kind: Mapped[str]
     subject_id: Mapped[UUID]
     title: Mapped[str]

@@ -42,6 +42,7 @@ from marketplace.orders.rules import (
 from marketplace.orders.schemas import ExternalNumber, OrderInput, OrderView
 from marketplace.orders.tables import OrderLineRow, OrderRow, SupplierOrderRow
 from marketplace.orders.views import order_view
+from marketplace.organizations.rules import check_within
 from marketplace.organizations.tables import MemberRow
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
@@ -186,7 +187,7 @@ async def _let_wait(
         ORDER_RULE,
         requester,
         approval_id=approval_id,
-        organization_id=order.buyer_id,
+        unit_path=order.unit_path,
         subject_kind="order",
         subject_id=order.id,
         title=f"Order {order.external_id or order.id}",
@@ -222,12 +223,14 @@ async def cancel_order(
 ) -> OrderView:
     """Cancel an order while no supplier has confirmed his part.
 
-    Raises NotFound, StaleVersion, and WrongState with the present state.
+    Raises NotFound, NotPermitted for who acts for a unit beside or below the one that ordered,
+    StaleVersion, and WrongState with the present state.
     """
     caller.require("orders:write")
     async with transaction(platform, caller) as tx:
         await withdraw_approval(tx, "order", order_id)
         order = await _locked(tx, order_id)
+        check_within(caller.unit_id, order.unit_path)
         if order.version != version:
             raise StaleVersion(f"The order is at version {order.version}; read it again.")
         parts = await tx.all(

@@ -17,6 +17,7 @@ TABLES = """
 create table approvals (
     id uuid not null,
     organization_id uuid not null,
+    unit_path uuid[] not null,
     subject_kind text not null,
     subject_id uuid not null,
     title text not null,

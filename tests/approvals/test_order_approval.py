@@ -205,6 +205,26 @@ async def test_the_approver_of_the_company_places_a_units_order_at_the_units_pri
     assert (await read(trade, order)).state == "placed"
 
 
+async def test_an_approver_decides_for_his_unit_and_not_for_the_one_beside_it(trade: Trade) -> None:
+    north = await trade.world.unit(trade.buyer, "North")
+    south = await trade.world.unit(trade.buyer, "South")
+    buyer = await trade.world.member(trade.buyer, "purchaser", unit_id=north)
+    beside = await trade.world.member(trade.buyer, "approver", unit_id=south)
+    own = await trade.world.member(trade.buyer, "approver", unit_id=north)
+    order = await trade.submit(trade.line(trade.bolts), by=buyer)
+    assert order.approval_id is not None
+    stranger = await trade.world.member(trade.buyer, "purchaser", unit_id=south)
+    with pytest.raises(NotPermitted):
+        await service.cancel_order(trade.platform, stranger.caller, order.id, order.version)
+    for verdict in (APPROVE, REJECT):
+        with pytest.raises(NotPermitted):
+            await approvals.decide(
+                trade.platform, beside.caller, order.approval_id, verdict, fresh_key()
+            )
+    await approvals.decide(trade.platform, own.caller, order.approval_id, APPROVE, fresh_key())
+    assert (await read(trade, order)).state == "placed"
+
+
 async def test_cancelling_withdraws_the_request(trade: Trade) -> None:
     order, approval = await waiting(trade)
     cancelled = await service.cancel_order(
