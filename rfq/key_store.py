@@ -7,9 +7,11 @@ machine; a cloud KMS or Vault takes its place in production behind the same port
 """
 
 import asyncio
+import fcntl
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -49,7 +51,7 @@ class StillSealed(Conflict):
 
 
 class KeyUnusable(MarketplaceError):
-    """The stored key is not the one that was stored; nothing can be opened with it."""
+    """The key is lost or not the one that was stored; nothing can be opened with it."""
 
     code: ClassVar[str] = "key_unusable"
     title: ClassVar[str] = "Key unusable"
@@ -73,7 +75,7 @@ class KeyStore(Protocol):
     async def release(self, procedure_id: UUID, database: DatabaseClock) -> X25519PrivateKey:
         """Give the private key once the store's own clock and the database's passed the deadline.
 
-        Raises StillSealed before, NotFound, and KeyUnusable for a key that was tampered with.
+        Raises StillSealed before, and KeyUnusable for a key that was lost or tampered with.
         """
 
     async def destroy(self, procedure_id: UUID) -> None:
@@ -143,7 +145,10 @@ class LocalKeyStore:
 
     async def release(self, procedure_id: UUID, database: DatabaseClock) -> X25519PrivateKey:
         """Give the private key after the deadline; see `KeyStore`."""
-        stored = await asyncio.to_thread(self._read, procedure_id)
+        try:
+            stored = await asyncio.to_thread(self._read, procedure_id)
+        except NotFound:
+            raise KeyUnusable("The key's file is missing: put it back from its backup.") from None
         own = self._clock() + (database.ahead if self._clock_may_move else timedelta(0))
         opens_in = stored.deadline_at - min(own, database.at)
         if opens_in > timedelta(0):
@@ -157,7 +162,12 @@ class LocalKeyStore:
     async def destroy(self, procedure_id: UUID) -> None:
         """Forget the key; see `KeyStore`."""
         self._public_keys.pop(procedure_id, None)
-        await asyncio.to_thread(self._path(procedure_id).unlink, missing_ok=True)
+        await asyncio.to_thread(self._destroy, procedure_id)
+
+    def _destroy(self, procedure_id: UUID) -> None:
+        self._path(procedure_id).unlink(missing_ok=True)
+        # Nor may a power cut bring it back.
+        self._sync_directory()
 
     def _path(self, procedure_id: UUID) -> Path:
         return self._directory / f"{procedure_id}.json"
@@ -178,16 +188,27 @@ class LocalKeyStore:
         return key.public_key()
 
     def _extend(self, procedure_id: UUID, deadline_at: datetime) -> None:
-        stored = self._read(procedure_id)
-        if deadline_at < stored.deadline_at:
-            raise Conflict(
-                "The key store keeps this procedure's bids sealed until "
-                f"{stored.deadline_at.isoformat()}; a deadline never moves earlier."
-            )
-        if deadline_at > stored.deadline_at:
-            later = self._encrypted(procedure_id, deadline_at, self._decrypted(stored))
-            self._write_aside(later).replace(self._path(procedure_id))
-            self._sync_directory()
+        with self._alone():
+            stored = self._read(procedure_id)
+            if deadline_at < stored.deadline_at:
+                raise Conflict(
+                    "The key store keeps this procedure's bids sealed until "
+                    f"{stored.deadline_at.isoformat()}; a deadline never moves earlier."
+                )
+            if deadline_at > stored.deadline_at:
+                later = self._encrypted(procedure_id, deadline_at, self._decrypted(stored))
+                self._write_aside(later).replace(self._path(procedure_id))
+                self._sync_directory()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other threads and processes from changing a deadline between reading and writing."""
+        directory = os.open(self._directory, os.O_RDONLY)
+        try:
+            fcntl.flock(directory, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(directory)
 
     def _read(self, procedure_id: UUID) -> _Stored:
         try:

@@ -71,8 +71,14 @@ async def open_procedure(
 
 
 async def open_at_deadline(platform: Platform, procedure_id: UUID) -> None:
-    """Close and open a procedure whose deadline has passed; exactly once, whoever calls."""
-    if await close_bids(platform, procedure_id) is not Status.CLOSED:
+    """Close and open a procedure whose deadline has passed; exactly once, whoever calls.
+
+    Of a cancelled one the key is destroyed, should the process that cancelled it have died before.
+    """
+    status = await close_bids(platform, procedure_id)
+    if status is Status.CANCELLED:
+        await platform.get(KeyStore).destroy(procedure_id)  # type: ignore[type-abstract]
+    if status is not Status.CLOSED:
         return
     await open_bids(platform, procedure_id, await _release(platform, procedure_id))
 

@@ -4,6 +4,7 @@ import pytest
 
 from marketplace.kernel.errors import Conflict, NotFound, StaleVersion, WrongState
 from marketplace.platform.core import Platform
+from marketplace.worker import Worker
 from rfq.cancel import cancel_procedure
 from rfq.evaluations import list_bids
 from rfq.key_store import KeyStore
@@ -33,6 +34,30 @@ async def test_bids_of_a_cancelled_procedure_are_never_opened(
     assert await owner.fetchval("select count(*) from opened_bids") == 0
     with pytest.raises(NotFound):
         await platform.get(KeyStore).public_key(made.id)  # type: ignore[type-abstract]
+
+
+async def test_a_key_that_outlived_its_procedure_is_destroyed_at_the_deadline(
+    platform: Platform,
+    parties: Parties,
+    worker: Worker,
+    move_clock: MoveClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The process died between the cancellation's commit and the key store."""
+    made = await parties.published()
+    store = platform.get(KeyStore)  # type: ignore[type-abstract]
+
+    async def dies(_procedure_id: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(store, "destroy", dies)
+        await cancel_procedure(platform, parties.buyer, made.id, REASON, made.version)
+    assert await store.public_key(made.id)
+    await move_clock(HOUR)
+    await worker.run_until_idle()
+    with pytest.raises(NotFound):
+        await store.public_key(made.id)
 
 
 async def test_a_cancelled_procedure_shows_no_bids_and_awards_none(

@@ -1,3 +1,4 @@
+import asyncio
 import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -83,6 +84,18 @@ async def test_the_deadline_moves_later_and_never_earlier(tmp_path: Path) -> Non
     assert private.public_key() == public
 
 
+async def test_of_many_deadlines_set_at_once_the_latest_stays(tmp_path: Path) -> None:
+    keys = store(tmp_path, Clock(DEADLINE))
+    await keys.create(PROCEDURE, DEADLINE)
+    days = [timedelta(days=n) for n in range(1, 33)]
+    await asyncio.gather(
+        *(keys.extend(PROCEDURE, DEADLINE + day) for day in days), return_exceptions=True
+    )
+    with pytest.raises(StillSealed) as refusal:
+        await keys.release(PROCEDURE, DatabaseClock(DEADLINE))
+    assert refusal.value.opens_in == days[-1]
+
+
 async def test_a_key_is_made_once(tmp_path: Path) -> None:
     assert await store(tmp_path).create(PROCEDURE, DEADLINE) == await store(tmp_path).create(
         PROCEDURE, DEADLINE
@@ -134,5 +147,5 @@ async def test_only_the_owner_enters_the_directory_and_reads_its_files(tmp_path:
 async def test_an_unknown_procedure_has_no_key(tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         await store(tmp_path).public_key(PROCEDURE)
-    with pytest.raises(NotFound):
+    with pytest.raises(KeyUnusable, match="missing"):
         await store(tmp_path).release(PROCEDURE, DatabaseClock(DEADLINE))
