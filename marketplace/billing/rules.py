@@ -9,7 +9,7 @@ from typing import Final
 from marketplace.kernel.canonical import plain_decimal
 from marketplace.kernel.errors import Conflict, FieldError, InvalidInput, invalid
 from marketplace.kernel.money import Money, line_amount, rounded, total
-from marketplace.kernel.units import places
+from marketplace.kernel.units import places, too_fine
 
 TAX_RATE_PLACES_MAX: Final = 4
 TAX_RATE_MAX: Final = Decimal(100)
@@ -227,7 +227,8 @@ def invoice_lines(
     """Decide the lines of an invoice: those wished for, or without wishes all that is open.
 
     Raises Conflict when nothing is open, InvalidInput for lines that are unknown or stand there
-    twice, for more than is open and for a rate that does not fit its category.
+    twice, for more than is open, for parts of whole things and for a rate that does not fit its
+    category.
     """
     by_line = {line.line: line for line in open_lines if line.open > 0}
     if not by_line:
@@ -257,6 +258,8 @@ def _wish_errors(
         elif wish.quantity is not None and not 0 < wish.quantity <= line.open:
             detail = f"Of line {wish.line}, {plain_decimal(line.open)} can be invoiced."
             yield FieldError(f"{where}/quantity", "out_of_range", detail)
+        elif wish.quantity is not None and (wrong := too_fine(wish.quantity, line.unit)):
+            yield FieldError(f"{where}/quantity", "too_many_decimals", wrong)
         seen.add(wish.line)
 
 

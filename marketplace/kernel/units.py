@@ -66,6 +66,15 @@ def places(value: Decimal) -> int:
     return max(0, -exponent) if isinstance(exponent, int) else 0
 
 
+def too_fine(value: Decimal, unit: str) -> str | None:
+    """Say so where a quantity has more decimals than its unit; None where it has not."""
+    allowed = decimals_allowed(unit)
+    if places(value) <= allowed:
+        return None
+    how_many = f"at most {allowed} decimals" if allowed else "no decimals"
+    return f"A quantity in {unit} has {how_many}; {value} has {places(value)}."
+
+
 @dataclass(frozen=True, slots=True)
 class Quantity:
     """A positive number of a unit, with no more decimals than the unit has."""
@@ -81,10 +90,7 @@ class Quantity:
             raise invalid(
                 f"{pointer}/quantity", "not_positive", "A quantity must be greater than zero."
             )
-        if places(value) > decimals_allowed(unit):
-            allowed = decimals_allowed(unit)
-            how_many = f"at most {allowed} decimals" if allowed else "no decimals"
-            detail = f"A quantity in {unit} has {how_many}; {value} has {places(value)}."
+        if (detail := too_fine(value, unit)) is not None:
             raise invalid(f"{pointer}/quantity", "too_many_decimals", detail)
         return cls(value, unit)
 

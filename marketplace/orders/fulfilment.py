@@ -256,6 +256,7 @@ async def progress_of(tx: Transaction, supplier_order_id: UUID) -> dict[int, Lin
     rows = await tx.all(
         select(
             SupplierOrderLineRow.line,
+            SupplierOrderLineRow.unit,
             SupplierOrderLineRow.quantity,
             SupplierOrderLineRow.confirmed_quantity,
             SupplierOrderLineRow.despatched_quantity,
@@ -265,7 +266,7 @@ async def progress_of(tx: Transaction, supplier_order_id: UUID) -> dict[int, Lin
     )
     return {
         row.line: LineProgress(
-            row.line, row.quantity, row.confirmed_quantity, row.despatched_quantity
+            row.line, row.unit, row.quantity, row.confirmed_quantity, row.despatched_quantity
         )
         for row in rows
     }

@@ -19,6 +19,7 @@ from marketplace.kernel.errors import (
 )
 from marketplace.kernel.money import Money, line_amount, total
 from marketplace.kernel.states import StateMachine, transition
+from marketplace.kernel.units import too_fine
 
 
 class OrderState(Enum):
@@ -278,9 +279,10 @@ def check_cancellable(state: OrderState, parts: Iterable[SupplierOrderState]) ->
 
 @dataclass(frozen=True, slots=True)
 class LineProgress:
-    """What happened so far to one line of a supplier order; quantities in its unit."""
+    """What happened so far to one line of a supplier order; quantities in its `unit`."""
 
     line: int
+    unit: str
     ordered: Decimal
     confirmed: Decimal | None = None
     despatched: Decimal = Decimal(0)
@@ -318,7 +320,7 @@ def after_confirmation(
 
     Lines without an answer are confirmed as ordered. All lines at zero refuse the order. Raises
     WrongState when it is not placed, InvalidInput for unknown or repeated lines, for more than was
-    ordered, and for less without a reason.
+    ordered, for parts of whole things, and for less without a reason.
     """
     target = SUPPLIER_ORDER.after(state, "confirm")
     errors = [*_line_errors(lines, answers)]
@@ -326,11 +328,13 @@ def after_confirmation(
     for index, answer in enumerate(answers):
         if answer.line not in lines:
             continue
-        ordered = lines[answer.line].ordered
+        ordered, unit = lines[answer.line].ordered, lines[answer.line].unit
         where = f"/lines/{index}"
         if not 0 <= answer.quantity <= ordered:
             detail = f"Line {answer.line} is about 0 to {plain_decimal(ordered)}."
             errors.append(FieldError(f"{where}/quantity", "out_of_range", detail))
+        elif (wrong := too_fine(answer.quantity, unit)) is not None:
+            errors.append(FieldError(f"{where}/quantity", "too_many_decimals", wrong))
         elif answer.quantity < ordered and not answer.reason:
             detail = "Confirming less than was ordered needs a reason."
             errors.append(FieldError(f"{where}/reason", "required", detail))
@@ -350,7 +354,7 @@ def after_despatch(
     """Give (the state, quantity leaving now by line) after a despatch.
 
     No lines at all means everything that is open. Raises WrongState unless the order is confirmed,
-    InvalidInput for unknown or repeated lines and for more than is open.
+    InvalidInput for unknown or repeated lines, for more than is open and for parts of whole things.
     """
     SUPPLIER_ORDER.after(state, "despatch_part")
     leaving = {number: line.open for number, line in lines.items() if line.open > 0}
@@ -368,9 +372,14 @@ def _excess(
 ) -> Iterable[FieldError]:
     for index, item in enumerate(despatched):
         progress = lines.get(item.line)
-        if progress is not None and not 0 < item.quantity <= progress.open:
+        if progress is None:
+            continue
+        where = f"/lines/{index}/quantity"
+        if not 0 < item.quantity <= progress.open:
             detail = f"Of line {item.line}, {plain_decimal(progress.open)} can leave."
-            yield FieldError(f"/lines/{index}/quantity", "out_of_range", detail)
+            yield FieldError(where, "out_of_range", detail)
+        elif (wrong := too_fine(item.quantity, progress.unit)) is not None:
+            yield FieldError(where, "too_many_decimals", wrong)
 
 
 def _line_errors(

@@ -5,9 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketplace.billing.rules import (
+    Invoiceable,
+    InvoiceTerms,
+    LineWish,
     Tax,
     TaxCategory,
     TaxedAmount,
+    invoice_lines,
     invoice_number,
     invoice_totals,
 )
@@ -142,3 +146,11 @@ def test_numbers_sort_as_they_count() -> None:
     assert invoice_number("INV", 42) == "INV-000042"
     with pytest.raises(ValueError, match="begin at 1"):
         invoice_number("INV", 0)
+
+
+def test_no_part_of_a_whole_thing_is_invoiced() -> None:
+    one, five = Decimal(1), Decimal(5)
+    bolts = Invoiceable(1, "BOLT", "Bolt", "C62", one, one, "S", five, Decimal(0))
+    with pytest.raises(InvalidInput) as caught:
+        invoice_lines([bolts], [LineWish(1, Decimal("0.5"))], InvoiceTerms("EUR", Decimal(19)))
+    assert caught.value.errors[0].code == "too_many_decimals"

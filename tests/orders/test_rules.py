@@ -42,7 +42,7 @@ def line(
     number: int, ordered: str, confirmed: str | None = None, despatched: str = "0"
 ) -> LineProgress:
     agreed = None if confirmed is None else Decimal(confirmed)
-    return LineProgress(number, Decimal(ordered), agreed, Decimal(despatched))
+    return LineProgress(number, "C62", Decimal(ordered), agreed, Decimal(despatched))
 
 
 def lines(*progress: LineProgress) -> dict[int, LineProgress]:
@@ -159,6 +159,11 @@ def test_refusing_all_lines_refuses_the_order() -> None:
         ([LineConfirmation(1, Decimal(5))] * 2, "/lines/1/line", "duplicate"),
         ([LineConfirmation(1, Decimal(6))], "/lines/0/quantity", "out_of_range"),
         ([LineConfirmation(1, Decimal(-1), None, "x")], "/lines/0/quantity", "out_of_range"),
+        (
+            [LineConfirmation(1, Decimal("0.5"), None, "x")],
+            "/lines/0/quantity",
+            "too_many_decimals",
+        ),
         ([LineConfirmation(1, Decimal(4))], "/lines/0/reason", "required"),
     ],
 )
@@ -193,6 +198,13 @@ def test_a_part_leaves_the_rest_open() -> None:
 def test_less_was_confirmed_so_less_completes_the_order() -> None:
     state, _ = after_despatch(CONFIRMED, lines(line(1, "5", "4")), [LineDespatch(1, Decimal(4))])
     assert state is SupplierOrderState.DESPATCHED
+
+
+def test_no_part_of_a_whole_thing_leaves() -> None:
+    progress = lines(line(1, "5", "5"))
+    with pytest.raises(InvalidInput) as caught:
+        after_despatch(CONFIRMED, progress, [LineDespatch(1, Decimal("0.5"))])
+    assert caught.value.errors[0].code == "too_many_decimals"
 
 
 @pytest.mark.parametrize("quantity", ["0", "-1", "4"])
