@@ -96,6 +96,8 @@ class Intake:
                 head, answers = await self._ledger.settle(
                     lot_id, [command for command, _ in batch], self._limit.may_refuse
                 )
+                _answer(batch, answers)
+                self._board.offer(head)
             except MarketplaceError as error:
                 _answer(batch, [error] * len(batch))
             except Exception as error:  # noqa: BLE001 - the callers must not wait for ever
@@ -107,9 +109,6 @@ class Intake:
                 )
                 unknown.__cause__ = error
                 _answer(batch, [unknown] * len(batch))
-            else:
-                _answer(batch, answers)
-                self._board.offer(head)
         del self._queues[lot_id]
 
     async def drain(self) -> None:
@@ -132,7 +131,7 @@ async def _let_in(waiting: Sequence[Waiting]) -> None:
 
 def _answer(batch: Sequence[Waiting], answers: Sequence[Answer]) -> None:
     for (_, future), answer in zip(batch, answers, strict=True):
-        if future.done():  # its request was cancelled meanwhile
+        if future.done():  # answered already, or its request was cancelled meanwhile
             continue
         if isinstance(answer, MarketplaceError):
             future.set_exception(answer)

@@ -105,6 +105,17 @@ async def test_a_batch_that_fails_answers_everybody_and_the_next_one_goes(
     assert (await queue.submit(LOT, a_bid(ACME, "1.00", 7))).seq == 7
 
 
+async def test_a_fault_after_the_commit_leaves_nobody_waiting_for_ever() -> None:
+    gate = Gate()
+    gate.open.set()
+    queue = intake(gate)
+    offered: Any = SimpleNamespace(offer=lambda _head: {}["no such lot"])
+    queue._board = offered
+    assert (await asyncio.wait_for(queue.submit(LOT, a_bid(ACME, "1.00", 3)), 1)).seq == 3
+    assert (await asyncio.wait_for(queue.submit(LOT, a_bid(ACME, "1.00", 4)), 1)).seq == 4
+    await asyncio.wait_for(queue.drain(), 1)
+
+
 async def test_a_bidder_who_hangs_up_disturbs_nobody() -> None:
     gate = Gate()
     queue = intake(gate)
