@@ -14,7 +14,8 @@ bids that did get in. So each bid has one effect, whatever happened to the first
 import asyncio
 import os
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -170,13 +171,23 @@ class Ledger:
 
     async def read(self, lot_id: UUID) -> Head:
         """Give the head as the database has it now; raises NotFound, or Unavailable."""
-        pool = await self._platform.database.fast(Role.ENGINE)
+        async with self._reading() as connection:
+            rows = await _fetch(connection, _HEAD, lot_id)
+            if not rows:
+                raise NotFound("There is no such lot.")
+            return self._keep(await self._current(connection, lot_id, rows[0]))
+
+    async def entries(self, lot_id: UUID, after: int, most: int) -> Sequence[Any]:
+        """Give the rows of the log after a number, with salts and hashes; raises Unavailable."""
+        async with self._reading() as connection:
+            return await _fetch(connection, _PAGE, lot_id, after, most)
+
+    @asynccontextmanager
+    async def _reading(self) -> AsyncIterator[Any]:
         try:
+            pool = await self._platform.database.fast(Role.ENGINE)
             async with pool.acquire(timeout=STATEMENT_SECONDS_MAX) as connection:
-                rows = await _fetch(connection, _HEAD, lot_id)
-                if not rows:
-                    raise NotFound("There is no such lot.")
-                return self._keep(await self._current(connection, lot_id, rows[0]))
+                yield connection
         except AWAY as error:
             raise Unavailable("The database does not answer.", retry_after_s=1) from error
 
@@ -246,6 +257,10 @@ _ENTRIES: Final = f"""
 select {ENTRY_COLUMNS}, e.hash from auction_ledger e
 where e.lot_id = $1 and e.seq >= $2 and e.seq <= $3
 order by e.seq
+"""  # noqa: S608 - constants of this module
+_PAGE: Final = f"""
+select {ENTRY_COLUMNS}, e.salt, e.hash from auction_ledger e
+where e.lot_id = $1 and e.seq > $2 order by e.seq limit $3
 """  # noqa: S608 - constants of this module
 _WRITE: Final = """
 with moved as (

@@ -26,7 +26,7 @@ from auctions.engine.replay import replay as fold
 from auctions.engine.state import Phase
 from auctions.engine.terms import Terms, check_amount, check_terms, in_digits
 from auctions.engine.visibility import OWNER
-from auctions.entries import ENTRY_COLUMNS, event_of
+from auctions.entries import event_of
 from auctions.intake import Intake
 from auctions.ledger import Ledger, announcement, append_entries
 from auctions.schemas import (
@@ -573,19 +573,18 @@ async def read_log(
 ) -> LogView:
     """Read the published log, opened as far as the reader may see.
 
-    Raises NotFound, or WrongState before the auction has ended: a number or a hash of a running
-    auction would tell what bidders must not know.
+    Raises NotFound, Unavailable, or WrongState before the auction has ended: a number or a hash of
+    a running auction would tell what bidders must not know.
     """
     caller.require(READ)
     card, viewer = await platform.get(Admission).viewers_card(auction_id, caller.organization_id)
-    head = await platform.get(Ledger).read(card.lot_id)
+    ledger = platform.get(Ledger)
+    head = await ledger.read(card.lot_id)
     state = head.state
     if state.phase not in {Phase.CLOSED, Phase.CANCELLED}:
         detail = "The log is published once the auction has ended."
         raise WrongState(detail, state=state.phase.value)
-    pool = await platform.database.fast(Role.ENGINE)
-    async with pool.acquire() as connection:
-        rows = await connection.fetch(_LOG, card.lot_id, request.key(int) or 0, request.fetch)
+    rows = await ledger.entries(card.lot_id, request.key(int) or 0, request.fetch)
     shown = rows[: request.limit]
     return LogView(
         lot_id=card.lot_id,
@@ -597,12 +596,6 @@ async def read_log(
         ],
         next=cursor(shown[-1]["seq"]) if len(rows) > request.limit else None,
     )
-
-
-_LOG: Final = f"""
-select {ENTRY_COLUMNS}, e.salt, e.hash from auction_ledger e
-where e.lot_id = $1 and e.seq > $2 order by e.seq limit $3
-"""  # noqa: S608 - constants of our own
 
 
 # Results

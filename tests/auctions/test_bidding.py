@@ -22,7 +22,7 @@ from marketplace.kernel.errors import (
     WrongState,
 )
 from marketplace.platform.core import Platform
-from marketplace.platform.database import Role, system_transaction
+from marketplace.platform.database import Role, system_transaction, transaction
 from marketplace.platform.http.schemas import MoneyInput
 from marketplace.platform.settings import Settings
 from tests.auctions.auction_hall import MINUTE, Hall, fresh, open_hall
@@ -129,6 +129,18 @@ async def test_a_refused_bid_has_a_number_and_is_found_by_its_key(
     assert found.outcome == "refused"
     assert found.refusal.code == "above_limit"  # type: ignore[union-attr]
     assert [row.code for row in await entries(platform, hall)].count("above_limit") == 1
+
+
+async def test_no_statement_of_the_api_reads_a_hash_or_a_salt(
+    platform: Platform, hall: Hall
+) -> None:
+    """From two chain heads a rival's price can be tried; row security shows a bidder his rows."""
+    await bid(platform, hall, hall.suppliers[0], "900.00")
+    for column in ("salt", "hash"):
+        async with transaction(platform, hall.suppliers[0].caller) as tx:
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await (await tx.raw()).fetch(f"select {column} from auction_ledger")
+            await (await tx.raw()).execute("rollback")
 
 
 async def test_a_bid_is_found_by_its_key_by_nobody_else(platform: Platform, hall: Hall) -> None:
