@@ -7,6 +7,7 @@ errors that name line, column, reason and value; the rows around it are read all
 """
 
 import csv
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
@@ -178,7 +179,7 @@ class RowReader(Generic[R]):
         self._separator = max(_SEPARATORS, key=lambda s: _names(text, s) and _hits(text, s, known))
         names = _names(text, self._separator)
         wrong = [(name, "unknown_column") for name in names if name not in known]
-        wrong += [(name, "column_twice") for name in {n for n in names if names.count(n) > 1}]
+        wrong += [(name, "column_twice") for name, times in Counter(names).items() if times > 1]
         wrong += [
             (column.name, "column_missing")
             for column in self.layout.columns

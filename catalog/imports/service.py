@@ -6,6 +6,7 @@ is ever half written, and row security holds for the job as for him. Sending a f
 nothing, so an upload needs no idempotency key.
 """
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final
@@ -40,6 +41,8 @@ from marketplace.platform.jobs import Progress, enqueue
 from marketplace.platform.telemetry import log
 
 JOB: Final = "catalog.import"
+TURN_BYTES: Final = 16 * 1024
+"""Read at a stretch: some hundred rows, some milliseconds."""
 
 _IMPORT: Final = (
     ImportRow.id,
@@ -307,7 +310,7 @@ async def _batches(
     waiting: list[Any] = []
     done = 0
     async for chunk in platform.files.read_stream(row.file_key):
-        waiting += reader.feed(chunk)
+        waiting += await read_in_turns(reader, chunk)
         done += len(chunk)
         while len(waiting) >= IMPORT_BATCH_ROWS:
             yield waiting[:IMPORT_BATCH_ROWS]
@@ -318,6 +321,15 @@ async def _batches(
     waiting += reader.finish()
     for start in range(0, len(waiting), IMPORT_BATCH_ROWS):
         yield waiting[start : start + IMPORT_BATCH_ROWS]
+
+
+async def read_in_turns(reader: RowReader[Any], chunk: bytes) -> list[Any]:
+    """Read a chunk bit by bit, so that the worker can fire its timers in between."""
+    rows: list[Any] = []
+    for start in range(0, len(chunk), TURN_BYTES):
+        rows += reader.feed(chunk[start : start + TURN_BYTES])
+        await asyncio.sleep(0)
+    return rows
 
 
 async def _report(platform: Platform, caller: Caller, import_id: UUID, done: int) -> None:

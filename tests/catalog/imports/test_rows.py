@@ -1,5 +1,6 @@
 """Import files: any bytes become rows and row errors, never an exception."""
 
+import time
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -166,6 +167,14 @@ def test_a_file_that_cannot_be_read_on_is_broken(data: bytes, code: str) -> None
     _, errors, reader = read(data, chunk=1000)
     assert reader.broken
     assert code in {e.code for e in errors}
+
+
+def test_a_header_of_a_row_full_of_columns_is_refused_in_no_time() -> None:
+    began = time.perf_counter()
+    _, errors, reader = read(b",".join(b"%x" % number for number in range(13_000)) + b"\n")
+    assert reader.broken
+    assert errors[0].code == "unknown_column"
+    assert time.perf_counter() - began < 1
 
 
 def test_bytes_that_are_not_utf8_spoil_their_own_row_only() -> None:
