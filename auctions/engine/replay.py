@@ -31,7 +31,7 @@ from auctions.engine.events import (
     Start,
     Started,
 )
-from auctions.engine.log import IDENTITY, PRICE, LogEntry, commitment, instant_of
+from auctions.engine.log import IDENTITY, PRICE, LogEntry, Opening, commitment, instant_of
 from auctions.engine.state import LotState
 from auctions.engine.terms import Terms
 from marketplace.kernel.canonical import canonical_bytes, first_broken_link
@@ -157,9 +157,7 @@ def verify(log: Sequence[LogEntry], expected_head: str | None = None) -> Verific
 
     `expected_head`, from elsewhere, also finds a log whose end was cut off.
     """
-    broken = first_broken_link(
-        (canonical_bytes(entry.document), bytes.fromhex(entry.hash)) for entry in log
-    )
+    broken = first_broken_link(map(_link, log))
     broken_at = None if broken is None else broken.number
     if broken_at is None:
         broken_at = next(
@@ -170,8 +168,10 @@ def verify(log: Sequence[LogEntry], expected_head: str | None = None) -> Verific
         broken_at = len(log) + 1
     false, opened, sealed = _openings(log)
     complete = not sealed and not false and broken_at is None and bool(log)
-    events = [_event_of(entry) for entry in log] if complete else []
-    wrong = first_wrong_decision(events) if complete else None
+    events, unreadable = _events_of(log) if complete else ([], None)
+    wrong = unreadable
+    if complete and unreadable is None:
+        wrong = first_wrong_decision(events)
     return Verification(
         entries=len(log),
         head=head,
@@ -185,6 +185,24 @@ def verify(log: Sequence[LogEntry], expected_head: str | None = None) -> Verific
     )
 
 
+def _link(entry: LogEntry) -> tuple[bytes, bytes]:
+    try:
+        return canonical_bytes(entry.document), bytes.fromhex(entry.hash)
+    except (TypeError, ValueError):
+        return b"", b""  # no form that could have been hashed: the chain breaks here
+
+
+def _events_of(log: Sequence[LogEntry]) -> tuple[list[Event], int | None]:
+    """Read a log back; also give the number of the first entry that is none the rules know."""
+    events: list[Event] = []
+    for number, entry in enumerate(log, start=1):
+        try:
+            events.append(_event_of(entry))
+        except (ArithmeticError, LookupError, TypeError, ValueError):
+            return events, number
+    return events, None
+
+
 def _openings(log: Sequence[LogEntry]) -> tuple[list[tuple[int, str]], int, int]:
     false: list[tuple[int, str]] = []
     opened = sealed = 0
@@ -195,17 +213,25 @@ def _openings(log: Sequence[LogEntry]) -> tuple[list[tuple[int, str]], int, int]
             opening = entry.openings.get(name)
             if opening is None:
                 sealed += 1
-            elif commitment(bytes.fromhex(opening.salt), opening.secret) == entry.document[name]:
+            elif _opens(opening, entry.document[name]):
                 opened += 1
             else:
                 false.append((place, name))
     return false, opened, sealed
 
 
+def _opens(opening: Opening, committed: object) -> bool:
+    try:
+        return commitment(bytes.fromhex(opening.salt), opening.secret) == committed
+    except ValueError:
+        return False
+
+
 def _event_of(entry: LogEntry) -> Event:
     document: dict[str, Any] = entry.document
-    identity = entry.openings[IDENTITY].secret if IDENTITY in entry.openings else {}
-    price = entry.openings[PRICE].secret if PRICE in entry.openings else {}
+    # Only what the document committed to: an opening beside it proves nothing.
+    identity = entry.openings[IDENTITY].secret if IDENTITY in document else {}
+    price = entry.openings[PRICE].secret if PRICE in document else {}
     seq, at = int(document["seq"]), instant_of(document["at"])
     kind = document["kind"]
     if kind == "scheduled":

@@ -1,3 +1,4 @@
+from contextlib import suppress
 from decimal import Decimal
 from uuid import UUID
 
@@ -132,6 +133,39 @@ def test_a_changed_entry_is_found() -> None:
     entries = copy_for(a_lot(), OWNER)
     entries[6] = with_document(entries[6], at="2026-03-02T12:00:01.000000Z")
     assert verify(entries).broken_link == 7
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"kind": "gift"},
+        {"at": "tomorrow"},
+        {"seq": "6"},
+        {"identity": None, "price": None},
+        {"closes_at": 1.5},
+        {"code": 2**60},
+    ],
+)
+def test_whatever_somebody_wrote_into_a_log_is_a_finding_and_never_an_error(
+    changes: dict[str, object],
+) -> None:
+    entries = copy_for(a_lot(), OWNER)
+    entries[6] = with_document(entries[6], **changes)
+    if entries[6].document["identity"] is None:
+        del entries[6].document["identity"], entries[6].document["price"]
+    assert not verify(entries).sound
+    with suppress(TypeError, ValueError):
+        entries = chained_again(entries)
+    assert not verify(entries).sound
+
+
+def test_what_is_no_hexadecimal_is_a_finding() -> None:
+    entries = copy_for(a_lot(), OWNER)
+    broken = [replace(entries[0], hash="zz"), *entries[1:]]
+    assert verify(broken).broken_link == 1
+    salt = replace(entries[1].openings[PRICE], salt="zz")
+    entries[1] = replace(entries[1], openings={**entries[1].openings, PRICE: salt})
+    assert verify(entries).false_openings == ((2, PRICE),)
 
 
 def test_a_missing_entry_is_found() -> None:
