@@ -16,7 +16,7 @@ from marketplace.kernel.limits import BODY_BYTES_MAX
 from marketplace.platform.caller import Rights
 from marketplace.platform.core import Platform
 from marketplace.platform.feature import Feature
-from marketplace.platform.http import job_routes, operations
+from marketplace.platform.http import operations
 from marketplace.platform.http.access import (
     FingerprintKey,
     provide_caller,
@@ -73,7 +73,7 @@ def create_app(assembly: Assembly) -> Edge:
 def create_litestar(assembly: Assembly) -> Litestar:
     """Make the inner application; `openapi_document` reads it without starting it."""
     platform = assembly.platform
-    routes: list[Any] = [*operations.ROUTES, *job_routes.ROUTES]
+    routes: list[Any] = [*operations.ROUTES]
     for feature in assembly.features:
         routes.extend(feature.routes)
 

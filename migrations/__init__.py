@@ -1,0 +1,1 @@
+"""Alembic migrations, and how they say who sees what (`security`)."""

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, BigInteger, Identity, Index, Interval, Text, Uuid, func, text
+from sqlalchemy import ARRAY, BigInteger, Identity, Index, Interval, Uuid, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -119,18 +119,3 @@ class ClockRow(Base):
     __tablename__ = "clock_offset"
     singleton: Mapped[bool] = mapped_column(primary_key=True, server_default=text("true"))
     ahead: Mapped[Any] = mapped_column(Interval, server_default=text("'0'::interval"))
-
-
-class JobRow(Base):
-    """Long work somebody asked for: what its owner may know about it."""
-
-    __tablename__ = "job_reports"
-    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
-    organization_id: Mapped[UUID]
-    kind: Mapped[str] = mapped_column(Text)
-    status: Mapped[str]
-    done: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
-    total: Mapped[int | None] = mapped_column(BigInteger)
-    result: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
-    created_at: Mapped[Instant] = mapped_column(server_default=func.clock())
-    finished_at: Mapped[datetime | None]

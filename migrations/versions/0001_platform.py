@@ -4,6 +4,8 @@ Revision ID: 0001
 Revises:
 """
 
+# ruff: noqa: E501 - the schema of the job queue stands as its tool printed it
+
 from alembic import op
 
 from migrations.security import (
@@ -282,19 +284,6 @@ create table timers (
     constraint pk_timers primary key (kind, subject_id)
 );
 create index ix_timers_due_at on timers (due_at);
-
-create table job_reports (
-    id uuid not null,
-    organization_id uuid not null,
-    kind text not null,
-    status text not null,
-    done bigint not null default 0,
-    total bigint,
-    result jsonb,
-    created_at timestamptz not null default clock(),
-    finished_at timestamptz,
-    constraint pk_job_reports primary key (id)
-);
 """
 
 
@@ -332,7 +321,7 @@ def upgrade() -> None:
 
 def _rights() -> None:
     protect("outbox", "events", "event_audience", "audit_intake", "audit_trail")
-    protect("idempotency_keys", "job_reports")
+    protect("idempotency_keys")
     for role in ROLES:
         grant("outbox", role, "insert")
         policy("outbox", role, f"outbox_write_{role}", "true", verb="insert")
@@ -376,8 +365,6 @@ def _rights() -> None:
 
     own_rows("idempotency_keys", "select", "insert")
     all_rows("idempotency_keys", WORKER, "select", "delete")
-    own_rows("job_reports", "select", "insert")
-    all_rows("job_reports", WORKER, "select", "update")
 
     grant("timers", WORKER, "delete")
     for role in ROLES:
@@ -413,7 +400,6 @@ def _jobs_statements() -> list[str]:
 def downgrade() -> None:
     op.execute("drop schema jobs cascade")
     for table in (
-        "job_reports",
         "timers",
         "idempotency_keys",
         "audit_trail",

@@ -22,7 +22,7 @@ from marketplace.platform.database import (
     system_transaction,
     transaction,
 )
-from marketplace.platform.tables import JobRow
+from marketplace.platform.tables import IdempotencyRow
 from tests.conftest import MoveClock
 from tests.support.servers import TestServers
 
@@ -32,56 +32,58 @@ def caller() -> Caller:
     return Caller(company, company, (company,), new_id(), frozenset(), frozenset())
 
 
-async def make_job(platform: Platform, who: Caller) -> None:
+def kept(owner: Caller, key: str = "k") -> Insert:
+    return insert(IdempotencyRow).values(
+        organization_id=owner.organization_id,
+        operation="make",
+        key=key,
+        fingerprint=b"",
+        answer=b"",
+    )
+
+
+async def make_row(platform: Platform, who: Caller) -> None:
     async with transaction(platform, who) as tx:
-        await tx.execute(
-            insert(JobRow).values(
-                id=new_id(), organization_id=who.organization_id, kind="k", status="queued"
-            )
-        )
+        await tx.execute(kept(who))
 
 
-JOBS = select(JobRow.organization_id)
+ROWS = select(IdempotencyRow.organization_id)
 PID = select(func.pg_backend_pid())
 Break = Callable[[int], Awaitable[None]]
 
 
 async def test_a_company_sees_its_own_rows_and_no_others(platform: Platform) -> None:
     one, other = caller(), caller()
-    await make_job(platform, one)
+    await make_row(platform, one)
     async with transaction(platform, one) as tx:
-        assert [row.organization_id for row in await tx.all(JOBS)] == [one.organization_id]
+        assert [row.organization_id for row in await tx.all(ROWS)] == [one.organization_id]
     async with transaction(platform, other) as tx:
-        assert await tx.all(JOBS) == []
+        assert await tx.all(ROWS) == []
 
 
 async def test_no_row_can_be_written_for_another_company(platform: Platform) -> None:
     one, other = caller(), caller()
     with pytest.raises(DBAPIError, match="row-level security"):
         async with transaction(platform, one) as tx:
-            await tx.execute(
-                insert(JobRow).values(
-                    id=new_id(), organization_id=other.organization_id, kind="k", status="queued"
-                )
-            )
+            await tx.execute(kept(other))
 
 
 async def test_without_a_company_there_are_no_rows(platform: Platform) -> None:
-    await make_job(platform, caller())
+    await make_row(platform, caller())
     async with system_transaction(platform, Role.API) as tx:
-        assert await tx.all(JOBS) == []
+        assert await tx.all(ROWS) == []
 
 
 async def test_the_tenant_of_a_transaction_does_not_stay_on_its_connection(
     platform: Platform,
 ) -> None:
     one = caller()
-    await make_job(platform, one)
+    await make_row(platform, one)
     async with fast_read(platform, one) as connection:
-        assert len(await connection.fetch(compiled(JOBS).sql)) == 1
+        assert len(await connection.fetch(compiled(ROWS).sql)) == 1
     pool = await platform.database.fast(Role.API)
     async with pool.acquire() as connection:
-        assert await connection.fetch(compiled(JOBS).sql) == []
+        assert await connection.fetch(compiled(ROWS).sql) == []
 
 
 async def test_a_thousand_interleaved_reads_on_few_connections_see_no_foreign_row(
@@ -89,11 +91,11 @@ async def test_a_thousand_interleaved_reads_on_few_connections_see_no_foreign_ro
 ) -> None:
     companies = [caller() for _ in range(8)]
     for company in companies:
-        await make_job(platform, company)
+        await make_row(platform, company)
 
     async def read(who: Caller) -> None:
         async with fast_read(platform, who) as connection:
-            rows = await connection.fetch(compiled(JOBS).sql)
+            rows = await connection.fetch(compiled(ROWS).sql)
             assert [row["organization_id"] for row in rows] == [who.organization_id]
 
     await asyncio.gather(*(read(companies[n % 8]) for n in range(1_000)))
@@ -121,25 +123,18 @@ async def test_a_serialization_failure_runs_the_whole_verb_again(platform: Platf
     runs = 0
 
     @retries_conflicts
-    async def number_the_next_job() -> None:
+    async def number_the_next_row() -> None:
         nonlocal runs
         runs += 1
         async with transaction(platform, who, serializable=True) as tx:
-            jobs = await tx.all(select(JobRow.kind))
+            rows = await tx.all(select(IdempotencyRow.key))
             await asyncio.sleep(0.02)
-            await tx.execute(
-                insert(JobRow).values(
-                    id=new_id(),
-                    organization_id=who.organization_id,
-                    kind=str(len(jobs)),
-                    status="queued",
-                )
-            )
+            await tx.execute(kept(who, str(len(rows))))
 
-    await asyncio.gather(*(number_the_next_job() for _ in range(3)))
+    await asyncio.gather(*(number_the_next_row() for _ in range(3)))
     async with transaction(platform, who) as tx:
-        kinds = sorted(row.kind for row in await tx.all(select(JobRow.kind)))
-    assert kinds == ["0", "1", "2"]
+        keys = sorted(row.key for row in await tx.all(select(IdempotencyRow.key)))
+    assert keys == ["0", "1", "2"]
     assert runs > 3
 
 
