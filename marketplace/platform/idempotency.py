@@ -16,10 +16,10 @@ an HMAC whose key lies outside of the database, so that the table tells nothing 
 import hashlib
 import hmac
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
-from sqlalchemy import func, insert, select
+from sqlalchemy import BigInteger, bindparam, func, insert, select
 
 from marketplace.kernel.errors import KeyReused, StillRunning
 from marketplace.platform.database import Transaction
@@ -37,6 +37,15 @@ class IdempotencyKey:
     fingerprint: bytes
 
 
+_TAKE: Final = select(func.pg_try_advisory_xact_lock(bindparam("lock", type_=BigInteger)))
+_STORED: Final = select(IdempotencyRow.fingerprint, IdempotencyRow.answer).where(
+    IdempotencyRow.organization_id == bindparam("company"),
+    IdempotencyRow.operation == bindparam("named_operation"),
+    IdempotencyRow.key == bindparam("name"),
+)
+_KEEP: Final = insert(IdempotencyRow)
+
+
 async def replay(tx: Transaction, key: IdempotencyKey, answer_type: type[T]) -> T | None:
     """Give the stored answer of an earlier request with this key, None for the first.
 
@@ -46,20 +55,12 @@ async def replay(tx: Transaction, key: IdempotencyKey, answer_type: type[T]) -> 
     if caller is None:
         msg = "idempotency belongs to a caller"
         raise ValueError(msg)
-    stored = (
-        select(IdempotencyRow.fingerprint, IdempotencyRow.answer)
-        .where(
-            IdempotencyRow.organization_id == caller.organization_id,
-            IdempotencyRow.operation == key.operation,
-            IdempotencyRow.key == key.key,
-        )
-        .limit(1)
-    )
     lock = _lock_number(str(caller.organization_id), key)
-    if not await tx.scalar(select(func.pg_try_advisory_xact_lock(lock))):
+    if not await tx.scalar(_TAKE, {"lock": lock}):
         raise StillRunning("A request with this Idempotency-Key is still running; ask again.")
     # A statement of its own, after the lock: its snapshot sees what the twin committed.
-    row = await tx.maybe(stored)
+    named = {"company": caller.organization_id, "named_operation": key.operation, "name": key.key}
+    row = await tx.maybe(_STORED, named)
     if row is None:
         return None
     if not hmac.compare_digest(row.fingerprint, key.fingerprint):
@@ -74,13 +75,14 @@ async def keep(tx: Transaction, key: IdempotencyKey, answer: T) -> T:
         msg = "idempotency belongs to a caller"
         raise ValueError(msg)
     await tx.execute(
-        insert(IdempotencyRow).values(
-            organization_id=caller.organization_id,
-            operation=key.operation,
-            key=key.key,
-            fingerprint=key.fingerprint,
-            answer=msgspec.json.encode(answer),
-        )
+        _KEEP,
+        {
+            "organization_id": caller.organization_id,
+            "operation": key.operation,
+            "key": key.key,
+            "fingerprint": key.fingerprint,
+            "answer": msgspec.json.encode(answer),
+        },
     )
     return answer
 
