@@ -27,7 +27,7 @@ from auctions.schemas import (
 from marketplace.kernel.errors import MarketplaceError
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
-from marketplace.platform.http.access import authenticate, versioned
+from marketplace.platform.http.access import authenticate, refuse_socket, versioned
 from marketplace.platform.http.given import FromPath, Given, JSONBody
 from marketplace.platform.http.paging import Page, PageRequest, paged
 from marketplace.platform.idempotency import IdempotencyKey
@@ -205,7 +205,7 @@ async def live(
         admission = platform.get(Admission)
         card, viewer = await admission.viewers_card(auction_id, caller.organization_id)
     except MarketplaceError as error:
-        await socket.close(code=4000 + error.status, reason=error.title)
+        await refuse_socket(socket, error)
         return
     after = socket.query_params.get("after")
     number = int(after) if after is not None and _NUMBER.fullmatch(after) else None

@@ -27,6 +27,7 @@ from rich.console import Console
 
 from marketplace import development
 from marketplace.devservices import DevServices, DevServicesError
+from marketplace.kernel.limits import LIVE_MESSAGE_BYTES_MAX
 from marketplace.platform.settings import Secrets, Settings, SettingsError, load_settings
 
 if TYPE_CHECKING:
@@ -253,6 +254,7 @@ def serve(host: str, port: int, workers: int) -> None:
         loop="uvloop",
         http="httptools",
         ws="websockets-sansio",
+        ws_max_size=LIVE_MESSAGE_BYTES_MAX,
         log_config=None,
         access_log=False,
         server_header=False,

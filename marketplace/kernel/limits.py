@@ -92,6 +92,8 @@ AUCTION_BOARDS_HEALED_MAX: Final = 10_000
 """Running lots whose boards one worker compares each second: one query and one pipeline."""
 AUCTION_REFUSALS_PER_MINUTE: Final = 30
 """Refused bids per bidder: the ledger must not be floodable."""
+LIVE_MESSAGE_BYTES_MAX: Final = 4_096
+"""What a viewer may send at once: nothing of it is read, so more would only fill the memory."""
 VIEWER_BACKLOG_MAX: Final = 100
 """Messages a slow viewer may lag before it is dropped."""
 

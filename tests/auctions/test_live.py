@@ -14,7 +14,7 @@ import pytest
 import uvicorn
 from hypothesis import given
 from websockets.asyncio.client import ClientConnection, unix_connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import InvalidStatus
 
 from auctions.bidding import place_bid, read_standing
 from auctions.board import Board, board_key, channel, heal
@@ -169,16 +169,20 @@ async def test_overtime_is_shown_to_everybody(
     assert changes["extensions"] == 1
 
 
-@pytest.mark.parametrize("who", ["outsider", "nobody"])
-async def test_the_live_channel_is_closed_to_others(
-    platform: Platform, world: World, served: str, who: str
+@pytest.mark.parametrize(("who", "status"), [("outsider", 404), ("nobody", 401)])
+async def test_the_live_channel_is_closed_to_others_as_any_address_is(
+    platform: Platform, world: World, served: str, who: str, status: int
 ) -> None:
     hall = await open_hall(platform, world, suppliers=1)
     headers = (await world.supplier("Outsider")).headers if who == "outsider" else {}
     uri = f"ws://marketplace.test/v1/auctions/{hall.auction_id}/live"
-    with pytest.raises((InvalidStatus, ConnectionClosed)):
+    with pytest.raises(InvalidStatus) as refused:
         async with unix_connect(served, uri, additional_headers=headers) as socket:
             await socket.recv()
+    answer = refused.value.response
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert json.loads(answer.body)["status"] == status
 
 
 async def test_a_number_nobody_can_have_seen_gets_a_snapshot(

@@ -18,6 +18,7 @@ from marketplace.kernel.errors import (
     FieldError,
     IdempotencyKeyMissing,
     MalformedRequest,
+    MarketplaceError,
     NotAuthenticated,
     VersionRequired,
 )
@@ -100,6 +101,12 @@ async def authenticate(connection: Any, platform: Platform, unit_id: UUID | None
     if credentials.bearer is None and credentials.session is None:
         raise NotAuthenticated("Send a key: Authorization: Bearer <key>.")
     return await platform.get(Authenticator).caller_of(credentials)  # type: ignore[type-abstract]
+
+
+async def refuse_socket(socket: Any, error: MarketplaceError) -> None:
+    """Refuse a WebSocket's handshake; the edge answers it with the problem."""
+    socket.scope["refusal"] = error
+    await socket.close(code=4000 + error.status, reason=error.title)
 
 
 async def provide_idempotency_key(

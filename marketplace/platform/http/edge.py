@@ -11,10 +11,10 @@ import msgspec
 import structlog
 from litestar import Litestar
 
-from marketplace.kernel.errors import MalformedRequest, MarketplaceError, Unavailable
+from marketplace.kernel.errors import MalformedRequest, MarketplaceError, NotFound, Unavailable
 from marketplace.kernel.ids import new_id_text
 from marketplace.kernel.limits import REQUESTS_IN_FLIGHT_MAX
-from marketplace.platform.http.problems import PROBLEM_JSON, problem_of
+from marketplace.platform.http.problems import PROBLEM_JSON, headers_of, problem_of
 from marketplace.platform.telemetry import REQUEST_SECONDS, REQUESTS, log
 
 Scope = MutableMapping[str, Any]
@@ -43,6 +43,7 @@ class Edge:
         if scope["type"] != "http":
             if scope["type"] == "websocket":
                 scope["request_id"] = new_id_text()
+                send = _handshake(scope, send)
             await self._app(scope, receive, send)
             return
         request_id = _given_id(scope) or new_id_text()
@@ -60,7 +61,7 @@ class Edge:
         refusal = self._refusal(scope)
         if refusal is not None:
             _requests(scope["method"], "unknown", refusal.status).inc()
-            await _refuse(scope, request_id, refusal, send_with_headers)
+            await _refuse(scope, refusal, send_with_headers)
             return
         self._in_flight += 1
         structlog.contextvars.bind_contextvars(request_id=request_id)
@@ -114,10 +115,35 @@ def _headers(scope: Scope, request_id: str, headers: Any) -> list[tuple[bytes, b
     return result
 
 
-async def _refuse(scope: Scope, request_id: str, error: MarketplaceError, send: Send) -> None:
-    body = msgspec.json.encode(problem_of(error, quote(scope["path"]), request_id))
-    headers = [(b"content-type", PROBLEM_JSON.encode())]
-    if isinstance(error, Unavailable):
-        headers.append((b"retry-after", str(error.retry_after_s).encode()))
-    await send({"type": "http.response.start", "status": error.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+async def _refuse(
+    scope: Scope, error: MarketplaceError, send: Send, kind: str = "http.response"
+) -> None:
+    body = msgspec.json.encode(problem_of(error, quote(scope["path"]), scope["request_id"]))
+    headers = [(b"content-type", PROBLEM_JSON.encode()), (b"content-length", b"%d" % len(body))]
+    headers += [(k.lower().encode(), v.encode()) for k, v in headers_of(error).items()]
+    await send({"type": f"{kind}.start", "status": error.status, "headers": headers})
+    await send({"type": f"{kind}.body", "body": body})
+
+
+def _handshake(scope: Scope, send: Send) -> Send:
+    """Answer a WebSocket that is refused as any request: with its status and a problem.
+
+    Closed before it is accepted, the server would answer an empty 403 to all.
+    """
+    accepted = False
+
+    async def send_or_refuse(message: MutableMapping[str, Any]) -> None:
+        nonlocal accepted
+        accepted = accepted or message["type"] == "websocket.accept"
+        refused = message["type"] == "websocket.close" and not accepted
+        if not refused or "websocket.http.response" not in scope.get("extensions", {}):
+            await send(message)
+            return
+        error = scope.get("refusal") or (
+            NotFound("There is nothing at this address.")
+            if message.get("reason") == "Not Found"
+            else MarketplaceError("This is our fault; the request's id helps to find it.")
+        )
+        await _refuse(scope, error, send, "websocket.http.response")
+
+    return send_or_refuse

@@ -79,17 +79,22 @@ def problem_response(request: Request[Any, Any, Any], error: MarketplaceError) -
     """Answer with the problem document of an error."""
     request_id = request.scope.get("request_id", "")
     problem = problem_of(error, quote(request.url.path), str(request_id))
+    return Response(
+        msgspec.json.encode(problem),
+        status_code=error.status,
+        media_type=PROBLEM_JSON,
+        headers=headers_of(error),
+    )
+
+
+def headers_of(error: MarketplaceError) -> dict[str, str]:
+    """Give the headers that come with an error: when to come back, how to say who one is."""
     headers = {}
     if isinstance(error, TooManyRequests | Unavailable):
         headers["Retry-After"] = str(error.retry_after_s)
     if error.status == 401:  # noqa: PLR2004 - the status that asks for credentials
         headers["WWW-Authenticate"] = "Bearer"
-    return Response(
-        msgspec.json.encode(problem),
-        status_code=error.status,
-        media_type=PROBLEM_JSON,
-        headers=headers,
-    )
+    return headers
 
 
 def decode_body(decoder: "msgspec.json.Decoder[Any]", body: bytes) -> Any:
