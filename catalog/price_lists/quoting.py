@@ -130,7 +130,7 @@ class CatalogPrices:
         if not lines:
             return []
         keys = [(line.supplier_id, line.sku) for line in lines]
-        rows = await tx.all(CANDIDATES_OF_LINES.params(line_arguments(buyer_path, keys)))
+        rows = await tx.all(CANDIDATES_OF_LINES, line_arguments(buyer_path, keys))
         found, _ = found_by_line(rows, len(lines))
         buyer = buyer_of(buyer_path)
         answers = [

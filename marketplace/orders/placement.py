@@ -134,18 +134,19 @@ async def write_order(
         header[name] = f"\\x{header[name].hex()}"
     owner = {"order_id": order.id, "buyer_id": order.buyer_id}
     written: int = await tx.scalar(
-        _WRITE_ORDER.bindparams(
-            header=_json(header),
-            lines=_json([{**owner, **_columns(line)} for line in lines]),
+        _WRITE_ORDER,
+        {
+            "header": _json(header),
+            "lines": _json([{**owner, **_columns(line)} for line in lines]),
             **_part_rows(order, parts),
-        )
+        },
     )
     return written == 1
 
 
 async def write_parts(tx: Transaction, order: OrderHeader, parts: Sequence[SupplierPart]) -> None:
     """Write the supplier orders of an order that waited."""
-    await tx.execute(_WRITE_PARTS.bindparams(**_part_rows(order, parts)))
+    await tx.execute(_WRITE_PARTS, _part_rows(order, parts))
 
 
 def _columns(value: OrderHeader | OrderedLine) -> dict[str, Any]:

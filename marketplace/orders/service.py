@@ -6,7 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Row, Select, func, null, select, update
+from sqlalchemy import Row, Select, bindparam, func, select, update
 
 from marketplace.approvals.rules import ORDER_RULE, Requester, needs_approval
 from marketplace.approvals.service import ask_approval, withdraw_approval
@@ -93,14 +93,13 @@ async def _standing(
     tx: Transaction, caller: Caller, external: ExternalNumber | None
 ) -> tuple[Requester, UUID | None]:
     """Read what the member may spend and who has the order's number, in one round trip."""
-    taken_by: Any = null()
-    if external is not None:
-        taken_by = _by_number(caller, external, OrderRow.id).scalar_subquery()
-    row = await tx.maybe(
-        select(
-            MemberRow.order_limit, MemberRow.order_limit_currency, taken_by.label("taken_by")
-        ).where(MemberRow.id == caller.member_id)
-    )
+    values = {
+        "member_id": caller.member_id,
+        "company_id": caller.organization_id,
+        "system": external.system if external else None,
+        "number": external.id if external else None,
+    }
+    row = await tx.maybe(_STANDING, values)
     if row is None:
         raise NotFound("The member behind this key is no longer there.")
     limit = None
@@ -109,12 +108,21 @@ async def _standing(
     return Requester(caller.member_id, caller.roles, limit), row.taken_by
 
 
-def _by_number(caller: Caller, external: ExternalNumber, *columns: Any) -> Select[*tuple[Any, ...]]:
+def _by_number(*columns: Any) -> Select[*tuple[Any, ...]]:
+    # An order without a number matches none: in SQL null equals nothing.
     return select(*columns).where(
-        OrderRow.buyer_id == caller.organization_id,
-        OrderRow.external_system == external.system,
-        OrderRow.external_id == external.id,
+        OrderRow.buyer_id == bindparam("company_id"),
+        OrderRow.external_system == bindparam("system"),
+        OrderRow.external_id == bindparam("number"),
     )
+
+
+_STANDING: Final = select(
+    MemberRow.order_limit,
+    MemberRow.order_limit_currency,
+    _by_number(OrderRow.id).scalar_subquery().label("taken_by"),
+).where(MemberRow.id == bindparam("member_id"))
+_TAKEN: Final = _by_number(OrderRow.id, OrderRow.state, OrderRow.request_hash)
 
 
 def _new_order(
@@ -205,9 +213,12 @@ async def _same_order(
     if external is None:
         msg = "only an order with a number can be there already"
         raise ValueError(msg)
-    row = await tx.one(
-        _by_number(caller, external, OrderRow.id, OrderRow.state, OrderRow.request_hash)
-    )
+    values = {
+        "company_id": caller.organization_id,
+        "system": external.system,
+        "number": external.id,
+    }
+    row = await tx.one(_TAKEN, values)
     if bytes(row.request_hash) != _request_hash(caller, data):
         raise Conflict(
             f"{external.system} sent order {external.id} before, with other content: it is order "
