@@ -31,6 +31,10 @@ demo: $(STAMP) ## walk the whole road once over HTTP, from the invitation to the
 test: $(STAMP) ## run all tests (ARGS="tests/orders -k late" narrows them)
 	@$(BIN)/pytest -q -n $(WORKERS) $(ARGS)
 
+.PHONY: faults
+faults: $(STAMP) ## kill servers under load, ten rounds (FAULT_ROUNDS=20 FAULT_SEED=7 change that)
+	@FAULT_ROUNDS=$${FAULT_ROUNDS:-10} $(BIN)/pytest -q -s -n 0 tests/faults $(ARGS)
+
 .PHONY: check
 check: $(STAMP) ## lint, format, types, import law, migrations and OpenAPI document in step
 	@failed=0; $(STEP); \
