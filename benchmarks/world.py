@@ -82,7 +82,7 @@ async def _stock(supplier: Party, skus: Sequence[str], buyers: Sequence[Party]) 
         supplier,
         "offers",
         ("sku", "name", "unit", "maker", "maker_number", "lead_time_days"),
-        [(sku, f"Article {sku}", "C62", "Maker", sku, 5) for sku in skus],
+        [(sku, product_name(sku), "C62", "Maker", sku, 5) for sku in skus],
     )
     base = await _list(supplier, "Base list", "base")
     await _fill(supplier, base, [(sku, _price(sku)) for sku in skus])
@@ -91,6 +91,11 @@ async def _stock(supplier: Party, skus: Sequence[str], buyers: Sequence[Party]) 
         await _fill(supplier, own, [(sku, _price(sku) * 9 // 10) for sku in skus[place % 5 :: 5]])
         assignment = {"organization_id": str(buyer.id)}
         await supplier.post(f"/v1/price-lists/{own}/assignments", assignment)
+
+
+def product_name(sku: str) -> str:
+    """Give the name under which a product is in the catalog."""
+    return f"Article {sku}"
 
 
 def _price(sku: str) -> int:
