@@ -22,8 +22,9 @@ from auctions.engine.replay import replay, verify
 from auctions.engine.visibility import OWNER, view
 from auctions.entries import ENTRY_COLUMNS, event_of
 from auctions.ledger import Head
-from marketplace.demo.registration import DemoCompany, register_company
+from marketplace.demo.registration import DemoCompany, register_company, run_import
 from marketplace.demo.story import Actor, Recorder, UnexpectedAnswer
+from marketplace.demo.wares import ASSORTMENTS
 from marketplace.development import tail
 from marketplace.platform.database import Role, _set_codecs, connect
 from tests.faults.bidders import CEILING, Bidder, Crowd, seeded, until
@@ -165,6 +166,11 @@ class Arena:
         if [entry.hash for entry in entries] != [entry.hash.hex() for entry in log.entries]:
             faults.append("published: the entries are not the ledger's")
         return faults
+
+    async def work_a_job(self) -> None:
+        """Have a supplier import offers: the worker's jobs must have come back as well."""
+        assortment = next(iter(ASSORTMENTS.values()))
+        await run_import(self.actor(self.suppliers[0]), "offers", assortment.offers_csv())
 
     def situation(self) -> str:
         """Say how things are, for the message of a failure."""

@@ -168,6 +168,7 @@ async def test_nothing_acknowledged_is_lost_whatever_is_killed(grounds: Grounds)
             late = await closing(arena, chance.choice((API, WORKER, POSTGRES)), chance)
         await arena.announced()
         await arena.agreement()
+        await arena.work_a_job()
         table = table_of(blows, arena)
         sys.stdout.write(table)
         faults = await arena.feed_faults() + arena.crowd.strange
