@@ -37,12 +37,12 @@ class ShownClock:
         try:
             pool = await self._platform.database.fast(Role.ENGINE)
             async with pool.acquire() as connection:
-                self._then = await connection.fetchval("select clock()")
+                then = await connection.fetchval("select clock()")
+                # Both at once: in between, another viewer would be told a time that never was.
+                self._then, self._read_at = then, time.monotonic()
         except AWAY as error:
             if self._then is None:
                 raise Unavailable("The database does not answer.", retry_after_s=1) from error
-        else:
-            self._read_at = time.monotonic()
 
     def estimate(self) -> datetime:
         """Give the time as of the last answer and what has passed since, without asking."""

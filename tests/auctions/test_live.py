@@ -386,3 +386,14 @@ async def test_viewers_follow_once_a_second_while_redis_is_away(
         delta = json.loads(await asyncio.wait_for(seat.mailbox.get(), 5) or b"")
     assert delta["changes"]["rank"] == 1
     await lonely.close()
+
+
+async def test_the_time_is_never_half_read(platform: Platform) -> None:
+    shown = platform.get(ShownClock)
+    for _ in range(20):
+        reading = asyncio.create_task(shown.refresh())
+        while not reading.done():
+            await asyncio.sleep(0)
+            if shown._then is not None:
+                assert shown.estimate() - shown._then < timedelta(seconds=60)
+        await reading
