@@ -26,7 +26,7 @@ from marketplace.platform.http.access import (
 from marketplace.platform.http.body import StrictBody
 from marketplace.platform.http.edge import Edge
 from marketplace.platform.http.paging import provide_page_request
-from marketplace.platform.http.problems import handle_error
+from marketplace.platform.http.problems import handle_error, log_socket_error
 from marketplace.platform.http.rate_limit import RateLimiter
 from marketplace.platform.settings import Settings
 
@@ -105,6 +105,7 @@ def create_litestar(assembly: Assembly) -> Litestar:
         dto=StrictBody,
         return_dto=None,
         exception_handlers={Exception: handle_error},
+        after_exception=[log_socket_error],
         lifespan=[lifespan],
         openapi_config=openapi_config(),
         request_max_body_size=BODY_BYTES_MAX,

@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 import msgspec
 from litestar import MediaType, Request, Response
+from litestar.enums import ScopeType
 from litestar.exceptions import (
     ClientException,
     HTTPException,
@@ -12,6 +13,7 @@ from litestar.exceptions import (
     NotFoundException,
     ValidationException,
 )
+from litestar.types import Scope
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from marketplace.kernel.errors import (
@@ -161,6 +163,12 @@ def handle_error(request: Request[Any, Any, Any], error: Exception) -> Response[
     return problem_response(
         request, MarketplaceError("This is our fault; the request's id helps to find it.")
     )
+
+
+async def log_socket_error(error: Exception, scope: Scope) -> None:
+    """Log what ended a WebSocket: no answer tells of it, and Litestar just closes."""
+    if scope["type"] == ScopeType.WEBSOCKET:
+        log.error("socket_failed", path=scope["path"], exc_info=error)
 
 
 JSON: Final = MediaType.JSON
