@@ -9,6 +9,7 @@ from auctions.admission import Admission
 from auctions.board import Board, keep_healing
 from auctions.clock import ShownClock
 from auctions.commands import verify_auction
+from auctions.crowd import Crowd
 from auctions.intake import Intake
 from auctions.ledger import Ledger
 from auctions.live import Hub
@@ -69,6 +70,7 @@ FEATURE: Final = Feature(
         ShownClock: ShownClock,
         Intake: _intake,
         Hub: _hub,
+        Crowd: Crowd,
     },
     api_lifespans=(_settled, _watched),
     worker_lifespans=(_settled, _healed),

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from litestar.params import HeaderParameter
 
 from auctions import bidding, service
 from auctions.admission import Admission
+from auctions.crowd import Crowd
 from auctions.live import Hub, Seat
 from auctions.schemas import (
     AuctionInput,
@@ -199,19 +200,21 @@ async def live(
     socket: "WebSocket[Any, Any, Any]", auction_id: FromPath[UUID], platform: Given[Platform]
 ) -> None:
     """Follow an auction: a snapshot, then numbered changes; `after` is the last number seen."""
-    try:
-        caller = await authenticate(socket, platform)
-        caller.require(bidding.READ)
-        admission = platform.get(Admission)
-        card, viewer = await admission.viewers_card(auction_id, caller.organization_id)
-    except MarketplaceError as error:
-        await refuse_socket(socket, error)
-        return
-    after = socket.query_params.get("after")
-    number = int(after) if after is not None and _NUMBER.fullmatch(after) else None
-    await socket.accept()
-    async with platform.get(Hub).seat(card.lot_id, viewer, number) as seat:
-        await _follow(socket, seat)
+    with ExitStack() as crowd:
+        try:
+            caller = await authenticate(socket, platform)
+            caller.require(bidding.READ)
+            admission = platform.get(Admission)
+            card, viewer = await admission.viewers_card(auction_id, caller.organization_id)
+            crowd.enter_context(platform.get(Crowd).joined(caller.organization_id))
+        except MarketplaceError as error:
+            await refuse_socket(socket, error)
+            return
+        after = socket.query_params.get("after")
+        number = int(after) if after is not None and _NUMBER.fullmatch(after) else None
+        await socket.accept()
+        async with platform.get(Hub).seat(card.lot_id, viewer, number) as seat:
+            await _follow(socket, seat)
 
 
 async def _follow(socket: "WebSocket[Any, Any, Any]", seat: Seat) -> None:

@@ -255,6 +255,8 @@ def serve(host: str, port: int, workers: int) -> None:
         http="httptools",
         ws="websockets-sansio",
         ws_max_size=LIVE_MESSAGE_BYTES_MAX,
+        # Messages are short, and a window of his own would double what each viewer takes.
+        ws_per_message_deflate=False,
         log_config=None,
         access_log=False,
         server_header=False,

@@ -92,6 +92,10 @@ AUCTION_BOARDS_HEALED_MAX: Final = 10_000
 """Running lots whose boards one worker compares each second: one query and one pipeline."""
 AUCTION_REFUSALS_PER_MINUTE: Final = 30
 """Refused bids per bidder: the ledger must not be floodable."""
+LIVE_VIEWERS_MAX: Final = 4_000
+"""Per process: about 36 kB each, 140 MB in all; beyond it 503."""
+LIVE_VIEWERS_OF_COMPANY_MAX: Final = 500
+"""Per process; more than a company has people who watch."""
 LIVE_MESSAGE_BYTES_MAX: Final = 4_096
 """What a viewer may send at once: nothing of it is read, so more would only fill the memory."""
 VIEWER_BACKLOG_MAX: Final = 100
