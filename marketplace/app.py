@@ -87,7 +87,9 @@ def create_litestar(assembly: Assembly) -> Litestar:
             # What lives as long as the process need not be looked at by every collection.
             gc.collect()
             gc.freeze()
-            gc.set_threshold(100_000, 20, 100)
+            # Rarely, since pages make thousands of values; not so rarely that garbage in cycles
+            # becomes a tenth of the process.
+            gc.set_threshold(20_000, 10, 20)
             yield
 
     async def provide_platform() -> Platform:
