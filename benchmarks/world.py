@@ -26,14 +26,13 @@ class Size:
     """How much data."""
 
     suppliers: int
-    offers: int
-    """Of each supplier."""
+    products: int
     buyers: int
     bidders: int
 
 
-FULL: Final = Size(suppliers=10, offers=500, buyers=16, bidders=128)
-QUICK: Final = Size(suppliers=2, offers=60, buyers=2, bidders=16)
+FULL: Final = Size(suppliers=9, products=4_000, buyers=16, bidders=128)
+QUICK: Final = Size(suppliers=2, products=120, buyers=2, bidders=16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +63,14 @@ async def make_world(operator: Party, size: Size) -> World:
 
 
 def _catalog(suppliers: Sequence[Party], size: Size) -> dict[UUID, list[str]]:
-    """Give what each supplier sells, so that every product is sold by two of them."""
-    products = size.suppliers * size.offers // 2
+    """Give what each supplier sells: every product has one, every fifth one more."""
     catalog: dict[UUID, list[str]] = {supplier.id: [] for supplier in suppliers}
-    for number in range(products):
-        for supplier in (
-            suppliers[number % size.suppliers],
-            suppliers[(number + 1) % size.suppliers],
-        ):
-            catalog[supplier.id].append(f"SKU-{number:05}")
+    for number in range(size.products):
+        sellers = [suppliers[number % len(suppliers)]]
+        if number % 5 == 0:
+            sellers.append(suppliers[(number + 1) % len(suppliers)])
+        for seller in sellers:
+            catalog[seller.id].append(f"SKU-{number:05}")
     return catalog
 
 
