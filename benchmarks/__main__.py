@@ -1,7 +1,7 @@
 """`make bench`: measure, and print one table."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -18,7 +18,7 @@ from benchmarks.load import Client, drive
 from benchmarks.parties import Party
 from benchmarks.reference.lot import make_tables
 from benchmarks.report import Row, Target, Trips, print_report
-from benchmarks.world import World
+from benchmarks.world import Size, World
 from marketplace.app import assemble
 from marketplace.organizations.service import seed_operator
 from marketplace.platform.settings import load_settings
@@ -47,15 +47,16 @@ Tell = Callable[[str], None]
     show_default=True,
     help="For the servers' data; fsync costs what the disk below it costs.",
 )
-def main(*, quick: bool, directory: Path) -> None:
+@click.option("--rounds", default=FULL.rounds, show_default=True, help="Of each comparison.")
+def main(*, quick: bool, directory: Path, rounds: int) -> None:
     """Measure ratios within one run and print them as one table."""
     console = Console(highlight=False, width=None if Console().is_terminal else 160)
     with (
         console.status("Starting servers") as status,
         installed(directory) as installation,
     ):
-        measuring = _measure(installation, status.update, quick=quick)
-        rows, ran_on = uvloop.run(measuring)
+        pace, size = (QUICK, world.QUICK) if quick else (replace(FULL, rounds=rounds), world.FULL)
+        rows, ran_on = uvloop.run(_measure(installation, pace, size, status.update))
     print_report(console, rows, ran_on, NOTES)
 
 
@@ -73,9 +74,8 @@ class _Load:
 
 
 async def _measure(
-    installation: Installation, tell: Tell, *, quick: bool
+    installation: Installation, pace: Pace, size: Size, tell: Tell
 ) -> tuple[list[Row], list[str]]:
-    pace, size = (QUICK, world.QUICK) if quick else (FULL, world.FULL)
     ran_on = await machine_facts(installation)
     await make_tables(installation.services.owner_url)
     async with installation.worker():

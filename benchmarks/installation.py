@@ -136,8 +136,9 @@ async def machine_facts(installation: Installation) -> list[str]:
     versions = [f"{name} {version(name)}" for name in packages]
     cpu = f"{_cpu()}, {os.cpu_count()} cores shared by load generator, API, worker and servers"
     disk = _filesystem(installation.services.place)
+    busy = os.getloadavg()[0]
     return [
-        f"{cpu}; {machine.system()} {machine.release()}",
+        f"{cpu}; {machine.system()} {machine.release()}; {busy:.1f} processes busy before",
         f"Postgres {', '.join(settings)}, on {disk}",
         f"Valkey {valkey}, appendfsync {appendfsync}; servers reached by Unix sockets",
         f"Python {machine.python_version()}, {', '.join(versions)}; HTTP on loopback",
