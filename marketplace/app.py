@@ -6,12 +6,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
 
 from marketplace.features import load_features
+from marketplace.kernel.errors import NotFound
 from marketplace.kernel.limits import BODY_BYTES_MAX
 from marketplace.platform.caller import Rights
 from marketplace.platform.core import Platform
@@ -130,5 +131,17 @@ def openapi_config() -> OpenAPIConfig:
             }
         ),
         render_plugins=[],
-        path="/openapi-internal",
+        # Litestar's own pages take their scripts from other hosts.
+        openapi_router=Router(
+            "/openapi-internal",
+            route_handlers=[],
+            include_in_schema=False,
+            dto=None,
+            return_dto=None,
+            guards=[_nowhere],
+        ),
     )
+
+
+def _nowhere(_connection: object, _handler: object) -> None:
+    raise NotFound("There is nothing at this address.")

@@ -241,6 +241,7 @@ def serve(host: str, port: int, workers: int) -> None:
     import uvicorn
     import uvloop
 
+    from marketplace.platform.http.server import BoundedHttp
     from marketplace.platform.safety import refuse_unsafe
 
     os.environ.update(development.found_environment(os.environ))
@@ -252,7 +253,7 @@ def serve(host: str, port: int, workers: int) -> None:
         port=port,
         workers=workers,
         loop="uvloop",
-        http="httptools",
+        http=BoundedHttp,
         ws="websockets-sansio",
         ws_max_size=LIVE_MESSAGE_BYTES_MAX,
         # Messages are short, and a window of his own would double what each viewer takes.

@@ -12,10 +12,10 @@ from litestar.params import QueryParameter
 
 from catalog.imports import service
 from catalog.imports.schemas import ImportKind, ImportView, OnError
-from marketplace.kernel.errors import WrongMediaType
 from marketplace.kernel.limits import UPLOAD_BYTES_MAX
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
+from marketplace.platform.http.body import wrong_header
 from marketplace.platform.http.given import FromPath, Given
 
 _CSV: Final = "text/csv"
@@ -73,7 +73,9 @@ async def start_import(
 async def _csv_stream(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != _CSV:
-        raise WrongMediaType("Send the file as text/csv.")
+        raise wrong_header("Content-Type", f"Send the file as {_CSV}.")
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise wrong_header("Content-Encoding", "Send the file as it is, not compressed.")
     async for chunk in request.stream():
         yield chunk
 

@@ -3,6 +3,12 @@
 from typing import Final
 
 # Requests
+HEAD_BYTES_MAX: Final = 65_536
+"""Request line and headers: ours take one kilobyte; browsers' cookies and proxies add some."""
+HEAD_SECONDS_MAX: Final = 20
+"""From the connection to the end of the head; who dawdles does not want to be served."""
+BODY_SECONDS_MAX: Final = 30
+"""Between two parts of a body; meanwhile the request does not count as under way."""
 BODY_BYTES_MAX: Final = 1_048_576
 """JSON bodies: 1,000 lines of an order take about 300 kB."""
 UPLOAD_BYTES_MAX: Final = 256 * 1_048_576

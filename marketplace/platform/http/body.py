@@ -5,15 +5,22 @@ string, and an amount given as a JSON number would have lost digits by then.
 """
 
 from collections.abc import Generator
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import msgspec
 from litestar.dto import AbstractDTO, DTOFieldDefinition
 from litestar.openapi.spec import Reference, Schema
 from litestar.typing import FieldDefinition
 
-from marketplace.kernel.errors import WrongMediaType
+from marketplace.kernel.errors import FieldError, WrongMediaType
 from marketplace.platform.http.problems import decode_body
+
+JSON: Final = "application/json"
+
+
+def wrong_header(name: str, detail: str) -> WrongMediaType:
+    """Make the error of a body in a form this operation does not read."""
+    return WrongMediaType(detail, errors=(FieldError(f"{name}:", "invalid", detail),))
 
 
 class StrictBody(AbstractDTO[Any]):
@@ -40,9 +47,11 @@ class StrictBody(AbstractDTO[Any]):
     def decode_bytes(self, value: bytes) -> Any:
         """Decode a body."""
         headers = self.asgi_connection.headers
-        media_type = headers.get("content-type", "application/json").partition(";")[0].strip()
-        if media_type != "application/json" and not media_type.endswith("+json"):
-            raise WrongMediaType("Send the body as application/json.")
+        media_type = headers.get("content-type", JSON).partition(";")[0].strip().lower()
+        if media_type != JSON and not media_type.endswith("+json"):
+            raise wrong_header("Content-Type", f"Send the body as {JSON}.")
+        if headers.get("content-encoding", "identity").lower() != "identity":
+            raise wrong_header("Content-Encoding", "Send the body as it is, not compressed.")
         decoder = self._decoders[str(self.asgi_connection.route_handler.handler_id)]
         return decode_body(decoder, value)
 

@@ -1,5 +1,6 @@
 """The outermost layer of every request: its id, its bound, its log line, its metrics."""
 
+import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -13,7 +14,7 @@ from litestar import Litestar
 
 from marketplace.kernel.errors import MalformedRequest, MarketplaceError, NotFound, Unavailable
 from marketplace.kernel.ids import new_id_text
-from marketplace.kernel.limits import REQUESTS_IN_FLIGHT_MAX
+from marketplace.kernel.limits import BODY_SECONDS_MAX, REQUESTS_IN_FLIGHT_MAX
 from marketplace.platform.http.problems import PROBLEM_JSON, headers_of, problem_of
 from marketplace.platform.telemetry import REQUEST_SECONDS, REQUESTS, log
 
@@ -63,10 +64,22 @@ class Edge:
             _requests(scope["method"], "unknown", refusal.status).inc()
             await _refuse(scope, refusal, send_with_headers)
             return
+
+        async def receive_in_time() -> MutableMapping[str, Any]:
+            # Who is slow to send takes no place from those whose requests are there.
+            self._in_flight -= 1
+            try:
+                async with asyncio.timeout(BODY_SECONDS_MAX):
+                    return await receive()
+            except TimeoutError:
+                return {"type": "http.disconnect"}
+            finally:
+                self._in_flight += 1
+
         self._in_flight += 1
         structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
-            await self._app(scope, receive, send_with_headers)
+            await self._app(scope, receive_in_time, send_with_headers)
         finally:
             self._in_flight -= 1
             self._observe(scope, status, time.perf_counter() - began)

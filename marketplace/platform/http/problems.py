@@ -7,7 +7,6 @@ import msgspec
 from litestar import MediaType, Request, Response
 from litestar.enums import ScopeType
 from litestar.exceptions import (
-    ClientException,
     HTTPException,
     MethodNotAllowedException,
     NotFoundException,
@@ -26,7 +25,6 @@ from marketplace.kernel.errors import (
     NotFound,
     TooManyRequests,
     Unavailable,
-    WrongMediaType,
     WrongState,
 )
 from marketplace.platform.database import is_away, is_conflict
@@ -124,6 +122,8 @@ def _not_json(reason: str) -> MalformedRequest:
 def _known(request: Request[Any, Any, Any], error: HTTPException) -> MarketplaceError:
     if isinstance(error, ValidationException):
         return parameter_error(request, error)
+    if _is_broken_off(error):
+        return MalformedRequest("The body broke off before its end.")
     if isinstance(error, NotFoundException):
         return NotFound("There is nothing at this address.")
     if isinstance(error, MethodNotAllowedException):
@@ -131,8 +131,6 @@ def _known(request: Request[Any, Any, Any], error: HTTPException) -> Marketplace
     if error.status_code == BodyTooLarge.status:
         most = request.route_handler.resolve_request_max_body_size()
         return BodyTooLarge(f"The body is too large; this operation takes {most} bytes.")
-    if error.status_code == WrongMediaType.status:
-        return WrongMediaType("The body's media type is not one this operation reads.")
     return MalformedRequest(str(error.detail) or "The request cannot be read.")
 
 
@@ -140,29 +138,31 @@ def handle_error(request: Request[Any, Any, Any], error: Exception) -> Response[
     """Answer any exception with a problem; what we did not foresee says nothing of the inside."""
     if isinstance(error, MarketplaceError):
         return problem_response(request, error)
-    if isinstance(error, HTTPException | ClientException) and error.status_code < 500:  # noqa: PLR2004
+    if isinstance(error, HTTPException) and (error.status_code < 500 or _is_broken_off(error)):  # noqa: PLR2004
         answer = problem_response(request, _known(request, error))
         answer.headers.update({k: v for k, v in (error.headers or {}).items() if k == "allow"})
         return answer
+    return problem_response(request, _unforeseen(request, error))
+
+
+def _unforeseen(request: Request[Any, Any, Any], error: Exception) -> MarketplaceError:
+    """Give what is said of an error from below: of a part that is away, or of our own fault."""
     if isinstance(error, PoolTimeout) or is_conflict(error):
         log.warning("database_busy", error=type(error).__name__)
-        return problem_response(
-            request, Unavailable("The database is busy; nothing was done.", retry_after_s=1)
-        )
+        return Unavailable("The database is busy; nothing was done.", retry_after_s=1)
     if is_away(error) and not isinstance(error, OSError):  # which may be anything's
         log.warning("database_away", error=type(error).__name__)
-        return problem_response(
-            request, Unavailable("The database does not answer.", retry_after_s=1)
-        )
+        return Unavailable("The database does not answer.", retry_after_s=1)
     if isinstance(error, TimeoutError):  # a statement's: see `command_timeout`
         log.warning("database_slow", path=request.url.path)
-        return problem_response(
-            request, Unavailable("The database does not answer in time.", retry_after_s=1)
-        )
+        return Unavailable("The database does not answer in time.", retry_after_s=1)
     log.error("request_failed", path=request.url.path, exc_info=error)
-    return problem_response(
-        request, MarketplaceError("This is our fault; the request's id helps to find it.")
-    )
+    return MarketplaceError("This is our fault; the request's id helps to find it.")
+
+
+def _is_broken_off(error: HTTPException) -> bool:
+    # Litestar takes a client who went away, or fell silent, for a fault of the server's.
+    return error.detail == "client disconnected prematurely"
 
 
 async def log_socket_error(error: Exception, scope: Scope) -> None:

@@ -1,0 +1,67 @@
+"""The HTTP server's bounds: how long a request's head may be, and how long it may take to come.
+
+The server reads a head into memory before anybody can say who sends it; by itself it would do so
+without end.
+"""
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from marketplace.kernel.limits import HEAD_BYTES_MAX, HEAD_SECONDS_MAX
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """uvicorn's HTTP protocol, for clients who may mean ill."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._in_head = True
+        self._head_bytes = 0
+        self._patience: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for the first head."""
+        super().connection_made(transport)
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no more."""
+        self._wait_no_more()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        """Count the head that begins."""
+        self._in_head, self._head_bytes = True, 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Stop to count: whatever follows is the body."""
+        self._in_head = False
+        super().on_headers_complete()
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, unless the head has become too long."""
+        super().data_received(data)
+        if not self._in_head:
+            self._wait_no_more()
+            return
+        self._head_bytes += len(data)
+        if self._head_bytes > HEAD_BYTES_MAX and not self.transport.is_closing():
+            self.send_400_response(f"The head of a request has at most {HEAD_BYTES_MAX} bytes.")
+        elif self._patience is None:
+            self._wait()
+
+    def _wait(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._patience = loop.call_later(HEAD_SECONDS_MAX, self._lose_patience)
+
+    def _wait_no_more(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
+    def _lose_patience(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.close()
