@@ -5,11 +5,13 @@ ever logged: no header, no body, no amount of a bid.
 """
 
 import logging
+import re
 import sys
 from typing import Final
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from structlog.typing import EventDict
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -33,6 +35,34 @@ TIMER_LATENESS_SECONDS: Final = Histogram(
 LIVE_VIEWERS: Final = Gauge("live_viewers", "Open live channels", registry=METRICS)
 
 
+_VALUES: Final = re.compile(
+    r"(invalid input for query argument \$\d+: |DETAIL:  ?|Failing row contains )"
+    r".*?(?=\nHINT:|\n\[SQL|\n\nThe above|\n\nDuring|\n\s*\||\Z)",
+    re.DOTALL,
+)
+
+
+def without_values(text: str) -> str:
+    """Give the text of an exception without the values that database errors repeat.
+
+    They are offers, prices, people. Postgres tells the row it refuses, asyncpg the argument.
+    """
+    return _VALUES.sub(r"\1(withheld)", text)
+
+
+def _without_values(_logger: object, _method: str, event: EventDict) -> EventDict:
+    if "exception" in event:
+        event["exception"] = without_values(event["exception"])
+    return event
+
+
+class _WithoutValues(logging.Formatter):
+    """Formats what libraries log, without the values of database errors."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return without_values(super().format(record))
+
+
 def configure_logging(level: str) -> None:
     """Set up structured logs for this process."""
     structlog.configure(
@@ -41,10 +71,13 @@ def configure_logging(level: str) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            _without_values,
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_WithoutValues("%(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
