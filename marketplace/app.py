@@ -99,7 +99,7 @@ def create_litestar(assembly: Assembly) -> Litestar:
     return Litestar(
         route_handlers=routes,
         dependencies={
-            "platform": Provide(provide_platform),
+            "platform": Provide(provide_platform, use_cache=True),
             "caller": Provide(provide_caller),
             "idempotency_key": Provide(provide_idempotency_key),
             "if_match": Provide(provide_if_match),

@@ -112,6 +112,7 @@ async def refuse_socket(socket: Any, error: MarketplaceError) -> None:
 async def provide_idempotency_key(
     request: Request[Any, Any, Any],
     platform: Given[Platform],
+    caller: Given[Caller],  # noqa: ARG001 - first who asks, then what; at once costs a task each
     key_header: Annotated[
         str | None,
         HeaderParameter(
@@ -169,6 +170,7 @@ class FingerprintKey:
 
 
 async def provide_if_match(
+    caller: Given[Caller],  # noqa: ARG001 - first who asks, then what
     if_match_header: Annotated[
         str | None,
         HeaderParameter(

@@ -16,6 +16,7 @@ from marketplace.kernel.errors import FieldError, WrongMediaType
 from marketplace.platform.http.problems import decode_body
 
 JSON: Final = "application/json"
+_DECODER: Final = "body decoder"
 
 
 def wrong_header(name: str, detail: str) -> WrongMediaType:
@@ -52,7 +53,10 @@ class StrictBody(AbstractDTO[Any]):
             raise wrong_header("Content-Type", f"Send the body as {JSON}.")
         if headers.get("content-encoding", "identity").lower() != "identity":
             raise wrong_header("Content-Encoding", "Send the body as it is, not compressed.")
-        decoder = self._decoders[str(self.asgi_connection.route_handler.handler_id)]
+        handler = self.asgi_connection.route_handler
+        decoder = handler.opt.get(_DECODER)
+        if decoder is None:  # the handler's id is put together anew whenever it is asked for
+            decoder = handler.opt[_DECODER] = self._decoders[str(handler.handler_id)]
         return decode_body(decoder, value)
 
     @classmethod

@@ -15,6 +15,8 @@ from litestar.params import QueryParameter
 from marketplace.kernel.clock import rfc3339
 from marketplace.kernel.errors import FieldError, InvalidInput, MalformedRequest
 from marketplace.kernel.limits import PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX
+from marketplace.platform.caller import Caller
+from marketplace.platform.http.given import Given
 from marketplace.platform.http.storable import check_without_nul
 
 _NUMBER_MAX: Final = 2**63 - 1
@@ -100,6 +102,7 @@ def paged(request: PageRequest, answer: Page[T]) -> Response[Page[T]]:
 
 async def provide_page_request(
     request: Request[Any, Any, Any],
+    caller: Given[Caller],  # noqa: ARG001 - first who asks, then what
     limit: Annotated[
         int, QueryParameter(name="limit", ge=1, le=PAGE_ITEMS_MAX, description="Items per page.")
     ] = PAGE_ITEMS_DEFAULT,
