@@ -294,14 +294,16 @@ async def _check_change(
         caller.require("organizations:register")
         if before.company_id == caller.organization_id:
             raise Conflict("The company that runs the marketplace stays open.")
-    if before.company_id != caller.organization_id:
-        return
-    caller.require("organizations:write")
+    own = before.company_id == caller.organization_id
+    if own:
+        caller.require("organizations:write")
     tree = await load_tree(tx, before.company_id)
-    check_within(caller.unit_id, path_to_company(before.id, tree.parents))
+    if own:
+        check_within(caller.unit_id, path_to_company(before.id, tree.parents))
     if change.parent_id is not UNSET:
         check_move(before.id, change.parent_id, tree.parents)
-        check_within(caller.unit_id, path_to_company(change.parent_id, tree.parents))
+        if own:
+            check_within(caller.unit_id, path_to_company(change.parent_id, tree.parents))
     if change.active is False and not is_company:
         check_deactivation(tree.active_below(before.id), await _active_members(tx, before.id))
 

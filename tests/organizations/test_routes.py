@@ -289,6 +289,21 @@ async def test_a_unit_moves_but_never_under_itself(client: Http, world: World) -
     assert read(await move(oslo, south))["parent_id"] == str(south)
 
 
+async def test_the_operator_moves_nothing_to_where_it_cannot_be(client: Http, world: World) -> None:
+    buyer, elsewhere = await world.buyer(), await world.buyer("Elsewhere")
+    north = await world.unit(buyer, "North")
+    oslo = await world.unit(buyer, "Oslo", north)
+    headers = {**(await world.operator()).headers, "If-Match": '"1"'}
+
+    async def move(unit: object, under: object) -> httpx.Response:
+        url = f"/v1/organizations/{unit}"
+        return await client.patch(url, json={"parent_id": str(under)}, headers=headers)
+
+    assert problem(await move(north, oslo), 422)["errors"][0]["code"] == "cycle"
+    assert problem(await move(buyer.id, oslo), 409)
+    assert problem(await move(oslo, elsewhere.id), 422)["errors"][0]["code"] == "unknown_unit"
+
+
 async def test_two_moves_at_once_never_make_a_cycle(client: Http, world: World) -> None:
     buyer = await world.buyer()
     north, south = await world.unit(buyer, "North"), await world.unit(buyer, "South")
