@@ -12,7 +12,13 @@ import msgspec
 import structlog
 from litestar import Litestar
 
-from marketplace.kernel.errors import MalformedRequest, MarketplaceError, NotFound, Unavailable
+from marketplace.kernel.errors import (
+    FieldError,
+    MalformedRequest,
+    MarketplaceError,
+    NotFound,
+    Unavailable,
+)
 from marketplace.kernel.ids import new_id_text
 from marketplace.kernel.limits import BODY_SECONDS_MAX, REQUESTS_IN_FLIGHT_MAX
 from marketplace.platform.http.problems import PROBLEM_JSON, headers_of, problem_of
@@ -90,7 +96,7 @@ class Edge:
                 "The server has too much to do; nothing was done.", retry_after_s=RETRY_AFTER_S
             )
         if b"%00" in scope["query_string"] or "\0" in scope["path"]:
-            return MalformedRequest("An address has no NUL character (%00); remove it.")
+            return _nul_error(scope["query_string"])
         return None
 
     def _observe(self, scope: Scope, status: int, seconds: float) -> None:
@@ -106,6 +112,13 @@ class Edge:
 # Finding a metric by its labels costs more than counting; routes, methods and statuses are few.
 _requests: Final = cache(REQUESTS.labels)
 _seconds: Final = cache(REQUEST_SECONDS.labels)
+
+
+def _nul_error(query: bytes) -> MalformedRequest:
+    detail = "An address has no NUL character (%00); remove it."
+    names = [part.partition(b"=")[0] for part in query.split(b"&") if b"%00" in part]
+    pointers = [f"?{name.decode(errors='replace')}" for name in names] or [""]
+    return MalformedRequest(detail, errors=[FieldError(p, "invalid", detail) for p in pointers])
 
 
 def _given_id(scope: Scope) -> str | None:

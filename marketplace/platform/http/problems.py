@@ -123,7 +123,8 @@ def _known(request: Request[Any, Any, Any], error: HTTPException) -> Marketplace
     if isinstance(error, ValidationException):
         return parameter_error(request, error)
     if _is_broken_off(error):
-        return MalformedRequest("The body broke off before its end.")
+        detail = "The body broke off before its end."
+        return MalformedRequest(detail, errors=(FieldError("", "broken_off", detail),))
     if isinstance(error, NotFoundException):
         return NotFound("There is nothing at this address.")
     if isinstance(error, MethodNotAllowedException):
