@@ -10,11 +10,16 @@ from pathlib import Path
 SAMPLE_S = 0.05
 
 
+CROWDED = 2.0
+"""Where threads must wait for their core as long as they have it, seconds measure the others."""
+
+
 class Pace:
     """Watches how many threads want a core: promises in seconds stretch as far as they must wait.
 
     The product's own threads count as well; on a machine that has nothing else to do they seldom
-    want more cores than there are, and a second is a second.
+    want more cores than there are, and a second is a second. On a crowded machine a measured time
+    is printed and says nothing.
     """
 
     def __init__(self) -> None:
@@ -40,6 +45,11 @@ class Pace:
         """Give by how much a second was longer since an instant."""
         found = [slow for at, slow in self._samples if at >= since] or [1.0]
         return sum(found) / len(found)
+
+    def allowed(self, seconds: float, since: float) -> float:
+        """Give how long a promise of so many seconds may take; endless where it is crowded."""
+        slowdown = self.slowdown(since)
+        return seconds * slowdown if slowdown < CROWDED else float("inf")
 
 
 def _wanting() -> int:

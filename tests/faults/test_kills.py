@@ -38,6 +38,7 @@ SECONDS = 40.0
 RECOVERED_S = 5.0
 HEALED_S = 1.0
 SILENCE_S = 1.0
+"""Without an answer to anybody, and for any one request, while Valkey stands still."""
 STANDSTILL_S = 2.0
 CLOSE_IN_S = 1.5
 BIDS_BEFORE_A_KILL = 60
@@ -65,11 +66,7 @@ class Blow:
     board: float
     """Until boards and standings were the ledger's, once nobody bid."""
     slowdown: float
-
-    @property
-    def in_time(self) -> bool:
-        recovered = max(self.bids, self.fact) < RECOVERED_S * self.slowdown
-        return recovered and self.board < HEALED_S * self.slowdown
+    in_time: bool
 
 
 def table_of(blows: list[Blow], arena: Arena) -> str:
@@ -86,7 +83,7 @@ def table_of(blows: list[Blow], arena: Arena) -> str:
             f"{crowd.unavailable} times 503, {crowd.found_by_key} bids found by their key; "
             f"{len(arena.registrar.read)} facts in the feed; seed {SEED}"
         ),
-        "slower: by how much others kept the cores from us meanwhile, which lengthens the bounds",
+        "slower: threads per core meanwhile; it lengthens the bounds, and from 2 on there is none",
     ]
     return "\n".join(["", *lines, ""])
 
@@ -121,9 +118,19 @@ async def strike(arena: Arena, victim: Victim, began: float, chance: random.Rand
     bids, fact = await recovery(arena, killed, victim)
     await crowd.rest()
     board = await arena.agreement()
-    slowdown = arena.pace.slowdown(killed)
-    at = killed - began
-    return Blow(victim.name, at, acknowledged, under_way, bids, fact, board, slowdown)
+    allowed = arena.pace.allowed
+    return Blow(
+        victim=victim.name,
+        at=killed - began,
+        acknowledged=acknowledged,
+        under_way=under_way,
+        bids=bids,
+        fact=fact,
+        board=board,
+        slowdown=arena.pace.slowdown(killed),
+        in_time=max(bids, fact) < allowed(RECOVERED_S, killed)
+        and board < allowed(HEALED_S, killed),
+    )
 
 
 async def recovery(arena: Arena, killed: float, victim: Victim) -> tuple[float, float]:
@@ -138,18 +145,15 @@ async def recovery(arena: Arena, killed: float, victim: Victim) -> tuple[float, 
     return max(bids(killed).values()) - killed, min(facts(killed)) - killed
 
 
-async def closing(arena: Arena, victim: Victim, chance: random.Random) -> float:
-    """Let all auctions close while bids come in and `victim` dies; give the seconds they are late.
-
-    Those of an idle machine, that is.
-    """
+async def closing(arena: Arena, victim: Victim, chance: random.Random) -> bool:
+    """Let all auctions close while bids come in and `victim` dies; tell whether in time."""
     arena.crowd.may_bid.set()
     await arena.move_to_close(arena.auctions[0], CLOSE_IN_S)
     began = time.monotonic()
     await asyncio.sleep(CLOSE_IN_S + chance.uniform(-0.5, 0.2))
     await victim.kill(arena.product, chance)
     await arena.closed()
-    return (time.monotonic() - began - CLOSE_IN_S) / arena.pace.slowdown(began)
+    return time.monotonic() - began - CLOSE_IN_S < arena.pace.allowed(RECOVERED_S, began)
 
 
 async def test_nothing_acknowledged_is_lost_whatever_is_killed(grounds: Grounds) -> None:
@@ -165,7 +169,7 @@ async def test_nothing_acknowledged_is_lost_whatever_is_killed(grounds: Grounds)
                     break
                 order = chance.sample(VICTIMS, len(VICTIMS))
                 blows += [await strike(arena, victim, began, chance) for victim in order]
-            late = await closing(arena, chance.choice((API, WORKER, POSTGRES)), chance)
+            closed_in_time = await closing(arena, chance.choice((API, WORKER, POSTGRES)), chance)
         await arena.announced()
         await arena.agreement()
         await arena.work_a_job()
@@ -178,7 +182,7 @@ async def test_nothing_acknowledged_is_lost_whatever_is_killed(grounds: Grounds)
     assert not faults, "\n".join([table, *faults[:50]])
     assert all(blow.under_way for blow in blows), table
     assert all(blow.in_time for blow in blows), table
-    assert late < RECOVERED_S
+    assert closed_in_time
 
 
 async def test_a_worker_killed_in_the_midst_of_a_close_leaves_one_close(grounds: Grounds) -> None:
@@ -195,13 +199,13 @@ async def test_a_worker_killed_in_the_midst_of_a_close_leaves_one_close(grounds:
             killed = time.monotonic()
             await arena.closed()
             late = time.monotonic() - killed
-            slowdown = arena.pace.slowdown(killed)
+            allowed = arena.pace.allowed(RECOVERED_S, killed)
         await arena.announced()
         await arena.agreement()
         faults = await arena.faults(auction, closed=True) + await arena.feed_faults()
     sys.stdout.write(f"\nclosed {late:.2f} s after the kill of the worker that was closing it\n")
     assert not faults
-    assert late < RECOVERED_S * slowdown
+    assert late < allowed
 
 
 _LOCK = "select from auction_lots where id = $1 for update"
@@ -229,14 +233,14 @@ async def test_wiped_boards_are_back_within_a_second(grounds: Grounds) -> None:
                 began = time.monotonic()
                 await redis.flushall()
                 seconds = await until(are_back, GIVE_UP_S, "wiped boards back")
-                took.append((seconds, arena.pace.slowdown(began)))
+                took.append((seconds, arena.pace.allowed(HEALED_S, began)))
             await arena.crowd.rest()
             await arena.agreement()
         await redis.aclose()
         faults = await arena.faults(hot, closed=False) + arena.crowd.strange
     sys.stdout.write(f"\nwiped boards were back after {', '.join(f'{s:.2f}' for s, _ in took)} s\n")
     assert not faults
-    assert all(seconds < HEALED_S * slowdown for seconds, slowdown in took), took
+    assert all(seconds < allowed for seconds, allowed in took), took
 
 
 async def test_bidding_goes_on_while_valkey_stands_still(grounds: Grounds) -> None:
@@ -257,7 +261,7 @@ async def test_bidding_goes_on_while_valkey_stands_still(grounds: Grounds) -> No
             finally:
                 os.kill(valkey, signal.SIGCONT)
             ended = time.monotonic()
-            slowdown = arena.pace.slowdown(stopped)
+            allowed = arena.pace.allowed(SILENCE_S, stopped)
             await crowd.rest()
             healed = await arena.agreement()
         faults = await arena.faults(auction, closed=False) + crowd.strange
@@ -270,8 +274,7 @@ async def test_bidding_goes_on_while_valkey_stands_still(grounds: Grounds) -> No
         f"first request of a company {first_request:.2f} s; boards right after {healed:.2f} s\n"
     )
     assert not faults
-    assert max(silence, bid, standing, first_request) < SILENCE_S * slowdown
-    assert healed < HEALED_S * slowdown
+    assert max(silence, bid, standing, first_request, healed) < allowed
 
 
 async def seconds_of(request: Awaitable[Any]) -> float:
