@@ -1,6 +1,16 @@
 """What every route has in common."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
 import httpx
+import msgspec
+import pytest
+
+from marketplace.platform.http.edge import Edge
+
+Message = dict[str, Any]
 
 
 async def test_the_process_tells_that_it_is_alive(client: httpx.AsyncClient) -> None:
@@ -14,3 +24,114 @@ async def test_an_unknown_address_answers_a_problem(client: httpx.AsyncClient) -
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["code"] == "not_found"
+
+
+async def test_a_wrong_method_is_told_the_right_ones(client: httpx.AsyncClient) -> None:
+    answer = await client.patch("/v1/ping")
+    assert answer.status_code == 405
+    assert {"GET", "POST"} <= set(answer.headers["allow"].split(", "))
+
+
+async def test_a_nul_in_an_address_is_refused_before_anything_else(
+    client: httpx.AsyncClient,
+) -> None:
+    asked = await client.get("/v1/catalog?limit=1&q=a%00b")
+    assert (asked.status_code, asked.json()["errors"][0]["pointer"]) == (400, "?q")
+    assert (await client.get("/v1/offers/by-sku/a%00b")).status_code == 400
+
+
+async def test_no_page_of_the_framework_is_served(client: httpx.AsyncClient) -> None:
+    for path in ("/openapi-internal", "/openapi-internal/openapi.json"):
+        assert (await client.get(path)).status_code == 404
+
+
+# The edge itself
+
+
+async def answers(
+    app: Callable[..., Awaitable[None]], asked: int, receive: Callable[[], Awaitable[Message]]
+) -> tuple[Edge, list["asyncio.Task[list[Message]]"]]:
+    """An edge around an application, and the answers to requests that are all under way."""
+    edge = Edge(app)  # type: ignore[arg-type]
+
+    async def ask() -> list[Message]:
+        sent: list[Message] = []
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        scope = {"type": "http", "method": "POST", "path": "/x", "query_string": b"", "headers": []}
+        await edge(scope, receive, send)
+        return sent
+
+    tasks = [asyncio.create_task(ask()) for _ in range(asked)]
+    await asyncio.sleep(0.01)
+    return edge, tasks
+
+
+async def whole() -> Message:
+    return {"type": "http.request", "body": b"{}", "more_body": False}
+
+
+async def answer_ok(send: Callable[[Message], Awaitable[None]]) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def test_beyond_its_bound_a_process_refuses_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("marketplace.platform.http.edge.REQUESTS_IN_FLIGHT_MAX", 3)
+    gate = asyncio.Event()
+
+    async def app(_scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await gate.wait()
+        await answer_ok(send)
+
+    edge, tasks = await answers(app, 5, whole)
+    refused = [task.result() for task in tasks if task.done()]
+    assert len(refused) == 2
+    start, body = refused[0]
+    assert start["status"] == 503
+    assert (b"retry-after", b"1") in start["headers"]
+    assert msgspec.json.decode(body["body"])["code"] == "unavailable"
+    gate.set()
+    assert [(await task)[0]["status"] for task in tasks].count(200) == 3
+    assert edge._in_flight == 0
+
+
+async def test_who_is_slow_to_send_takes_no_place_from_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("marketplace.platform.http.edge.REQUESTS_IN_FLIGHT_MAX", 3)
+    arrives = asyncio.Event()
+
+    async def slowly() -> Message:
+        await arrives.wait()
+        return await whole()
+
+    async def app(_scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await answer_ok(send)
+
+    edge, tasks = await answers(app, 10, slowly)
+    assert not any(task.done() for task in tasks)
+    arrives.set()
+    assert {(await task)[0]["status"] for task in tasks} == {200}
+    assert edge._in_flight == 0
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("marketplace.platform.http.edge.BODY_SECONDS_MAX", 0.01)
+    received: list[str] = []
+
+    async def never() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def app(_scope: Any, receive: Any, send: Any) -> None:
+        received.append((await receive())["type"])
+        await answer_ok(send)
+
+    _, (task,) = await answers(app, 1, never)
+    await task
+    assert received == ["http.disconnect"]

@@ -1,7 +1,12 @@
 """Strict bodies, problems that point at fields, pages."""
 
+from datetime import date, timedelta
+from enum import Enum
+from typing import Annotated, Literal
+
 import msgspec
 import pytest
+from msgspec import Meta
 
 from marketplace.kernel.errors import InvalidInput, MalformedRequest
 from marketplace.platform.http.paging import PageRequest, page
@@ -11,7 +16,9 @@ from marketplace.platform.http.schemas import (
     Input,
     InstantIn,
     MoneyInput,
+    Name,
     QuantityText,
+    Sku,
     shown_amount,
 )
 
@@ -77,7 +84,9 @@ def test_an_instant_without_an_offset_is_refused() -> None:
     assert refused('{"lines": [], "due_at": "2026-01-01T10:00:00"}').errors[0].pointer == "/due_at"
 
 
-@pytest.mark.parametrize("body", ["", "{", "nonsense", '{"lines": [', "\xff"])
+@pytest.mark.parametrize(
+    "body", ["", "{", "nonsense", '{"lines": [', "\xff", '{"lines": [{"sku": "\xff"}]}']
+)
 def test_what_is_no_json_is_malformed(body: str) -> None:
     with pytest.raises(MalformedRequest):
         decode_body(DECODER, body.encode("latin-1"))
@@ -86,6 +95,109 @@ def test_what_is_no_json_is_malformed(body: str) -> None:
 def test_a_body_nested_without_end_is_refused() -> None:
     with pytest.raises((InvalidInput, MalformedRequest)):
         decode_body(DECODER, b'{"lines": ' + b"[" * 100_000)
+
+
+class Colour(Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+class Wish(Input):
+    colour: Colour
+    finish: Literal["matt", "gloss"] = "matt"
+    amount: AmountText = "1"
+    name: Name = "x"
+    sku: Sku = "A"
+    number: Annotated[int, Meta(ge=1, le=9)] = 1
+    wanted_on: date | None = None
+    within: timedelta | None = None
+    tags: Annotated[list[str], Meta(min_length=1, max_length=2)] = msgspec.field(
+        default_factory=lambda: ["a"]
+    )
+
+
+WISHES = msgspec.json.Decoder(Wish)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("colour", "green", "'green' is none of: red, blue."),
+        ("finish", "wet", "'wet' is none of: gloss, matt."),
+        ("colour", "g" * 500, f"'{'g' * 60}…' is none of: red, blue."),
+        ("amount", "1e3", "A decimal number that is not negative"),
+        ("amount", 1.5, "Send a text here, not a number. A decimal number"),
+        ("amount", "1e3", 'For example "12.50".'),
+        ("name", " ", "One line of text: not blank"),
+        ("name", "", "This must not be empty."),
+        ("name", "x" * 201, "at most 200 are taken"),
+        ("number", 0, "This must be at least 1."),
+        ("number", "1", "Send a whole number here, not a text."),
+        ("wanted_on", "31.01.2026", "write it as in 2026-01-31"),
+        ("within", "2 minutes", "as in PT2M"),
+        ("tags", [], "This must not be empty."),
+        ("tags", ["a"] * 3, "more than 2 items"),
+        ("tags", [1], "Send a text here, not a whole number."),
+        ("name", {}, "Send a text here, not an object."),
+    ],
+)
+def test_a_refusal_says_what_is_taken_instead(field: str, value: object, words: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        decode_body(WISHES, msgspec.json.encode({"colour": "red", field: value}))
+    (error,) = caught.value.errors
+    assert words in error.detail
+    assert error.pointer.startswith(f"/{field}")
+    assert "`" not in error.detail
+
+
+@pytest.mark.parametrize("text", ["a\0b", "\0", "a\x01b", "a\x7f", "\x1f", "a\n"])
+def test_a_name_has_no_control_character(text: str) -> None:
+    for field in ("name", "sku"):
+        with pytest.raises(InvalidInput) as caught:
+            decode_body(WISHES, msgspec.json.encode({"colour": "red", field: text}))
+        assert caught.value.errors[0].pointer == f"/{field}"
+
+
+def test_a_nul_character_is_found_in_any_text() -> None:
+    class Free(Input):
+        texts: list[dict[str, str]]
+
+    body = msgspec.json.encode({"texts": [{"a": "x"}, {"b": "y\0"}]})
+    with pytest.raises(InvalidInput) as caught:
+        decode_body(msgspec.json.Decoder(Free), body)
+    assert [error.pointer for error in caught.value.errors] == ["/texts/1/b"]
+    assert decode_body(msgspec.json.Decoder(Free), rb'{"texts": [{"a": "\\u0000"}]}')
+
+
+class When(Input):
+    at: InstantIn | None = None
+    days: tuple[date, ...] = ()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"at": "0001-01-01T00:00:00Z"}',
+        '{"at": "0001-01-01T00:00:00+14:00"}',
+        '{"at": "9999-12-31T23:59:59-00:01"}',
+        '{"at": "1899-12-31T23:59:59Z"}',
+    ],
+)
+def test_an_instant_that_no_zone_can_tell_is_refused(body: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        decode_body(msgspec.json.Decoder(When), body.encode())
+    assert caught.value.errors[0].pointer == "/at"
+
+
+def test_a_date_before_all_trade_is_pointed_at() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        decode_body(msgspec.json.Decoder(When), b'{"days": ["1900-01-01", "0001-01-01"]}')
+    assert caught.value.errors[0].pointer == "/days/1"
+
+
+def test_the_last_instant_of_all_is_taken() -> None:
+    when = decode_body(msgspec.json.Decoder(When), b'{"at": "9999-12-31T23:59:59.999999Z"}')
+    assert when.at is not None
 
 
 def test_an_unknown_currency_is_refused() -> None:
