@@ -251,6 +251,7 @@ class KeyAuthenticator(Authenticator):
 
         def deaf(_connection: Any) -> None:
             self.hears = False
+            self.forget(None)
             lost.set()
 
         try:
@@ -265,8 +266,7 @@ class KeyAuthenticator(Authenticator):
                     break
                 await connection.execute("select 1", timeout=HEARTBEAT_S)
         finally:
-            self.hears = False
-            self.forget(None)
+            deaf(connection)
             with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
                 await connection.close(timeout=HEARTBEAT_S)
 

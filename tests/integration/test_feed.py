@@ -311,11 +311,12 @@ async def test_with_many_writers_none_is_lost_none_inverted_and_numbers_have_no_
     written, numbered = asyncio.Event(), asyncio.Event()
 
     async def sequence() -> None:
-        idle = False
-        while not (idle and written.is_set()):
+        finished = False
+        while not finished:
+            all_written = written.is_set()  # asked before the numbering, which sees all of it then
             # Two at once: the one without the lock does nothing.
             counts = await asyncio.gather(number_events(platform), number_events(platform))
-            idle = not any(counts)
+            finished = all_written and not any(counts)
             await asyncio.sleep(0.002)
         numbered.set()
 

@@ -1,7 +1,9 @@
 """A planted price is looked for where it could have leaked to: every byte the servers wrote."""
 
+import asyncio
 from pathlib import Path
 
+import asyncpg
 import httpx
 import pytest
 from redis.asyncio import Redis
@@ -30,6 +32,19 @@ def holders(secrets: list[str], *directories: Path) -> set[str]:
     return found
 
 
+async def everything_is_on_disk(settings: Settings) -> None:
+    """Return once the write-ahead log of all that was committed is in its files."""
+    connection = await asyncpg.connect(settings.owner_url)
+    try:
+        written = await connection.fetchval("select pg_current_wal_insert_lsn()::text")
+        flushed = "select pg_current_wal_flush_lsn() >= $1::text::pg_lsn"
+        async with asyncio.timeout(10):
+            while not await connection.fetchval(flushed, written):
+                await asyncio.sleep(0.05)
+    finally:
+        await connection.close()
+
+
 async def test_before_the_opening_a_planted_price_is_in_no_byte_of_disk_valkey_and_logs(
     client: httpx.AsyncClient,
     world: World,
@@ -56,6 +71,7 @@ async def test_before_the_opening_a_planted_price_is_in_no_byte_of_disk_valkey_a
     await worker.run_until_idle()
     redis = Redis.from_url(settings.redis_url)
     await redis.save()
+    await everything_is_on_disk(settings)
 
     nonces = [answer.json()["nonce"] for answer in (sent, replaced)]
     secrets = [PLANTED, NOTE, *nonces]
@@ -69,5 +85,6 @@ async def test_before_the_opening_a_planted_price_is_in_no_byte_of_disk_valkey_a
     assert holders([str(made["id"])], settings.data_directory) == {"keys"}
     await move_clock(HOUR)
     await worker.run_until_idle()
+    await everything_is_on_disk(settings)
     assert holders([PLANTED], servers.services.place) != set()
     await redis.aclose()
