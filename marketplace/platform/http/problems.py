@@ -168,7 +168,8 @@ def _is_broken_off(error: HTTPException) -> bool:
 
 async def log_socket_error(error: Exception, scope: Scope) -> None:
     """Log what ended a WebSocket: no answer tells of it, and Litestar just closes."""
-    if scope["type"] == ScopeType.WEBSOCKET:
+    refused = isinstance(error, HTTPException) and error.status_code < 500  # noqa: PLR2004
+    if scope["type"] == ScopeType.WEBSOCKET and not refused:
         log.error("socket_failed", path=scope["path"], exc_info=error)
 
 
