@@ -46,7 +46,6 @@ PAUSE_BEFORE_A_KILL_S = 0.3
 
 pytestmark = [
     pytest.mark.faults,
-    pytest.mark.xdist_group("faults"),
     pytest.mark.timeout(300 + 120 * ROUNDS),
 ]
 

@@ -27,8 +27,6 @@ from tests.journeys.attack import (
 from tests.journeys.bodies import Path, at, places, pointer_to, put
 from tests.journeys.conftest import Played
 
-pytestmark = pytest.mark.xdist_group("road")
-
 
 @pytest.fixture(scope="module")
 def operations(played: Played) -> list[Operation]:

@@ -28,7 +28,7 @@ from marketplace.platform.http.openapi import openapi_document
 from tests.journeys.conftest import Played
 from tests.journeys.identifiers import identifiers
 
-pytestmark = [pytest.mark.xdist_group("road"), pytest.mark.timeout(3600)]
+pytestmark = pytest.mark.timeout(3600)
 
 EXAMPLES: Final = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "3"))
 CHECKS: Final = [

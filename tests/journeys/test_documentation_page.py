@@ -9,8 +9,6 @@ from playwright.async_api import async_playwright
 
 from tests.journeys.conftest import Played
 
-pytestmark = pytest.mark.xdist_group("road")
-
 BROWSER = shutil.which("chromium")
 QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
 

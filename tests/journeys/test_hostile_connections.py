@@ -16,8 +16,6 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from tests.journeys.attack import keys, writing
 from tests.journeys.conftest import Played
 
-pytestmark = pytest.mark.xdist_group("road")
-
 
 @pytest.fixture
 async def http(played: Played) -> AsyncIterator[httpx.AsyncClient]:

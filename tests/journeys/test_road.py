@@ -4,7 +4,6 @@ import json
 from uuid import UUID
 
 import asyncpg
-import pytest
 
 from marketplace.app import Assembly, create_litestar
 from marketplace.demo.examples import examples_of, filled_guide, shape
@@ -15,8 +14,6 @@ from marketplace.platform.http.openapi import EXAMPLES, openapi_document
 from marketplace.platform.settings import load_settings
 from tests.conftest import REPOSITORY
 from tests.journeys.conftest import Played
-
-pytestmark = pytest.mark.xdist_group("road")
 
 
 def test_the_road_is_played_from_the_registration_to_the_provenance(played: Played) -> None:

@@ -17,8 +17,6 @@ from marketplace.platform.http.openapi import openapi_document
 from tests.journeys.conftest import Played
 from tests.journeys.identifiers import identifiers
 
-pytestmark = pytest.mark.xdist_group("road")
-
 EXPLAINED = {
     "readMe": "tells of the caller alone",
     "startSession": "swaps the caller's own key",

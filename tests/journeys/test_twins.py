@@ -14,8 +14,6 @@ from tests.journeys.attack import Operation, keys, operations_of, writing
 from tests.journeys.bodies import at, places, put
 from tests.journeys.conftest import Played
 
-pytestmark = pytest.mark.xdist_group("road")
-
 
 @pytest.fixture(scope="module")
 def operations(played: Played) -> list[Operation]:

@@ -29,7 +29,9 @@ class TestServers:
     async def clone(self, name: str) -> None:
         connection = await asyncpg.connect(self.owner_url("postgres"))
         try:
-            await connection.execute(f'create database "{name}" template marketplace')
+            await connection.execute(
+                f'create database "{name}" template marketplace strategy file_copy'
+            )
         finally:
             await connection.close()
 
