@@ -53,5 +53,5 @@ def import_tables() -> None:
 
 
 SUBPACKAGES_WITH_TABLES: Final = {
-    "catalog": ("products", "price_lists", "imports", "search", "stock", "carts"),
+    "catalog": ("categories", "products", "price_lists", "imports", "search", "stock", "carts"),
 }

@@ -58,7 +58,7 @@ class ProductView(Output):
     maker: str | None
     maker_number: str | None
     gtin: str | None
-    state: Literal["proposed", "active", "discontinued"]
+    state: Literal["proposed", "draft", "active", "discontinued"]
     version: int
     created_at: datetime
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -29,7 +30,9 @@ SEARCH_TEXT = (
 class ProductRow(Base):
     """What is sold: public to all, kept by the operator, proposed by whoever first sells it.
 
-    `maker_key` and `maker_number_key` are the forms in which imports compare them.
+    `maker_key` and `maker_number_key` are the forms in which imports compare them. `attributes` are
+    those of its category: numbers as text in the attribute's unit, enums as their option's code.
+    `merged_into` is the product that a discontinued one turned out to be: its numbers lead there.
     """
 
     __tablename__ = "products"
@@ -43,11 +46,20 @@ class ProductRow(Base):
     gtin: Mapped[str | None]
     state: Mapped[str]
     proposed_by: Mapped[UUID]
+    category_id: Mapped[UUID | None] = mapped_column(ForeignKey("categories.id"))
+    attributes: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    replacement_id: Mapped[UUID | None] = mapped_column(ForeignKey("products.id"))
+    merged_into: Mapped[UUID | None] = mapped_column(ForeignKey("products.id"))
     search_text: Mapped[str] = mapped_column(Computed(SEARCH_TEXT, persisted=True))
     version: Mapped[int] = mapped_column(server_default=text("1"))
     created_at: Mapped[Instant] = mapped_column(server_default=func.clock())
     __table_args__ = (
-        CheckConstraint("state in ('proposed', 'active', 'discontinued')", name="state"),
+        CheckConstraint("state in ('proposed', 'draft', 'active', 'discontinued')", name="state"),
+        CheckConstraint(
+            "state = 'discontinued' or (replacement_id is null and merged_into is null)",
+            name="only_discontinued_is_replaced",
+        ),
+        CheckConstraint("replacement_id <> id and merged_into <> id", name="not_its_own"),
         Index("uq_products_gtin", "gtin", unique=True, postgresql_where=text("gtin is not null")),
         Index(
             "uq_products_maker",
@@ -57,12 +69,81 @@ class ProductRow(Base):
             postgresql_where=text("maker_number_key is not null"),
         ),
         Index("ix_products_name_id", "name", "id"),
+        Index("ix_products_category_id", "category_id", "name", "id"),
+        Index("ix_products_proposed", "id", postgresql_where=text("state = 'proposed'")),
+        Index(
+            "ix_products_replacement_id",
+            "replacement_id",
+            postgresql_where=text("replacement_id is not null"),
+        ),
+        Index(
+            "ix_products_merged_into",
+            "merged_into",
+            postgresql_where=text("merged_into is not null"),
+        ),
         Index(
             "ix_products_search_text",
             "search_text",
             postgresql_using="gin",
             postgresql_ops={"search_text": "gin_trgm_ops"},
         ),
+    )
+
+
+class ProductTextRow(Base):
+    """What a product is called in one language; `ProductRow` has the text for all others."""
+
+    __tablename__ = "product_texts"
+    product_id: Mapped[UUID] = mapped_column(ForeignKey("products.id"), primary_key=True)
+    language: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    description: Mapped[str]
+    keywords: Mapped[list[str]]
+
+
+class ProductRelationRow(Base):
+    """One product's accessory, spare part, substitute, or part of the bundle it is."""
+
+    __tablename__ = "product_relations"
+    product_id: Mapped[UUID] = mapped_column(ForeignKey("products.id"), primary_key=True)
+    related_id: Mapped[UUID] = mapped_column(ForeignKey("products.id"), primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[int]
+    __table_args__ = (
+        CheckConstraint("kind in ('accessory', 'spare_part', 'substitute', 'bundle')", name="kind"),
+        CheckConstraint("product_id <> related_id", name="not_itself"),
+        Index("ix_product_relations_related_id", "related_id"),
+    )
+
+
+class ProductCodeRow(Base):
+    """A product's class in a scheme (UNSPSC, eCl@ss, …); `version` is '' where none is told."""
+
+    __tablename__ = "product_codes"
+    product_id: Mapped[UUID] = mapped_column(ForeignKey("products.id"), primary_key=True)
+    scheme: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[str] = mapped_column(primary_key=True, server_default=text("''"))
+    code: Mapped[str]
+    __table_args__ = (Index("ix_product_codes_scheme_code", "scheme", "code"),)
+
+
+class ProductMediaRow(Base):
+    """A picture or a paper of a product: at an address, or in a file of ours."""
+
+    __tablename__ = "product_media"
+    product_id: Mapped[UUID] = mapped_column(ForeignKey("products.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    url: Mapped[str | None]
+    file_key: Mapped[str | None]
+    title: Mapped[str] = mapped_column(server_default=text("''"))
+    __table_args__ = (
+        CheckConstraint(
+            "kind in ('image', 'datasheet', 'safety_data_sheet', 'certificate', 'drawing', "
+            "'manual', 'video', 'other')",
+            name="kind",
+        ),
+        CheckConstraint("num_nonnulls(url, file_key) = 1", name="url_or_file"),
     )
 
 

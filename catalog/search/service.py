@@ -72,6 +72,8 @@ class _Key(msgspec.Struct, array_like=True, frozen=True):
 
 
 _Statement = Select[*tuple[Any, ...]]
+_SHOWN: Final = tuple(literal_column(f"'{state}'", Text) for state in ("proposed", "active"))
+"""States of products that buyers find."""
 
 
 # The statements
@@ -89,7 +91,7 @@ def _products(*conditions: Any) -> _Statement:
         product.maker.label("maker"),
         product.maker_number.label("maker_number"),
         product.gtin.label("gtin"),
-    ).where(product.state != literal_column("'discontinued'"), seen, *conditions)
+    ).where(product.state.in_(_SHOWN), seen, *conditions)
 
 
 def _private_offers(*conditions: Any) -> _Statement:

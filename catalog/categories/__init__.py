@@ -1,0 +1,1 @@
+"""Where products belong, and what is to be told of those that belong there."""
