@@ -34,9 +34,12 @@ from marketplace.platform.settings import Settings
 VERSION: Final = "0.1.0"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Assembly:
-    """A platform with all ports supplied, and the features it was made of."""
+    """A platform with all ports supplied, and the features it was made of.
+
+    Not frozen: registering the routes takes long, so tests give one application another platform.
+    """
 
     platform: Platform
     features: Sequence[Feature]
@@ -73,13 +76,13 @@ def create_app(assembly: Assembly) -> Edge:
 
 def create_litestar(assembly: Assembly) -> Litestar:
     """Make the inner application; `openapi_document` reads it without starting it."""
-    platform = assembly.platform
     routes: list[Any] = [*operations.ROUTES]
     for feature in assembly.features:
         routes.extend(feature.routes)
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
+        platform = assembly.platform
         async with AsyncExitStack() as stack:
             stack.push_async_callback(platform.close)
             for feature in assembly.features:
@@ -94,12 +97,12 @@ def create_litestar(assembly: Assembly) -> Litestar:
             yield
 
     async def provide_platform() -> Platform:
-        return platform
+        return assembly.platform
 
     return Litestar(
         route_handlers=routes,
         dependencies={
-            "platform": Provide(provide_platform, use_cache=True),
+            "platform": Provide(provide_platform),
             "caller": Provide(provide_caller),
             "idempotency_key": Provide(provide_idempotency_key),
             "if_match": Provide(provide_if_match),

@@ -14,10 +14,11 @@ import httpx
 import pytest
 from alembic import command
 from alembic.config import Config
+from litestar import Litestar
 from xdist.remote import Producer
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
-from marketplace.app import Assembly, assemble, create_app
+from marketplace.app import Assembly, assemble, create_litestar
 from marketplace.devservices import DevServices
 from marketplace.platform.core import Platform
 from marketplace.platform.http.edge import Edge
@@ -103,11 +104,25 @@ async def worker(assembly: Assembly, platform: Platform) -> Worker:
     return Worker(assembly)
 
 
+@pytest.fixture(scope="session")
+def application() -> tuple[Assembly, Litestar]:
+    """The application of this process, and the assembly in which tests put their platform."""
+    unused = Settings(
+        database_url="postgresql:///", redis_url="redis://unused", secrets=Secrets("unused" * 6)
+    )
+    assembly = assemble(unused)
+    return assembly, create_litestar(assembly)
+
+
 @pytest.fixture
-async def app(assembly: Assembly, platform: Platform) -> AsyncIterator[Edge]:
+async def app(
+    application: tuple[Assembly, Litestar], assembly: Assembly, platform: Platform
+) -> AsyncIterator[Edge]:
     """The ASGI application, started."""
     assert platform is assembly.platform
-    edge = create_app(assembly)
+    shared, litestar = application
+    shared.platform = platform
+    edge = Edge(litestar)
     started, stop = asyncio.Event(), asyncio.Event()
 
     async def live() -> None:
