@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from catalog.pricing.resolve import in_force, resolve
-from catalog.pricing.terms import ONE, Buyer, Candidate, Loser, Price, Reason
+from catalog.pricing.terms import ONE, Buyer, Candidate, Loser, Policy, Price, Reason
 from catalog.products.rules import OfferTerms, quantity_error, smallest_order
 from marketplace.kernel.canonical import plain_decimal
 from marketplace.kernel.errors import invalid
@@ -56,6 +56,7 @@ class Unpriced(msgspec.Struct, frozen=True):
 
 
 _FIELD: Final = {
+    Reason.COMMITMENT_EXHAUSTED: "quantity",
     Reason.BELOW_MINIMUM_QUANTITY: "quantity",
     Reason.WRONG_UNIT: "unit",
 }
@@ -70,6 +71,7 @@ def price_line(
     currency: str,
     as_of: datetime,
     *,
+    policy: Policy = Policy.PRIORITY,
     explain: bool = False,
 ) -> Price | Unpriced:
     """Price a line as it would be ordered: the price, and whether the offer takes the quantity.
@@ -83,7 +85,9 @@ def price_line(
         wrong = quantity_error(quantity, unit, terms)
         if wrong is not None:
             return Unpriced(wrong.code, "quantity", wrong.detail, terms.minimum_quantity)
-    priced = resolve(candidates, buyer, quantity, unit, currency, as_of, explain=explain)
+    priced = resolve(
+        candidates, buyer, quantity, unit, currency, as_of, policy=policy, explain=explain
+    )
     if isinstance(priced, Price):
         return priced
     own = [candidate for candidate in candidates if buyer.depth(candidate) is not None]
@@ -103,6 +107,7 @@ def price_offer(
     currency: str | None,
     as_of: datetime,
     *,
+    policy: Policy = Policy.PRIORITY,
     explain: bool = False,
 ) -> Price | Unpriced:
     """Price an offer as a catalog shows it: at the smallest quantity that can be bought.
@@ -113,13 +118,17 @@ def price_offer(
     if asked is None:
         return Unpriced(Reason.NO_PRICE.value, "sku", "Nobody has a price of this for you.")
     quantity, unit = smallest_order(terms), terms.unit
-    priced = resolve(candidates, buyer, quantity, unit, asked, as_of, explain=explain)
+    priced = resolve(
+        candidates, buyer, quantity, unit, asked, as_of, policy=policy, explain=explain
+    )
     if isinstance(priced, Price):
         return priced
     if priced.minimum_quantity is not None:
         least = msgspec.structs.replace(terms, minimum_quantity=priced.minimum_quantity)
         quantity = smallest_order(least)
-    return price_line(terms, candidates, buyer, quantity, unit, asked, as_of, explain=explain)
+    return price_line(
+        terms, candidates, buyer, quantity, unit, asked, as_of, policy=policy, explain=explain
+    )
 
 
 def _own_currency(candidates: Sequence[Candidate], buyer: Buyer, as_of: datetime) -> str | None:
@@ -144,6 +153,7 @@ def _detail(
         Reason.WRONG_CURRENCY: f"It has no price in {currency}.",
         Reason.NOT_YET_VALID: "Its prices begin later.",
         Reason.EXPIRED: "Its prices have ended.",
+        Reason.COMMITMENT_EXHAUSTED: "Less is left of the quantity agreed than this line asks.",
         Reason.AMBIGUOUS: "Two prices of one rank contradict each other; the supplier must choose.",
     }
     return sentences.get(reason, "Nobody has a price of this for you.")

@@ -3,33 +3,42 @@
 The rule. Of the candidates that are assigned to the buyer and valid at the instant, the order is
 level, then depth (the buying unit before its ancestors), then priority. The first that has the
 unit, the currency and a tier the quantity reaches is the price. A candidate of an exclusive list
-ends the search after its own level and depth, whether or not it answered.
+ends the search after its own level and depth, whether or not it answered. Where the parties have
+agreed on the best price, the lowest amount of the line comes before all that (decision 0420). A
+contract's price counts as far as there is something left to draw (decision 0422).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
 from typing import Final
 
+from msgspec import structs
+
 from catalog.pricing.terms import (
     STRENGTH,
+    AtExhaustion,
     Buyer,
     Candidate,
     Loser,
     Mode,
     NoPrice,
+    Part,
+    Policy,
     Price,
     Reason,
     Tier,
 )
 
-_Rank = tuple[int, int, int]
-"""(strength of the level, depth, minus priority): the smaller, the better."""
+_Rank = tuple[int, int, int, int]
+"""(strength of the level, depth, minus priority, how derived): the smaller, the better."""
 
 _Ranked = tuple[_Rank, Candidate]
+_Answer = tuple[_Rank, Candidate, Tier]
 
 _NEAREST: Final = (
+    Reason.COMMITMENT_EXHAUSTED,
     Reason.BELOW_MINIMUM_QUANTITY,
     Reason.WRONG_UNIT,
     Reason.WRONG_CURRENCY,
@@ -39,14 +48,18 @@ _NEAREST: Final = (
 """Of several reasons why there is no price, the one whose cure is nearest is told."""
 
 
+_FOR_THE_SUPPLIER: Final = frozenset({Reason.NOT_ASSIGNED, Reason.BELOW_MARGIN_FLOOR})
+
+
 def resolve(
-    candidates: Iterable[Candidate],
+    candidates: Sequence[Candidate],
     buyer: Buyer,
     quantity: Decimal,
     unit: str,
     currency: str,
     as_of: datetime,
     *,
+    policy: Policy = Policy.PRIORITY,
     explain: bool = False,
 ) -> Price | NoPrice:
     """Decide what one line of one offer costs.
@@ -56,15 +69,49 @@ def resolve(
     Raises InvalidInput for an unknown currency.
     """
     ranked, losers = _by_rank(candidates, buyer, as_of)
-    winner: _Ranked | None = None
-    reached: Tier | None = None
+    fitting, answers = _answering(ranked, quantity, unit, currency, policy, losers)
+    if policy is Policy.BEST_PRICE and len(answers) > 1:
+        answers.sort(key=lambda answer: (_exact(answer, quantity), answer[0]))
+    at = _covering(answers, quantity, currency, losers)
+    if at is None:
+        return _no_price(losers, fitting, explain=explain)
+    losers += _shadowed(answers, at, policy)
+    told = tuple(losers) if explain else ()
+    if len(fitting) > 1 and _tied(fitting, answers, at, quantity, policy):
+        return NoPrice(reason=Reason.AMBIGUOUS, losers=told)
+    _, winner, reached = answers[at]
+    price = Price(
+        winner=winner,
+        tier=reached,
+        quantity=quantity,
+        line_amount=winner.ladder.amount_at(reached, quantity, unit, currency),
+        fitting=tuple([candidate for _, candidate in fitting]),
+        losers=told,
+        policy=policy,
+    )
+    if winner.commitment is None or _covered(winner, price.line_amount, quantity):
+        return price
+    others = [candidate for candidate in candidates if candidate is not winner]
+    return _split(price, others, buyer, as_of, currency)
+
+
+def _answering(
+    ranked: Sequence[_Ranked],
+    quantity: Decimal,
+    unit: str,
+    currency: str,
+    policy: Policy,
+    losers: list[Loser],
+) -> tuple[list[_Ranked], list[_Answer]]:
+    """Give who prices the unit and currency, and of these who answers; the others lose."""
     exclusive: _Rank | None = None
     fitting: list[_Ranked] = []
+    answers: list[_Answer] = []
     for rank, candidate in ranked:
         if exclusive is not None and rank[:2] != exclusive[:2]:
             losers.append(Loser(candidate, Reason.SHADOWED_BY_LEVEL))
             continue
-        if candidate.mode is Mode.EXCLUSIVE:
+        if candidate.mode is Mode.EXCLUSIVE and policy is Policy.PRIORITY:
             exclusive = rank
         if candidate.currency != currency:
             losers.append(Loser(candidate, Reason.WRONG_CURRENCY))
@@ -76,22 +123,76 @@ def resolve(
         tier = candidate.ladder.tier_at(quantity)
         if tier is None:
             losers.append(Loser(candidate, Reason.BELOW_MINIMUM_QUANTITY))
-        elif winner is None:
-            winner, reached = (rank, candidate), tier
         else:
-            losers.append(Loser(candidate, _shadow(rank, winner[0])))
-    told = tuple(losers) if explain else ()
-    if winner is None or reached is None:
-        return _no_price(losers, fitting, told)
-    if len(fitting) > 1 and _tied(fitting, winner[0]):
-        return NoPrice(reason=Reason.AMBIGUOUS, losers=told)
-    return Price(
-        winner=winner[1],
-        tier=reached,
-        quantity=quantity,
-        line_amount=winner[1].ladder.amount_at(reached, quantity, unit, currency),
-        fitting=tuple([candidate for _, candidate in fitting]),
-        losers=told,
+            answers.append((rank, candidate, tier))
+    return fitting, answers
+
+
+def _exact(answer: _Answer, quantity: Decimal) -> Decimal:
+    _, candidate, tier = answer
+    return candidate.ladder.exact_amount_at(tier, quantity, candidate.unit)
+
+
+def _covering(
+    answers: Sequence[_Answer], quantity: Decimal, currency: str, losers: list[Loser]
+) -> int | None:
+    """Find the first answer whose commitment, if it has one, covers the line or splits it.
+
+    Those passed over, and all behind one that stops, become losers.
+    """
+    for at, (_, candidate, tier) in enumerate(answers):
+        commitment = candidate.commitment
+        if commitment is None:
+            return at
+        amount = candidate.ladder.amount_at(tier, quantity, candidate.unit, currency)
+        if _covered(candidate, amount, quantity) or _part(candidate, quantity) is not None:
+            return at
+        losers.append(Loser(candidate, Reason.COMMITMENT_EXHAUSTED))
+        if commitment.at_exhaustion is AtExhaustion.STOP:
+            losers += [Loser(other, Reason.SHADOWED_BY_LEVEL) for _, other, _ in answers[at + 1 :]]
+            return None
+    return None
+
+
+def _covered(candidate: Candidate, line_amount: Decimal, quantity: Decimal) -> bool:
+    commitment = candidate.commitment
+    return commitment is None or commitment.drawn_by(quantity, line_amount) <= commitment.left
+
+
+def _part(candidate: Candidate, quantity: Decimal) -> tuple[Decimal, Tier] | None:
+    """Give what can be drawn of a line too large for its commitment, where the contract splits."""
+    commitment = candidate.commitment
+    if commitment is None or commitment.at_exhaustion is not AtExhaustion.SPLIT:
+        return None
+    return commitment.part_of(quantity, candidate.ladder, candidate.unit)
+
+
+def _split(
+    price: Price,
+    others: Sequence[Candidate],
+    buyer: Buyer,
+    as_of: datetime,
+    currency: str,
+) -> Price | NoPrice:
+    """Draw what is left, and price the rest as a line of its own."""
+    winner, unit = price.winner, price.winner.unit
+    found = _part(winner, price.quantity)
+    if found is None:
+        msg = "only a line that can be split gets here"
+        raise ValueError(msg)
+    part, tier = found
+    rest = resolve(others, buyer, price.quantity - part, unit, currency, as_of, policy=price.policy)
+    if isinstance(rest, NoPrice):
+        exhausted = Loser(winner, Reason.COMMITMENT_EXHAUSTED)
+        losers = (exhausted, *price.losers) if price.losers else ()
+        return NoPrice(reason=Reason.COMMITMENT_EXHAUSTED, losers=losers)
+    drawn = Part(winner, tier, part, winner.ladder.amount_at(tier, part, unit, currency))
+    parts = rest.parts or (Part(rest.winner, rest.tier, rest.quantity, rest.line_amount),)
+    return structs.replace(
+        price,
+        tier=tier,
+        line_amount=drawn.line_amount + rest.line_amount,
+        parts=(drawn, *parts),
     )
 
 
@@ -110,7 +211,8 @@ def _by_rank(
         elif candidate.validity.ended_by(as_of):
             losers.append(Loser(candidate, Reason.EXPIRED))
         else:
-            ranked.append(((STRENGTH[candidate.level], depth, -candidate.priority), candidate))
+            rank = (STRENGTH[candidate.level], depth, -candidate.priority, candidate.derived)
+            ranked.append((rank, candidate))
     if len(ranked) > 1:
         ranked.sort(key=_rank_of)
     return ranked, losers
@@ -120,30 +222,48 @@ def _rank_of(ranked: _Ranked) -> _Rank:
     return ranked[0]
 
 
-def _shadow(rank: _Rank, winner: _Rank) -> Reason:
-    if rank == winner:
-        return Reason.AMBIGUOUS
-    same_step = rank[:2] == winner[:2]
-    return Reason.SHADOWED_BY_PRIORITY if same_step else Reason.SHADOWED_BY_LEVEL
+def _shadowed(answers: Sequence[_Answer], at: int, policy: Policy) -> Iterator[Loser]:
+    """Say why the answers behind the winner lost."""
+    winner = answers[at][0]
+    for rank, candidate, _ in answers[at + 1 :]:
+        if rank == winner:
+            reason = Reason.AMBIGUOUS
+        elif policy is Policy.BEST_PRICE:
+            reason = Reason.SHADOWED_BY_PRICE
+        else:
+            same_step = rank[:2] == winner[:2]
+            reason = Reason.SHADOWED_BY_PRIORITY if same_step else Reason.SHADOWED_BY_LEVEL
+        yield Loser(candidate, reason)
 
 
-def _tied(fitting: Sequence[_Ranked], winner: _Rank) -> bool:
+def _tied(
+    fitting: Sequence[_Ranked],
+    answers: Sequence[_Answer],
+    at: int,
+    quantity: Decimal,
+    policy: Policy,
+) -> bool:
     """Tell whether two candidates share a rank at or above the winner's.
 
     Neither age, name, amount nor id may then decide: there is no price until the tie is resolved.
+    Where the best price counts, only equal amounts tie.
     """
-    return any(rank == following <= winner for (rank, _), (following, _) in pairwise(fitting))
+    winner = answers[at]
+    if policy is Policy.BEST_PRICE:
+        return any(
+            rank == winner[0] and _exact((rank, other, tier), quantity) == _exact(winner, quantity)
+            for rank, other, tier in answers[at + 1 : at + 2]
+        )
+    return any(rank == following <= winner[0] for (rank, _), (following, _) in pairwise(fitting))
 
 
-def _no_price(
-    losers: Sequence[Loser], fitting: Sequence[_Ranked], told: tuple[Loser, ...]
-) -> NoPrice:
+def _no_price(losers: Sequence[Loser], fitting: Sequence[_Ranked], *, explain: bool) -> NoPrice:
     reasons = {loser.reason for loser in losers}
     reason = next((r for r in _NEAREST if r in reasons), Reason.NO_PRICE)
     begins: Decimal | None = None
     if reason is Reason.BELOW_MINIMUM_QUANTITY:
         begins = min(candidate.ladder.tiers[0].minimum_quantity for _, candidate in fitting)
-    return NoPrice(reason=reason, minimum_quantity=begins, losers=told)
+    return NoPrice(reason=reason, minimum_quantity=begins, losers=tuple(losers) if explain else ())
 
 
 def in_force(candidates: Iterable[Candidate], buyer: Buyer, as_of: datetime) -> list[Candidate]:
@@ -152,5 +272,5 @@ def in_force(candidates: Iterable[Candidate], buyer: Buyer, as_of: datetime) -> 
 
 
 def told_to_buyer(losers: Sequence[Loser]) -> tuple[Loser, ...]:
-    """Leave out what a buyer may not learn: that others have prices."""
-    return tuple(loser for loser in losers if loser.reason is not Reason.NOT_ASSIGNED)
+    """Leave out what a buyer may not learn: prices of others, and what the supplier holds back."""
+    return tuple(loser for loser in losers if loser.reason not in _FOR_THE_SUPPLIER)

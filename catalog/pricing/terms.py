@@ -4,7 +4,7 @@ A *candidate* is one ladder that some list, contract or quote holds for one offe
 may decide between two candidates is written on them; nothing here asks a clock or a database.
 """
 
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from enum import StrEnum
 from typing import Final, Self
 from uuid import UUID
@@ -14,7 +14,7 @@ import msgspec
 from marketplace.kernel.clock import Validity
 from marketplace.kernel.errors import invalid
 from marketplace.kernel.limits import TIERS_MAX
-from marketplace.kernel.money import UNIT_PRICE_PLACES, exact_line_amount, rounded
+from marketplace.kernel.money import EXACT, UNIT_PRICE_PLACES, exact_line_amount, rounded
 from marketplace.kernel.units import decimals_allowed, places
 
 ONE: Final = Decimal(1)
@@ -53,6 +53,15 @@ class VolumeMode(StrEnum):
     is the first one at that tier."""
 
 
+class Policy(StrEnum):
+    """What a supplier has agreed with a customer about several prices of one offer."""
+
+    PRIORITY = "priority"
+    """The best level, then depth, then priority: a contract beats a lower base price, as agreed."""
+    BEST_PRICE = "best_price"
+    """The lowest amount of the line, whatever its level and the modes of lists."""
+
+
 class Reason(StrEnum):
     """Why a candidate lost, or why there is no price."""
 
@@ -65,6 +74,12 @@ class Reason(StrEnum):
     BELOW_MINIMUM_QUANTITY = "below_minimum_quantity"
     SHADOWED_BY_LEVEL = "shadowed_by_level"
     SHADOWED_BY_PRIORITY = "shadowed_by_priority"
+    SHADOWED_BY_PRICE = "shadowed_by_price"
+    """Another one is cheaper, and the parties have agreed on the best price."""
+    COMMITMENT_EXHAUSTED = "commitment_exhausted"
+    """What the contract lets one draw at this price is used up, or less than the line asks."""
+    BELOW_MARGIN_FLOOR = "below_margin_floor"
+    """Held back until a second person of the supplier approves. Never told to a buyer."""
     AMBIGUOUS = "ambiguous"
     """Two candidates of one rank would both answer: refused when written, never decided here."""
     NO_PRICE = "no_price"
@@ -142,11 +157,15 @@ class Ladder(msgspec.Struct, frozen=True):
 
         Rounded once, half up, to the currency's digits. Raises InvalidInput for an unknown one.
         """
+        return rounded(self.exact_amount_at(tier, quantity, unit), currency)
+
+    def exact_amount_at(self, tier: Tier, quantity: Decimal, unit: str) -> Decimal:
+        """Give what `quantity`, which reaches `tier`, costs before it is rounded."""
         if self.volume_mode is VolumeMode.VOLUME:
-            return rounded(exact_line_amount(quantity, tier.amount, self.basis), currency)
+            return exact_line_amount(quantity, tier.amount, self.basis)
         slices = self._slices(quantity, unit)
         priced = sum((part * tier.amount for part, tier in slices), Decimal(0))
-        return rounded(exact_line_amount(ONE, priced, self.basis), currency)
+        return exact_line_amount(ONE, priced, self.basis)
 
     def _slices(self, quantity: Decimal, unit: str) -> list[tuple[Decimal, Tier]]:
         """Cut `quantity` at the tiers: (part, its tier); the first slice begins at zero."""
@@ -176,6 +195,88 @@ def check_tier(minimum_quantity: Decimal, amount: Decimal, unit: str, pointer: s
         raise invalid(f"{pointer}/amount", "too_many_decimals", detail)
 
 
+class Measure(StrEnum):
+    """In what a commitment is counted."""
+
+    QUANTITY = "quantity"
+    VALUE = "value"
+    """Net line amounts in the contract's currency."""
+
+
+class AtExhaustion(StrEnum):
+    """What a contract says of a line that asks for more than is left to draw."""
+
+    STOP = "stop"
+    """The line has no price."""
+    NEXT_PRICE = "next_price"
+    """The whole line takes the next price there is."""
+    SPLIT = "split"
+    """What is left is drawn, the rest takes the next price: as two lines would."""
+
+
+class Commitment(msgspec.Struct, frozen=True):
+    """What is left to draw at a contract's price."""
+
+    id: UUID
+    measure: Measure
+    left: Decimal
+    at_exhaustion: AtExhaustion
+
+    def drawn_by(self, quantity: Decimal, line_amount: Decimal) -> Decimal:
+        """Give what a line draws."""
+        return quantity if self.measure is Measure.QUANTITY else line_amount
+
+    def part_of(self, quantity: Decimal, ladder: Ladder, unit: str) -> tuple[Decimal, Tier] | None:
+        """Give the largest part of a line that can still be drawn, and the tier it reaches alone.
+
+        None where not even the first tier can be reached.
+        """
+        step = ONE.scaleb(-decimals_allowed(unit))
+        end = quantity
+        for tier in reversed(ladder.tiers):
+            if tier.minimum_quantity > quantity:
+                continue
+            most = min(self._most_at(tier, ladder), end)
+            part = most.quantize(step, rounding=ROUND_DOWN, context=EXACT)
+            if part >= tier.minimum_quantity:
+                return part, tier
+            end = tier.minimum_quantity - step
+        return None
+
+    def _most_at(self, tier: Tier, ladder: Ladder) -> Decimal:
+        if self.measure is Measure.QUANTITY:
+            return self.left
+        if tier.amount == 0:
+            return Decimal("Infinity")
+        return EXACT.divide(EXACT.multiply(self.left, ladder.basis), tier.amount)
+
+
+class Discount(msgspec.Struct, frozen=True):
+    """From which published list an amount was reckoned, and how: `percent_off` of its amounts."""
+
+    percent_off: Decimal
+    of_list_id: UUID
+    of_version: int
+
+
+def discounted(ladder: Ladder, percent_off: Decimal) -> Ladder:
+    """Give a ladder at so many percent off, each amount rounded once, half up, to six places.
+
+    Six places are what a unit price has anywhere: what is reckoned is then a unit price like any
+    other, shown, ordered and invoiced as it is, and never rounded again (decision 0421).
+    """
+    factor = EXACT.divide(100 - percent_off, Decimal(100))
+    step = ONE.scaleb(-UNIT_PRICE_PLACES)
+    tiers = tuple(
+        Tier(
+            tier.minimum_quantity,
+            EXACT.multiply(tier.amount, factor).quantize(step, context=EXACT).normalize(EXACT),
+        )
+        for tier in ladder.tiers
+    )
+    return Ladder(tiers, ladder.basis, ladder.volume_mode)
+
+
 class Source(msgspec.Struct, frozen=True):
     """The document that holds a candidate: a price list at a version, a contract, a quote."""
 
@@ -190,6 +291,8 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
 
     `assigned_to` names the organizations, units or segments it is for; empty means everybody.
     Inside one level and one depth the higher `priority` wins; equal ones are refused when written.
+    Of one list, what is `derived` (1: a percentage for this offer, 2: one for the whole list)
+    counts where its own ladders (0) do not answer.
     """
 
     level: Level
@@ -201,6 +304,9 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     priority: int = 0
     mode: Mode = Mode.EXCLUSIVE
     validity: Validity = Validity()
+    derived: int = 0
+    discount: Discount | None = None
+    commitment: Commitment | None = None
 
 
 class Buyer(msgspec.Struct, frozen=True):
@@ -235,11 +341,21 @@ class Loser(msgspec.Struct, frozen=True):
     reason: Reason
 
 
+class Part(msgspec.Struct, frozen=True):
+    """One of the parts of a split line, priced as a line of its own."""
+
+    candidate: Candidate
+    tier: Tier
+    quantity: Decimal
+    line_amount: Decimal
+
+
 class Price(msgspec.Struct, frozen=True, kw_only=True):
     """The answer: what a line costs, from where, and (on request) what it might have cost.
 
     `fitting` are the candidates in the line's unit and currency, best first; the ladder the buyer
-    has is composed of them (`steps`).
+    has is composed of them (`steps`). `parts` are there where a commitment split the line: then
+    `winner` and `tier` are the first part's, and `line_amount` is the sum of theirs.
     """
 
     winner: Candidate
@@ -248,14 +364,18 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
     line_amount: Decimal
     fitting: tuple[Candidate, ...]
     losers: tuple[Loser, ...] = ()
+    parts: tuple[Part, ...] = ()
+    policy: Policy = Policy.PRIORITY
 
     @property
     def steps(self) -> tuple[Step, ...]:
         """Give the ladder the buyer has: the best candidate's, and below its first tier the next's.
 
         A better candidate answers every quantity from its first tier on, so a worse one only ever
-        shows below that.
+        shows below that. Where the best price counts, each step is the cheapest's there.
         """
+        if self.policy is Policy.BEST_PRICE:
+            return self._cheapest_steps()
         best = self.fitting[0]
         steps = [Step(tier, best) for tier in best.ladder.tiers]
         for candidate in self.fitting[1:]:
@@ -263,6 +383,23 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
             if candidate.ladder.tiers[0].minimum_quantity < below:
                 lower = (t for t in candidate.ladder.tiers if t.minimum_quantity < below)
                 steps = [*(Step(tier, candidate) for tier in lower), *steps]
+        return tuple(steps)
+
+    def _cheapest_steps(self) -> tuple[Step, ...]:
+        minimums = {tier.minimum_quantity for c in self.fitting for tier in c.ladder.tiers}
+        steps: list[Step] = []
+        for minimum in sorted(minimums):
+            reached = ((c, c.ladder.tier_at(minimum)) for c in self.fitting)
+            answers = [Step(tier, c) for c, tier in reached if tier is not None]
+            best = min(
+                answers,
+                key=lambda s: s.candidate.ladder.exact_amount_at(s.tier, minimum, s.candidate.unit),
+            )
+            if not steps or steps[-1].candidate is not best.candidate:
+                begun = Tier(minimum, best.tier.amount)
+                steps.append(Step(begun, best.candidate))
+            elif steps[-1].tier.amount != best.tier.amount:
+                steps.append(best)
         return tuple(steps)
 
     @property

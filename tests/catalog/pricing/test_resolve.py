@@ -3,12 +3,9 @@
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from itertools import groupby
 from uuid import UUID
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from catalog.pricing.resolve import resolve, told_to_buyer
 from catalog.pricing.terms import (
@@ -22,10 +19,8 @@ from catalog.pricing.terms import (
     Reason,
     Source,
     Tier,
-    VolumeMode,
 )
 from marketplace.kernel.clock import Validity, start_of_day
-from marketplace.kernel.money import line_amount
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
@@ -228,115 +223,3 @@ def test_the_line_amount_uses_the_basis_of_the_winning_ladder() -> None:
     got = resolve([per_hundred], BUYER, Decimal(3), "C62", "EUR", NOW)
     assert isinstance(got, Price)
     assert str(got.line_amount) == "0.75"
-
-
-# --- any case against a reference -------------------------------------------------------------
-
-instants = st.integers(-2, 2).map(lambda days: NOW + timedelta(days=days))
-validities = st.tuples(st.none() | instants, st.none() | instants).map(
-    lambda ends: Validity(*ends) if None in ends or ends[0] < ends[1] else Validity()  # type: ignore[operator]
-)
-quantities = st.integers(1, 12).map(Decimal)
-amounts = st.decimals(0, 100, places=4)
-ladders = st.builds(
-    lambda tiers, basis, mode: Ladder(tuple(Tier(m, a) for m, a in sorted(tiers)), basis, mode),
-    st.lists(st.tuples(quantities, amounts), min_size=1, max_size=4, unique_by=lambda t: t[0]),
-    st.sampled_from([Decimal(1), Decimal(100), Decimal(3)]),
-    st.sampled_from(VolumeMode),
-)
-
-
-@st.composite
-def untied_candidates(draw: st.DrawFn) -> list[Candidate]:
-    """Any candidates whose priorities are unique, as they are when written."""
-    count = draw(st.integers(0, 6))
-    priorities = draw(st.permutations(range(count)))
-    return [
-        Candidate(
-            level=draw(st.sampled_from(Level)),
-            source=Source("price_list", UUID(int=number), 1, f"list {number}"),
-            unit=draw(st.sampled_from(["C62", "C62", "XBX"])),
-            currency=draw(st.sampled_from(["EUR", "EUR", "JPY"])),
-            ladder=draw(ladders),
-            assigned_to=draw(
-                st.sampled_from([(), (SITE,), (COMPANY, DIVISION), (STRANGER,), (GOLD,)])
-            ),
-            priority=priorities[number],
-            mode=draw(st.sampled_from(Mode)),
-            validity=draw(validities),
-        )
-        for number in range(count)
-    ]
-
-
-def mine(c: Candidate, buyer: Buyer) -> bool:
-    own = buyer.segments if c.level is Level.SEGMENT else set(buyer.path)
-    return not c.assigned_to or bool(own & set(c.assigned_to))
-
-
-def reference(candidates: list[Candidate], buyer: Buyer, quantity: Decimal) -> Candidate | None:
-    """Walk the levels one by one, as the design says it, with no thought of speed."""
-    eligible = [c for c in candidates if mine(c, buyer) and c.validity.contains(NOW)]
-
-    def step(c: Candidate) -> tuple[int, int]:
-        near = 0
-        if c.assigned_to and c.level is not Level.SEGMENT:
-            near = min(i for i, unit in enumerate(buyer.path) if unit in c.assigned_to)
-        return list(Level).index(c.level), near
-
-    for _, same_step in groupby(sorted(eligible, key=step), key=step):
-        members = sorted(same_step, key=lambda c: c.priority, reverse=True)
-        for c in members:
-            reaches = any(tier.minimum_quantity <= quantity for tier in c.ladder.tiers)
-            if c.unit == "C62" and c.currency == "EUR" and reaches:
-                return c
-        if any(c.mode is Mode.EXCLUSIVE for c in members):
-            return None
-    return None
-
-
-@given(untied_candidates(), quantities, st.randoms())
-def test_resolve_answers_as_the_reference_does_in_any_order(
-    candidates: list[Candidate], quantity: Decimal, random: object
-) -> None:
-    expected = reference(candidates, BUYER, quantity)
-    got = resolve(candidates, BUYER, quantity, "C62", "EUR", NOW, explain=True)
-    random.shuffle(candidates)  # type: ignore[attr-defined]
-    again = resolve(candidates, BUYER, quantity, "C62", "EUR", NOW, explain=True)
-    assert (got.winner if isinstance(got, Price) else None) == expected
-    assert (again.winner if isinstance(again, Price) else None) == expected
-    assert len(got.losers) + (expected is not None) == len(candidates)
-    if isinstance(got, NoPrice) and isinstance(again, NoPrice):
-        assert (got.reason, got.minimum_quantity) == (again.reason, again.minimum_quantity)
-
-
-@given(untied_candidates(), quantities)
-def test_the_ladder_told_prices_every_other_quantity_as_resolve_would(
-    candidates: list[Candidate], quantity: Decimal
-) -> None:
-    got = resolve(candidates, BUYER, quantity, "C62", "EUR", NOW)
-    if not isinstance(got, Price):
-        return
-    for other in map(Decimal, range(1, 14)):
-        reached = [s for s in got.steps if s.tier.minimum_quantity <= other]
-        elsewhere = resolve(candidates, BUYER, other, "C62", "EUR", NOW)
-        assert (reached[-1].tier if reached else None) == (
-            elsewhere.tier if isinstance(elsewhere, Price) else None
-        )
-
-
-@given(untied_candidates(), quantities)
-def test_prices_of_others_change_nothing(candidates: list[Candidate], quantity: Decimal) -> None:
-    own = [c for c in candidates if mine(c, BUYER)]
-    with_others = resolve(candidates, BUYER, quantity, "C62", "EUR", NOW)
-    assert with_others == resolve(own, BUYER, quantity, "C62", "EUR", NOW)
-
-
-@given(ladders, quantities)
-def test_a_volume_line_is_quantity_times_amount_over_basis_rounded_once(
-    ladder: Ladder, quantity: Decimal
-) -> None:
-    volume = Ladder(ladder.tiers, ladder.basis)
-    tier = volume.tier_at(quantity)
-    expected = tier and line_amount(quantity, tier.amount, volume.basis, "EUR").amount
-    assert volume.line_amount(quantity, "C62", "EUR") == expected
