@@ -53,5 +53,15 @@ def import_tables() -> None:
 
 
 SUBPACKAGES_WITH_TABLES: Final = {
-    "catalog": ("categories", "products", "price_lists", "imports", "search", "stock", "carts"),
+    "catalog": (
+        "categories",
+        "products",
+        "price_lists",
+        "customers",
+        "assortments",
+        "imports",
+        "search",
+        "stock",
+        "carts",
+    ),
 }

@@ -1,0 +1,1 @@
+"""Assortments: restricted offers, and the customers they are shown to."""
