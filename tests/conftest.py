@@ -6,6 +6,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -105,22 +106,24 @@ async def worker(assembly: Assembly, platform: Platform) -> Worker:
 
 
 @pytest.fixture(scope="session")
-def application() -> tuple[Assembly, Litestar]:
-    """The application of this process, and the assembly in which tests put their platform."""
-    unused = Settings(
-        database_url="postgresql:///", redis_url="redis://unused", secrets=Secrets("unused" * 6)
-    )
-    assembly = assemble(unused)
-    return assembly, create_litestar(assembly)
+def applications() -> dict[tuple[str, ...], tuple[Assembly, Litestar]]:
+    """By the names of its features, an application and the assembly it takes its platform from."""
+    return {}
 
 
 @pytest.fixture
 async def app(
-    application: tuple[Assembly, Litestar], assembly: Assembly, platform: Platform
+    applications: dict[tuple[str, ...], tuple[Assembly, Litestar]],
+    assembly: Assembly,
+    platform: Platform,
 ) -> AsyncIterator[Edge]:
     """The ASGI application, started."""
     assert platform is assembly.platform
-    shared, litestar = application
+    names = tuple(feature.name for feature in assembly.features)
+    if names not in applications:
+        shared = replace(assembly)
+        applications[names] = shared, create_litestar(shared)
+    shared, litestar = applications[names]
     shared.platform = platform
     edge = Edge(litestar)
     started, stop = asyncio.Event(), asyncio.Event()
