@@ -58,6 +58,23 @@ CALLERS_CACHED_MAX: Final = 10_000
 CALLER_SECONDS_MAX: Final = 5
 """How long a cached caller lives without a look into the database, notified or not."""
 
+# Products
+CATEGORY_DEPTH_MAX: Final = 8
+"""UNSPSC has four levels, eCl@ss four, the largest shops six."""
+CATEGORIES_MAX: Final = 20_000
+"""As many as the tree of a large shop has; a whole standard belongs into classification codes."""
+ATTRIBUTES_MAX: Final = 100
+"""Of one category, those it inherits left out; a data sheet tells about forty."""
+ATTRIBUTE_OPTIONS_MAX: Final = 200
+LANGUAGES_MAX: Final = 50
+"""Languages of one product or name: all official ones of Europe, twice."""
+KEYWORDS_MAX: Final = 50
+CODES_PER_PRODUCT_MAX: Final = 50
+MEDIA_PER_PRODUCT_MAX: Final = 50
+RELATIONS_PER_PRODUCT_MAX: Final = 200
+ADDRESS_CHARACTERS_MAX: Final = 2_000
+"""Of a URL: what every browser and proxy takes."""
+
 # Prices
 TIERS_MAX: Final = 50
 LEAD_TIME_DAYS_MAX: Final = 3_650

@@ -111,3 +111,32 @@ class Conversion:
             detail = f"{quantity} {self.from_unit} is no exact number of {self.to_unit}."
             raise InvalidInput(detail)
         return result
+
+
+_BY_DEFINITION: Final[tuple[dict[str, Fraction], ...]] = tuple(
+    {unit: Fraction(factor) for unit, factor in (pair.split("=") for pair in row.split())}
+    for row in (
+        "MTR=1 CMT=1/100 MMT=1/1000 KMT=1000 INH=0.0254 FOT=0.3048 YRD=0.9144 SMI=1609.344",
+        "KGM=1 GRM=1/1000 MGM=1/1000000 TNE=1000 LBR=0.45359237 ONZ=0.028349523125",
+        "LTR=1 MLT=1/1000 CLT=1/100 DLT=1/10 HLT=100 MTQ=1000 DMQ=1 CMQ=1/1000",
+        "MTK=1 CMK=1/10000 MMK=1/1000000 FTK=0.09290304 INK=0.00064516 YDK=0.83612736",
+        "SEC=1 MIN=60 HUR=3600 DAY=86400 WEE=604800",
+        "JOU=1 KJO=1000 WHR=3600 KWH=3600000 MWH=3600000000 GWH=3600000000000",
+        "WTT=1 KWT=1000 MAW=1000000",
+        "VLT=1 KVT=1000",
+        "PAL=1 BAR=100000",
+    )
+)
+"""What units of measure hold of the first in their row, exactly, as treaties define them."""
+
+
+def known_conversion(from_unit: str, to_unit: str) -> Conversion | None:
+    """Give the factor between two units of measure, or None where no definition says one.
+
+    It is for measures of things (a bore of 0.5 inches). What a package holds is for whoever sells
+    it to declare.
+    """
+    for row in _BY_DEFINITION:
+        if from_unit in row and to_unit in row:
+            return Conversion(from_unit, to_unit, row[from_unit] / row[to_unit])
+    return None

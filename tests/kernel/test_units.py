@@ -16,6 +16,7 @@ from marketplace.kernel.units import (
     Conversion,
     Quantity,
     check_unit,
+    known_conversion,
     places,
 )
 
@@ -96,3 +97,28 @@ def test_a_third_of_a_box_is_no_exact_number_of_pieces() -> None:
     assert Conversion("XBX", "C62", Fraction(12)).convert(Decimal("0.5")) == 6
     with pytest.raises(InvalidInput, match="no exact number"):
         Conversion("C62", "XBX", Fraction(1, 12)).convert(Decimal(1))
+
+
+@pytest.mark.parametrize(
+    ("quantity", "from_unit", "to_unit", "converted"),
+    [
+        ("0.5", "INH", "MMT", "12.7"),
+        ("2.5", "MTR", "MMT", "2500"),
+        ("1", "LBR", "GRM", "453.59237"),
+        ("1", "BAR", "PAL", "100000"),
+        ("3", "KWH", "KJO", "10800"),
+    ],
+)
+def test_units_of_measure_convert_as_they_are_defined(
+    quantity: str, from_unit: str, to_unit: str, converted: str
+) -> None:
+    factor = known_conversion(from_unit, to_unit)
+    assert factor is not None
+    assert factor.convert(Decimal(quantity)) == Decimal(converted)
+
+
+@pytest.mark.parametrize(("from_unit", "to_unit"), [("XBX", "C62"), ("MTR", "KGM"), ("C62", "DZN")])
+def test_units_that_nobody_defined_a_factor_between_do_not_convert(
+    from_unit: str, to_unit: str
+) -> None:
+    assert known_conversion(from_unit, to_unit) is None
