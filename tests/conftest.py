@@ -3,8 +3,6 @@
 import asyncio
 import os
 import secrets
-import shutil
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -25,6 +23,7 @@ from marketplace.platform.core import Platform
 from marketplace.platform.http.edge import Edge
 from marketplace.platform.settings import Environment, Secrets, Settings
 from marketplace.worker import Worker
+from tests.support.scratch import scratch_directory
 from tests.support.servers import TestServers
 from tests.support.world import World
 
@@ -53,16 +52,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Folders
 @pytest.fixture(scope="session")
 def servers() -> Iterator[TestServers]:
     """Postgres without fsync and Valkey, migrated once; databases are cloned from a template."""
-    directory = Path(tempfile.mkdtemp(prefix="marketplace-tests-"))
-    directory.chmod(0o755)
-    services = DevServices(directory / "services", durable=False)
-    with services:
-        config = Config(toml_file=REPOSITORY / "pyproject.toml")
-        config.attributes["owner_url"] = services.owner_url
-        command.upgrade(config, "head")
-        yield TestServers(services)
-    services.erase()
-    shutil.rmtree(directory, ignore_errors=True)
+    with scratch_directory("marketplace-tests-") as directory:
+        services = DevServices(directory / "services", durable=False)
+        with services:
+            config = Config(toml_file=REPOSITORY / "pyproject.toml")
+            config.attributes["owner_url"] = services.owner_url
+            command.upgrade(config, "head")
+            yield TestServers(services)
+        services.erase()
 
 
 @pytest.fixture

@@ -1,12 +1,10 @@
 """The whole product as processes of its own, as users run it: for journeys and for faults."""
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +13,7 @@ import httpx
 
 from marketplace.development import Child, local_environment, wait_until_ready
 from marketplace.devservices import DevServices, ServiceUrls
+from tests.support.scratch import scratch_directory
 
 SECRET = "a-secret-of-the-test-run-" + "0123456789abcdef" * 2
 
@@ -75,20 +74,18 @@ class RunningProduct:
 @contextmanager
 def running_product(*, durable: bool = False) -> Iterator[RunningProduct]:
     """Run the product on servers of its own for the length of the block."""
-    directory = Path(tempfile.mkdtemp(prefix="marketplace-run-"))
-    directory.chmod(0o755)
-    try:
-        with DevServices(directory / "services", durable=durable) as services:
-            product = RunningProduct(services, directory, free_port())
-            migrate = [sys.executable, "-m", "marketplace.cli", "migrate"]
-            subprocess.run(migrate, env=product.environ, check=True, capture_output=True)  # noqa: S603
-            product.start()
-            try:
-                yield product
-            finally:
-                product.stop()
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
+    with (
+        scratch_directory("marketplace-run-", durable=durable) as directory,
+        DevServices(directory / "services", durable=durable) as services,
+    ):
+        product = RunningProduct(services, directory, free_port())
+        migrate = [sys.executable, "-m", "marketplace.cli", "migrate"]
+        subprocess.run(migrate, env=product.environ, check=True, capture_output=True)  # noqa: S603
+        product.start()
+        try:
+            yield product
+        finally:
+            product.stop()
 
 
 def free_port() -> int:
