@@ -9,6 +9,7 @@ from catalog.price_lists.quoting import CatalogPrices
 from catalog.products import routes as products
 from catalog.search import routes as search
 from catalog.search.answers import CatalogAnswers
+from catalog.stock import routes as stock
 from marketplace.orders.ports import Prices
 from marketplace.platform.feature import Feature, Job, Scope
 
@@ -17,13 +18,15 @@ _SELLERS: Final = ("administrator", "seller")
 
 FEATURE: Final = Feature(
     name="catalog",
-    routes=(*products.ROUTES, *price_lists.ROUTES, *search.ROUTES, *imports.ROUTES),
+    routes=(*products.ROUTES, *price_lists.ROUTES, *search.ROUTES, *imports.ROUTES, *stock.ROUTES),
     scopes=(
         Scope("catalog:read", "Search the catalog", _EVERYBODY),
         Scope("catalog:write", "Keep products and offers", (*_SELLERS, "operator")),
         Scope("prices:read", "Ask for own prices", _EVERYBODY),
         Scope("prices:write", "Keep and publish price lists", _SELLERS),
         Scope("imports:write", "Import offers and prices", _SELLERS),
+        Scope("stock:read", "Read own stock", (*_SELLERS, "viewer")),
+        Scope("stock:write", "Keep stock", _SELLERS),
     ),
     jobs=(Job(importing.JOB, importing.run_import),),
     provides={

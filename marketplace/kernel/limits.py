@@ -89,6 +89,9 @@ IMPORT_ROW_ERRORS_MAX: Final = 1_000
 IMPORT_BATCH_ROWS: Final = 5_000
 """Rows held in memory at once by an import."""
 
+STOCK_LOCATIONS_MAX: Final = 1_000
+"""Warehouses and shops of one supplier; each offer may have a level at each."""
+
 # Procedures
 INVITATIONS_MAX: Final = 500
 """Suppliers invited by one request; whoever wants more wants an open procedure."""

@@ -41,6 +41,7 @@ from marketplace.worker import Worker
 
 SCOPES = frozenset(
     {"catalog:read", "catalog:write", "prices:read", "prices:write", "imports:write"}
+    | {"stock:read", "stock:write"}
 )
 
 

@@ -23,6 +23,7 @@ def identifiers(road: Road, exchanges: Mapping[str, Exchange]) -> dict[str, str]
         "product_id": item["id"],
         "item_id": item["id"],
         "sku": road.award["lines"][0]["sku"],
+        "location_code": "MAIN",
         "system": "sap",
         "external_id": road.order["external"]["id"],
         "kind": "order",

@@ -27,6 +27,10 @@ EXPLAINED = {
     "readCatalogItem": "test_the_catalog_shows_a_stranger_base_prices_alone",
     "putOfferBySku": "SKUs are names inside of one supplier; makes an own offer",
     "checkPrices": "test_the_catalog_shows_a_stranger_base_prices_alone",
+    "putStockSettings": "tells of the caller alone",
+    "putStockLocation": "codes are names inside of one supplier; makes an own location",
+    "putStockLevels": "SKUs and locations are names inside of one supplier; sets own stock",
+    "checkStock": "tests/catalog/stock: what one may not see is as unknown as what is not",
     "createPriceList": "makes something of one's own",
     "startImport": "makes something of one's own; into a foreign list: "
     "test_nothing_is_imported_into_a_foreign_list",
