@@ -5,7 +5,7 @@ statement parts serve the price check, the catalog page and the order, and the n
 does not depend on the number of lines.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -31,10 +31,12 @@ from sqlalchemy import (
     func,
     literal_column,
     null,
+    or_,
     select,
     union_all,
 )
 
+from catalog.assortments.tables import AssortmentOfferRow
 from catalog.price_lists.rules import bounded
 from catalog.price_lists.tables import PriceLadderRow, PriceListAssignmentRow
 from catalog.pricing.terms import (
@@ -47,7 +49,7 @@ from catalog.pricing.terms import (
     Tier,
     VolumeMode,
 )
-from catalog.products.rules import OfferTerms
+from catalog.products.rules import RESTRICTED, OfferTerms
 from catalog.products.tables import OfferRow
 from marketplace.contracts.rules import ContractState
 from marketplace.contracts.tables import ContractPriceRow
@@ -102,11 +104,23 @@ def _constant(text: str) -> ColumnElement[str]:
 
 
 def scopes_of(path: Sequence[UUID]) -> list[UUID]:
-    """Give the scopes whose lists and offers a buyer sees: his path, and everybody's."""
+    """Give the scopes whose lists and offers a buyer sees: his path, and everybody's.
+
+    His segments, and the assortments granted to him, the statement finds itself: a sub-select that
+    is reckoned once, and costs no round trip.
+    """
     return [*path, PUBLIC]
 
 
+def _once(array: ColumnElement[Any]) -> ColumnElement[Any]:
+    return cast(select(array).scalar_subquery(), ARRAY(Uuid))
+
+
 SCOPES: Final = bindparam("scopes", type_=ARRAY(Uuid))
+LISTED_SCOPES: Final = _once(SCOPES.op("||")(func.app_segments(type_=ARRAY(Uuid))))
+"""Scopes whose price lists count: with the segments the company is in."""
+GRANTED: Final = _once(func.app_assortments(type_=ARRAY(Uuid)))
+"""Assortments granted to one of the caller's scopes."""
 CLOCK: Final = func.clock(type_=DateTime(timezone=True))
 COMPANY: Final = bindparam("company_id", type_=Uuid)
 
@@ -132,12 +146,36 @@ OFFER_COLUMNS: Final[tuple[ColumnElement[Any], ...]] = (
 )
 
 
+_ACTIVE: Final = OfferRow.state == _constant("active")
+_FOR_HIM: Final = OfferRow.audience_id == any_(SCOPES)
+_RESTRICTED: Final = OfferRow.audience_id == literal_column(f"'{RESTRICTED}'::uuid", Uuid)
+
+
 def visible_offer() -> ColumnElement[bool]:
     """Say which offers are in the buyer's catalog, on top of what row security lets him see.
 
+    Open ones and those made for him; and restricted ones that are in an assortment granted to him.
     A company that also sells must not buy its own hidden offers.
     """
-    return and_(OfferRow.state == _constant("active"), OfferRow.audience_id == any_(SCOPES))
+    placed = AssortmentOfferRow
+    # A scalar sub-select: looked up by key for a restricted offer, and never for another.
+    in_granted = (
+        select(placed.offer_id)
+        .where(placed.offer_id == OfferRow.id, placed.assortment_id == any_(GRANTED))
+        .limit(literal_column("1"))
+        .correlate(OfferRow)
+        .scalar_subquery()
+    )
+    return and_(_ACTIVE, or_(_FOR_HIM, and_(_RESTRICTED, in_granted.is_not(None))))
+
+
+def visible_by_itself() -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Say the same of offers of no product; in two conditions, so that each has its index."""
+    placed = AssortmentOfferRow
+    granted = select(placed.offer_id).where(
+        placed.assortment_id == any_(GRANTED), placed.name.is_not(None)
+    )
+    return and_(_ACTIVE, _FOR_HIM), and_(_ACTIVE, _RESTRICTED, OfferRow.id.in_(granted))
 
 
 def with_candidates(offers: CTE) -> CompoundSelect[*tuple[Any, ...]]:
@@ -176,7 +214,7 @@ def _listed(offers: CTE, head: Sequence[Any]) -> Select[*tuple[Any, ...]]:
         )
         .where(
             assignment.supplier_id.in_(select(offers.c.supplier_id)),
-            assignment.scope_id == any_(SCOPES),
+            assignment.scope_id == any_(LISTED_SCOPES),
             assignment.published_version > literal_column("0"),
         )
         .cte("face")
@@ -347,7 +385,7 @@ def read_offer(supplier_id: UUID, sku: str, columns: Sequence[Any]) -> Offer:
             lead_time_days=lead_time_days,
             tax_category=tax_category,
         ),
-        private=audience_id != PUBLIC,
+        private=audience_id not in (PUBLIC, RESTRICTED),
     )
 
 
@@ -411,6 +449,11 @@ def found_by_line(rows: Sequence[Any], line_count: int) -> tuple[list[Found], da
     return found, clock
 
 
-def buyer_of(path: tuple[UUID, ...]) -> Buyer:
-    """Give the buyer of a path: the acting unit first, its ancestors, the company last."""
-    return Buyer(path)
+def buyer_of(path: tuple[UUID, ...], candidates: Iterable[Candidate]) -> Buyer:
+    """Give the buyer of a path (acting unit first, company last) for whom these were found.
+
+    The segments that matter are those whose lists the statement gave: it asks for his own alone,
+    and row security gives no others.
+    """
+    segments = (each.assigned_to for each in candidates if each.level is Level.SEGMENT)
+    return Buyer(path, frozenset(scope for scopes in segments for scope in scopes))

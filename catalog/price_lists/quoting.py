@@ -52,7 +52,7 @@ async def check_prices(platform: Platform, caller: Caller, data: PriceCheckInput
         )
     found, clock = found_by_line(rows, len(keys))
     as_of = clock if data.as_of is None else data.as_of.astimezone(UTC)
-    buyer = buyer_of(caller.path)
+    buyer = buyer_of(caller.path, (each for book in found for each in book.candidates))
     return PriceCheckView(
         as_of=as_of,
         lines=[
@@ -132,7 +132,7 @@ class CatalogPrices:
         keys = [(line.supplier_id, line.sku) for line in lines]
         rows = await tx.all(CANDIDATES_OF_LINES, line_arguments(buyer_path, keys))
         found, _ = found_by_line(rows, len(lines))
-        buyer = buyer_of(buyer_path)
+        buyer = buyer_of(buyer_path, (each for book in found for each in book.candidates))
         answers = [
             price_line(
                 book.terms,

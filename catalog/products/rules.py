@@ -3,6 +3,7 @@
 from decimal import Decimal
 from fractions import Fraction
 from typing import Final
+from uuid import UUID
 
 import msgspec
 from stdnum import ean
@@ -12,6 +13,8 @@ from marketplace.kernel.errors import FieldError, invalid
 from marketplace.kernel.limits import LEAD_TIME_DAYS_MAX
 from marketplace.kernel.units import check_unit, decimals_allowed, places
 
+RESTRICTED: Final = UUID(int=1)
+"""The audience of an offer that only assortments granted to a buyer show him."""
 GTIN_DIGITS: Final = 14
 TAX_CATEGORIES: Final = frozenset({"S", "Z", "E", "AE", "K", "G", "O", "L", "M"})
 """Duty or tax categories of UNCL 5305 that EN 16931 admits."""

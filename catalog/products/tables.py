@@ -150,9 +150,10 @@ class ProductMediaRow(Base):
 class OfferRow(Base):
     """One supplier's way of selling a product.
 
-    `audience_id` says who may see it: `PUBLIC` everybody, a company that one alone, null nobody but
-    the supplier. A private offer may be of no product; then its own name and description tell what
-    it is. One `unit` holds content_numerator ÷ content_denominator of `content_unit`, exactly.
+    `audience_id` says who may see it: `PUBLIC` everybody, a company that one alone, `RESTRICTED`
+    those who were granted an assortment it is in, null nobody but the supplier. One that is not
+    everybody's may be of no product; then its own name and description tell what it is. One `unit`
+    holds content_numerator ÷ content_denominator of `content_unit`, exactly.
     `sku_key` is the SKU in the form in which buyers search for it.
     """
 

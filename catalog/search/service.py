@@ -42,6 +42,7 @@ from catalog.price_lists.price_book import (
     read_candidate,
     read_offer,
     scopes_of,
+    visible_by_itself,
     visible_offer,
 )
 from catalog.price_lists.rules import Unpriced, price_offer
@@ -95,6 +96,7 @@ def _products(*conditions: Any) -> _Statement:
 
 
 def _private_offers(*conditions: Any) -> _Statement:
+    """Select offers of no product; one of the conditions must say that they are visible."""
     return select(
         OfferRow.id,
         OfferRow.product_id,
@@ -104,10 +106,21 @@ def _private_offers(*conditions: Any) -> _Statement:
         literal_column("null::text", Text).label("maker"),
         literal_column("null::text", Text).label("maker_number"),
         literal_column("null::text", Text).label("gtin"),
-    ).where(OfferRow.product_id.is_(None), visible_offer(), *conditions)
+    ).where(OfferRow.product_id.is_(None), *conditions)
 
 
-def _page_of(products: _Statement, private_offers: _Statement, offers_max: int) -> _Statement:
+def _private_in_order(*conditions: Any) -> Any:
+    return union_all(
+        *(
+            _in_order(_private_offers(seen, *conditions), OfferRow.name, OfferRow.id)
+            .subquery()
+            .select()
+            for seen in visible_by_itself()
+        )
+    )
+
+
+def _page_of(products: _Statement, private_offers: Any, offers_max: int) -> _Statement:
     """Join a page's items to their offers; `ITEM_COLUMNS`, the supplier, `OFFER_COLUMNS`."""
     items = union_all(products.subquery().select(), private_offers.subquery().select()).subquery()
     shown = select(items).order_by(items.c.name, items.c.id).limit(bindparam("fetch")).cte("item")
@@ -159,7 +172,7 @@ def _in_order(statement: _Statement, name: Any, identifier: Any) -> _Statement:
 def _browse() -> Any:
     return _page_of(
         _in_order(_products(), ProductRow.name, ProductRow.id),
-        _in_order(_private_offers(), OfferRow.name, OfferRow.id),
+        _private_in_order(),
         OFFERS_PER_PRODUCT_SHOWN,
     )
 
@@ -187,11 +200,7 @@ def _search() -> Any:
         _in_order(
             _products(ProductRow.id.in_(select(matched.c[0]))), ProductRow.name, ProductRow.id
         ),
-        _in_order(
-            _private_offers(or_(by_sku, private_text.like(all_(patterns)))),
-            OfferRow.name,
-            OfferRow.id,
-        ),
+        _private_in_order(or_(by_sku, private_text.like(all_(patterns)))),
         OFFERS_PER_PRODUCT_SHOWN,
     )
 
@@ -200,7 +209,7 @@ def _one() -> Any:
     wanted = bindparam("item_id", type_=Uuid)
     return _page_of(
         _products(ProductRow.id == wanted),
-        _private_offers(OfferRow.id == wanted),
+        _private_offers(OfferRow.id == wanted, visible_offer()),
         OFFERS_PER_PRODUCT_MAX,
     )
 
@@ -305,8 +314,9 @@ async def _items(
         }
         arguments = _CANDIDATES.arguments(**values, **seen)
         candidates = await connection.fetch(_CANDIDATES.sql, *arguments)
-    buyer = buyer_of(caller.path)
     gathered = _gathered(rows, candidates)
+    found = (offer for _, offers in gathered for offer in offers)
+    buyer = buyer_of(caller.path, (each for offer in found for each in offer.candidates))
     items = [_shown(row, offers, buyer, currency, whole=whole) for row, offers in gathered]
     return items, _next_boundary(gathered)
 
