@@ -9,7 +9,7 @@ from typing import Final
 
 from catalog.imports.rows import Column, Layout, Unfit
 from catalog.price_lists.rules import ALWAYS, FOREVER, PriceRecord
-from catalog.pricing.terms import check_tier
+from catalog.pricing.terms import VolumeMode, check_tier
 from catalog.products.rules import OfferRecord, OfferTerms, check_offer_terms, checked_gtin
 from marketplace.kernel.errors import InvalidInput
 from marketplace.kernel.limits import (
@@ -117,6 +117,13 @@ def instant(value: str) -> datetime:
     return parsed.astimezone(UTC)
 
 
+def volume_mode(value: str) -> str:
+    """Parse how a ladder's tiers apply to a line."""
+    if value not in set(VolumeMode):
+        raise Unfit("unknown_volume_mode", "Write volume (all at one tier) or graduated.")
+    return value
+
+
 def make_offer(
     line: int,
     sku: str,
@@ -180,6 +187,7 @@ def make_price(
     basis: Decimal | None,
     valid_from: datetime | None,
     valid_until: datetime | None,
+    volume_mode: str | None,
 ) -> PriceRecord:
     """Make the row of a tier; raises InvalidInput where columns do not fit each other."""
     minimum = minimum_quantity or Decimal(1)
@@ -195,6 +203,7 @@ def make_price(
         basis or Decimal(1),
         valid_from or ALWAYS,
         valid_until or FOREVER,
+        volume_mode=volume_mode or VolumeMode.VOLUME.value,
     )
 
 
@@ -208,6 +217,7 @@ PRICES: Final = Layout(
         Column("basis", positive),
         Column("valid_from", instant),
         Column("valid_until", instant),
+        Column("volume_mode", volume_mode),
     ),
     make_price,
 )

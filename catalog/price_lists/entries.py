@@ -47,6 +47,7 @@ async def stage_prices(
             r.basis,
             r.valid_from,
             r.valid_until,
+            r.volume_mode,
         )
         for r in records
     ]
@@ -71,17 +72,23 @@ from (
 ) as numbered
 where place > 1
 union all
-select line, case when basis <> first_basis then 'basis' else 'valid_until' end, 'contradiction',
+select line,
+       case when basis <> first_basis then 'basis' when volume_mode <> first_mode then 'volume_mode'
+            else 'valid_until' end,
+       'contradiction',
        'Line ' || first_line || ' of the same ladder says otherwise.',
-       case when basis <> first_basis then trim_scale(basis)::text else valid_until::text end
+       case when basis <> first_basis then trim_scale(basis)::text
+            when volume_mode <> first_mode then volume_mode else valid_until::text end
 from (
-    select line, basis, valid_until, first_value(basis) over same as first_basis,
+    select line, basis, valid_until, volume_mode, first_value(basis) over same as first_basis,
            first_value(valid_until) over same as first_until,
+           first_value(volume_mode) over same as first_mode,
            first_value(line) over same as first_line
     from staged_prices where batch_id = :batch_id
     window same as (partition by sku, unit, valid_from order by line, tier)
 ) as numbered
-where (basis, valid_until) is distinct from (first_basis, first_until)
+where (basis, valid_until, volume_mode)
+    is distinct from (first_basis, first_until, first_mode)
 union all
 select line, '', 'too_many_tiers', 'A ladder has at most ' || :tiers_max || ' tiers.', ''
 from (
@@ -102,7 +109,7 @@ async def check_staged(tx: Transaction, batch_id: UUID) -> list[RowError]:
 _LADDERS: Final = """
 with given as (
     select o.id as offer_id, s.unit, s.valid_from, min(s.valid_until) as valid_until,
-           min(s.basis) as basis, o.supplier_id,
+           min(s.basis) as basis, min(s.volume_mode) as volume_mode, o.supplier_id,
            jsonb_agg(jsonb_build_object('minimum_quantity', trim_scale(s.minimum_quantity)::text,
                                         'amount', trim_scale(s.amount)::text)
                      order by s.minimum_quantity) as tiers
@@ -123,7 +130,8 @@ _DROP_EQUAL: Final = text(
     join price_ladders l
         on l.list_id = :list_id and l.offer_id = g.offer_id and l.unit = g.unit
        and l.valid_from = g.valid_from and l.from_version <= :draft and l.until_version > :draft
-    where (l.valid_until, l.basis, l.tiers) = (g.valid_until, g.basis, g.tiers)
+    where (l.valid_until, l.basis, l.volume_mode, l.tiers)
+        = (g.valid_until, g.basis, g.volume_mode, g.tiers)
 ), dropped as (
     delete from staged_prices s using same, offers o
     where s.batch_id = :batch_id and o.id = same.offer_id and o.supplier_id = s.organization_id
@@ -149,10 +157,11 @@ _ADD: Final = text(
 insert into price_ladders as l (list_id, offer_id, unit, valid_from, from_version, until_version,
                                 supplier_id, valid_until, basis, volume_mode, tiers)
 select :list_id, offer_id, unit, valid_from, cast(:draft as integer), :open, supplier_id,
-       valid_until, basis, 'volume', tiers
+       valid_until, basis, volume_mode, tiers
 from given
 on conflict (list_id, offer_id, unit, valid_from, from_version) do update
-    set valid_until = excluded.valid_until, basis = excluded.basis, tiers = excluded.tiers
+    set valid_until = excluded.valid_until, basis = excluded.basis,
+        volume_mode = excluded.volume_mode, tiers = excluded.tiers
 """
 )
 

@@ -21,7 +21,7 @@ from catalog.price_lists.schemas import (
     PriceCheckView,
     PricedLineView,
 )
-from catalog.price_lists.views import no_price_view, price_view
+from catalog.price_lists.views import no_price_view, price_detail, price_view
 from catalog.pricing.terms import Buyer, Price
 from marketplace.contracts.rules import Provenance
 from marketplace.contracts.service import provenance_of
@@ -167,9 +167,13 @@ def _quote(
     price: Price, found: Found, provenance: dict[UUID, tuple[Provenance, ...]]
 ) -> PriceQuote:
     source = price.winner.source
+    detail = price_detail(price)
+    amount, basis = price.tier.amount, price.winner.ladder.basis
+    if detail is not None and detail.as_whole:
+        amount, basis = price.whole_amount, price.quantity
     return PriceQuote(
-        amount=price.tier.amount,
-        basis=price.winner.ladder.basis,
+        amount=amount,
+        basis=basis,
         tier_minimum=price.tier.minimum_quantity,
         level=price.winner.level.value,
         source=PriceSource(source.kind, source.id, source.version),
@@ -177,6 +181,7 @@ def _quote(
         description=found.offer.name if found.offer is not None else found.agreed_text,
         provenance=provenance.get(source.id, ()),
         tax_category=found.offer.terms.tax_category if found.offer is not None else "S",
+        detail=detail,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from catalog.pricing.resolve import in_force, resolve
-from catalog.pricing.terms import ONE, Buyer, Candidate, Loser, Policy, Price, Reason
+from catalog.pricing.terms import ONE, Buyer, Candidate, Loser, Policy, Price, Reason, VolumeMode
 from catalog.products.rules import OfferTerms, quantity_error, smallest_order
 from marketplace.kernel.canonical import plain_decimal
 from marketplace.kernel.errors import invalid
@@ -43,6 +43,7 @@ class PriceRecord(msgspec.Struct, frozen=True):
     valid_from: datetime = ALWAYS
     valid_until: datetime = FOREVER
     tier: int = 0
+    volume_mode: str = VolumeMode.VOLUME.value
 
 
 class Unpriced(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ from uuid import UUID
 from msgspec import UNSET, Meta, UnsetType, field
 
 from marketplace.kernel.limits import LINES_MAX, TIERS_MAX
+from marketplace.orders.schemas import PriceDetailView
 from marketplace.platform.http.schemas import (
     AmountText,
     CurrencyText,
@@ -19,6 +20,8 @@ from marketplace.platform.http.schemas import (
     Sku,
     UnitText,
 )
+
+VolumeModeText = Literal["volume", "graduated"]
 
 # What suppliers send and see
 
@@ -70,12 +73,16 @@ class PriceTierInput(Input):
 
 
 class PriceEntryInput(Input):
-    """The ladder of one SKU in one unit; `basis` is how many units one amount buys."""
+    """The ladder of one SKU in one unit; `basis` is how many units one amount buys.
+
+    ``volume``: the whole line at the tier it reaches; ``graduated``: each slice at its own tier.
+    """
 
     sku: Sku
     unit: UnitText
     tiers: Annotated[list[PriceTierInput], Meta(min_length=1, max_length=TIERS_MAX)]
     basis: QuantityText = "1"
+    volume_mode: VolumeModeText = "volume"
     valid_from: InstantIn | None = None
     valid_until: InstantIn | None = None
 
@@ -121,6 +128,7 @@ class PriceEntryView(Output):
     sku: str
     unit: str
     basis: str
+    volume_mode: VolumeModeText
     tiers: list[PriceTierView]
     since_version: int
     valid_from: datetime | UnsetType = UNSET
@@ -174,12 +182,13 @@ class PriceSourceView(Output):
 class LadderStepView(Output):
     """One step of the ladder you have.
 
-    `basis` and `level` are there where a step below comes from another source than the best.
+    `basis`, `volume_mode` and `level` are there where steps come from several sources.
     """
 
     minimum_quantity: str
     amount: str
     basis: str | UnsetType = UNSET
+    volume_mode: VolumeModeText | UnsetType = UNSET
     level: str | UnsetType = UNSET
 
 
@@ -192,6 +201,7 @@ class LosingPriceView(Output):
     unit: str
     currency: str
     basis: str
+    volume_mode: VolumeModeText
     tiers: list[PriceTierView]
     valid_from: datetime | UnsetType = UNSET
     valid_until: datetime | UnsetType = UNSET
@@ -200,11 +210,14 @@ class LosingPriceView(Output):
 class PriceView(Output):
     """The price of a quantity: `amount` per `basis` units, never rounded; `line_amount` is, once.
 
-    `ladder` is what you pay at every quantity. `losers` are there where an explanation was asked.
+    `ladder` is what you pay at every quantity: for all of it (``volume``), or for each slice at its
+    own step (``graduated``; then `amount` is what the last piece costs). `detail` is what an order
+    keeps beside; `losers` are there where an explanation was asked.
     """
 
     amount: str
     basis: str
+    volume_mode: VolumeModeText
     unit: str
     currency: str
     quantity: str
@@ -214,6 +227,7 @@ class PriceView(Output):
     source: PriceSourceView
     ladder: list[LadderStepView]
     valid_until: datetime | UnsetType = UNSET
+    detail: PriceDetailView | UnsetType = UNSET
     losers: list[LosingPriceView] | UnsetType = UNSET
 
 

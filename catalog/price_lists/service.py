@@ -281,6 +281,7 @@ def _tiers(place: int, entry: PriceEntryInput) -> list[PriceRecord]:
             begin,
             end,
             number,
+            entry.volume_mode,
         )
         for number, tier in enumerate(tiers)
     ]
@@ -307,6 +308,7 @@ async def list_entries(
             OfferRow.sku,
             ladder.unit,
             ladder.basis,
+            ladder.volume_mode,
             ladder.tiers,
             ladder.from_version,
             ladder.valid_from,
@@ -341,6 +343,7 @@ def _entry_view(row: Row[Any]) -> PriceEntryView:
         sku=row.sku,
         unit=row.unit,
         basis=shown_quantity(row.basis),
+        volume_mode=row.volume_mode,
         tiers=[
             PriceTierView(
                 minimum_quantity=shown_quantity(tier.minimum_quantity),

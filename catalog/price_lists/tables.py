@@ -130,4 +130,5 @@ class StagedPriceRow(Base):
     basis: Mapped[Quantity]
     valid_from: Mapped[Instant]
     valid_until: Mapped[Instant]
+    volume_mode: Mapped[str]
     __table_args__ = (Index("ix_staged_prices_batch_id_sku", "batch_id", "sku"),)

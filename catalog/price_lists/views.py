@@ -16,8 +16,15 @@ from catalog.price_lists.schemas import (
     PriceView,
 )
 from catalog.pricing.resolve import told_to_buyer
-from catalog.pricing.terms import Candidate, Loser, Price
+from catalog.pricing.terms import Candidate, Loser, Part, Policy, Price, VolumeMode
 from marketplace.kernel.canonical import plain_decimal
+from marketplace.orders.schemas import (
+    OrderPriceSourceView,
+    PriceDetailView,
+    PriceDiscountView,
+    PricedPartView,
+    PricedTierView,
+)
 from marketplace.platform.http.schemas import MoneyView
 
 SourceKind = Literal["price_list", "contract", "quote"]
@@ -29,6 +36,7 @@ def price_view(price: Price, *, explain: bool) -> PriceView:
     return PriceView(
         amount=plain_decimal(price.tier.amount),
         basis=plain_decimal(winner.ladder.basis),
+        volume_mode=winner.ladder.volume_mode.value,
         unit=winner.unit,
         currency=winner.currency,
         quantity=plain_decimal(price.quantity),
@@ -38,6 +46,7 @@ def price_view(price: Price, *, explain: bool) -> PriceView:
         source=_source(winner),
         ladder=_ladder(price),
         valid_until=_bounded(winner.validity.until),
+        detail=price_detail(price) or UNSET,
         losers=_losers(price.losers) if explain else UNSET,
     )
 
@@ -50,17 +59,54 @@ def _ladder(price: Price) -> list[LadderStepView]:
     """
     best, *others = price.fitting
     first = best.ladder.tiers[0].minimum_quantity
-    if all(other.ladder.tiers[0].minimum_quantity >= first for other in others):
+    if price.policy is Policy.PRIORITY and all(
+        other.ladder.tiers[0].minimum_quantity >= first for other in others
+    ):
         return cast("list[LadderStepView]", best.ladder.tiers)
     return [
         LadderStepView(
             minimum_quantity=plain_decimal(step.tier.minimum_quantity),
             amount=plain_decimal(step.tier.amount),
             basis=plain_decimal(step.candidate.ladder.basis),
+            volume_mode=step.candidate.ladder.volume_mode.value,
             level=step.candidate.level,
         )
         for step in price.steps
     ]
+
+
+def price_detail(price: Price) -> PriceDetailView | None:
+    """Give what an order keeps of a price that amount and basis do not explain; None if they do."""
+    ladder, discount = price.winner.ladder, price.winner.discount
+    if discount is None and not price.parts and ladder.volume_mode is VolumeMode.VOLUME:
+        return None
+    detail = PriceDetailView()
+    if price.parts:
+        detail.parts = [_part(part) for part in price.parts]
+    elif ladder.volume_mode is VolumeMode.GRADUATED:
+        detail.volume_mode = "graduated"
+        detail.tier_basis = plain_decimal(ladder.basis)
+        detail.tiers = [
+            PricedTierView(plain_decimal(tier.minimum_quantity), plain_decimal(tier.amount))
+            for tier in ladder.tiers
+        ]
+    if discount is not None:
+        detail.discount = PriceDiscountView(
+            plain_decimal(discount.percent_off), discount.of_list_id, discount.of_version
+        )
+    return detail
+
+
+def _part(part: Part) -> PricedPartView:
+    source = part.candidate.source
+    return PricedPartView(
+        quantity=plain_decimal(part.quantity),
+        amount=plain_decimal(part.tier.amount),
+        basis=plain_decimal(part.candidate.ladder.basis),
+        line_amount=str(part.line_amount),
+        level=part.candidate.level.value,
+        source=OrderPriceSourceView(source.kind, source.id, source.version),
+    )
 
 
 def no_price_view(unpriced: Unpriced, *, explain: bool) -> NoPriceView:
@@ -93,6 +139,7 @@ def _losers(losers: Sequence[Loser]) -> list[LosingPriceView]:
             unit=loser.candidate.unit,
             currency=loser.candidate.currency,
             basis=plain_decimal(loser.candidate.ladder.basis),
+            volume_mode=loser.candidate.ladder.volume_mode.value,
             tiers=[
                 PriceTierView(
                     minimum_quantity=plain_decimal(tier.minimum_quantity),

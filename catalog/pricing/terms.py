@@ -368,6 +368,14 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
     policy: Policy = Policy.PRIORITY
 
     @property
+    def whole_amount(self) -> Decimal:
+        """Give what the whole line costs to six places, as a price of the quantity asked."""
+        if self.parts:
+            return self.line_amount
+        exact = self.winner.ladder.exact_amount_at(self.tier, self.quantity, self.winner.unit)
+        return exact.quantize(ONE.scaleb(-UNIT_PRICE_PLACES), context=EXACT)
+
+    @property
     def steps(self) -> tuple[Step, ...]:
         """Give the ladder the buyer has: the best candidate's, and below its first tier the next's.
 

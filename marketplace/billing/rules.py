@@ -168,7 +168,10 @@ def invoice_number(series: str, number: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Invoiceable:
-    """A line of a supplier order: what left of it and what earlier invoices cover."""
+    """A line of a supplier order: what left of it and what earlier invoices cover.
+
+    Where it was priced as a whole (by slices, or in parts), `whole` is its amount.
+    """
 
     line: int
     sku: str
@@ -179,11 +182,23 @@ class Invoiceable:
     tax_category: str
     despatched: Decimal
     invoiced: Decimal
+    whole: Decimal | None = None
 
     @property
     def open(self) -> Decimal:
         """Give what left and no invoice covers yet."""
         return self.despatched - self.invoiced
+
+    def net(self, quantity: Decimal, currency: str) -> Decimal:
+        """Give what the next `quantity` costs.
+
+        Of a line priced as a whole it is the share up to here less the share invoiced before, so
+        that all invoices together come to the line's amount, to the cent.
+        """
+        if self.whole is None:
+            return line_amount(quantity, self.amount, self.basis, currency).amount
+        upto = line_amount(self.invoiced + quantity, self.whole, self.basis, currency)
+        return (upto - line_amount(self.invoiced, self.whole, self.basis, currency)).amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +293,7 @@ def _invoiced(number: int, line: Invoiceable, wish: LineWish, terms: InvoiceTerm
         quantity=quantity,
         amount=line.amount,
         basis=line.basis,
-        net=line_amount(quantity, line.amount, line.basis, terms.currency).amount,
+        net=line.net(quantity, terms.currency),
         tax_category=tax.category.value,
         tax_rate=tax.rate,
     )

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, func, insert, or_, select
+from sqlalchemy import Row, Select, case, func, insert, or_, select
 from sqlalchemy.dialects import postgresql
 
 from marketplace.billing.rules import (
@@ -35,7 +35,7 @@ from marketplace.kernel.events import Event
 from marketplace.kernel.ids import new_id
 from marketplace.kernel.money import Money
 from marketplace.orders.fulfilment import lock_supplier_order
-from marketplace.orders.tables import SupplierOrderLineRow
+from marketplace.orders.tables import AS_WHOLE, SupplierOrderLineRow
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, retries_conflicts, transaction
@@ -124,6 +124,7 @@ async def _invoiceable(tx: Transaction, supplier_order_id: UUID) -> list[Invoice
             SupplierOrderLineRow.amount,
             SupplierOrderLineRow.basis,
             SupplierOrderLineRow.tax_category,
+            case((AS_WHOLE, SupplierOrderLineRow.line_amount)).label("whole"),
             SupplierOrderLineRow.despatched_quantity.label("despatched"),
             func.coalesce(invoiced.c.quantity, 0).label("invoiced"),
         )

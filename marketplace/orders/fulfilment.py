@@ -334,4 +334,5 @@ _LINE = (
     SupplierOrderLineRow.promised_on,
     SupplierOrderLineRow.reason,
     SupplierOrderLineRow.despatched_quantity,
+    SupplierOrderLineRow.price_detail,
 )

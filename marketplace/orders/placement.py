@@ -174,6 +174,7 @@ async def update_lines(tx: Transaction, order: OrderHeader, lines: Sequence[Orde
         "tax_category",
         "supplier_order_id",
         "supplier_line",
+        "price_detail",
     )
     statement = (
         update(OrderLineRow)
@@ -237,6 +238,7 @@ def _supplier_line(order: OrderHeader, line: OrderedLine) -> dict[str, Any]:
         "promised_on": None,
         "reason": "",
         "despatched_quantity": 0,
+        "price_detail": line.price_detail,
     }
 
 

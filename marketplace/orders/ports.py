@@ -9,6 +9,7 @@ from uuid import UUID
 
 from marketplace.contracts.rules import Provenance
 from marketplace.kernel.money import Money
+from marketplace.orders.schemas import PriceDetailView
 from marketplace.platform.database import Transaction
 
 
@@ -44,6 +45,9 @@ class PriceQuote:
     ``base``); `line_amount` is quantity × amount ÷ basis, rounded once. `provenance` is what the
     source carries, earliest first, the source's own step included. `tax_category` is the offer's,
     a code of UNCL 5305 (``S`` standard rate).
+
+    `detail` is there where amount and basis do not explain the line's amount alone; if it was
+    priced as a whole, `amount` is the whole line's and `basis` its quantity.
     """
 
     amount: Decimal
@@ -55,6 +59,7 @@ class PriceQuote:
     description: str
     provenance: tuple[Provenance, ...] = ()
     tax_category: str = "S"
+    detail: PriceDetailView | None = None
 
 
 @dataclass(frozen=True, slots=True)

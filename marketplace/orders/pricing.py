@@ -4,7 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from marketplace.contracts.service import provenance_document
 from marketplace.kernel.errors import FieldError, InvalidInput
@@ -141,6 +144,7 @@ def _line(
         tax_category=answer.tax_category,
         requested_on=asked.requested_on,
         cost_centre=asked.cost_centre,
+        price_detail=_detail(answer),
     )
 
 
@@ -158,4 +162,9 @@ def _with_price(line: OrderedLine, answer: PriceQuote) -> OrderedLine:
         source_version=answer.source.version,
         provenance=provenance_document(answer.provenance),
         tax_category=answer.tax_category,
+        price_detail=_detail(answer),
     )
+
+
+def _detail(answer: PriceQuote) -> dict[str, Any] | None:
+    return None if answer.detail is None else msgspec.to_builtins(answer.detail)

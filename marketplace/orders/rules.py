@@ -180,8 +180,8 @@ def price_instant(
 class OrderedLine:
     """A line as ordered, with the price it was last resolved at and where that is written.
 
-    `provenance` is what the price stems from, in stored form; `supplier_order_id` and
-    `supplier_line` are set once the order is placed.
+    `provenance` is what the price stems from and `price_detail` what explains its amount, both in
+    stored form; `supplier_order_id` and `supplier_line` are set once the order is placed.
     """
 
     line: int
@@ -204,6 +204,7 @@ class OrderedLine:
     cost_centre: str
     supplier_order_id: UUID | None = None
     supplier_line: int | None = None
+    price_detail: dict[str, Any] | None = None
 
     def price(self, currency: str) -> Price:
         """Give the line's price."""

@@ -1,11 +1,11 @@
 """Orders on the wire: what the buyer sends and reads, and what the supplier does."""
 
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from marketplace.contracts.schemas import ProvenanceView
 from marketplace.kernel.limits import LINES_MAX, NAME_CHARACTERS_MAX
@@ -108,8 +108,57 @@ class OrderPriceSourceView(Output):
     version: int
 
 
+class PricedTierView(Output):
+    """A tier of the ladder a line was priced with."""
+
+    minimum_quantity: str
+    amount: str
+
+
+class PricedPartView(Output):
+    """A part of a line that has several prices: `amount` per `basis` units."""
+
+    quantity: str
+    amount: str
+    basis: str
+    line_amount: str
+    level: str
+    source: OrderPriceSourceView
+
+
+class PriceDiscountView(Output):
+    """From which list a price was reckoned: so many percent off its amounts."""
+
+    percent_off: str
+    of_list_id: UUID
+    of_version: int
+
+
+class PriceDetailView(Output):
+    """What explains an amount that one price per unit does not.
+
+    Where a line was priced with a graduated ladder (`tiers`, each slice at its own, per
+    `tier_basis`) or in `parts`, its `amount` is that of the whole line and its `basis` the quantity
+    ordered: part of the goods costs that part of it (decision 0421).
+    """
+
+    volume_mode: Literal["volume", "graduated"] = "volume"
+    tiers: list[PricedTierView] = msgspec.field(default_factory=list)
+    tier_basis: str = "1"
+    parts: list[PricedPartView] = msgspec.field(default_factory=list)
+    discount: PriceDiscountView | UnsetType = UNSET
+
+    @property
+    def as_whole(self) -> bool:
+        """Tell whether the line's amount is that of the whole line."""
+        return bool(self.parts) or self.volume_mode == "graduated"
+
+
 class LinePriceView(Output):
-    """The price of an ordered line: `amount` per `basis` units, and where it came from."""
+    """The price of an ordered line: `amount` per `basis` units, and where it came from.
+
+    `detail` is there where that does not explain the line's amount alone.
+    """
 
     amount: str
     currency: str
@@ -117,6 +166,7 @@ class LinePriceView(Output):
     tier_minimum: str
     level: str
     source: OrderPriceSourceView
+    detail: PriceDetailView | UnsetType = UNSET
 
 
 class OrderLineView(Output):
@@ -197,6 +247,7 @@ class UnitPriceView(Output):
     amount: str
     currency: str
     basis: str
+    detail: PriceDetailView | UnsetType = UNSET
 
 
 class SupplierOrderLineView(Output):

@@ -4,10 +4,11 @@ What a supplier may see is copied to his tables; he reads none of the buyer's.
 """
 
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, func, or_, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from marketplace.platform.columns import Amount, Base, CurrencyCode, Hash, Id, Instant, Quantity
@@ -78,6 +79,7 @@ class OrderLineRow(Base):
     cost_centre: Mapped[str]
     supplier_order_id: Mapped[UUID | None]
     supplier_line: Mapped[int | None]
+    price_detail: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
 
 
 class SupplierOrderRow(Base):
@@ -127,6 +129,14 @@ class SupplierOrderLineRow(Base):
     promised_on: Mapped[date | None]
     reason: Mapped[str] = mapped_column(server_default=text("''"))
     despatched_quantity: Mapped[Quantity] = mapped_column(server_default=text("0"))
+    price_detail: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+
+
+AS_WHOLE: Final = or_(
+    SupplierOrderLineRow.price_detail["volume_mode"].astext == "graduated",
+    func.jsonb_array_length(SupplierOrderLineRow.price_detail["parts"]) > 0,
+)
+"""The line's amount is that of the whole line: it was priced by slices, or in parts."""
 
 
 class ConfirmationRow(Base):

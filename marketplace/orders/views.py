@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from marketplace.kernel.money import Money
 from marketplace.orders.schemas import (
@@ -18,6 +19,7 @@ from marketplace.orders.schemas import (
     OrderSummary,
     OrderTerms,
     OrderView,
+    PriceDetailView,
     SupplierOrderLineView,
     SupplierOrderSummary,
     SupplierOrderView,
@@ -85,7 +87,14 @@ def line_price_view(line: Any, currency: str) -> LinePriceView:
         tier_minimum=shown_quantity(line.tier_minimum),
         level=line.price_level,
         source=source,
+        detail=_detail(line),
     )
+
+
+def _detail(line: Any) -> PriceDetailView | UnsetType:
+    if line.price_detail is None:
+        return UNSET
+    return msgspec.convert(line.price_detail, PriceDetailView)
 
 
 def _line_view(line: Any, currency: str) -> OrderLineView:
@@ -164,6 +173,7 @@ def _supplier_line_view(line: Any, currency: str) -> SupplierOrderLineView:
             amount=shown_amount(line.amount, currency),
             currency=currency,
             basis=shown_quantity(line.basis),
+            detail=_detail(line),
         ),
         line_amount=_money(line.line_amount, currency),
         tax_category=line.tax_category,

@@ -9,6 +9,8 @@ from marketplace.platform.core import Platform
 from marketplace.platform.settings import Settings
 from marketplace.worker import Worker
 from tests.catalog.parties import Market
+from tests.catalog.shop import Shop
+from tests.support.world import World
 
 
 @pytest.fixture
@@ -19,5 +21,12 @@ def assembly(settings: Settings) -> Assembly:
 @pytest.fixture
 async def market(platform: Platform, worker: Worker) -> Market:
     made = Market(platform, worker)
+    await made.register()
+    return made
+
+
+@pytest.fixture
+async def shop(platform: Platform, worker: Worker, world: World) -> Shop:
+    made = Shop(platform, worker, world)
     await made.register()
     return made

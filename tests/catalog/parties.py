@@ -73,12 +73,14 @@ def entry(
     basis: str = "1",
     valid_from: datetime | None = None,
     valid_until: datetime | None = None,
+    volume_mode: str = "volume",
 ) -> PriceEntryInput:
     return PriceEntryInput(
         sku=sku,
         unit=unit,
         tiers=[PriceTierInput(minimum_quantity=m, amount=a) for m, a in tiers],
         basis=basis,
+        volume_mode=volume_mode,  # type: ignore[arg-type]
         valid_from=valid_from,
         valid_until=valid_until,
     )
