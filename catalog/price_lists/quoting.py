@@ -31,10 +31,10 @@ from marketplace.kernel.units import UNITS, Quantity
 from marketplace.orders.ports import NoPriceQuote, PriceQuote, PriceRequest, PriceSource
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
-from marketplace.platform.database import Transaction, compiled, fast_read
+from marketplace.platform.database import Transaction, hot_read, hot_rows
 from marketplace.platform.http.schemas import shown_quantity
 
-_CHECK: Final = compiled(CANDIDATES_OF_LINES)
+_CHECK: Final = hot_read(CANDIDATES_OF_LINES)
 
 
 async def check_prices(platform: Platform, caller: Caller, data: PriceCheckInput) -> PriceCheckView:
@@ -46,10 +46,7 @@ async def check_prices(platform: Platform, caller: Caller, data: PriceCheckInput
     currency_digits(data.currency)
     quantities = _quantities(data.lines)
     keys = [(line.supplier_id, line.sku) for line in data.lines]
-    async with fast_read(platform, caller) as connection:
-        rows = await connection.fetch(
-            _CHECK.sql, *_CHECK.arguments(**line_arguments(caller.path, keys))
-        )
+    rows = await hot_rows(platform, caller, _CHECK, line_arguments(caller.path, keys))
     found, clock = found_by_line(rows, len(keys))
     as_of = clock if data.as_of is None else data.as_of.astimezone(UTC)
     buyer = buyer_of(caller.path, (each for book in found for each in book.candidates))

@@ -59,7 +59,7 @@ from marketplace.kernel.money import currency_digits
 from marketplace.organizations.tables import OrganizationRow
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
-from marketplace.platform.database import Compiled, compiled, fast_read
+from marketplace.platform.database import HotRead, hot_read, hot_rows
 from marketplace.platform.http.paging import Page, PageRequest, page
 
 _NIL: Final = UUID(int=0)
@@ -214,10 +214,10 @@ def _one() -> Any:
     )
 
 
-_CANDIDATES: Final = compiled(CANDIDATES_OF_OFFERS)
-_BROWSE: Final = compiled(_browse())
-_SEARCH: Final = compiled(_search())
-_ONE: Final = compiled(_one())
+_CANDIDATES: Final = hot_read(CANDIDATES_OF_OFFERS)
+_BROWSE: Final = hot_read(_browse())
+_SEARCH: Final = hot_read(_search())
+_ONE: Final = hot_read(_one())
 
 
 # The verbs
@@ -297,7 +297,7 @@ async def read_catalog_item(
 async def _items(
     platform: Platform,
     caller: Caller,
-    statement: Compiled,
+    statement: HotRead,
     values: dict[str, object],
     currency: str | None,
     *,
@@ -305,15 +305,15 @@ async def _items(
 ) -> tuple[list[CatalogItem], datetime | None]:
     """Price the items a statement finds; give too until when their prices are these."""
     values |= {"scopes": scopes_of(caller.path), "company_id": caller.organization_id}
-    async with fast_read(platform, caller) as connection:
-        rows = await connection.fetch(statement.sql, *statement.arguments(**values))
-        seen = {
-            "offer_ids": [row[_OFFER_AT] for row in rows],
-            "supplier_ids": [row[_ITEM_END] for row in rows],
-            "skus": [row[_ITEM_END + 1] for row in rows],
-        }
-        arguments = _CANDIDATES.arguments(**values, **seen)
-        candidates = await connection.fetch(_CANDIDATES.sql, *arguments)
+    rows = await hot_rows(platform, caller, statement, values)
+    if not rows:
+        return [], None
+    seen = {
+        "offer_ids": [row[_OFFER_AT] for row in rows],
+        "supplier_ids": [row[_ITEM_END] for row in rows],
+        "skus": [row[_ITEM_END + 1] for row in rows],
+    }
+    candidates = await hot_rows(platform, caller, _CANDIDATES, values | seen)
     gathered = _gathered(rows, candidates)
     found = (offer for _, offers in gathered for offer in offers)
     buyer = buyer_of(caller.path, (each for offer in found for each in offer.candidates))

@@ -4,8 +4,10 @@ import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 
+import asyncpg
 import pytest
 from sqlalchemy import Insert, func, insert, select
 from sqlalchemy.exc import DBAPIError
@@ -18,10 +20,13 @@ from marketplace.platform.database import (
     Role,
     compiled,
     fast_read,
+    hot_read,
+    hot_rows,
     retries_conflicts,
     system_transaction,
     transaction,
 )
+from marketplace.platform.settings import Settings
 from marketplace.platform.tables import IdempotencyRow
 from tests.conftest import MoveClock
 from tests.support.servers import TestServers
@@ -101,6 +106,69 @@ async def test_a_thousand_interleaved_reads_on_few_connections_see_no_foreign_ro
     await asyncio.gather(*(read(companies[n % 8]) for n in range(1_000)))
 
 
+READ = hot_read(ROWS)
+
+
+async def test_a_hot_read_takes_its_tenant_along_and_leaves_nothing_of_it(
+    settings: Settings,
+) -> None:
+    platform = Platform(replace(settings, fast_connections=1))
+    one, other = caller(), caller()
+    await make_row(platform, one)
+    assert len(await hot_rows(platform, one, READ, {})) == 1
+    pool = await platform.database.fast(Role.API)
+    assert await pool.fetch(compiled(ROWS).sql) == []
+    assert await pool.fetchval("select coalesce(current_setting('app.org', true), '')") == ""
+    assert await hot_rows(platform, other, READ, {}) == []
+    await platform.close()
+
+
+async def test_a_thousand_interleaved_hot_reads_see_no_foreign_row(platform: Platform) -> None:
+    companies = [caller() for _ in range(8)]
+    for company in companies:
+        await make_row(platform, company)
+
+    async def read(who: Caller) -> None:
+        (row,) = await hot_rows(platform, who, READ, {})
+        assert row["organization_id"] == who.organization_id
+
+    await asyncio.gather(*(read(companies[n % 8]) for n in range(1_000)))
+
+
+async def test_a_hot_read_that_fails_or_is_given_up_leaves_no_tenant(settings: Settings) -> None:
+    platform = Platform(replace(settings, fast_connections=1))
+    one = caller()
+    await make_row(platform, one)
+    fails = hot_read(select(IdempotencyRow.organization_id, 1 / func.length("")))
+    sleeps = hot_read(select(IdempotencyRow.organization_id, func.pg_sleep(5)))
+    with pytest.raises(asyncpg.DivisionByZeroError):
+        await hot_rows(platform, one, fails, {})
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(hot_rows(platform, one, sleeps, {}), 0.1)
+    pool = await platform.database.fast(Role.API)
+    assert await pool.fetch(compiled(ROWS).sql) == []
+    assert len(await hot_rows(platform, one, READ, {})) == 1
+    await platform.close()
+
+
+async def test_a_tenant_set_too_late_sees_nothing(platform: Platform) -> None:
+    """What a hot read would do if Postgres asked for rows first: show none."""
+    one = caller()
+    await make_row(platform, one)
+    pool = await platform.database.fast(Role.API)
+    late = f"select set_config('app.org', '{one.organization_id}', true) from idempotency_keys"
+    assert await pool.fetch(late) == []
+
+
+async def test_bare_connections_of_companies_cannot_write(platform: Platform) -> None:
+    writes = hot_read(select(func.nextval("event_consumers")))
+    pool = await platform.database.fast(Role.API)
+    with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+        await pool.execute("delete from timers")
+    with pytest.raises(asyncpg.PostgresError):
+        await hot_rows(platform, caller(), writes, {})
+
+
 async def test_a_hot_read_cannot_write(platform: Platform) -> None:
     async with fast_read(platform, caller()) as connection:
         with pytest.raises(Exception, match="read-only"):
@@ -164,13 +232,13 @@ async def below_sqlalchemy(platform: Platform, break_: Break) -> None:
         await (await tx.raw()).fetch("select 1")
 
 
-async def hot_read(platform: Platform, break_: Break) -> None:
+async def bare_read(platform: Platform, break_: Break) -> None:
     async with fast_read(platform, caller()) as connection:
         await break_(await connection.fetchval("select pg_backend_pid()"))
         await connection.fetch("select 1")
 
 
-@pytest.mark.parametrize("work", [ordinary, below_sqlalchemy, hot_read])
+@pytest.mark.parametrize("work", [ordinary, below_sqlalchemy, bare_read])
 async def test_whoever_meets_a_crash_of_the_database_is_told_that_it_is_away(
     platform: Platform, work: Callable[[Platform, Break], Awaitable[None]]
 ) -> None:

@@ -1,0 +1,59 @@
+"""What the catalog reads by one round trip: Postgres knows the tenant before it looks at a row."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+import pytest
+
+from catalog.price_lists import quoting
+from catalog.search import service as search
+from marketplace.platform.core import Platform
+from marketplace.platform.database import HotRead, Role
+
+READS = {
+    "the price check": quoting._CHECK,
+    "a page": search._BROWSE,
+    "a search": search._SEARCH,
+    "one item": search._ONE,
+    "prices of a page": search._CANDIDATES,
+}
+Node = Mapping[str, Any]
+
+
+def unguarded(node: Node) -> Iterator[str]:
+    """Give the scans of tables and of common table expressions that no guard stands above.
+
+    What has a `Subplan Name` runs only when a scan or a condition asks for it.
+    """
+    if "One-Time Filter" in node:
+        return
+    if "Scan" in node["Node Type"] and not {"Relation Name", "CTE Name"}.isdisjoint(node):
+        yield node.get("Relation Name") or node["CTE Name"]
+    for part in node.get("Plans", ()):
+        if "Subplan Name" not in part:
+            yield from unguarded(part)
+
+
+def scanned(node: Node) -> list[str]:
+    own = [node["Relation Name"]] if "Relation Name" in node else []
+    return own + [name for part in node.get("Plans", ()) for name in scanned(part)]
+
+
+async def plan_of(platform: Platform, sql: str, given: int) -> Node:
+    pool = await platform.database.fast(Role.API)
+    found = await pool.fetchval(f"explain (format json, generic_plan) {sql}", *[None] * given)
+    plan: Node = msgspec.json.decode(found)[0]["Plan"]
+    return plan
+
+
+@pytest.mark.parametrize("read", READS.values(), ids=READS.keys())
+async def test_the_tenant_is_set_before_any_row_is_looked_at(
+    platform: Platform, read: HotRead
+) -> None:
+    given = len(read.statement.names)
+    plan = await plan_of(platform, read.sql, given + 2)
+    assert {"price_list_assignments", "offers"} & set(scanned(plan))
+    assert list(unguarded(plan)) == []
+    without = await plan_of(platform, read.statement.sql, given)
+    assert list(unguarded(without)) != []
