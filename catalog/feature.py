@@ -10,7 +10,8 @@ from catalog.products import routes as products
 from catalog.search import routes as search
 from catalog.search.answers import CatalogAnswers
 from catalog.stock import routes as stock
-from marketplace.orders.ports import Prices
+from catalog.stock.reserving import CatalogStock
+from marketplace.orders.ports import Prices, Stock
 from marketplace.platform.feature import Feature, Job, Scope
 
 _EVERYBODY: Final = ("administrator", "purchaser", "approver", "seller", "viewer", "operator")
@@ -31,6 +32,7 @@ FEATURE: Final = Feature(
     jobs=(Job(importing.JOB, importing.run_import),),
     provides={
         Prices: lambda _platform: CatalogPrices(),
+        Stock: lambda _platform: CatalogStock(),
         CatalogAnswers: lambda _platform: CatalogAnswers(),
     },
 )

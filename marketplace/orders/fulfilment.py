@@ -26,6 +26,7 @@ from marketplace.orders.schemas import (
     SupplierOrderSummary,
     SupplierOrderView,
 )
+from marketplace.orders.stock import settle_confirmed, settle_despatched
 from marketplace.orders.tables import (
     ConfirmationRow,
     DespatchRow,
@@ -93,6 +94,7 @@ async def confirm(
         progress = await progress_of(tx, supplier_order_id)
         state, confirmed = after_confirmation(SupplierOrderState(order.state), progress, answers)
         await _store_confirmed(tx, supplier_order_id, confirmed, data, answers)
+        await settle_confirmed(platform, tx, supplier_order_id, confirmed)
         await tx.execute(
             insert(ConfirmationRow).values(
                 **_parties(order),
@@ -162,6 +164,7 @@ async def despatch(
         state, leaving = after_despatch(SupplierOrderState(order.state), progress, wanted)
         despatch_id = new_id()
         await _store_despatch(tx, order, despatch_id, data, leaving)
+        await settle_despatched(platform, tx, supplier_order_id, progress, leaving)
         await _advance(tx, order, state, "despatched", despatch_id=despatch_id)
         return await keep(tx, key, await _fetch(tx, caller, supplier_order_id))
 

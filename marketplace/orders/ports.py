@@ -1,6 +1,6 @@
 """What orders need from packages above them. A Feature supplies the implementation."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -9,6 +9,7 @@ from uuid import UUID
 
 from marketplace.contracts.rules import Provenance
 from marketplace.kernel.money import Money
+from marketplace.orders.rules import OrderedLine
 from marketplace.orders.schemas import PriceDetailView
 from marketplace.platform.database import Transaction
 
@@ -91,5 +92,49 @@ class Prices(Protocol):
 
         `buyer_path` is the buying unit first, then its ancestors up to the company. What the buyer
         may not see answers as an SKU that does not exist. Joins the open transaction.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """Why a line of an order cannot be delivered; `line` is its number in the buyer's order."""
+
+    line: int
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class LineUse:
+    """How far a line of a supplier order is: despatched so far, and still to be despatched."""
+
+    despatched: Decimal
+    open: Decimal
+
+
+class Stock(Protocol):
+    """Holds goods for placed orders, where their suppliers keep stock.
+
+    Its locks are the last a transaction takes, after those of orders and supplier orders.
+    """
+
+    async def reserve(
+        self, tx: Transaction, buyer_id: UUID, lines: Sequence[OrderedLine]
+    ) -> list[Shortage]:
+        """Reserve for the lines of an order that is being placed, each in its supplier order.
+
+        Where a supplier refuses orders for more than he has, gives the lines it is so for: then
+        nothing is reserved and the order must not be placed. Joins the open transaction.
+        """
+        ...
+
+    async def settle(
+        self, tx: Transaction, supplier_order_ids: Sequence[UUID], lines: Mapping[int, LineUse]
+    ) -> None:
+        """Consume what has left, keep what is to leave, and release all else.
+
+        `lines` are by their numbers in the supplier order; of those not named nothing is to leave
+        any more. The same twice changes nothing. Joins the open transaction.
         """
         ...

@@ -1,5 +1,6 @@
 """The buyer's verbs: submit, cancel; and what happens when approval is given or refused."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -40,6 +41,7 @@ from marketplace.orders.rules import (
     price_instant,
 )
 from marketplace.orders.schemas import ExternalNumber, OrderInput, OrderView
+from marketplace.orders.stock import release_stock, reserve_stock
 from marketplace.orders.tables import OrderLineRow, OrderRow, SupplierOrderRow
 from marketplace.orders.views import order_view
 from marketplace.organizations.rules import check_within
@@ -73,20 +75,36 @@ async def submit_order(
     async with transaction(platform, caller) as tx:
         if key is not None and (earlier := await replay(tx, key, OrderView)) is not None:
             return earlier
-        requester, taken_by = await _standing(tx, caller, external)
-        if taken_by is None:
-            at, ordered_at = price_instant(
-                data.ordered_at, tx.opened_at, may_backdate=caller.may(BACKDATE)
-            )
-            quotes = await quote(platform, tx, caller.path, requests, at)
-            lines = ordered_lines(data, requests, quotes)
-            order = _new_order(
-                caller, data, external, lines, ordered_at=ordered_at, at=tx.opened_at
-            )
-            view = await _store(tx, order, lines, requester)
-        if taken_by is not None or view is None:
-            view = await _same_order(tx, caller, data, external)
+        view = await submit_in(platform, tx, caller, data, external, requests)
         return view if key is None else await keep(tx, key, view)
+
+
+async def submit_in(
+    platform: Platform,
+    tx: Transaction,
+    caller: Caller,
+    data: OrderInput,
+    external: ExternalNumber | None,
+    requests: Sequence[PriceRequest],
+) -> OrderView:
+    """Submit an order within an open transaction: the one way to order.
+
+    `requests` are the lines as `price_requests` reads them. Raises what `submit_order` raises, and
+    Conflict where a supplier who refuses backorders has too little.
+    """
+    caller.require("orders:write")
+    requester, taken_by = await _standing(tx, caller, external)
+    if taken_by is None:
+        at, ordered_at = price_instant(
+            data.ordered_at, tx.opened_at, may_backdate=caller.may(BACKDATE)
+        )
+        quotes = await quote(platform, tx, caller.path, requests, at)
+        lines = ordered_lines(data, requests, quotes)
+        order = _new_order(caller, data, external, lines, ordered_at=ordered_at, at=tx.opened_at)
+        view = await _store(platform, tx, order, lines, requester)
+    if taken_by is not None or view is None:
+        view = await _same_order(tx, caller, data, external)
+    return view
 
 
 async def _standing(
@@ -166,7 +184,11 @@ def _request_hash(caller: Caller, data: OrderInput) -> bytes:
 
 
 async def _store(
-    tx: Transaction, order: OrderHeader, lines: list[OrderedLine], requester: Requester
+    platform: Platform,
+    tx: Transaction,
+    order: OrderHeader,
+    lines: list[OrderedLine],
+    requester: Requester,
 ) -> OrderView | None:
     """Write a new order as far as it goes; None where its number was taken meanwhile."""
     if needs_approval(ORDER_RULE, requester, Money(order.total, order.currency)):
@@ -176,6 +198,7 @@ async def _store(
     parts = split(lines, order.currency)
     if not await write_order(tx, placed, lines_of(parts), parts):
         return None
+    await reserve_stock(platform, tx, placed, parts)
     tell_order(tx, "submitted", order)
     tell_order(tx, "placed", placed)
     tell_parts(tx, placed, parts)
@@ -255,6 +278,7 @@ async def cancel_order(
         cancelled = replace(order, state=state.value, version=order.version + 1)
         await _update_order(tx, cancelled)
         await _cancel_parts(tx, cancelled, parts)
+        await release_stock(platform, tx, [part.id for part in parts])
         tell_order(tx, "cancelled", cancelled)
         return await fetch_order(tx, order_id)
 
@@ -333,6 +357,7 @@ async def _place_approved(
     await _update_order(tx, placed)
     await update_lines(tx, placed, lines_of(parts))
     await write_parts(tx, placed, parts)
+    await reserve_stock(platform, tx, placed, parts)
     tell_order(tx, "placed", placed)
     tell_parts(tx, placed, parts)
 

@@ -152,8 +152,9 @@ FUNCTIONS = (
     # its supplier, and gives these.
     """
     create function lock_reservations(order_ids uuid[]) returns table (
-        supplier_order_id uuid, line integer, offer_id uuid, location_id uuid, quantity numeric,
-        consumed numeric, released numeric, factor_numerator bigint, factor_denominator bigint
+        supplier_order_id uuid, line integer, location_id uuid, offer_id uuid, supplier_id uuid,
+        buyer_id uuid, quantity numeric, consumed numeric, released numeric,
+        factor_numerator bigint, factor_denominator bigint
     ) language sql volatile security definer set search_path = public, pg_temp as
     $$
         with own as materialized (
@@ -166,8 +167,9 @@ FUNCTIONS = (
             order by l.offer_id, l.location_id
             for no key update
         )
-        select own.supplier_order_id, own.line, own.offer_id, own.location_id, own.quantity,
-               own.consumed, own.released, own.factor_numerator, own.factor_denominator
+        select own.supplier_order_id, own.line, own.location_id, own.offer_id, own.supplier_id,
+               own.buyer_id, own.quantity, own.consumed, own.released, own.factor_numerator,
+               own.factor_denominator
         from own where (select count(*) from locked) >= 0
         order by own.supplier_order_id, own.line, own.location_id
     $$
