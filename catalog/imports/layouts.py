@@ -7,7 +7,9 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
-from catalog.imports.rows import Column, Layout, Unfit
+from catalog.imports.decimals import Unfit
+from catalog.imports.plain import AMOUNT, CODE, WHOLE, WORD
+from catalog.imports.rows import Column, Layout
 from catalog.price_lists.rules import ALWAYS, FOREVER, PriceRecord
 from catalog.pricing.terms import VolumeMode, check_tier
 from catalog.products.rules import OfferRecord, OfferTerms, check_offer_terms, checked_gtin
@@ -166,15 +168,31 @@ OFFERS: Final = Layout(
         Column("maker", text(NAME_CHARACTERS_MAX)),
         Column("maker_number", code),
         Column("gtin", gtin),
-        Column("content", ratio),
+        Column("content", ratio, numeric=True),
         Column("content_unit", unit),
-        Column("minimum_quantity", positive),
-        Column("multiple", positive),
-        Column("maximum_quantity", positive),
+        Column("minimum_quantity", positive, numeric=True),
+        Column("multiple", positive, numeric=True),
+        Column("maximum_quantity", positive, numeric=True),
         Column("lead_time_days", days),
         Column("tax_category", code),
     ),
     make_offer,
+    (
+        "A-1",
+        "Deep groove ball bearing 6204",
+        "C62",
+        "Sealed on both sides",
+        "Acme",
+        "6204-2RS",
+        "4006381333931",
+        "1",
+        "C62",
+        "10",
+        "5",
+        "1000",
+        "14",
+        "S",
+    ),
 )
 
 
@@ -210,14 +228,15 @@ def make_price(
 PRICES: Final = Layout(
     "prices",
     (
-        Column("sku", code, required=True),
-        Column("unit", unit, required=True),
-        Column("amount", number, required=True),
-        Column("minimum_quantity", positive),
-        Column("basis", positive),
-        Column("valid_from", instant),
-        Column("valid_until", instant),
-        Column("volume_mode", volume_mode),
+        Column("sku", code, required=True, plain=CODE),
+        Column("unit", unit, required=True, plain=WORD, vocabulary=True),
+        Column("amount", number, required=True, numeric=True, plain=AMOUNT),
+        Column("minimum_quantity", positive, numeric=True, plain=WHOLE),
+        Column("basis", positive, numeric=True, plain=WHOLE),
+        Column("valid_from", instant, plain=WORD, vocabulary=True),
+        Column("valid_until", instant, plain=WORD, vocabulary=True),
+        Column("volume_mode", volume_mode, plain=WORD, vocabulary=True),
     ),
     make_price,
+    ("A-1", "C62", "12.50", "1", "1", "", "", "volume"),
 )

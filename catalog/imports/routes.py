@@ -11,26 +11,41 @@ from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import QueryParameter
 
 from catalog.imports import service
-from catalog.imports.schemas import ImportKind, ImportView, OnError
+from catalog.imports.schemas import DecimalWish, ImportKind, ImportView, OnError
 from marketplace.kernel.limits import UPLOAD_BYTES_MAX
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.http.body import wrong_header
 from marketplace.platform.http.given import FromPath, Given
 
-_CSV: Final = "text/csv"
+_MEDIA_TYPES: Final = (
+    "text/csv",
+    "application/x-ndjson",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "application/xml",
+    "application/octet-stream",
+)
+"""What a file may be called; what it is its first bytes tell."""
+_ALSO: Final = ("text/xml", "application/ndjson", "text/tab-separated-values")
 
 
 @dataclass
-class CsvUpload(Operation):
-    """An operation whose body is a CSV file."""
+class FileUpload(Operation):
+    """An operation whose body is a file of one of several formats."""
 
     def __post_init__(self) -> None:
         """Describe the body, which no parameter of the handler does."""
         self.request_body = RequestBody(
             required=True,
-            description="UTF-8; separated by comma, semicolon or tab; its first line is a header.",
-            content={_CSV: OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))},
+            description=(
+                "CSV (UTF-8 or Windows-1252; comma, semicolon, tab or pipe; decimal point or "
+                "comma; its first line is a header), NDJSON, XLSX (the first sheet) or BMEcat "
+                "2005. The first bytes tell which."
+            ),
+            content={
+                name: OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
+                for name in _MEDIA_TYPES
+            },
         )
 
 
@@ -38,10 +53,10 @@ class CsvUpload(Operation):
     "/v1/imports",
     operation_id="startImport",
     tags=["imports"],
-    summary="Upload offers or prices as CSV; the answer tells where to look for the outcome.",
+    summary="Upload a file of offers, products, prices or stock; the answer tells where to look.",
     status_code=202,
     request_max_body_size=UPLOAD_BYTES_MAX,
-    operation_class=CsvUpload,
+    operation_class=FileUpload,
 )
 async def start_import(
     request: Request[Any, Any, Any],
@@ -63,17 +78,36 @@ async def start_import(
         bool,
         QueryParameter(name="publish", description="Publish the list when the prices are in it."),
     ] = False,
+    dry_run: Annotated[
+        bool,
+        QueryParameter(name="dry_run", description="Tell what would come of it; write nothing."),
+    ] = False,
+    decimal: Annotated[
+        DecimalWish,
+        QueryParameter(
+            name="decimal",
+            description="auto: the numbers of the file show their decimal mark. Else say it.",
+        ),
+    ] = DecimalWish.AUTO,
 ) -> ImportView:
-    """Take a file of offers or prices. Sending it again changes nothing."""
+    """Take a file. Sending it again changes nothing."""
     return await service.start_import(
-        platform, caller, kind, on_error, price_list_id, _csv_stream(request), publish=publish
+        platform,
+        caller,
+        kind,
+        on_error,
+        price_list_id,
+        _stream(request),
+        publish=publish,
+        dry_run=dry_run,
+        decimal=decimal,
     )
 
 
-async def _csv_stream(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
+async def _stream(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != _CSV:
-        raise wrong_header("Content-Type", f"Send the file as {_CSV}.")
+    if media_type not in {*_MEDIA_TYPES, *_ALSO}:
+        raise wrong_header("Content-Type", f"Send the file as {', '.join(_MEDIA_TYPES)}.")
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise wrong_header("Content-Encoding", "Send the file as it is, not compressed.")
     async for chunk in request.stream():

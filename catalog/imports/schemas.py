@@ -27,6 +27,15 @@ class OnError(StrEnum):
     """The good rows are written."""
 
 
+class DecimalWish(StrEnum):
+    """How the numbers of a CSV file are written."""
+
+    AUTO = "auto"
+    """The file shows it; where it does not, numbers that may be read in two ways are refused."""
+    COMMA = "comma"
+    POINT = "point"
+
+
 class ImportErrorView(Output):
     """One thing wrong with one row; `line` counts from 1, 0 is the file as a whole."""
 
@@ -40,18 +49,24 @@ class ImportErrorView(Output):
 class ImportView(Output):
     """An import and how far it is; `progress` counts bytes.
 
-    `errors` holds the first ones, `error_count` counts all. `result` counts what was written; a
-    failed import has written nothing.
+    `errors` holds the first ones, `error_count` counts all. `result` counts what was written, of a
+    dry run what would have been; a failed import has written nothing. `rows_total_estimated` is
+    reckoned from the bytes read so far.
     """
 
     id: UUID
-    kind: Literal["offers", "prices"]
+    kind: Literal["offers", "products", "prices", "stock"]
     on_error: Literal["refuse_all", "skip_row"]
     status: Literal["queued", "running", "done", "failed"]
     progress: Progress
     error_count: int
     errors: list[ImportErrorView]
     created_at: datetime
+    phase: Literal["waiting", "reading", "checking", "writing", "publishing", "finished"]
+    dry_run: bool
+    rows_read: int
     result: dict[str, Any] | None = None
     price_list_id: UUID | UnsetType = UNSET
     finished_at: datetime | UnsetType = UNSET
+    rows_total_estimated: int | UnsetType = UNSET
+    format: Literal["csv", "xlsx", "ndjson", "bmecat"] | UnsetType = UNSET

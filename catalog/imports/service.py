@@ -8,19 +8,28 @@ nothing, so an upload needs no idempotency key.
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 from sqlalchemy import Row, func, insert, select, update
 
+from catalog.imports.formats import AnyReader
 from catalog.imports.layouts import OFFERS, PRICES
-from catalog.imports.rows import Layout, RowReader
-from catalog.imports.schemas import ImportErrorView, ImportKind, ImportView, OnError
+from catalog.imports.rows import FileReader, Layout, PlainRows
+from catalog.imports.schemas import (
+    DecimalWish,
+    ImportErrorView,
+    ImportKind,
+    ImportView,
+    OnError,
+)
 from catalog.imports.tables import ImportErrorRow, ImportRow
-from catalog.price_lists import entries, service
+from catalog.price_lists import entries, loading, service
 from catalog.price_lists.tables import StagedPriceRow
 from catalog.products import writing
 from catalog.products.tables import StagedOfferRow
@@ -43,6 +52,8 @@ from marketplace.platform.telemetry import log
 JOB: Final = "catalog.import"
 TURN_BYTES: Final = 16 * 1024
 """Read at a stretch: some hundred rows, some milliseconds."""
+PROGRESS_SECONDS: Final = 0.5
+"""Between two reports of how far an import is."""
 
 _IMPORT: Final = (
     ImportRow.id,
@@ -51,6 +62,11 @@ _IMPORT: Final = (
     ImportRow.on_error,
     ImportRow.price_list_id,
     ImportRow.publish,
+    ImportRow.dry_run,
+    ImportRow.decimal_mark,
+    ImportRow.format,
+    ImportRow.phase,
+    ImportRow.rows_read,
     ImportRow.file_key,
     ImportRow.status,
     ImportRow.done,
@@ -109,6 +125,8 @@ async def start_import(
     chunks: AsyncIterator[bytes],
     *,
     publish: bool = False,
+    dry_run: bool = False,
+    decimal: DecimalWish = DecimalWish.AUTO,
 ) -> ImportView:
     """Store an upload and have the worker import it.
 
@@ -122,7 +140,7 @@ async def start_import(
             raise invalid("?price_list_id", "missing", "Say which price list the prices are of.")
         await service.read_price_list(platform, caller, price_list_id)
     elif price_list_id is not None or publish:
-        detail = "Offers belong to no price list; leave price_list_id and publish out."
+        detail = "Only prices belong to a price list; leave price_list_id and publish out."
         raise invalid("?price_list_id", "not_for_offers", detail)
     import_id = new_id()
     file_key = Files.key("imports", import_id)
@@ -138,6 +156,8 @@ async def start_import(
                     on_error=on_error.value,
                     price_list_id=price_list_id,
                     publish=publish,
+                    dry_run=dry_run,
+                    decimal_mark=decimal.value,
                     file_key=file_key,
                     status="queued",
                     done=0,
@@ -146,7 +166,7 @@ async def start_import(
                 .returning(*_IMPORT)
             )
             await enqueue(tx, JOB, msgspec.to_builtins(_job_of(import_id, caller)))
-            after = {"kind": kind.value, "bytes": size}
+            after = {"kind": kind.value, "bytes": size, "dry_run": dry_run}
             tx.record("import.started", "import", import_id, after=after)
     except Exception:
         await platform.files.delete(file_key)
@@ -195,6 +215,11 @@ def _view(row: Row[Any], errors: list[ImportErrorView]) -> ImportView:
         on_error=row.on_error,
         status=row.status,
         progress=Progress(done=row.done, total=row.total),
+        phase=row.phase,
+        dry_run=row.dry_run,
+        rows_read=row.rows_read,
+        rows_total_estimated=_estimated(row),
+        format=UNSET if row.format is None else row.format,
         error_count=row.error_count,
         errors=errors,
         created_at=row.created_at,
@@ -202,6 +227,13 @@ def _view(row: Row[Any], errors: list[ImportErrorView]) -> ImportView:
         price_list_id=UNSET if row.price_list_id is None else row.price_list_id,
         finished_at=UNSET if row.finished_at is None else row.finished_at,
     )
+
+
+def _estimated(row: Row[Any]) -> int | UnsetType:
+    """Guess the rows of the whole file by the bytes of those read."""
+    if not row.rows_read or not row.done:
+        return UNSET
+    return max(int(row.rows_read * row.total / row.done), int(row.rows_read))
 
 
 # What the worker does
@@ -230,31 +262,47 @@ async def run_import(platform: Platform, payload: Mapping[str, Any]) -> None:
     await platform.files.delete(Files.key("imports", job.import_id))
 
 
-@retries_conflicts
 async def _import_file(platform: Platform, caller: Caller, import_id: UUID) -> None:
-    async with transaction(platform, caller) as tx:
+    try:
+        await _import_in_transaction(platform, caller, import_id)
+    except _Rehearsed as rehearsal:
+        async with transaction(platform, caller) as tx:
+            row = await tx.one(select(*_IMPORT).where(ImportRow.id == import_id))
+            if row.status not in {"done", "failed"}:
+                await _finish(tx, row, rehearsal.outcome)
+
+
+@retries_conflicts
+async def _import_in_transaction(platform: Platform, caller: Caller, import_id: UUID) -> None:
+    async with transaction(platform, caller, patient=True) as tx:
         if not await tx.scalar(select(func.pg_try_advisory_xact_lock(_lock_number(import_id)))):
             return  # another worker has it
         row = await tx.maybe(select(*_IMPORT).where(ImportRow.id == import_id))
         if row is None or row.status in {"done", "failed"}:
             return
-        if row.kind == ImportKind.OFFERS:
-            errors, count, result = await _import_offers(platform, tx, caller, row)
-        else:
-            errors, count, result = await _import_prices(platform, tx, caller, row)
-        await _store_errors(tx, row, errors)
-        await tx.execute(
-            update(ImportRow)
-            .where(ImportRow.id == import_id)
-            .values(
-                status="done",
-                done=row.total,
-                error_count=count,
-                result=result,
-                finished_at=func.clock(),
-            )
+        outcome = await _IMPORTERS[row.kind](_Work(platform, caller, tx, row))
+        if row.dry_run:
+            raise _Rehearsed(outcome)
+        await _finish(tx, row, outcome)
+
+
+async def _finish(tx: Transaction, row: Row[Any], outcome: "_Outcome") -> None:
+    await _store_errors(tx, row, outcome.errors)
+    await tx.execute(
+        update(ImportRow)
+        .where(ImportRow.id == row.id)
+        .values(
+            status="done",
+            phase="finished",
+            done=row.total,
+            format=outcome.format,
+            rows_read=outcome.rows,
+            error_count=outcome.error_count,
+            result={"rows": outcome.rows, **outcome.written},
+            finished_at=func.clock(),
         )
-        tx.record("import.done", "import", import_id, after=result)
+    )
+    tx.record("import.done", "import", row.id, after={"dry_run": row.dry_run, **outcome.written})
 
 
 def _lock_number(import_id: UUID) -> int:
@@ -262,68 +310,151 @@ def _lock_number(import_id: UUID) -> int:
     return int.from_bytes(digest[:8], "big", signed=True)
 
 
-_Outcome = tuple[Sequence[RowError], int, dict[str, Any]]
-"""The errors told, their whole number, and what was written."""
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """The errors told, their whole number, and what was written."""
+
+    errors: Sequence[RowError]
+    error_count: int
+    rows: int
+    format: str | None
+    written: dict[str, Any]
 
 
-async def _import_offers(
-    platform: Platform, tx: Transaction, caller: Caller, row: Row[Any]
-) -> _Outcome:
-    reader = RowReader(OFFERS, errors_max=IMPORT_ROW_ERRORS_MAX)
-    async for batch in _batches(platform, caller, row, reader, OFFERS):
-        await writing.stage_offers(tx, row.id, caller.organization_id, batch)
-    errors = await writing.check_staged(tx, row.id)
-    errors, count = _judge(row, reader, errors)
-    await unstage(tx, StagedOfferRow, row.id, [error.line for error in errors])
+class _Rehearsed(Exception):
+    """A dry run came to its end: everything rolls back but the report."""
+
+    def __init__(self, outcome: _Outcome) -> None:
+        super().__init__("dry run")
+        self.outcome = outcome
+
+
+@dataclass(slots=True)
+class _Work:
+    """One import under way: its transaction, and how its owner sees how far it is."""
+
+    platform: Platform
+    caller: Caller
+    tx: Transaction
+    row: Row[Any]
+    told_at: float = 0.0
+
+    async def tell(self, phase: str, reader: AnyReader[Any], done: int) -> None:
+        """Write how far it is, beside the import's own transaction; not too often."""
+        now = time.monotonic()
+        if phase == "reading" and now - self.told_at < PROGRESS_SECONDS:
+            return
+        self.told_at = now
+        async with transaction(self.platform, self.caller) as tx:
+            await tx.execute(
+                update(ImportRow)
+                .where(ImportRow.id == self.row.id)
+                .values(
+                    status="running",
+                    phase=phase,
+                    done=done,
+                    rows_read=reader.row_count,
+                    format=None if reader.format is None else reader.format.value,
+                )
+            )
+
+    async def pieces(self, reader: AnyReader[Any]) -> AsyncIterator[list[Any]]:
+        """Read the file in batches of rows; its owner sees how far it is."""
+        log.info(
+            "import_reads",
+            import_id=str(self.row.id),
+            layout=reader.layout.name,
+            total_bytes=self.row.total,
+        )
+        waiting: list[Any] = []
+        done = 0
+        async for chunk in self.platform.files.read_stream(self.row.file_key):
+            waiting += await read_in_turns(reader, chunk)
+            done += len(chunk)
+            while len(waiting) >= IMPORT_BATCH_ROWS:
+                yield waiting[:IMPORT_BATCH_ROWS]
+                del waiting[:IMPORT_BATCH_ROWS]
+            await self.tell("reading", reader, done)
+            if reader.broken:
+                break
+        for row in reader.finish():
+            waiting.append(row)
+            if len(waiting) >= IMPORT_BATCH_ROWS:
+                yield waiting
+                waiting = []
+                await self.tell("reading", reader, done)
+                await asyncio.sleep(0)
+        if waiting:
+            yield waiting
+        await self.tell("checking", reader, done)
+
+    def outcome(
+        self, reader: AnyReader[Any], judged: tuple[list[RowError], int], written: msgspec.Struct
+    ) -> _Outcome:
+        """Gather what the import came to."""
+        errors, count = judged
+        kind = None if reader.format is None else reader.format.value
+        return _Outcome(errors, count, reader.row_count, kind, msgspec.to_builtins(written))
+
+
+def _reader(row: Row[Any], layout: Layout[Any], **wishes: Any) -> AnyReader[Any]:
+    return AnyReader(layout, errors_max=IMPORT_ROW_ERRORS_MAX, decimal=row.decimal_mark, **wishes)
+
+
+async def _import_offers(work: _Work) -> _Outcome:
+    tx, row = work.tx, work.row
+    reader = _reader(row, OFFERS)
+    async for batch in work.pieces(reader):
+        await writing.stage_offers(tx, row.id, work.caller.organization_id, batch)
+    judged = _judge(row, reader, await writing.check_staged(tx, row.id))
+    await unstage(tx, StagedOfferRow, row.id, [error.line for error in judged[0]])
+    await work.tell("writing", reader, row.total)
     written = await writing.write_staged(tx, row.id)
     await unstage(tx, StagedOfferRow, row.id, None)
-    return errors, count, {"rows": reader.row_count, **msgspec.to_builtins(written)}
+    return work.outcome(reader, judged, written)
 
 
-async def _import_prices(
-    platform: Platform, tx: Transaction, caller: Caller, row: Row[Any]
-) -> _Outcome:
-    reader = RowReader(PRICES, errors_max=IMPORT_ROW_ERRORS_MAX)
-    async for batch in _batches(platform, caller, row, reader, PRICES):
-        await entries.stage_prices(tx, row.id, caller.organization_id, batch)
-    errors = await entries.check_staged(tx, row.id)
-    errors, count = _judge(row, reader, errors)
-    await unstage(tx, StagedPriceRow, row.id, [error.line for error in errors])
-    price_list = await service.locked_list(tx, caller, row.price_list_id)
+async def _import_prices(work: _Work) -> _Outcome:
+    tx, row = work.tx, work.row
+    await loading.open_loading(tx)
+    price_list = await service.locked_list(tx, work.caller, row.price_list_id)
     draft = price_list.published_version + 1
-    written = await entries.write_staged(tx, row.id, price_list.id, draft)
-    await unstage(tx, StagedPriceRow, row.id, None)
-    result = {"rows": reader.row_count, **msgspec.to_builtins(written)}
+    reader = _reader(row, PRICES, plain=True, currency=price_list.currency)
+    async for batch in work.pieces(reader):
+        records = []
+        for one in batch:
+            if isinstance(one, PlainRows):
+                await loading.load_lines(tx, one.columns, one.text)
+            else:
+                records.append(one)
+        await loading.load_records(tx, records)
+    judged = _judge(row, reader, [])
+    owner = work.caller.organization_id
+    written = await loading.fill_empty_draft(tx, price_list.id, owner, draft)
+    if written is None:
+        await loading.to_batch(tx, row.id, owner)
+        judged = _judge(row, reader, await entries.check_staged(tx, row.id))
+        await unstage(tx, StagedPriceRow, row.id, [error.line for error in judged[0]])
+        await work.tell("writing", reader, row.total)
+        written = await entries.write_staged(tx, row.id, price_list.id, draft)
+        await unstage(tx, StagedPriceRow, row.id, None)
+    outcome = work.outcome(reader, judged, written)
     if row.publish:
+        await work.tell("publishing", reader, row.total)
         overlaps = await service.publish_locked(tx, price_list)
         if overlaps:
             raise ImportRefused(overlaps, len(overlaps))
-        result["published_version"] = await service.published_version(tx, price_list.id)
-    return errors, count, result
+        outcome.written["published_version"] = await service.published_version(tx, price_list.id)
+    return outcome
 
 
-async def _batches(
-    platform: Platform, caller: Caller, row: Row[Any], reader: RowReader[Any], layout: Layout[Any]
-) -> AsyncIterator[list[Any]]:
-    """Read the file in batches of rows; its owner sees how far it is."""
-    log.info("import_reads", import_id=str(row.id), layout=layout.name, total_bytes=row.total)
-    waiting: list[Any] = []
-    done = 0
-    async for chunk in platform.files.read_stream(row.file_key):
-        waiting += await read_in_turns(reader, chunk)
-        done += len(chunk)
-        while len(waiting) >= IMPORT_BATCH_ROWS:
-            yield waiting[:IMPORT_BATCH_ROWS]
-            del waiting[:IMPORT_BATCH_ROWS]
-        await _report(platform, caller, row.id, done)
-        if reader.broken:
-            break
-    waiting += reader.finish()
-    for start in range(0, len(waiting), IMPORT_BATCH_ROWS):
-        yield waiting[start : start + IMPORT_BATCH_ROWS]
+_IMPORTERS: Final[Mapping[str, Callable[[_Work], Awaitable[_Outcome]]]] = {
+    ImportKind.OFFERS.value: _import_offers,
+    ImportKind.PRICES.value: _import_prices,
+}
 
 
-async def read_in_turns(reader: RowReader[Any], chunk: bytes) -> list[Any]:
+async def read_in_turns(reader: FileReader[Any], chunk: bytes) -> list[Any]:
     """Read a chunk bit by bit, so that the worker can fire its timers in between."""
     rows: list[Any] = []
     for start in range(0, len(chunk), TURN_BYTES):
@@ -332,15 +463,8 @@ async def read_in_turns(reader: RowReader[Any], chunk: bytes) -> list[Any]:
     return rows
 
 
-async def _report(platform: Platform, caller: Caller, import_id: UUID, done: int) -> None:
-    async with transaction(platform, caller) as tx:
-        await tx.execute(
-            update(ImportRow).where(ImportRow.id == import_id).values(status="running", done=done)
-        )
-
-
 def _judge(
-    row: Row[Any], reader: RowReader[Any], staged: Sequence[RowError]
+    row: Row[Any], reader: FileReader[Any], staged: Sequence[RowError]
 ) -> tuple[list[RowError], int]:
     """Refuse the file, or give the errors of the rows to leave out and their number.
 
@@ -369,7 +493,12 @@ async def _fail(
         await tx.execute(
             update(ImportRow)
             .where(ImportRow.id == import_id)
-            .values(status="failed", error_count=error_count, finished_at=func.clock())
+            .values(
+                status="failed",
+                phase="finished",
+                error_count=error_count,
+                finished_at=func.clock(),
+            )
         )
         tx.record("import.failed", "import", import_id, after={"errors": error_count})
 

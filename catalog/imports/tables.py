@@ -21,16 +21,27 @@ class ImportRow(Base):
     on_error: Mapped[str]
     price_list_id: Mapped[UUID | None]
     publish: Mapped[bool]
+    dry_run: Mapped[bool] = mapped_column(server_default=text("false"))
+    decimal_mark: Mapped[str] = mapped_column(server_default=text("'auto'"))
+    format: Mapped[str | None]
     file_key: Mapped[str]
     status: Mapped[str]
     done: Mapped[Number]
     total: Mapped[Number]
+    phase: Mapped[str] = mapped_column(server_default=text("'waiting'"))
+    rows_read: Mapped[Number] = mapped_column(server_default=text("0"))
     error_count: Mapped[Number] = mapped_column(server_default=text("0"))
     result: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     created_at: Mapped[Instant] = mapped_column(server_default=func.clock())
     finished_at: Mapped[datetime | None]
     __table_args__ = (
-        CheckConstraint("kind in ('offers', 'prices')", name="kind"),
+        CheckConstraint("kind in ('offers', 'products', 'prices', 'stock')", name="kind"),
+        CheckConstraint("decimal_mark in ('auto', 'comma', 'point')", name="decimal_mark"),
+        CheckConstraint("format in ('csv', 'xlsx', 'ndjson', 'bmecat')", name="format"),
+        CheckConstraint(
+            "phase in ('waiting', 'reading', 'checking', 'writing', 'publishing', 'finished')",
+            name="phase",
+        ),
         CheckConstraint("on_error in ('refuse_all', 'skip_row')", name="on_error"),
         CheckConstraint("status in ('queued', 'running', 'done', 'failed')", name="status"),
         Index("ix_imports_organization_id_id", "organization_id", "id"),

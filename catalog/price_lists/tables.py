@@ -86,12 +86,13 @@ class PriceLadderRow(Base):
     `tiers` is ``[{"minimum_quantity": "1", "amount": "12.5"}, …]``, ascending, amounts per `basis`,
     numbers without superfluous zeros, so that equal ladders are equal. Validity is
     ``[valid_from, valid_until)``, versions are ``[from_version, until_version)``; what is
-    unbounded ends at infinity and at `OPEN`.
+    unbounded ends at infinity and at `OPEN`. List and offer are no foreign keys: whoever writes a
+    ladder has both from their rows, which no role may delete.
     """
 
     __tablename__ = "price_ladders"
-    list_id: Mapped[UUID] = mapped_column(ForeignKey("price_lists.id"), primary_key=True)
-    offer_id: Mapped[UUID] = mapped_column(ForeignKey("offers.id"), primary_key=True)
+    list_id: Mapped[UUID] = mapped_column(primary_key=True)
+    offer_id: Mapped[UUID] = mapped_column(primary_key=True)
     unit: Mapped[str] = mapped_column(primary_key=True)
     valid_from: Mapped[datetime] = mapped_column(primary_key=True)
     from_version: Mapped[int] = mapped_column(primary_key=True)

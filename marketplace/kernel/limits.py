@@ -88,6 +88,16 @@ IMPORT_ROW_ERRORS_MAX: Final = 1_000
 """Row errors kept of one import; beyond it only counted."""
 IMPORT_BATCH_ROWS: Final = 5_000
 """Rows held in memory at once by an import."""
+IMPORT_STATEMENT_SECONDS_MAX: Final = 900
+"""A statement over a million rows takes some ten seconds, on a busy machine some more."""
+SHEET_UPLOAD_BYTES_MAX: Final = 32 * 1_048_576
+"""A workbook is held in memory whole: this one has some 500,000 rows of prices."""
+SHEET_BYTES_MAX: Final = 192 * 1_048_576
+"""What a workbook unpacks to: the XML of half a million rows."""
+SHEET_PARTS_MAX: Final = 500
+"""Sheets, styles, pictures; a workbook of a hundred sheets has 210."""
+SHEET_RATIO_MAX: Final = 100
+"""Rows of one same price shrink to a fiftieth; a bomb to a thousandth."""
 
 STOCK_LOCATIONS_MAX: Final = 1_000
 """Warehouses and shops of one supplier; each offer may have a level at each."""

@@ -34,7 +34,11 @@ from sqlalchemy.sql import ClauseElement
 from marketplace.kernel.errors import MarketplaceError, Unavailable
 from marketplace.kernel.events import Event
 from marketplace.kernel.ids import new_id
-from marketplace.kernel.limits import REQUEST_SECONDS_MAX
+from marketplace.kernel.limits import (
+    IMPORT_STATEMENT_SECONDS_MAX,
+    JOBS_AT_ONCE_MAX,
+    REQUEST_SECONDS_MAX,
+)
 from marketplace.platform.caller import Caller
 from marketplace.platform.settings import Settings
 from marketplace.platform.telemetry import log
@@ -58,9 +62,12 @@ class Role(Enum):
     AUTH = "marketplace_auth"
 
 
-async def connect(url: str, role: Role) -> asyncpg.Connection:
+async def connect(
+    url: str, role: Role, statement_seconds: float = REQUEST_SECONDS_MAX
+) -> asyncpg.Connection:
     """Open a connection in `role`; the login itself has no rights."""
-    return await asyncpg.connect(url, **_connection_options(role))
+    options = _connection_options(role) | {"command_timeout": statement_seconds}
+    return await asyncpg.connect(url, **options)
 
 
 def _connection_options(role: Role, *, read_only: bool = False) -> dict[str, Any]:
@@ -101,13 +108,16 @@ class Database:
             Role.AUTH: 4,
             Role.WORKER: 4,
         }
+        self._patient = self._engine(Role.API, JOBS_AT_ONCE_MAX, IMPORT_STATEMENT_SECONDS_MAX)
         self._fast: dict[Role, asyncpg.Pool] = {}
         self._opening = asyncio.Lock()
 
-    def _engine(self, role: Role, size: int) -> AsyncEngine:
+    def _engine(
+        self, role: Role, size: int, statement_seconds: float = REQUEST_SECONDS_MAX
+    ) -> AsyncEngine:
         return create_async_engine(
             "postgresql+asyncpg://",
-            async_creator=functools.partial(connect, self._url, role),
+            async_creator=functools.partial(connect, self._url, role, statement_seconds),
             pool_size=size,
             max_overflow=0,
             pool_timeout=REQUEST_SECONDS_MAX,
@@ -121,6 +131,11 @@ class Database:
     def engine(self, role: Role) -> AsyncEngine:
         """Give the SQLAlchemy engine of a role."""
         return self._engines[role]
+
+    @property
+    def patient(self) -> AsyncEngine:
+        """Give the engine for jobs on behalf of a company, whose statements may take minutes."""
+        return self._patient
 
     async def fast(self, role: Role) -> asyncpg.Pool:
         """Give the pool of bare connections of a role; opened when first asked for."""
@@ -146,7 +161,7 @@ class Database:
 
     async def close(self) -> None:
         """Close all connections."""
-        for engine in self._engines.values():
+        for engine in (*self._engines.values(), self._patient):
             await engine.dispose()
         for pool in self._fast.values():
             await pool.close()
@@ -307,15 +322,17 @@ def scopes_literal(caller: Caller) -> str:
 
 @asynccontextmanager
 async def transaction(
-    platform: HasDatabase, caller: Caller, *, serializable: bool = False
+    platform: HasDatabase, caller: Caller, *, serializable: bool = False, patient: bool = False
 ) -> AsyncIterator[Transaction]:
     """Open a transaction on behalf of a caller, committed when the block ends well.
+
+    In a `patient` one, for jobs alone, a statement may take minutes.
 
     The caller's company is the tenant of row-level security. Raises Unavailable if the database is
     away, or if the outcome of the commit is unknown.
     """
     async with _begin(
-        platform.database.engine(Role.API),
+        platform.database.patient if patient else platform.database.engine(Role.API),
         caller,
         str(caller.organization_id),
         scopes_literal(caller),

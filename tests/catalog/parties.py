@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import insert
@@ -217,6 +218,7 @@ class Market:
         list_id: UUID | None = None,
         publish: bool = False,
         who: Caller | None = None,
+        **wishes: Any,
     ) -> ImportView:
         """Upload a file, let the worker work, and give the outcome."""
         sender = who or self.supplier
@@ -227,7 +229,7 @@ class Market:
                 yield raw[start : start + 50_000]
 
         started = await imports.start_import(
-            self.platform, sender, kind, on_error, list_id, chunks(), publish=publish
+            self.platform, sender, kind, on_error, list_id, chunks(), publish=publish, **wishes
         )
         await self.worker.run_until_idle()
         return await imports.read_import(self.platform, sender, started.id)

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.imports.layouts import OFFERS, PRICES
-from catalog.imports.rows import RECORD_BYTES_MAX, Layout, RowReader
+from catalog.imports.rows import RECORD_BYTES_MAX, Layout
+from catalog.imports.separated import CsvReader
 from catalog.price_lists.rules import PriceRecord
 from catalog.products.rules import OfferRecord
 from catalog.row_error import RowError
@@ -19,8 +20,8 @@ from catalog.row_error import RowError
 
 def read(
     data: bytes, layout: Layout[Any] = PRICES, chunk: int = 1 << 20
-) -> tuple[list[Any], list[RowError], RowReader[Any]]:
-    reader = RowReader(layout, errors_max=100)
+) -> tuple[list[Any], list[RowError], CsvReader[Any]]:
+    reader = CsvReader(layout, errors_max=100)
     rows = []
     for start in range(0, len(data), chunk):
         rows += reader.feed(data[start : start + chunk])
@@ -97,7 +98,6 @@ def test_all_columns_of_an_offer_are_read() -> None:
         ("1e3", "not_a_number"),
         ("1_000", "not_a_number"),
         ("1 000", "not_a_number"),
-        ("12,50", "not_a_number"),
         ("+1", "not_a_number"),
         (".5", "not_a_number"),
         ("1.", "not_a_number"),
@@ -178,8 +178,8 @@ def test_a_header_of_a_row_full_of_columns_is_refused_in_no_time() -> None:
 
 
 def test_bytes_that_are_not_utf8_spoil_their_own_row_only() -> None:
-    rows, errors, reader = read(b"sku,unit,amount\nA,C62,1\nB\xff,C62,1\nC,C62,1\n")
-    assert [r.sku for r in rows] == ["A", "C"]
+    rows, errors, reader = read(b"sku,unit,amount\nA,C62,1\nB\xff,C62,1\n\xc3\xa4,C62,1\n")
+    assert [r.sku for r in rows] == ["A", "ä"]
     assert [(e.line, e.code) for e in errors] == [(3, "not_utf8")]
     assert not reader.broken
 
@@ -196,8 +196,9 @@ def test_a_quote_inside_a_field_is_a_character() -> None:
 
 
 def test_errors_are_kept_up_to_a_bound_and_counted_beyond() -> None:
-    reader = RowReader(PRICES, errors_max=3)
+    reader = CsvReader(PRICES, errors_max=3)
     reader.feed(b"sku,unit,amount\n" + b"A,C62,x\n" * 10)
+    list(reader.finish())
     assert (len(reader.errors), reader.error_count, reader.row_count) == (3, 10, 10)
 
 

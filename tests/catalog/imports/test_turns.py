@@ -3,7 +3,7 @@
 import asyncio
 
 from catalog.imports.layouts import PRICES
-from catalog.imports.rows import RowReader
+from catalog.imports.separated import CsvReader
 from catalog.imports.service import TURN_BYTES, read_in_turns
 
 
@@ -17,7 +17,7 @@ async def test_others_have_their_turn_while_a_chunk_is_read() -> None:
             await asyncio.sleep(0)
 
     waiting = asyncio.create_task(others())
-    reader = RowReader(PRICES, errors_max=10)
+    reader = CsvReader(PRICES, errors_max=10)
     chunk = b"sku,unit,amount\n" + b"A,C62,1\n" * 32_000
     rows = await read_in_turns(reader, chunk)
     waiting.cancel()

@@ -1,0 +1,253 @@
+"""BMEcat 2005 documents as streams of checked rows. Pure: bytes in, rows and row errors out.
+
+T_NEW_CATALOG and T_UPDATE_PRODUCTS hold products with their prices, T_UPDATE_PRICES prices alone. A
+document gives the rows of one layout: of `offers` one a product, of `prices` one a price. A row's
+line is the number of its PRODUCT in the document, from 1: documents may be one long line.
+
+XML from outside: no entity is resolved, no DTD loaded, no network asked; a document that declares
+an entity is refused, and so is one that nests deeper or holds larger parts than a catalog does.
+"""
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final, TypeVar
+
+from lxml import etree
+
+from catalog.imports.decimals import DecimalMark
+from catalog.imports.rows import FileReader, Layout, PlainRows
+
+R = TypeVar("R")
+
+TRANSACTIONS: Final = frozenset({"T_NEW_CATALOG", "T_UPDATE_PRODUCTS", "T_UPDATE_PRICES"})
+ELEMENTS_MAX: Final = 20_000
+"""Elements of one product, its 50 tiers and its features included; a real one has some hundred."""
+PIECE_BYTES: Final = 16 * 1024
+DEPTH_MAX: Final = 64
+"""A real document is a dozen deep."""
+
+_ORDER: Final = "PRODUCT_ORDER_DETAILS/"
+_DETAILS: Final = "PRODUCT_DETAILS/"
+OFFER_PATHS: Final[Mapping[str, tuple[str, ...]]] = {
+    "sku": ("SUPPLIER_PID",),
+    "name": (f"{_DETAILS}DESCRIPTION_SHORT",),
+    "description": (f"{_DETAILS}DESCRIPTION_LONG",),
+    "maker": (f"{_DETAILS}MANUFACTURER_NAME",),
+    "maker_number": (f"{_DETAILS}MANUFACTURER_PID",),
+    "gtin": (f"{_DETAILS}INTERNATIONAL_PID", f"{_DETAILS}EAN"),
+    "lead_time_days": (f"{_DETAILS}DELIVERY_TIME",),
+    "unit": (f"{_ORDER}ORDER_UNIT",),
+    "content": (f"{_ORDER}NO_CU_PER_OU",),
+    "content_unit": (f"{_ORDER}CONTENT_UNIT",),
+    "minimum_quantity": (f"{_ORDER}QUANTITY_MIN",),
+    "multiple": (f"{_ORDER}QUANTITY_INTERVAL",),
+    "maximum_quantity": (f"{_ORDER}QUANTITY_MAX",),
+}
+"""Where the columns of an offer stand in a PRODUCT."""
+_GTIN_TYPES: Final = frozenset({"gtin", "ean", "upc", ""})
+
+
+class BmecatReader(FileReader[R]):
+    """Reads one BMEcat document; `currency` is that of the list its prices are for."""
+
+    def __init__(self, layout: Layout[R], *, errors_max: int, currency: str | None = None) -> None:
+        super().__init__(layout, errors_max=errors_max, mark=DecimalMark("."))
+        self._parser = etree.XMLPullParser(
+            events=("start", "end"),
+            resolve_entities=False,
+            no_network=True,
+            load_dtd=False,
+            dtd_validation=False,
+            huge_tree=False,
+            remove_comments=True,
+            remove_pis=True,
+        )
+        self._currency = currency
+        self._document_currency = ""
+        self._head = b""
+        self._depth = 0
+        self._elements = 0
+        self._product: Any = None
+        self._transaction = ""
+        self._number = 0
+
+    def feed(self, chunk: bytes) -> list[R | PlainRows]:
+        """Take the next bytes; give the rows that are complete."""
+        rows: list[R | PlainRows] = []
+        for start in range(0, len(chunk), PIECE_BYTES):
+            if self.broken:
+                break
+            rows += self._take(chunk[start : start + PIECE_BYTES])
+        return rows
+
+    def finish(self) -> Iterator[R | PlainRows]:
+        """Take the end of the document."""
+        if self.broken:
+            return
+        try:
+            self._parser.close()
+        except etree.XMLSyntaxError as error:
+            self._no_xml(error)
+            return
+        yield from self._events()
+        if not self._transaction and not self.broken:
+            names = ", ".join(sorted(TRANSACTIONS))
+            self.fatal(0, "wrong_format", f"This is no BMEcat 2005 document with one of {names}.")
+
+    def _take(self, piece: bytes) -> list[R]:
+        if not self._depth and not self._number:
+            # Before the root; what the parser makes of a DTD is looked at as well.
+            self._head = (self._head + piece)[-2 * PIECE_BYTES :]
+            if b"<!ENTITY" in self._head.upper():
+                self._refuse_entities()
+                return []
+        try:
+            self._parser.feed(piece)
+        except etree.XMLSyntaxError as error:
+            self._no_xml(error)
+            return []
+        try:
+            return list(self._events())
+        except etree.XMLSyntaxError as error:
+            self._no_xml(error)
+            return []
+
+    def _refuse_entities(self) -> None:
+        detail = "The document declares entities; they are not resolved here. Write the text out."
+        self.fatal(0, "entities_refused", detail)
+
+    def _no_xml(self, error: etree.XMLSyntaxError) -> None:
+        self.fatal(0, "broken", f"This is no XML that is read here: {error.msg}.")
+
+    def _events(self) -> Iterator[R]:
+        for event, element in self._parser.read_events():
+            if self.broken:
+                return
+            if event == "start":
+                self._open(element)
+            else:
+                yield from self._close(element)
+
+    def _open(self, element: Any) -> None:
+        self._depth += 1
+        name = _name(element)
+        if self._depth == 1:
+            dtd = element.getroottree().docinfo.internalDTD
+            if dtd is not None and any(True for _ in dtd.iterentities()):
+                self._refuse_entities()
+            elif name != "BMECAT":
+                self.fatal(0, "wrong_format", "This is XML, and no BMEcat document.")
+            return
+        if self._depth > DEPTH_MAX:
+            self.fatal(self._number, "too_deep", f"Elements nest at most {DEPTH_MAX} deep.")
+        if self._depth == 2 and name.startswith("T_"):  # noqa: PLR2004 - a child of the root
+            self._transaction = name
+            if name not in TRANSACTIONS:
+                detail = f"Of BMEcat, {', '.join(sorted(TRANSACTIONS))} are read here, not {name}."
+                self.fatal(0, "wrong_format", detail[:300])
+        self._elements += 1
+        if self._elements > ELEMENTS_MAX:
+            self.fatal(self._number, "row_too_long", "One part has more elements than a catalog.")
+        if self._product is None and name == "PRODUCT" and self._transaction:
+            self._product = element
+            self._number += 1
+
+    def _close(self, element: Any) -> Iterator[R]:
+        self._depth -= 1
+        if self._product is None:
+            if _name(element) == "CURRENCY":
+                self._document_currency = (element.text or "").strip()
+        elif element is self._product:
+            self._product = None
+            self.row_count += 1
+            yield from self._rows(element)
+        else:
+            return
+        # What was read goes: memory holds one product, not the catalog.
+        self._elements = 0
+        parent = element.getparent()
+        element.clear()
+        if parent is not None:
+            parent.remove(element)
+
+    def _rows(self, product: Any) -> Iterator[R]:
+        sources = (
+            self._prices(product) if self.layout.name == "prices" else iter((_offer(product),))
+        )
+        for texts in sources:
+            fields = [(column, texts.get(column.name, "")) for column in self.layout.columns]
+            row = self.make_row(self._number, fields)
+            if row is not None:
+                yield row
+
+    def _prices(self, product: Any) -> Iterator[dict[str, str]]:
+        """Give the prices of a product; PRICE_QUANTITY is the basis, LOWER_BOUND the tier."""
+        sku = _first(product, "SUPPLIER_PID")
+        common = {
+            "sku": sku,
+            "unit": _first(product, f"{_ORDER}ORDER_UNIT"),
+            "basis": _first(product, f"{_ORDER}PRICE_QUANTITY"),
+        }
+        for details in _all(product, "PRODUCT_PRICE_DETAILS"):
+            valid = {
+                date.get("type", ""): _first(date, "DATE") for date in _all(details, "DATETIME")
+            }
+            for price in _all(details, "PRODUCT_PRICE"):
+                currency = _first(price, "PRICE_CURRENCY") or self._document_currency
+                if self._currency is not None and currency and currency != self._currency:
+                    detail = f"The list is in {self._currency}, this price is not."
+                    self.refuse(
+                        self._number, "amount", "wrong_currency", detail, f"{sku} {currency}"
+                    )
+                    continue
+                amount = _first(price, "PRICE_AMOUNT")
+                yield {
+                    **common,
+                    "amount": _times(amount, _first(price, "PRICE_FACTOR")),
+                    "minimum_quantity": _first(price, "LOWER_BOUND"),
+                    "valid_from": _first(details, "VALID_START_DATE")
+                    or valid.get("valid_start_date", ""),
+                    "valid_until": _first(details, "VALID_END_DATE")
+                    or valid.get("valid_end_date", ""),
+                }
+
+
+def _offer(product: Any) -> dict[str, str]:
+    texts = {
+        name: next(filter(None, (_first(product, path) for path in paths)), "")
+        for name, paths in OFFER_PATHS.items()
+    }
+    numbers = _all(product, f"{_DETAILS}INTERNATIONAL_PID")
+    if numbers:
+        gtins = [n for n in numbers if (n.get("type") or "").lower() in _GTIN_TYPES]
+        texts["gtin"] = (gtins[0].text or "").strip() if gtins else ""
+    texts["state"] = "withdrawn" if product.get("mode") == "delete" else ""
+    return texts
+
+
+def _times(amount: str, factor: str) -> str:
+    """Apply a price factor exactly; what is no number is given on for the column to refuse."""
+    if not factor or factor == "1":
+        return amount
+    try:
+        return f"{Decimal(amount) * Decimal(factor):f}"
+    except InvalidOperation:
+        return f"{amount} × {factor}"
+
+
+def _name(element: Any) -> str:
+    tag = element.tag
+    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
+
+
+def _all(element: Any, path: str) -> list[Any]:
+    """Find the elements at a path of names, whatever their namespace."""
+    found = [element]
+    for name in path.split("/"):
+        found = [child for parent in found for child in parent if _name(child) == name]
+    return found
+
+
+def _first(element: Any, path: str) -> str:
+    found = _all(element, path)
+    return (found[0].text or "").strip() if found else ""

@@ -1,0 +1,71 @@
+"""Decimal comma or decimal point: one file has one of them, and nobody guesses. Pure.
+
+A number with a mark that is followed by exactly three digits, and led by one to three of which the
+first is no zero, may be read both ways: ``1,234`` is 1234 to one company and 1.234 to another, a
+thousandfold price. What the rest of the file writes decides; where nothing does, the sender must.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+Mark = Literal[".", ","]
+
+_MARKED: Final = re.compile(r"-?[0-9]+([.,])[0-9]+")
+_UNCLEAR: Final = re.compile(r"-?[1-9][0-9]{0,2}[.,][0-9]{3}")
+_NAMES: Final = {".": "a decimal point", ",": "a decimal comma"}
+
+
+class Unfit(Exception):
+    """A value does not fit its column; raised by the column's parser."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+def decisive(text: str) -> Mark | None:
+    """Give the decimal mark that a number shows beyond doubt; None where it shows none."""
+    found = _MARKED.fullmatch(text)
+    if found is None or _UNCLEAR.fullmatch(text):
+        return None
+    return "," if found[1] == "," else "."
+
+
+@dataclass(slots=True)
+class DecimalMark:
+    """The decimal mark of one file: said by the sender, or by the first number that shows it."""
+
+    mark: Mark | None = None
+
+    def learn(self, texts: Iterable[str]) -> None:
+        """Look at the first numbers of a file; those that follow are read in this light."""
+        for text in texts:
+            if self.mark is None:
+                self.mark = decisive(text)
+
+    def plain(self, text: str) -> str:
+        """Give a number with a decimal point.
+
+        What is no number at all is given back as it is, for its column to refuse. Raises Unfit for
+        a number that can be read in two ways, or contradicts the numbers before it.
+        """
+        found = _MARKED.fullmatch(text)
+        if found is None:
+            return text
+        if self.mark is None:
+            self.mark = decisive(text)
+            if self.mark is None:
+                raise Unfit(
+                    "ambiguous_decimal",
+                    "This may be read in two ways: the mark may part decimals or thousands, and "
+                    "no number before it tells. Say decimal=comma or decimal=point.",
+                )
+        if found[1] != self.mark:
+            raise Unfit(
+                "mixed_decimals",
+                f"This file writes numbers with {_NAMES[self.mark]}; this one has the other mark.",
+            )
+        return text.replace(",", ".")

@@ -1,0 +1,139 @@
+"""Very many prices on their way into a draft: COPY, and one statement where all is well.
+
+The rows go into a table of the session's own (`open_price_import`, a function of the migration). A
+list that is still empty is filled from there by one INSERT, in which whatever is not as it should
+be becomes a null that the table refuses. Then, and for a list that has prices, they take the way
+of a small batch (`catalog.price_lists.entries`), which names every error and writes what differs.
+"""
+
+import io
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from catalog.price_lists.entries import PricesWritten
+from catalog.price_lists.rules import ALWAYS, FOREVER, PriceRecord
+from catalog.price_lists.tables import OPEN
+from marketplace.kernel.limits import TIERS_MAX
+from marketplace.platform.database import Transaction
+
+_COLUMNS: Final = (
+    "line",
+    "tier",
+    "sku",
+    "unit",
+    "minimum_quantity",
+    "amount",
+    "basis",
+    "valid_from",
+    "valid_until",
+    "volume_mode",
+)
+_WORK_MEMORY: Final = "96MB"
+"""For hashing and sorting the rows of one import."""
+
+
+async def open_loading(tx: Transaction) -> None:
+    """Make the table that the rows of this transaction go into."""
+    await tx.execute(text("select open_price_import()"))
+    await tx.execute(text(f"set local work_mem = '{_WORK_MEMORY}'"))
+
+
+async def load_lines(tx: Transaction, columns: Sequence[str], lines: bytes) -> None:
+    """Load rows in the text form of COPY; an empty field is null."""
+    connection = await tx.raw()
+    await connection.copy_to_table(
+        "import_prices",
+        source=io.BytesIO(lines),
+        schema_name="pg_temp",
+        columns=list(columns),
+        null="",
+    )
+
+
+async def load_records(tx: Transaction, records: Sequence[PriceRecord]) -> None:
+    """Load tiers one by one."""
+    lines = "".join([_line(record) for record in records])
+    await load_lines(tx, _COLUMNS, lines.encode())
+
+
+def _line(record: PriceRecord) -> str:
+    begins = "" if record.valid_from == ALWAYS else record.valid_from.isoformat()
+    ends = "" if record.valid_until == FOREVER else record.valid_until.isoformat()
+    sku = record.sku.replace("\\", "\\\\")
+    return (
+        f"{record.line}\t{record.tier}\t{sku}\t{record.unit}\t{record.minimum_quantity:f}\t"
+        f"{record.amount:f}\t{record.basis:f}\t{begins}\t{ends}\t"
+        f"{record.volume_mode}\n"
+    )
+
+
+_IS_EMPTY: Final = text("select not exists (select from price_ladders where list_id = :list_id)")
+
+# One row a tier, or several of one ladder: both sorted into ladders by one pass. What must not be
+# (an unknown SKU, tiers that contradict each other, too many of them) makes a null.
+_FILL: Final = text("""
+insert into price_ladders (list_id, offer_id, unit, valid_from, from_version, until_version,
+                           supplier_id, valid_until, basis, volume_mode, tiers)
+select :list_id, offer_id, unit, valid_from, cast(:draft as integer), :open, :supplier_id,
+       min(valid_until), min(basis), min(volume_mode),
+       case when min(valid_until) = max(valid_until) and min(basis) = max(basis)
+                 and min(volume_mode) = max(volume_mode)
+                 and count(*) <= :tiers_max and count(*) = count(distinct minimum_quantity)
+            then cast('[' || string_agg(
+                '{"amount": "' || trim_scale(amount) || '", "minimum_quantity": "'
+                || trim_scale(minimum_quantity) || '"}', ', ' order by minimum_quantity
+            ) || ']' as jsonb) end
+from (
+    select o.id as offer_id, s.unit, coalesce(s.valid_from, '-infinity') as valid_from,
+           coalesce(s.valid_until, 'infinity') as valid_until, coalesce(s.basis, 1) as basis,
+           coalesce(s.minimum_quantity, 1) as minimum_quantity, s.amount,
+           coalesce(s.volume_mode, 'volume') as volume_mode
+    from pg_temp.import_prices s
+    left join offers o on o.supplier_id = :supplier_id and o.sku = s.sku
+) as given
+group by offer_id, unit, valid_from
+""")
+
+
+async def fill_empty_draft(
+    tx: Transaction, list_id: UUID, supplier_id: UUID, draft_version: int
+) -> PricesWritten | None:
+    """Write all loaded rows into the draft of a locked list that has no ladder yet.
+
+    Gives None, and writes nothing, where the list has one or anything is wrong with a row: then
+    `to_batch` and the careful statements say what.
+    """
+    if not await tx.scalar(_IS_EMPTY.bindparams(list_id=list_id)):
+        return None
+    values = {
+        "list_id": list_id,
+        "supplier_id": supplier_id,
+        "draft": draft_version,
+        "open": OPEN,
+        "tiers_max": TIERS_MAX,
+    }
+    try:
+        async with tx.connection.begin_nested():
+            written = await tx.execute(_FILL.bindparams(**values))
+    except IntegrityError:
+        return None
+    return PricesWritten(written=written, unchanged=0)
+
+
+_TO_BATCH: Final = text("""
+insert into staged_prices (batch_id, line, tier, organization_id, sku, unit, minimum_quantity,
+                           amount, basis, valid_from, valid_until, volume_mode)
+select :batch_id, line, tier, :supplier_id, sku, unit, coalesce(minimum_quantity, 1), amount,
+       coalesce(basis, 1), coalesce(valid_from, '-infinity'), coalesce(valid_until, 'infinity'),
+       coalesce(volume_mode, 'volume')
+from pg_temp.import_prices
+""")
+
+
+async def to_batch(tx: Transaction, batch_id: UUID, supplier_id: UUID) -> None:
+    """Hand all loaded rows on as a staged batch; see `entries.check_staged`."""
+    await tx.execute(_TO_BATCH.bindparams(batch_id=batch_id, supplier_id=supplier_id))
