@@ -27,6 +27,7 @@ from sqlalchemy import (
     and_,
     any_,
     bindparam,
+    case,
     cast,
     func,
     literal_column,
@@ -37,17 +38,29 @@ from sqlalchemy import (
 )
 
 from catalog.assortments.tables import AssortmentOfferRow
+from catalog.customers.tables import CustomerRow
 from catalog.price_lists.rules import bounded
-from catalog.price_lists.tables import PriceLadderRow, PriceListAssignmentRow
+from catalog.price_lists.tables import (
+    ALL_OFFERS,
+    PriceDiscountRow,
+    PriceLadderRow,
+    PriceListAssignmentRow,
+)
 from catalog.pricing.terms import (
+    AtExhaustion,
     Buyer,
     Candidate,
+    Commitment,
+    Discount,
     Ladder,
     Level,
+    Measure,
     Mode,
+    Policy,
     Source,
     Tier,
     VolumeMode,
+    discounted,
 )
 from catalog.products.rules import RESTRICTED, OfferTerms
 from catalog.products.tables import OfferRow
@@ -58,6 +71,7 @@ from marketplace.kernel.events import PUBLIC
 
 PRICE_LIST: Final = "price_list"
 CONTRACT: Final = "contract"
+POLICY: Final = "policy"
 
 _WHOLE: Final = Fraction(1)
 UNBOUNDED: Final = Validity()
@@ -88,6 +102,7 @@ class Found(msgspec.Struct):
     offer: Offer | None
     candidates: list[Candidate]
     agreed_text: str = ""
+    policy: Policy = Policy.PRIORITY
 
     @property
     def terms(self) -> OfferTerms | None:
@@ -187,18 +202,29 @@ def with_candidates(offers: CTE) -> CompoundSelect[*tuple[Any, ...]]:
     join, so that no plan can look candidates up again for every offer.
     """
     nothing = [cast(null(), column.type) for column in offers.c][1:]
-    listed = _listed(offers, [offers.c.place, *nothing])
-    agreed = _agreed(offers, [offers.c.place, *nothing])
-    candidate = list(listed.selected_columns)[len(offers.c) :]
+    candidates = _candidates(offers, [offers.c.place, *nothing])
+    candidate = list(candidates[0].selected_columns)[len(offers.c) :]
     return union_all(
-        select(*offers.c, *(cast(null(), column.type) for column in candidate)), listed, agreed
+        select(*offers.c, *(cast(null(), column.type) for column in candidate)), *candidates
     )
 
 
-def _listed(offers: CTE, head: Sequence[Any]) -> Select[*tuple[Any, ...]]:
-    """Find ladders in lists: the buyer's lists of these suppliers once, then each by its key."""
-    assignment, ladder = PriceListAssignmentRow, PriceLadderRow
-    face = (
+def _candidates(offers: CTE, head: Sequence[Any]) -> list[Select[*tuple[Any, ...]]]:
+    """Give the statements of all kinds of candidates, and of what is agreed about them."""
+    face = _faces(offers)
+    listed = _listed(offers, face, head)
+    return [
+        listed,
+        _discounted(offers, face, head),
+        _agreed(offers, head),
+        _policies(offers, len(head), list(listed.selected_columns)),
+    ]
+
+
+def _faces(offers: CTE) -> CTE:
+    """Find the buyer's lists of these suppliers, once."""
+    assignment = PriceListAssignmentRow
+    return (
         select(
             assignment.list_id,
             assignment.supplier_id,
@@ -211,6 +237,7 @@ def _listed(offers: CTE, head: Sequence[Any]) -> Select[*tuple[Any, ...]]:
             assignment.currency,
             assignment.valid_from,
             assignment.valid_until,
+            assignment.discounts,
         )
         .where(
             assignment.supplier_id.in_(select(offers.c.supplier_id)),
@@ -220,6 +247,11 @@ def _listed(offers: CTE, head: Sequence[Any]) -> Select[*tuple[Any, ...]]:
         .cte("face")
         .prefix_with("MATERIALIZED")
     )
+
+
+def _listed(offers: CTE, face: CTE, head: Sequence[Any]) -> Select[*tuple[Any, ...]]:
+    """Find ladders in lists, each by its key."""
+    ladder = PriceLadderRow
     of_offer = and_(
         ladder.list_id == face.c.list_id,
         ladder.offer_id == offers.c.offer_id,
@@ -246,8 +278,86 @@ def _listed(offers: CTE, head: Sequence[Any]) -> Select[*tuple[Any, ...]]:
         ladder.volume_mode,
         cast(ladder.tiers, Text),
         _constant(""),
+        _constant(""),
     ).select_from(
         offers.join(face, face.c.supplier_id == offers.c.supplier_id).join(ladder, of_offer)
+    )
+
+
+def _discounted(offers: CTE, face: CTE, head: Sequence[Any]) -> Select[*tuple[Any, ...]]:
+    """Find percentages off other lists: the ladders of these as they are published now.
+
+    Most lists have none, which their face says: then nothing is looked up.
+    """
+    discount, ladder, of_list = PriceDiscountRow, PriceLadderRow, PriceListAssignmentRow
+    whole_list = discount.offer_id == literal_column(f"'{ALL_OFFERS}'::uuid", Uuid)
+    of_offer = and_(
+        discount.list_id == face.c.list_id,
+        or_(discount.offer_id == offers.c.offer_id, whole_list),
+        discount.from_version <= face.c.published_version,
+        discount.until_version > face.c.published_version,
+    )
+    named = and_(
+        of_list.list_id == discount.of_list_id,
+        of_list.scope_id == literal_column(f"'{PUBLIC}'::uuid", Uuid),
+    )
+    priced = and_(
+        ladder.list_id == of_list.list_id,
+        ladder.offer_id == offers.c.offer_id,
+        ladder.from_version <= of_list.published_version,
+        ladder.until_version > of_list.published_version,
+    )
+    more = func.json_build_object(
+        _constant("percent_off"),
+        cast(func.trim_scale(discount.percent_off), Text),
+        _constant("of_list_id"),
+        of_list.list_id,
+        _constant("of_version"),
+        of_list.published_version,
+        _constant("whole_list"),
+        whole_list,
+    )
+    instant = face.c.valid_from.type
+    begins = (face.c.valid_from, discount.valid_from, of_list.valid_from, ladder.valid_from)
+    ends = (face.c.valid_until, discount.valid_until, of_list.valid_until, ladder.valid_until)
+    return select(
+        *head,
+        _constant(PRICE_LIST),
+        face.c.list_id,
+        face.c.published_version,
+        face.c.title,
+        face.c.level,
+        face.c.scope_id,
+        literal_column("null::uuid[]", ARRAY(Uuid)),
+        face.c.priority,
+        face.c.mode,
+        face.c.currency,
+        func.greatest(*begins, type_=instant),
+        func.least(*ends, type_=instant),
+        ladder.unit,
+        _trimmed(ladder.basis),
+        ladder.volume_mode,
+        cast(ladder.tiers, Text),
+        cast(more, Text),
+        _constant(""),
+    ).select_from(
+        offers.join(face, and_(face.c.supplier_id == offers.c.supplier_id, face.c.discounts))
+        .join(discount, of_offer)
+        .join(of_list, named)
+        .join(ladder, priced)
+    )
+
+
+def _policies(offers: CTE, width: int, columns: Sequence[Any]) -> Select[*tuple[Any, ...]]:
+    """Find the suppliers that grant the buyer the best price: a row of kind `POLICY` at place 0."""
+    nothing: list[ColumnElement[Any]] = [cast(null(), column.type) for column in columns]
+    nothing[0] = literal_column("0", Integer)
+    nothing[width] = _constant(POLICY)
+    nothing[width + 1] = CustomerRow.supplier_id.expression
+    return select(*nothing).where(
+        CustomerRow.buyer_id == COMPANY,
+        CustomerRow.supplier_id.in_(select(offers.c.supplier_id)),
+        CustomerRow.price_policy == _constant(Policy.BEST_PRICE.value),
     )
 
 
@@ -278,8 +388,25 @@ def _agreed(offers: CTE, head: Sequence[Any]) -> Select[*tuple[Any, ...]]:
         _trimmed(price.basis),
         _constant(VolumeMode.VOLUME.value),
         cast(price.tiers, Text),
+        case((price.commitment.is_(None), _constant("")), else_=cast(_committed(), Text)),
         price.description,
     ).select_from(offers.join(price, of_offer))
+
+
+def _committed() -> ColumnElement[Any]:
+    price = ContractPriceRow
+    return func.json_build_object(
+        _constant("price_id"),
+        price.id,
+        _constant("measure"),
+        price.commitment["measure"].astext,
+        _constant("cap"),
+        price.commitment["cap"].astext,
+        _constant("drawn"),
+        cast(func.trim_scale(price.drawn), Text),
+        _constant("at_exhaustion"),
+        price.commitment["at_exhaustion"].astext,
+    )
 
 
 def _lines() -> FromClause:
@@ -326,7 +453,7 @@ def _by_offers() -> CompoundSelect[*tuple[Any, ...]]:
         cast(given.c.supplier_id, Uuid).label("supplier_id"),
         cast(given.c.sku, Text).label("sku"),
     ).cte("offer")
-    return union_all(_listed(offers, [offers.c.place]), _agreed(offers, [offers.c.place]))
+    return union_all(*_candidates(offers, [offers.c.place]))
 
 
 CANDIDATES_OF_OFFERS: Final = _by_offers()
@@ -408,6 +535,7 @@ def read_candidate(columns: Sequence[Any]) -> Candidate | None:
         basis,
         volume_mode,
         tiers,
+        more,
         _,
     ) = columns
     begins, ends = bounded(valid_from), bounded(valid_until)
@@ -417,7 +545,7 @@ def read_candidate(columns: Sequence[Any]) -> Candidate | None:
         assigned = tuple(unit_ids) or (scope_id,)
     else:
         assigned = () if scope_id == PUBLIC else (scope_id,)
-    return Candidate(
+    candidate = Candidate(
         level=_LEVELS[level],
         source=Source(kind, source_id, version, title),
         unit=unit,
@@ -428,16 +556,59 @@ def read_candidate(columns: Sequence[Any]) -> Candidate | None:
         mode=_MODES[mode],
         validity=UNBOUNDED if begins is ends is None else Validity(begins, ends),
     )
+    return _with_more(candidate, more) if more else candidate
+
+
+def _with_more(candidate: Candidate, more: str) -> Candidate:
+    """Add what few candidates have: a commitment, or the percentage they were reckoned with."""
+    if candidate.source.kind == CONTRACT:
+        return msgspec.structs.replace(candidate, commitment=_COMMITMENT.decode(more).left())
+    found = _DISCOUNT.decode(more)
+    return msgspec.structs.replace(
+        candidate,
+        ladder=discounted(candidate.ladder, found.percent_off),
+        discount=Discount(found.percent_off, found.of_list_id, found.of_version),
+        derived=2 if found.whole_list else 1,
+    )
+
+
+class _Commitment(msgspec.Struct):
+    price_id: UUID
+    measure: Measure
+    cap: Decimal
+    drawn: Decimal
+    at_exhaustion: AtExhaustion
+
+    def left(self) -> Commitment:
+        left = self.cap - self.drawn
+        return Commitment(self.price_id, self.measure, left, self.at_exhaustion, self.cap)
+
+
+class _Discount(msgspec.Struct):
+    percent_off: Decimal
+    of_list_id: UUID
+    of_version: int
+    whole_list: bool
+
+
+_COMMITMENT: Final = msgspec.json.Decoder(_Commitment)
+_DISCOUNT: Final = msgspec.json.Decoder(_Discount)
 
 
 def found_by_line(rows: Sequence[Any], line_count: int) -> tuple[list[Found], datetime]:
     """Gather the rows of `CANDIDATES_OF_LINES` by line; give the clock they carry too."""
     found = [Found(None, []) for _ in range(line_count)]
+    suppliers: list[UUID | None] = [None] * line_count
+    best: set[UUID] = set()
     clock: datetime | None = None
     for row in rows:
+        if not row[0]:
+            best.add(row[_LINE_CANDIDATE_AT + 1])
+            continue
         one = found[row[0] - 1]
         if row[_LINE_CANDIDATE_AT] is None:
             clock = row[_LINE_CLOCK_AT]
+            suppliers[row[0] - 1] = row[1]
             if row[3] is not None:
                 one.offer = read_offer(row[1], row[2], row[3:_OFFER_END])
         elif (candidate := read_candidate(row[_LINE_CANDIDATE_AT:])) is not None:
@@ -446,6 +617,9 @@ def found_by_line(rows: Sequence[Any], line_count: int) -> tuple[list[Found], da
     if clock is None:
         msg = "a statement of lines gives a row for each"
         raise ValueError(msg)
+    if best:
+        for one, supplier_id in zip(found, suppliers, strict=True):
+            one.policy = Policy.BEST_PRICE if supplier_id in best else Policy.PRIORITY
     return found, clock
 
 

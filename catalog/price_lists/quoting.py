@@ -1,10 +1,12 @@
 """What lines cost: asked by buyers over HTTP, and by orders through their port."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
+
+from msgspec import structs
 
 from catalog.price_lists.price_book import (
     CANDIDATES_OF_LINES,
@@ -21,10 +23,10 @@ from catalog.price_lists.schemas import (
     PriceCheckView,
     PricedLineView,
 )
-from catalog.price_lists.views import no_price_view, price_detail, price_view
+from catalog.price_lists.views import draws, no_price_view, price_detail, price_view
 from catalog.pricing.terms import Buyer, Price
-from marketplace.contracts.rules import Provenance
-from marketplace.contracts.service import provenance_of
+from marketplace.contracts.rules import Draw, Provenance
+from marketplace.contracts.service import lock_drawn, provenance_of
 from marketplace.kernel.errors import FieldError, InvalidInput
 from marketplace.kernel.money import Money, currency_digits
 from marketplace.kernel.units import UNITS, Quantity
@@ -97,6 +99,7 @@ def _line_view(
         unit,
         asked.currency,
         as_of,
+        policy=found.policy,
         explain=asked.explain,
     )
     view = PricedLineView(line.supplier_id, line.sku, shown_quantity(quantity))
@@ -130,8 +133,10 @@ class CatalogPrices:
         rows = await tx.all(CANDIDATES_OF_LINES, line_arguments(buyer_path, keys))
         found, _ = found_by_line(rows, len(lines))
         buyer = buyer_of(buyer_path, (each for book in found for each in book.candidates))
-        answers = [
-            price_line(
+        await _lock_commitments(tx, found)
+        answers = []
+        for line, book in zip(lines, found, strict=True):
+            answer = price_line(
                 book.terms,
                 book.candidates,
                 buyer,
@@ -139,14 +144,54 @@ class CatalogPrices:
                 line.unit,
                 line.currency,
                 at,
+                policy=book.policy,
             )
-            for line, book in zip(lines, found, strict=True)
-        ]
+            answers.append(answer)
+            if isinstance(answer, Price) and (drawn := draws(answer)):
+                _take(found, drawn)
         provenance = await _provenance(tx, answers)
         return [
             _refusal(answer) if isinstance(answer, Unpriced) else _quote(answer, book, provenance)
             for answer, book in zip(answers, found, strict=True)
         ]
+
+
+async def _lock_commitments(tx: Transaction, found: Sequence[Found]) -> None:
+    """Lock the commitments that might be drawn on, and see what is left of them now.
+
+    An order takes what it is told here in the same transaction; until then others wait.
+    """
+    committed = {
+        candidate.commitment.id: candidate.commitment
+        for book in found
+        for candidate in book.candidates
+        if candidate.commitment is not None
+    }
+    if committed:
+        drawn = await lock_drawn(tx, committed)
+        left = {key: each.cap - drawn[key] for key, each in committed.items()}
+        _set_left(found, left)
+
+
+def _take(found: Sequence[Found], drawn: Sequence[Draw]) -> None:
+    """Let later lines of the same order find less: they are one order, not each a first one."""
+    taken = {each.price_id: each.amount for each in drawn}
+    left = {
+        candidate.commitment.id: candidate.commitment.left - taken[candidate.commitment.id]
+        for book in found
+        for candidate in book.candidates
+        if candidate.commitment is not None and candidate.commitment.id in taken
+    }
+    _set_left(found, left)
+
+
+def _set_left(found: Sequence[Found], left: Mapping[UUID, Decimal]) -> None:
+    for book in found:
+        for place, candidate in enumerate(book.candidates):
+            commitment = candidate.commitment
+            if commitment is not None and commitment.id in left:
+                now = structs.replace(commitment, left=left[commitment.id])
+                book.candidates[place] = structs.replace(candidate, commitment=now)
 
 
 async def _provenance(

@@ -14,6 +14,10 @@ OPEN: Final = 2_147_483_647
 """The end of a range of versions that goes on."""
 
 
+ALL_OFFERS: Final = UUID(int=0)
+"""In place of an offer: whatever the other list prices."""
+
+
 class PriceListRow(Base):
     """A supplier's list as he keeps it; buyers see only its `PriceListAssignmentRow`.
 
@@ -44,8 +48,9 @@ class PriceListRow(Base):
 class PriceListAssignmentRow(Base):
     """The face of a list to one company, unit or segment, or to everybody: all a price needs of it.
 
-    Publication moves `published_version`. One scope has one list of a level per priority, so no two
-    lists of a supplier ever tie; for everybody the scope is `PUBLIC`.
+    Publication moves `published_version`, and says whether there are `discounts` in it. One scope
+    has one list of a level per priority, so no two lists of a supplier ever tie; for everybody the
+    scope is `PUBLIC`.
     """
 
     __tablename__ = "price_list_assignments"
@@ -61,6 +66,7 @@ class PriceListAssignmentRow(Base):
     valid_until: Mapped[Instant]
     title: Mapped[str]
     published_version: Mapped[int]
+    discounts: Mapped[bool] = mapped_column(server_default=text("false"))
     created_at: Mapped[Instant] = mapped_column(server_default=func.clock())
     __table_args__ = (
         UniqueConstraint(
@@ -113,6 +119,31 @@ class PriceLadderRow(Base):
             "until_version",
             postgresql_where=text(f"until_version < {OPEN}"),
         ),
+    )
+
+
+class PriceDiscountRow(Base):
+    """So many percent off what another list says: for one offer, or (`ALL_OFFERS`) for all of them.
+
+    `of_list_id` is a base list of the same supplier, in the same currency. Validity and versions
+    are as of a ladder.
+    """
+
+    __tablename__ = "price_discounts"
+    list_id: Mapped[UUID] = mapped_column(ForeignKey("price_lists.id"), primary_key=True)
+    offer_id: Mapped[UUID] = mapped_column(primary_key=True)
+    valid_from: Mapped[datetime] = mapped_column(primary_key=True)
+    from_version: Mapped[int] = mapped_column(primary_key=True)
+    until_version: Mapped[int]
+    supplier_id: Mapped[UUID]
+    valid_until: Mapped[Instant]
+    percent_off: Mapped[Quantity]
+    of_list_id: Mapped[UUID] = mapped_column(ForeignKey("price_lists.id"))
+    __table_args__ = (
+        CheckConstraint("valid_from < valid_until", name="validity"),
+        CheckConstraint("from_version < until_version", name="versions"),
+        CheckConstraint("percent_off > 0 and percent_off <= 100", name="percent_off"),
+        Index("ix_price_discounts_of_list_id", "of_list_id"),
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Literal, cast
 
 from msgspec import UNSET, UnsetType
@@ -17,12 +18,14 @@ from catalog.price_lists.schemas import (
 )
 from catalog.pricing.resolve import told_to_buyer
 from catalog.pricing.terms import Candidate, Loser, Part, Policy, Price, VolumeMode
+from marketplace.contracts.rules import Draw
 from marketplace.kernel.canonical import plain_decimal
 from marketplace.orders.schemas import (
     OrderPriceSourceView,
     PriceDetailView,
     PriceDiscountView,
     PricedPartView,
+    PriceDrawView,
     PricedTierView,
 )
 from marketplace.platform.http.schemas import MoneyView
@@ -78,9 +81,10 @@ def _ladder(price: Price) -> list[LadderStepView]:
 def price_detail(price: Price) -> PriceDetailView | None:
     """Give what an order keeps of a price that amount and basis do not explain; None if they do."""
     ladder, discount = price.winner.ladder, price.winner.discount
-    if discount is None and not price.parts and ladder.volume_mode is VolumeMode.VOLUME:
+    plain = discount is None and price.winner.commitment is None
+    if plain and ladder.volume_mode is VolumeMode.VOLUME:
         return None
-    detail = PriceDetailView()
+    detail = PriceDetailView(draws=_draw_views(price))
     if price.parts:
         detail.parts = [_part(part) for part in price.parts]
     elif ladder.volume_mode is VolumeMode.GRADUATED:
@@ -95,6 +99,26 @@ def price_detail(price: Price) -> PriceDetailView | None:
             plain_decimal(discount.percent_off), discount.of_list_id, discount.of_version
         )
     return detail
+
+
+def _draw_views(price: Price) -> list[PriceDrawView]:
+    ends = price.parts or (Part(price.winner, price.tier, price.quantity, price.line_amount),)
+    return [
+        PriceDrawView(
+            contract_price_id=commitment.id,
+            measure=commitment.measure.value,
+            amount=plain_decimal(commitment.drawn_by(part.quantity, part.line_amount)),
+        )
+        for part in ends
+        if (commitment := part.candidate.commitment) is not None
+    ]
+
+
+def draws(price: Price) -> list[Draw]:
+    """Give what a line takes of commitments when it is ordered at this price."""
+    if price.winner.commitment is None:
+        return []
+    return [Draw(each.contract_price_id, Decimal(each.amount)) for each in _draw_views(price)]
 
 
 def _part(part: Part) -> PricedPartView:

@@ -215,12 +215,13 @@ class AtExhaustion(StrEnum):
 
 
 class Commitment(msgspec.Struct, frozen=True):
-    """What is left to draw at a contract's price."""
+    """What may be drawn at a contract's price in all (`cap`), and what is `left` of it."""
 
     id: UUID
     measure: Measure
     left: Decimal
     at_exhaustion: AtExhaustion
+    cap: Decimal = Decimal(0)
 
     def drawn_by(self, quantity: Decimal, line_amount: Decimal) -> Decimal:
         """Give what a line draws."""

@@ -47,7 +47,7 @@ from catalog.price_lists.price_book import (
 )
 from catalog.price_lists.rules import Unpriced, price_offer
 from catalog.price_lists.views import no_price_view, price_view
-from catalog.pricing.terms import Buyer, Candidate, Price
+from catalog.pricing.terms import Buyer, Candidate, Policy, Price
 from catalog.products.tables import OfferRow, ProductRow
 from catalog.search.answers import Answer, CatalogAnswers, read_mark
 from catalog.search.rules import Search, search_of
@@ -326,6 +326,7 @@ class _OfferPrices(msgspec.Struct):
     supplier_name: str
     as_of: datetime
     candidates: list[Candidate]
+    policy: Policy
 
 
 def _next_boundary(gathered: Sequence[tuple[Any, list[_OfferPrices]]]) -> datetime | None:
@@ -349,9 +350,11 @@ def _gathered(
 ) -> list[tuple[Any, list[_OfferPrices]]]:
     """Gather rows to items (each as its first row) and their offers, in the order of the page."""
     found: list[list[Candidate]] = [[] for _ in rows]
+    best: set[UUID] = set()
     for row in candidates:
-        candidate = read_candidate(row[1:])
-        if candidate is not None:
+        if not row[0]:
+            best.add(row[2])
+        elif (candidate := read_candidate(row[1:])) is not None:
             found[row[0] - 1].append(candidate)
     items: dict[UUID, tuple[Any, list[_OfferPrices]]] = {}
     for row, own in zip(rows, found, strict=True):
@@ -359,7 +362,8 @@ def _gathered(
         if gathered is None:
             gathered = items[row[0]] = (row, [])
         offer = read_offer(row[_ITEM_END], row[_ITEM_END + 1], row[_OFFER_AT:_OFFER_END])
-        gathered[1].append(_OfferPrices(offer, row[_OFFER_END], row[_OFFER_END + 1], own))
+        policy = Policy.BEST_PRICE if offer.supplier_id in best else Policy.PRIORITY
+        gathered[1].append(_OfferPrices(offer, row[_OFFER_END], row[_OFFER_END + 1], own, policy))
     return sorted(items.values(), key=_by_name)
 
 
@@ -393,7 +397,13 @@ def _shown(
         _Priced(
             found,
             price_offer(
-                found.offer.terms, found.candidates, buyer, currency, found.as_of, explain=whole
+                found.offer.terms,
+                found.candidates,
+                buyer,
+                currency,
+                found.as_of,
+                policy=found.policy,
+                explain=whole,
             ),
         )
         for found in offers

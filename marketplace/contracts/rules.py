@@ -13,9 +13,9 @@ from marketplace.kernel.canonical import content_hash
 from marketplace.kernel.clock import Validity, is_time_zone, start_of_day
 from marketplace.kernel.errors import FieldError, InvalidInput
 from marketplace.kernel.limits import CONTRACT_YEARS_MAX, LINES_MAX, TIERS_MAX
-from marketplace.kernel.money import CURRENCIES, UNIT_PRICE_PLACES
+from marketplace.kernel.money import CURRENCIES, UNIT_PRICE_PLACES, currency_digits
 from marketplace.kernel.states import StateMachine, transition
-from marketplace.kernel.units import UNITS, places
+from marketplace.kernel.units import UNITS, decimals_allowed, places
 
 
 class ContractState(Enum):
@@ -78,11 +78,48 @@ class Tier:
     amount: Decimal
 
 
+class Measure(Enum):
+    """In what a commitment is counted."""
+
+    QUANTITY = "quantity"
+    VALUE = "value"
+
+
+class AtExhaustion(Enum):
+    """What happens to a line that asks for more than is left: no price, the next one, or both."""
+
+    STOP = "stop"
+    NEXT_PRICE = "next_price"
+    SPLIT = "split"
+
+
+@dataclass(frozen=True, slots=True)
+class Commitment:
+    """How much the buyer means to draw at a price (`committed`), and may at most (`cap`).
+
+    Counted in the price's unit, or in net value in the contract's currency.
+    """
+
+    measure: Measure
+    cap: Decimal
+    at_exhaustion: AtExhaustion
+    committed: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """So much drawn, or given back, at one price of a contract."""
+
+    price_id: UUID
+    amount: Decimal
+
+
 @dataclass(frozen=True, slots=True)
 class ContractPrice:
     """The agreed price of one SKU in one unit; `tiers` ascend by minimum quantity.
 
-    `basis` is how many units an amount is for: a price per 100 stays one.
+    `basis` is how many units an amount is for: a price per 100 stays one. With a `commitment` it
+    counts as long as something is left to draw.
     """
 
     sku: str
@@ -90,6 +127,7 @@ class ContractPrice:
     unit: str
     basis: Decimal
     tiers: tuple[Tier, ...]
+    commitment: Commitment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,10 +236,26 @@ def _errors_of(draft: ContractDraft) -> Iterator[FieldError]:
     seen: dict[tuple[str, str], int] = {}
     for number, price in enumerate(draft.prices):
         yield from _price_errors(price, f"/prices/{number}")
+        yield from _commitment_errors(price, draft.currency, f"/prices/{number}/commitment")
         first = seen.setdefault((price.sku, price.unit), number)
         if first != number:
             detail = f"{price.sku} in {price.unit} has a price already, at /prices/{first}."
             yield FieldError(f"/prices/{number}/sku", "duplicate", detail)
+
+
+def _commitment_errors(price: ContractPrice, currency: str, pointer: str) -> Iterator[FieldError]:
+    commitment = price.commitment
+    if commitment is None or currency not in CURRENCIES or price.unit not in UNITS:
+        return
+    by_value = commitment.measure is Measure.VALUE
+    digits = currency_digits(currency) if by_value else decimals_allowed(price.unit)
+    committed = commitment.cap if commitment.committed is None else commitment.committed
+    if not 0 < committed <= commitment.cap:
+        detail = "What is committed is more than zero, and the cap is not below it."
+        yield FieldError(f"{pointer}/cap", "out_of_range", detail)
+    if max(places(commitment.cap), places(committed)) > digits:
+        detail = f"What is drawn here is counted with at most {digits} decimals."
+        yield FieldError(f"{pointer}/cap", "too_many_decimals", detail)
 
 
 def _price_errors(price: ContractPrice, pointer: str) -> Iterator[FieldError]:

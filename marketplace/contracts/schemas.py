@@ -1,7 +1,10 @@
 """Contracts on the wire; both parties read the same."""
 
 from datetime import date, datetime
+from typing import Literal
 from uuid import UUID
+
+from msgspec import UNSET, UnsetType
 
 from marketplace.platform.http.schemas import Output
 
@@ -22,6 +25,22 @@ class TierView(Output):
     amount: str
 
 
+class CommitmentView(Output):
+    """How much may be drawn at a price, and how much is; in its unit, or in value.
+
+    `at_exhaustion` says what becomes of a line that asks for more than is left: no price
+    (``stop``), the next price there is (``next_price``), or what is left at this one and the rest
+    at the next (``split``).
+    """
+
+    measure: Literal["quantity", "value"]
+    committed: str
+    cap: str
+    drawn: str
+    left: str
+    at_exhaustion: Literal["stop", "next_price", "split"]
+
+
 class ContractPriceView(Output):
     """The agreed ladder of one SKU in one unit."""
 
@@ -30,6 +49,7 @@ class ContractPriceView(Output):
     unit: str
     basis: str
     tiers: list[TierView]
+    commitment: CommitmentView | UnsetType = UNSET
 
 
 class ContractSummary(Output):

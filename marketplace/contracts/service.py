@@ -1,20 +1,23 @@
 """Conclude contracts, read them, and tell what their prices stem from."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Row, Select, func, insert, or_, select
+from msgspec import UNSET, UnsetType
+from sqlalchemy import Row, Select, func, insert, or_, select, text
 
 from marketplace.contracts.parties import newest_of_party
 from marketplace.contracts.rules import (
     CONTRACT,
+    Commitment,
     ContractDraft,
     ContractPrice,
     ContractState,
+    Draw,
     Provenance,
     check_draft,
     contract_hash,
@@ -23,6 +26,7 @@ from marketplace.contracts.rules import (
     term_of,
 )
 from marketplace.contracts.schemas import (
+    CommitmentView,
     ContractPriceView,
     ContractSummary,
     ContractView,
@@ -32,7 +36,7 @@ from marketplace.contracts.schemas import (
 from marketplace.contracts.tables import ContractPriceRow, ContractRow
 from marketplace.kernel.canonical import plain_decimal
 from marketplace.kernel.clock import Validity
-from marketplace.kernel.errors import NotFound
+from marketplace.kernel.errors import Conflict, NotFound
 from marketplace.kernel.events import Event
 from marketplace.kernel.ids import new_id
 from marketplace.platform.caller import Caller
@@ -111,7 +115,75 @@ def _price_values(contract_id: UUID, price: ContractPrice) -> dict[str, Any]:
             }
             for tier in price.tiers
         ],
+        "commitment": _commitment_document(price.commitment),
     }
+
+
+def _commitment_document(commitment: Commitment | None) -> dict[str, str] | None:
+    if commitment is None:
+        return None
+    document = {
+        "measure": commitment.measure.value,
+        "cap": plain_decimal(commitment.cap),
+        "at_exhaustion": commitment.at_exhaustion.value,
+    }
+    if commitment.committed is not None:
+        document["committed"] = plain_decimal(commitment.committed)
+    return document
+
+
+async def lock_drawn(tx: Transaction, price_ids: Iterable[UUID]) -> dict[UUID, Decimal]:
+    """Lock prices with a commitment and give what is drawn of each as it is now.
+
+    Whoever means to draw asks first: of many call-offs at once each sees what those before took.
+    """
+    rows = await tx.all(
+        select(ContractPriceRow.id, ContractPriceRow.drawn)
+        .where(ContractPriceRow.id.in_(sorted(price_ids)))
+        .order_by(ContractPriceRow.id)
+        .with_for_update()
+    )
+    return {row.id: row.drawn for row in rows}
+
+
+async def draw(tx: Transaction, draws: Iterable[Draw]) -> None:
+    """Take from commitments; raises Conflict where less is left than one asks."""
+    totals = _by_price(draws)
+    if not totals:
+        return
+    if await _change_drawn(tx, totals, 1) != len(totals):
+        raise Conflict("Less is left of the quantity agreed than this order draws; price it again.")
+
+
+async def give_back(tx: Transaction, draws: Iterable[Draw]) -> None:
+    """Put back into commitments what an order does not take after all."""
+    if totals := _by_price(draws):
+        await _change_drawn(tx, totals, -1)
+
+
+def _by_price(draws: Iterable[Draw]) -> dict[UUID, Decimal]:
+    totals: dict[UUID, Decimal] = {}
+    for each in draws:
+        totals[each.price_id] = totals.get(each.price_id, Decimal(0)) + each.amount
+    return {price_id: amount for price_id, amount in sorted(totals.items()) if amount}
+
+
+_CHANGE_DRAWN: Final = text("""
+update contract_prices p set drawn = p.drawn + given.amount
+from (select * from unnest(cast(:price_ids as uuid[]), cast(:amounts as numeric[]))
+          as listed (id, amount)) as given
+where p.id = given.id and p.drawn + given.amount between 0 and (p.commitment ->> 'cap')::numeric
+""")
+
+
+async def _change_drawn(tx: Transaction, totals: Mapping[UUID, Decimal], sign: int) -> int:
+    # In the order of ids, which is the order in which they are locked everywhere.
+    await lock_drawn(tx, totals)
+    values = {
+        "price_ids": list(totals),
+        "amounts": [sign * amount for amount in totals.values()],
+    }
+    return await tx.execute(_CHANGE_DRAWN, values)
 
 
 def _tell(tx: Transaction, contract_id: UUID, draft: ContractDraft) -> None:
@@ -206,6 +278,8 @@ async def read_contract(platform: Platform, caller: Caller, contract_id: UUID) -
                 ContractPriceRow.unit,
                 ContractPriceRow.basis,
                 ContractPriceRow.tiers,
+                ContractPriceRow.commitment,
+                ContractPriceRow.drawn,
             )
             .where(ContractPriceRow.contract_id == contract_id)
             .order_by(ContractPriceRow.id)
@@ -279,4 +353,19 @@ def _price_view(row: Row[Any]) -> ContractPriceView:
             )
             for tier in row.tiers
         ],
+        commitment=_commitment_view(row),
+    )
+
+
+def _commitment_view(row: Row[Any]) -> CommitmentView | UnsetType:
+    if row.commitment is None:
+        return UNSET
+    left = Decimal(row.commitment["cap"]) - row.drawn
+    return CommitmentView(
+        measure=row.commitment["measure"],
+        committed=row.commitment.get("committed", row.commitment["cap"]),
+        cap=row.commitment["cap"],
+        drawn=plain_decimal(row.drawn),
+        left=plain_decimal(left),
+        at_exhaustion=row.commitment["at_exhaustion"],
     )

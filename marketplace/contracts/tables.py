@@ -4,10 +4,11 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from marketplace.platform.columns import Base, CurrencyCode, Hash, Id, Instant, Quantity
+from marketplace.platform.columns import Amount, Base, CurrencyCode, Hash, Id, Instant, Quantity
 
 
 class ContractRow(Base):
@@ -46,6 +47,9 @@ class ContractPriceRow(Base):
 
     `tiers` is ``[{"minimum_quantity": "1", "amount": "12.5"}, …]``, ascending. Validity, units,
     currency, state and priority are the contract's; an amendment closes rows and adds new ones.
+
+    `commitment` is ``{"measure": "quantity", "cap": "1000", "at_exhaustion": "split"}``, with
+    ``"committed"`` where it is less; `drawn` is what orders took of it, never more than its cap.
     """
 
     __tablename__ = "contract_prices"
@@ -65,7 +69,10 @@ class ContractPriceRow(Base):
     valid_until: Mapped[Instant]
     state: Mapped[str]
     priority: Mapped[int]
+    commitment: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    drawn: Mapped[Amount] = mapped_column(server_default=text("0"))
     __table_args__ = (
+        CheckConstraint("drawn between 0 and (commitment ->> 'cap')::numeric", name="drawn"),
         Index("ix_contract_prices_buyer_id_supplier_id_sku", "buyer_id", "supplier_id", "sku"),
         Index("ix_contract_prices_contract_id", "contract_id"),
     )

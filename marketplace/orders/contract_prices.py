@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -10,17 +11,21 @@ from uuid import UUID
 from sqlalchemy import Row, select
 
 from marketplace.contracts.rules import (
+    AtExhaustion,
     ContractState,
+    Measure,
     Tier,
     covers,
     in_force,
     tier_reached,
 )
-from marketplace.contracts.service import whole_provenance
+from marketplace.contracts.service import lock_drawn, whole_provenance
 from marketplace.contracts.tables import ContractPriceRow, ContractRow
+from marketplace.kernel.canonical import plain_decimal
 from marketplace.kernel.clock import Validity
 from marketplace.kernel.money import line_amount
 from marketplace.orders.ports import NoPriceQuote, PriceQuote, PriceRequest, PriceSource
+from marketplace.orders.schemas import PriceDetailView, PriceDrawView
 from marketplace.platform.database import Transaction
 
 
@@ -37,6 +42,8 @@ class ContractPrices:
         """Answer each line from the contracts in force at `at`."""
         rows = await tx.all(
             select(
+                ContractPriceRow.id,
+                ContractPriceRow.commitment,
                 ContractPriceRow.contract_id,
                 ContractPriceRow.contract_version,
                 ContractPriceRow.supplier_id,
@@ -67,10 +74,14 @@ class ContractPrices:
             term = Validity(row.valid_from, row.valid_until)
             if covers(row.unit_ids, buyer_path) and in_force(ContractState(row.state), term, at):
                 by_offer[row.supplier_id, row.sku].append(row)
-        return [_answer(line, by_offer[line.supplier_id, line.sku]) for line in lines]
+        limited = {row.id for rows in by_offer.values() for row in rows if row.commitment}
+        drawn = await lock_drawn(tx, limited) if limited else {}
+        return [_answer(line, by_offer[line.supplier_id, line.sku], drawn) for line in lines]
 
 
-def _answer(line: PriceRequest, rows: Sequence[Row[Any]]) -> PriceQuote | NoPriceQuote:
+def _answer(
+    line: PriceRequest, rows: Sequence[Row[Any]], drawn: dict[UUID, Decimal]
+) -> PriceQuote | NoPriceQuote:
     if not rows:
         return NoPriceQuote("unknown_sku", "sku", f"No contract in force prices {line.sku!r}.")
     in_unit = [row for row in rows if row.unit == line.unit]
@@ -82,7 +93,24 @@ def _answer(line: PriceRequest, rows: Sequence[Row[Any]]) -> PriceQuote | NoPric
         return NoPriceQuote(
             "wrong_currency", "sku", f"{line.sku!r} has no price in {line.currency}."
         )
-    row = in_currency[0]
+    for row in in_currency:
+        answer = _of_row(line, row)
+        if row.commitment is None or isinstance(answer, NoPriceQuote):
+            return answer
+        wanted = line.quantity
+        if row.commitment["measure"] == Measure.VALUE.value:
+            wanted = answer.line_amount.amount
+        if drawn[row.id] + wanted <= Decimal(row.commitment["cap"]):
+            drawn[row.id] += wanted
+            draw = PriceDrawView(row.id, row.commitment["measure"], plain_decimal(wanted))
+            return replace(answer, detail=PriceDetailView(draws=[draw]))
+        if row.commitment["at_exhaustion"] != AtExhaustion.NEXT_PRICE.value:
+            break  # to split a line takes the catalog's resolution
+    detail = f"Less is left of the quantity of {line.sku!r} agreed than this line asks."
+    return NoPriceQuote("commitment_exhausted", "quantity", detail)
+
+
+def _of_row(line: PriceRequest, row: Row[Any]) -> PriceQuote | NoPriceQuote:
     tiers = [Tier(Decimal(tier["minimum_quantity"]), Decimal(tier["amount"])) for tier in row.tiers]
     tier = tier_reached(tiers, line.quantity)
     if tier is None:

@@ -12,6 +12,7 @@ from marketplace.kernel.canonical import plain_decimal
 from marketplace.kernel.errors import NotFound
 from marketplace.kernel.events import Event
 from marketplace.kernel.ids import new_id
+from marketplace.orders.draws import give_back_of
 from marketplace.orders.rules import (
     LineConfirmation,
     LineDespatch,
@@ -94,6 +95,7 @@ async def confirm(
         progress = await progress_of(tx, supplier_order_id)
         state, confirmed = after_confirmation(SupplierOrderState(order.state), progress, answers)
         await _store_confirmed(tx, supplier_order_id, confirmed, data, answers)
+        await give_back_of(tx, [supplier_order_id], confirmed)
         await settle_confirmed(platform, tx, supplier_order_id, confirmed)
         await tx.execute(
             insert(ConfirmationRow).values(

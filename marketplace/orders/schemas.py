@@ -134,6 +134,14 @@ class PriceDiscountView(Output):
     of_version: int
 
 
+class PriceDrawView(Output):
+    """What a line takes of a contract's commitment: a quantity, or a value."""
+
+    contract_price_id: UUID
+    measure: Literal["quantity", "value"]
+    amount: str
+
+
 class PriceDetailView(Output):
     """What explains an amount that one price per unit does not.
 
@@ -147,6 +155,7 @@ class PriceDetailView(Output):
     tier_basis: str = "1"
     parts: list[PricedPartView] = msgspec.field(default_factory=list)
     discount: PriceDiscountView | UnsetType = UNSET
+    draws: list[PriceDrawView] = msgspec.field(default_factory=list)
 
     @property
     def as_whole(self) -> bool:

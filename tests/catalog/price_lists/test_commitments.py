@@ -1,0 +1,178 @@
+"""What a contract lets one draw: until it is exhausted, whoever asks at once, and given back."""
+
+import asyncio
+from decimal import Decimal
+from uuid import UUID
+
+import pytest
+
+from marketplace.contracts import service as contracts
+from marketplace.contracts.rules import AtExhaustion, Commitment, Measure
+from marketplace.contracts.schemas import CommitmentView
+from marketplace.kernel.errors import InvalidInput
+from marketplace.orders.schemas import OrderView
+from tests.catalog.parties import entry
+from tests.catalog.shop import Shop
+
+
+def pieces(cap: str, then: str = "stop") -> Commitment:
+    return Commitment(Measure.QUANTITY, Decimal(cap), AtExhaustion(then))
+
+
+def euros(cap: str, then: str = "stop") -> Commitment:
+    return Commitment(Measure.VALUE, Decimal(cap), AtExhaustion(then))
+
+
+async def stocked(shop: Shop) -> None:
+    await shop.offer("A")
+    await shop.price_list(entry("A", ("1", "10")))
+
+
+async def state(shop: Shop, contract_id: UUID) -> CommitmentView:
+    caller = shop.buying.caller
+    assert caller.may("contracts:read")
+    view = await contracts.read_contract(shop.platform, caller, contract_id)
+    told = view.prices[0].commitment
+    assert told
+    return told
+
+
+async def test_orders_draw_and_the_contract_shows_what_is_left(shop: Shop) -> None:
+    await stocked(shop)
+    contract = await shop.agree("A", ("1", "8"), commitment=pieces("100"))
+    order = await shop.order(shop.line("A", "30"), shop.line("A", "20"))
+    assert order.total.amount == "400.00"
+    told = await state(shop, contract)
+    assert (told.committed, told.cap, told.drawn, told.left) == ("100", "100", "50", "50")
+    detail = order.lines[0].price.detail
+    assert detail
+    assert [(d.measure, d.amount) for d in detail.draws] == [("quantity", "30")]
+
+
+@pytest.mark.parametrize(
+    ("commitment", "then", "told"),
+    [
+        (pieces("5"), "stop", "commitment_exhausted"),
+        (euros("40"), "stop", "commitment_exhausted"),
+        (pieces("5", "next_price"), "next_price", "10 base"),
+        (pieces("5", "split"), "split", "8 contract"),
+    ],
+)
+async def test_at_exhaustion_the_contracts_policy_counts(
+    shop: Shop, commitment: Commitment, then: str, told: str
+) -> None:
+    await stocked(shop)
+    await shop.agree("A", ("1", "8"), commitment=commitment)
+    assert await shop.told("A", "5") == "8 contract"
+    assert await shop.told("A", "6") == told
+    line = await shop.check("A", "6", explain=True)
+    answer = line.price or line.no_price
+    assert answer
+    assert answer.losers is not None
+    if then != "split":
+        assert "commitment_exhausted" in {loser.reason for loser in answer.losers or ()}
+
+
+async def test_a_split_line_is_one_line_of_two_parts_and_sums_them(shop: Shop) -> None:
+    await stocked(shop)
+    contract = await shop.agree("A", ("1", "8"), commitment=pieces("5", "split"))
+    order = await shop.order(shop.line("A", "7"))
+    (line,) = order.lines
+    assert line.line_amount.amount == "60.00"  # 5 × 8 and 2 × 10
+    assert (line.price.amount, line.price.basis) == ("60.00", "7")
+    assert line.price.detail
+    assert [(p.quantity, p.amount, p.level) for p in line.price.detail.parts] == [
+        ("5", "8", "contract"),
+        ("2", "10", "base"),
+    ]
+    assert (await state(shop, contract)).left == "0"
+    assert await shop.told("A", "1") == "10 base"
+
+
+async def test_value_is_drawn_by_what_lines_cost(shop: Shop) -> None:
+    await stocked(shop)
+    contract = await shop.agree("A", ("1", "8"), commitment=euros("50", "split"))
+    order = await shop.order(shop.line("A", "7"))
+    assert order.total.amount == "58.00"  # 6 pieces for 48, and one of 10
+    assert (await state(shop, contract)).drawn == "48"
+
+
+async def test_lines_of_one_order_draw_one_after_another(shop: Shop) -> None:
+    await stocked(shop)
+    await shop.agree("A", ("1", "8"), commitment=pieces("5", "next_price"))
+    order = await shop.order(shop.line("A", "4"), shop.line("A", "4"), shop.line("A", "1"))
+    assert [line.price.level for line in order.lines] == ["contract", "base", "contract"]
+
+
+async def test_sixteen_call_offs_at_once_never_overdraw(shop: Shop) -> None:
+    await stocked(shop)
+    contract = await shop.agree("A", ("1", "8"), commitment=pieces("50"))
+    answers = await asyncio.gather(
+        *(shop.order(shop.line("A", "7")) for _ in range(16)), return_exceptions=True
+    )
+    placed = [answer for answer in answers if isinstance(answer, OrderView)]
+    refused = [answer for answer in answers if isinstance(answer, InvalidInput)]
+    assert (len(placed), len(refused)) == (7, 9)
+    assert {error.errors[0].code for error in refused} == {"commitment_exhausted"}
+    assert (await state(shop, contract)).drawn == "49"
+
+
+async def test_sixteen_call_offs_at_once_share_what_is_left_where_lines_are_split(
+    shop: Shop,
+) -> None:
+    await stocked(shop)
+    contract = await shop.agree("A", ("1", "8"), commitment=pieces("50", "split"))
+    orders = await asyncio.gather(*(shop.order(shop.line("A", "7")) for _ in range(16)))
+    assert (await state(shop, contract)).left == "0"
+    assert sum(Decimal(order.total.amount) for order in orders) == 50 * 8 + (16 * 7 - 50) * 10
+
+
+async def test_cancelling_gives_back(shop: Shop) -> None:
+    await stocked(shop)
+    contract = await shop.agree("A", ("1", "8"), commitment=pieces("10"))
+    order = await shop.order(shop.line("A", "10"))
+    assert await shop.told("A") == "commitment_exhausted"
+    await shop.cancel(order)
+    assert (await state(shop, contract)).drawn == "0"
+    assert await shop.told("A") == "8 contract"
+
+
+async def test_what_a_supplier_does_not_deliver_is_given_back(shop: Shop) -> None:
+    await stocked(shop)
+    contract = await shop.agree("A", ("1", "8"), commitment=pieces("20"))
+    short = await shop.order(shop.line("A", "10"))
+    refused = await shop.order(shop.line("A", "8"))
+    await shop.confirm(short, (1, "4"))
+    assert (await state(shop, contract)).drawn == "12"
+    await shop.confirm(refused, (1, "0"))
+    assert (await state(shop, contract)).drawn == "4"
+
+
+async def test_an_order_that_fails_draws_nothing(shop: Shop) -> None:
+    await stocked(shop)
+    contract = await shop.agree("A", ("1", "8"), commitment=pieces("20"))
+    with pytest.raises(InvalidInput):
+        await shop.order(shop.line("A", "10"), shop.line("NOPE"))
+    assert (await state(shop, contract)).drawn == "0"
+
+
+@pytest.mark.parametrize(
+    ("commitment", "code"),
+    [
+        (pieces("0"), "out_of_range"),
+        (pieces("1.5"), "too_many_decimals"),
+        (euros("10.001"), "too_many_decimals"),
+        (
+            Commitment(Measure.QUANTITY, Decimal(5), AtExhaustion.STOP, Decimal(6)),
+            "out_of_range",
+        ),
+    ],
+)
+async def test_a_commitment_that_cannot_be_drawn_is_not_agreed(
+    shop: Shop, commitment: Commitment, code: str
+) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        await shop.agree("A", ("1", "8"), commitment=commitment)
+    assert [(e.pointer, e.code) for e in refused.value.errors] == [
+        ("/prices/0/commitment/cap", code)
+    ]
