@@ -6,18 +6,16 @@ writes only what differs. All of it happens under the list's row lock.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 import msgspec
 from sqlalchemy import text
 
-from catalog.price_lists.rules import PriceRecord, bounded
+from catalog.price_lists.rules import PriceRecord, span
 from catalog.price_lists.tables import OPEN, StagedPriceRow
 from catalog.row_error import RowError
 from catalog.staging import row_errors, stage
-from marketplace.kernel.clock import rfc3339
 from marketplace.kernel.limits import TIERS_MAX
 from marketplace.platform.database import Transaction
 
@@ -254,8 +252,8 @@ async def overlaps(tx: Transaction, list_id: UUID, draft_version: int) -> list[R
             column="valid_from",
             code="overlap",
             detail=(
-                f"{row.sku} in {row.unit}: the price valid {_span(row.valid_from, row.valid_until)}"
-                f" overlaps the one valid {_span(row.other_from, row.other_until)}."
+                f"{row.sku} in {row.unit}: the price valid {span(row.valid_from, row.valid_until)}"
+                f" overlaps the one valid {span(row.other_from, row.other_until)}."
             ),
             value=row.sku,
         )
@@ -263,20 +261,17 @@ async def overlaps(tx: Transaction, list_id: UUID, draft_version: int) -> list[R
     ]
 
 
-def _span(begins: datetime, ends: datetime) -> str:
-    first, last = bounded(begins), bounded(ends)
-    since = "always" if first is None else f"from {rfc3339(first)}"
-    return since if last is None else f"{since} until {rfc3339(last)}"
-
-
 _COUNT_CHANGES: Final = text("""
 select (select count(*) from price_ladders where list_id = :list_id and from_version = :draft)
      + (select count(*) from price_ladders
+        where list_id = :list_id and until_version = :draft and from_version < :draft)
+     + (select count(*) from price_discounts where list_id = :list_id and from_version = :draft)
+     + (select count(*) from price_discounts
         where list_id = :list_id and until_version = :draft and from_version < :draft)
 """)
 
 
 async def count_changes(tx: Transaction, list_id: UUID, draft_version: int) -> int:
-    """Count the ladders that the draft adds or ends."""
+    """Count the ladders and discounts that the draft adds or ends."""
     count: int = await tx.scalar(_COUNT_CHANGES.bindparams(list_id=list_id, draft=draft_version))
     return count

@@ -5,12 +5,14 @@ from uuid import UUID
 
 from litestar import Response, delete, get, post, put
 
-from catalog.price_lists import quoting, service
+from catalog.price_lists import discounts, quoting, service
 from catalog.price_lists.schemas import (
     AssignmentInput,
     AssignmentView,
     PriceCheckInput,
     PriceCheckView,
+    PriceDiscountsInput,
+    PriceDiscountsView,
     PriceEntriesInput,
     PriceEntriesView,
     PriceEntryView,
@@ -102,6 +104,35 @@ async def list_entries(
     return paged(page_request, entries)
 
 
+@put(
+    "/v1/price-lists/{list_id:uuid}/discounts",
+    operation_id="putPriceListDiscounts",
+    tags=_TAGS,
+    summary="Set what the draft says as percentages off your base lists; all or none.",
+)
+async def put_discounts(
+    list_id: FromPath[UUID],
+    data: JSONBody[PriceDiscountsInput],
+    caller: Given[Caller],
+    platform: Given[Platform],
+) -> PriceDiscountsView:
+    """Make these the discounts of the draft. They follow the list they name when it changes."""
+    return await discounts.put_discounts(platform, caller, list_id, data)
+
+
+@get(
+    "/v1/price-lists/{list_id:uuid}/discounts",
+    operation_id="readPriceListDiscounts",
+    tags=_TAGS,
+    summary="The percentages off other lists in a list, its draft included.",
+)
+async def read_discounts(
+    list_id: FromPath[UUID], caller: Given[Caller], platform: Given[Platform]
+) -> PriceDiscountsView:
+    """Read the discounts of a list."""
+    return await discounts.read_discounts(platform, caller, list_id)
+
+
 @post(
     "/v1/price-lists/{list_id:uuid}/publish",
     operation_id="publishPriceList",
@@ -168,6 +199,8 @@ ROUTES: Final = (
     read_price_list,
     put_entries,
     list_entries,
+    put_discounts,
+    read_discounts,
     publish_price_list,
     assign_price_list,
     withdraw_assignment,

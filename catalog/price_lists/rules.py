@@ -11,6 +11,7 @@ from catalog.pricing.resolve import in_force, resolve
 from catalog.pricing.terms import ONE, Buyer, Candidate, Loser, Policy, Price, Reason, VolumeMode
 from catalog.products.rules import OfferTerms, quantity_error, smallest_order
 from marketplace.kernel.canonical import plain_decimal
+from marketplace.kernel.clock import rfc3339
 from marketplace.kernel.errors import invalid
 from marketplace.kernel.money import CURRENCIES
 
@@ -26,6 +27,13 @@ FOREVER: Final = datetime.max.replace(tzinfo=UTC)
 def bounded(at: datetime) -> datetime | None:
     """Read one end of a stored validity; the driver gives ±infinity as naive extremes."""
     return None if at.tzinfo is None else at
+
+
+def span(begins: datetime, ends: datetime) -> str:
+    """Say when something is valid."""
+    first, last = bounded(begins), bounded(ends)
+    since = "always" if first in (None, ALWAYS) else f"from {rfc3339(first)}"
+    return since if last in (None, FOREVER) else f"{since} until {rfc3339(last)}"
 
 
 class PriceRecord(msgspec.Struct, frozen=True):

@@ -46,8 +46,8 @@ class PriceListInput(Input):
 class PriceListView(Output):
     """A list as its supplier sees it.
 
-    `published_version` is 0 before the first publication; `draft_changes` counts the ladders that
-    the next one adds or ends.
+    `published_version` is 0 before the first publication; `draft_changes` counts the ladders and
+    discounts that the next one adds or ends.
     """
 
     id: UUID
@@ -133,6 +133,44 @@ class PriceEntryView(Output):
     since_version: int
     valid_from: datetime | UnsetType = UNSET
     valid_until: datetime | UnsetType = UNSET
+
+
+class PriceDiscountInput(Input):
+    """So many percent off what another list of yours says: a base list, in the same currency.
+
+    For one `sku`, or without it for all that the other list prices. A ladder of this list counts
+    before a discount, and a discount for the SKU before one for all.
+    """
+
+    percent_off: QuantityText
+    of_list_id: UUID
+    sku: Sku | None = None
+    valid_from: InstantIn | None = None
+    valid_until: InstantIn | None = None
+
+
+class PriceDiscountsInput(Input):
+    """All discounts the draft is to have; those it has and that are not here end with it."""
+
+    discounts: Annotated[list[PriceDiscountInput], Meta(max_length=LINES_MAX)]
+
+
+class PriceDiscountEntry(Output):
+    """A discount of a list as its supplier sees it; without `sku` it is for all."""
+
+    percent_off: str
+    of_list_id: UUID
+    since_version: int
+    sku: str | UnsetType = UNSET
+    valid_from: datetime | UnsetType = UNSET
+    valid_until: datetime | UnsetType = UNSET
+
+
+class PriceDiscountsView(Output):
+    """The discounts of a list, its draft included."""
+
+    draft_version: int
+    discounts: list[PriceDiscountEntry]
 
 
 class AssignmentInput(Input):

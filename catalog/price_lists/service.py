@@ -8,7 +8,18 @@ from uuid import UUID
 
 import msgspec
 from msgspec import UNSET
-from sqlalchemy import Row, Select, and_, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from catalog.price_lists import entries as drafts
@@ -25,6 +36,7 @@ from catalog.price_lists.schemas import (
     PriceTierView,
 )
 from catalog.price_lists.tables import (
+    PriceDiscountRow,
     PriceLadderRow,
     PriceListAssignmentRow,
     PriceListRow,
@@ -123,6 +135,7 @@ async def _assign(tx: Transaction, row: Row[Any], scope_id: UUID, company_id: UU
         valid_until=row.valid_until,
         title=row.name,
         published_version=row.published_version,
+        discounts=_has_discounts(row.id, row.published_version),
     )
     try:
         at: datetime = await tx.scalar(statement.returning(PriceListAssignmentRow.created_at))
@@ -160,22 +173,17 @@ async def read_price_list(platform: Platform, caller: Caller, list_id: UUID) -> 
 
 
 def _own_lists(caller: Caller) -> Select[*tuple[Any, ...]]:
-    ladder, draft = PriceLadderRow, PriceListRow.published_version + 1
-    added = (
-        select(func.count())
-        .where(ladder.list_id == PriceListRow.id, ladder.from_version == draft)
-        .scalar_subquery()
-    )
-    ended = (
-        select(func.count())
-        .where(
-            ladder.list_id == PriceListRow.id,
-            ladder.until_version == draft,
-            ladder.from_version < draft,
+    draft = PriceListRow.published_version + 1
+    changes = []
+    for row in (PriceLadderRow, PriceDiscountRow):
+        added = select(func.count()).where(
+            row.list_id == PriceListRow.id, row.from_version == draft
         )
-        .scalar_subquery()
-    )
-    return select(*_LIST, (added + ended).label("draft_changes")).where(
+        ended = select(func.count()).where(
+            row.list_id == PriceListRow.id, row.until_version == draft, row.from_version < draft
+        )
+        changes += [added.scalar_subquery(), ended.scalar_subquery()]
+    return select(*_LIST, sum(changes[1:], changes[0]).label("draft_changes")).where(
         PriceListRow.supplier_id == caller.organization_id
     )
 
@@ -447,7 +455,7 @@ async def publish_locked(tx: Transaction, row: Row[Any]) -> list[RowError]:
     await tx.execute(
         update(PriceListAssignmentRow)
         .where(PriceListAssignmentRow.list_id == row.id)
-        .values(published_version=draft)
+        .values(published_version=draft, discounts=_has_discounts(row.id, draft))
     )
     companies = await tx.all(
         select(PriceListAssignmentRow.company_id)
@@ -456,6 +464,15 @@ async def publish_locked(tx: Transaction, row: Row[Any]) -> list[RowError]:
     )
     _tell(tx, row, draft, changes, frozenset(company.company_id for company in companies))
     return []
+
+
+def _has_discounts(list_id: UUID, version: int) -> ColumnElement[bool]:
+    row = PriceDiscountRow
+    return exists(
+        select(row.list_id).where(
+            row.list_id == list_id, row.from_version <= version, row.until_version > version
+        )
+    )
 
 
 async def published_version(tx: Transaction, list_id: UUID) -> int:

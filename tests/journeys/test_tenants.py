@@ -52,6 +52,7 @@ BODIES: dict[str, Any] = {
     "changeOrganization": {"name": "Mine now"},
     "changeMember": {"name": "Mine now"},
     "putPriceListEntries": {"entries": [], "removed": []},
+    "putPriceListDiscounts": {"discounts": []},
     "cancelAuction": {"reason": "because"},
     "cancelProcedure": {"reason": "because"},
     "replaceBid": {"currency": "EUR", "lines": [{"line_id": "{line}", "unit_amount": "1"}]},
