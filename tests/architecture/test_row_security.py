@@ -101,7 +101,7 @@ CHANGED_BY_THE_PARTIES = {
         "despatched_quantity",
     },
     "contracts": set(),
-    "contract_prices": set(),
+    "contract_prices": {"drawn"},
     "order_confirmations": set(),
     "despatches": set(),
     "invoices": set(),
