@@ -1,15 +1,15 @@
 """Commitments of contracts' prices, and percentages off named lists.
 
-Revision ID: 0012
-Revises: 0011
+Revision ID: 0013
+Revises: 0012
 """
 
 from alembic import op
 
 from migrations.security import API, ENGINE, WORKER, all_rows, grant, policy, protect
 
-revision = "0012"
-down_revision = "0011"
+revision = "0013"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 
