@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from catalog.exports import routes as exports
+from catalog.exports.service import Exports
 from catalog.imports import routes as imports
 from catalog.imports import service as importing
 from catalog.price_lists import routes as price_lists
@@ -19,7 +21,14 @@ _SELLERS: Final = ("administrator", "seller")
 
 FEATURE: Final = Feature(
     name="catalog",
-    routes=(*products.ROUTES, *price_lists.ROUTES, *search.ROUTES, *imports.ROUTES, *stock.ROUTES),
+    routes=(
+        *products.ROUTES,
+        *price_lists.ROUTES,
+        *search.ROUTES,
+        *imports.ROUTES,
+        *exports.ROUTES,
+        *stock.ROUTES,
+    ),
     scopes=(
         Scope("catalog:read", "Search the catalog", _EVERYBODY),
         Scope("catalog:write", "Keep products and offers", (*_SELLERS, "operator")),
@@ -33,6 +42,7 @@ FEATURE: Final = Feature(
     provides={
         Prices: lambda _platform: CatalogPrices(),
         Stock: lambda _platform: CatalogStock(),
+        Exports: lambda _platform: Exports(),
         CatalogAnswers: lambda _platform: CatalogAnswers(),
     },
 )

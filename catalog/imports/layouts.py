@@ -119,6 +119,13 @@ def instant(value: str) -> datetime:
     return parsed.astimezone(UTC)
 
 
+def state(value: str) -> str:
+    """Parse whether an offer can be bought."""
+    if value not in {"active", "withdrawn"}:
+        raise Unfit("unknown_state", "Write active or withdrawn.")
+    return value
+
+
 def volume_mode(value: str) -> str:
     """Parse how a ladder's tiers apply to a line."""
     if value not in set(VolumeMode):
@@ -142,6 +149,7 @@ def make_offer(
     maximum_quantity: Decimal | None,
     lead_time_days: int | None,
     tax_category: str | None,
+    state: str | None,
 ) -> OfferRecord:
     """Make the row of an offer; raises InvalidInput where columns do not fit each other."""
     terms = OfferTerms(
@@ -155,7 +163,17 @@ def make_offer(
         tax_category=tax_category or "S",
     )
     check_offer_terms(terms)
-    return OfferRecord(line, sku, name, terms, description or "", maker, maker_number, gtin_number)
+    return OfferRecord(
+        line,
+        sku,
+        name,
+        terms,
+        description or "",
+        maker,
+        maker_number,
+        gtin_number,
+        state or "active",
+    )
 
 
 OFFERS: Final = Layout(
@@ -175,6 +193,7 @@ OFFERS: Final = Layout(
         Column("maximum_quantity", positive, numeric=True),
         Column("lead_time_days", days),
         Column("tax_category", code),
+        Column("state", state),
     ),
     make_offer,
     (
@@ -192,6 +211,7 @@ OFFERS: Final = Layout(
         "1000",
         "14",
         "S",
+        "active",
     ),
 )
 

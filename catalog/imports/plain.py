@@ -14,7 +14,7 @@ from catalog.imports.decimals import Unfit
 from catalog.imports.rows import Column, Layout, PlainRows
 from marketplace.kernel.errors import MarketplaceError
 
-CODE: Final = r"(?!\s)[^{sep}\\\x00-\x1f\x7f\"]{{1,64}}(?<!\s)"
+CODE: Final = r"(?!\s|'+[=+@-])[^{sep}\\\x00-\x1f\x7f\"]{{1,64}}(?<!\s)"
 AMOUNT: Final = r"[0-9]{{1,18}}(?:{mark}[0-9]{{1,6}})?"
 WHOLE: Final = r"[1-9][0-9]{{0,17}}"
 WORD: Final = r"[0-9A-Za-z:.+-]+"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from catalog.imports.decimals import DecimalMark, Unfit
+from catalog.imports.defusing import undefused
 from catalog.row_error import RowError
 from marketplace.kernel.errors import MarketplaceError
 
@@ -82,6 +83,9 @@ class FileReader(Generic[R]):
     the file cannot be read: then nothing of it should be taken.
     """
 
+    from_spreadsheet = False
+    """Whether texts may carry the apostrophe of `catalog.imports.defusing`."""
+
     def __init__(
         self, layout: Layout[R], *, errors_max: int, mark: DecimalMark | None = None
     ) -> None:
@@ -108,7 +112,7 @@ class FileReader(Generic[R]):
         errors_before = self.error_count
         missing = {column.name for column in self.layout.columns if column.required}
         for column, field in fields:
-            text = field.strip()
+            text = undefused(field.strip()) if self.from_spreadsheet else field.strip()
             if not text:
                 continue
             missing.discard(column.name)

@@ -29,6 +29,8 @@ R = TypeVar("R")
 class CsvReader(FileReader[R]):
     """Reads one CSV file; `plain` lets it give rows that need no closer look as `PlainRows`."""
 
+    from_spreadsheet = True
+
     def __init__(
         self,
         layout: Layout[R],

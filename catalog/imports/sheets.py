@@ -50,6 +50,8 @@ class SheetReader(FileReader[R]):
     is read by the rules for files.
     """
 
+    from_spreadsheet = True
+
     def __init__(
         self, layout: Layout[R], *, errors_max: int, mark: DecimalMark | None = None
     ) -> None:

@@ -48,6 +48,7 @@ class OfferRecord(msgspec.Struct, frozen=True):
     maker: str | None = None
     maker_number: str | None = None
     gtin: str | None = None
+    state: str = "active"
 
 
 def check_offer_terms(terms: OfferTerms) -> None:

@@ -167,7 +167,6 @@ async def put_offer(platform: Platform, caller: Caller, sku: str, data: OfferInp
             caller.organization_id,
             [record],
             audience_id=audience_id,
-            state=data.state,
             product_id=data.product_id,
         )
         written = await write_staged(tx, batch_id)
@@ -197,7 +196,7 @@ def _record(sku: str, data: OfferInput) -> OfferRecord:
     check_offer_terms(terms)
     gtin = None if data.gtin is None else checked_gtin(data.gtin)
     return OfferRecord(
-        1, sku, data.name, terms, data.description, data.maker, data.maker_number, gtin
+        1, sku, data.name, terms, data.description, data.maker, data.maker_number, gtin, data.state
     )
 
 

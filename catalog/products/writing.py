@@ -37,7 +37,6 @@ async def stage_offers(
     records: Sequence[OfferRecord],
     *,
     audience_id: UUID | None = PUBLIC,
-    state: str = "active",
     product_id: UUID | None = None,
 ) -> None:
     """Stage offers of one supplier; call `check_staged` and `write_staged` when all are there."""
@@ -45,7 +44,6 @@ async def stage_offers(
         "batch_id": batch_id,
         "organization_id": supplier_id,
         "audience_id": audience_id,
-        "state": state,
         "product_id": product_id,
     }
     await stage(tx, StagedOfferRow, fixed, [_values(record) for record in records])
@@ -73,6 +71,7 @@ def _values(record: OfferRecord) -> tuple[object, ...]:
         terms.maximum_quantity,
         terms.lead_time_days,
         terms.tax_category,
+        record.state,
         new_id(),
         new_id(),
     )

@@ -90,6 +90,12 @@ IMPORT_BATCH_ROWS: Final = 5_000
 """Rows held in memory at once by an import."""
 IMPORT_STATEMENT_SECONDS_MAX: Final = 900
 """A statement over a million rows takes some ten seconds, on a busy machine some more."""
+EXPORT_PAGE_ROWS: Final = 2_000
+"""Rows an export holds at once."""
+EXPORTS_AT_ONCE_MAX: Final = 4
+"""Per process: each holds a connection as long as its reader takes."""
+SHEET_ROWS_MAX: Final = 1_048_576
+"""What spreadsheets open, the header included."""
 SHEET_UPLOAD_BYTES_MAX: Final = 32 * 1_048_576
 """A workbook is held in memory whole: this one has some 500,000 rows of prices."""
 SHEET_BYTES_MAX: Final = 192 * 1_048_576

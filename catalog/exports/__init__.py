@@ -1,0 +1,1 @@
+"""Files that leave: offers, price lists and a buyer's own prices, as streams of any size."""

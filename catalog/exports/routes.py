@@ -1,0 +1,84 @@
+"""HTTP of exports."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Final
+from uuid import UUID
+
+from litestar import get
+from litestar.params import QueryParameter
+from litestar.response import Stream
+
+from catalog.exports import service
+from catalog.exports.writers import MEDIA_TYPES, ExportFormat
+from marketplace.platform.caller import Caller
+from marketplace.platform.core import Platform
+from marketplace.platform.http.given import FromPath, Given
+
+Format = Annotated[
+    ExportFormat,
+    QueryParameter(name="format", description="What the file is."),
+]
+
+
+async def _answer(pieces: AsyncIterator[bytes], chosen: ExportFormat, name: str) -> Stream:
+    return Stream(
+        await service.started(pieces),
+        media_type=MEDIA_TYPES[chosen],
+        headers={
+            "Content-Disposition": f'attachment; filename="{name}.{chosen.value}"',
+            "Cache-Control": "no-store",
+        },
+    )
+
+
+@get(
+    "/v1/offers/export",
+    operation_id="exportOffers",
+    tags=["exports"],
+    summary="Your own open offers as a file that can be imported again.",
+)
+async def export_offers(
+    caller: Given[Caller], platform: Given[Platform], chosen: Format = ExportFormat.CSV
+) -> Stream:
+    """Stream the offers of your company."""
+    return await _answer(service.export_offers(platform, caller, chosen), chosen, "offers")
+
+
+@get(
+    "/v1/price-lists/{list_id:uuid}/export",
+    operation_id="exportPriceList",
+    tags=["exports"],
+    summary="The draft of your own price list as a file that can be imported again.",
+)
+async def export_price_list(
+    list_id: FromPath[UUID],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    chosen: Format = ExportFormat.CSV,
+) -> Stream:
+    """Stream a list: what is published, with the changes that are not yet."""
+    pieces = service.export_price_list(platform, caller, list_id, chosen)
+    return await _answer(pieces, chosen, "prices")
+
+
+@get(
+    "/v1/prices/export",
+    operation_id="exportOwnPrices",
+    tags=["exports"],
+    summary="Every offer you see with the prices you have, as one file.",
+)
+async def export_own_prices(
+    caller: Given[Caller],
+    platform: Given[Platform],
+    chosen: Format = ExportFormat.CSV,
+    currency: Annotated[
+        str | None,
+        QueryParameter(name="currency", description="Only prices in it; else each offer's own."),
+    ] = None,
+) -> Stream:
+    """Stream the price file of the unit you act for."""
+    pieces = service.export_own_prices(platform, caller, chosen, currency)
+    return await _answer(pieces, chosen, "own-prices")
+
+
+ROUTES: Final = (export_offers, export_price_list, export_own_prices)

@@ -1,0 +1,354 @@
+"""Send offers, prices and stock out, however many there are.
+
+An export reads one snapshot by a cursor of the server, on a connection of its own, and holds one
+page of rows; who reads slowly holds no connection that requests wait for. A buyer's file is made by
+the same statements and the same `resolve` as his price check: what one tells the other does.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+import msgspec
+from sqlalchemy import Text, bindparam, cast, func, literal_column, select
+from sqlalchemy.sql import ClauseElement
+
+from catalog.exports.writers import CellRow, ExportFormat, RowWriter, writer_of
+from catalog.imports.layouts import OFFERS, PRICES
+from catalog.price_lists.price_book import (
+    CANDIDATES_OF_OFFERS,
+    OFFER_COLUMNS,
+    buyer_of,
+    read_candidate,
+    read_offer,
+    scopes_of,
+    visible_offer,
+)
+from catalog.price_lists.rules import bounded, price_offer
+from catalog.price_lists.tables import PriceLadderRow, PriceListRow
+from catalog.pricing.terms import Candidate, Price, Tier
+from catalog.products.schemas import ratio_text
+from catalog.products.tables import OfferRow, ProductRow
+from marketplace.kernel.clock import rfc3339
+from marketplace.kernel.errors import NotFound, Unavailable
+from marketplace.kernel.events import PUBLIC
+from marketplace.kernel.limits import EXPORT_PAGE_ROWS, EXPORTS_AT_ONCE_MAX
+from marketplace.kernel.money import currency_digits
+from marketplace.platform.caller import Caller
+from marketplace.platform.core import Platform
+from marketplace.platform.database import Compiled, Role, compiled, scopes_literal
+
+_TIERS: Final = msgspec.json.Decoder(tuple[Tier, ...])
+
+OWN_PRICE_COLUMNS: Final = (
+    "supplier_id",
+    "sku",
+    "name",
+    "unit",
+    "currency",
+    "minimum_quantity",
+    "amount",
+    "basis",
+    "volume_mode",
+    "level",
+    "valid_until",
+    "no_price",
+)
+"""Columns of a buyer's price file: a row a tier, or one that says why there is no price."""
+
+
+class Exports:
+    """How many exports one process may have under way."""
+
+    def __init__(self) -> None:
+        self.free = asyncio.Semaphore(EXPORTS_AT_ONCE_MAX)
+
+
+@asynccontextmanager
+async def _snapshot(platform: Platform, caller: Caller) -> AsyncIterator[asyncpg.Connection]:
+    """Open a read-only snapshot on behalf of the caller; raises Unavailable beyond the bound."""
+    exports = platform.get(Exports)
+    if exports.free.locked():
+        detail = f"{EXPORTS_AT_ONCE_MAX} exports are under way; ask again in a moment."
+        raise Unavailable(detail, retry_after_s=10)
+    async with exports.free:
+        connection = await platform.database.connection(Role.API)
+        try:
+            async with connection.transaction(isolation="repeatable_read", readonly=True):
+                await connection.execute(
+                    "select set_config('app.org', $1, true), set_config('app.scopes', $2, true)",
+                    str(caller.organization_id),
+                    scopes_literal(caller),
+                )
+                yield connection
+        finally:
+            await connection.close()
+
+
+async def _pages(
+    connection: asyncpg.Connection, statement: Compiled, **values: object
+) -> AsyncIterator[Sequence[Any]]:
+    """Read a statement page by page from a cursor of the server."""
+    cursor = await connection.cursor(statement.sql, *statement.arguments(**values))
+    while rows := await cursor.fetch(EXPORT_PAGE_ROWS):
+        yield rows
+
+
+async def started(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Begin a stream now, so that what is wrong is told before the answer begins."""
+    first = await anext(stream, None)
+    while first == b"":
+        first = await anext(stream, None)
+
+    async def whole() -> AsyncIterator[bytes]:
+        try:
+            if first:
+                yield first
+            async for piece in stream:
+                if piece:
+                    yield piece
+        finally:
+            await stream.aclose()  # type: ignore[attr-defined]
+
+    return whole()
+
+
+async def _written(
+    writer: RowWriter, pages: AsyncIterator[Sequence[Any]], rows_of: Callable[[Any], CellRow]
+) -> AsyncIterator[bytes]:
+    yield writer.begin()
+    async for page in pages:
+        yield writer.rows([rows_of(row) for row in page])
+        await asyncio.sleep(0)
+    for piece in writer.end():
+        yield piece
+
+
+# What a supplier takes out
+
+
+def _offers() -> ClauseElement:
+    product = ProductRow
+    return (
+        select(
+            OfferRow.sku,
+            OfferRow.name,
+            OfferRow.unit,
+            OfferRow.description,
+            product.maker,
+            product.maker_number,
+            product.gtin,
+            OfferRow.content_numerator,
+            OfferRow.content_denominator,
+            OfferRow.content_unit,
+            OfferRow.minimum_quantity,
+            OfferRow.multiple,
+            OfferRow.maximum_quantity,
+            OfferRow.lead_time_days,
+            OfferRow.tax_category,
+            OfferRow.state,
+        )
+        .select_from(OfferRow)
+        .outerjoin(product, product.id == OfferRow.product_id)
+        .where(
+            OfferRow.supplier_id == bindparam("supplier_id", type_=OfferRow.supplier_id.type),
+            OfferRow.audience_id == literal_column(f"'{PUBLIC}'::uuid"),
+        )
+        .order_by(OfferRow.sku)
+    )
+
+
+_OFFERS: Final = compiled(_offers())
+
+
+async def export_offers(
+    platform: Platform, caller: Caller, chosen: ExportFormat
+) -> AsyncIterator[bytes]:
+    """Give the caller's own open offers, in the columns in which they are imported."""
+    caller.require("catalog:read")
+    async with _snapshot(platform, caller) as connection:
+        pages = _pages(connection, _OFFERS, supplier_id=caller.organization_id)
+        async for piece in _written(writer_of(chosen, OFFERS.names), pages, _offer_row):
+            yield piece
+
+
+def _offer_row(row: Any) -> CellRow:
+    return (
+        *row[:7],
+        ratio_text(row[7], row[8]),
+        *row[9:13],
+        None if row[13] is None else str(row[13]),
+        *row[14:],
+    )
+
+
+def _list_prices() -> ClauseElement:
+    ladder = PriceLadderRow
+    version = bindparam("version", type_=ladder.from_version.type)
+    return (
+        select(
+            OfferRow.sku,
+            ladder.unit,
+            cast(ladder.tiers, Text),
+            ladder.basis,
+            ladder.valid_from,
+            ladder.valid_until,
+            ladder.volume_mode,
+        )
+        .select_from(ladder)
+        .join(OfferRow, OfferRow.id == ladder.offer_id)
+        .where(
+            ladder.list_id == bindparam("list_id", type_=ladder.list_id.type),
+            ladder.from_version <= version,
+            ladder.until_version > version,
+        )
+    )
+
+
+_LIST_PRICES: Final = compiled(_list_prices())
+_LIST: Final = compiled(
+    select(PriceListRow.published_version).where(
+        PriceListRow.id == bindparam("list_id", type_=PriceListRow.id.type),
+        PriceListRow.supplier_id == bindparam("supplier_id", type_=PriceListRow.supplier_id.type),
+    )
+)
+
+
+async def export_price_list(
+    platform: Platform, caller: Caller, list_id: UUID, chosen: ExportFormat
+) -> AsyncIterator[bytes]:
+    """Give the draft of one of the caller's own lists, in the columns in which it is imported.
+
+    Raises NotFound.
+    """
+    caller.require("prices:write")
+    async with _snapshot(platform, caller) as connection:
+        published = await connection.fetchval(
+            _LIST.sql, *_LIST.arguments(list_id=list_id, supplier_id=caller.organization_id)
+        )
+        if published is None:
+            raise NotFound("There is no such price list of yours.")
+        writer = writer_of(chosen, PRICES.names)
+        yield writer.begin()
+        async for page in _pages(connection, _LIST_PRICES, list_id=list_id, version=published + 1):
+            yield writer.rows([row for ladder in page for row in _tier_rows(ladder)])
+            await asyncio.sleep(0)
+        for piece in writer.end():
+            yield piece
+
+
+def _tier_rows(row: Any) -> list[CellRow]:
+    sku, unit, tiers, basis, begins, ends, mode = row
+    return [
+        (sku, unit, tier.amount, tier.minimum_quantity, basis, _day(begins), _day(ends), mode)
+        for tier in _TIERS.decode(tiers)
+    ]
+
+
+def _day(at: datetime) -> str | None:
+    known = bounded(at)
+    return None if known is None else rfc3339(known)
+
+
+# What a buyer takes out
+
+
+def _visible_offers() -> ClauseElement:
+    return (
+        select(OfferRow.supplier_id, OfferRow.sku, *OFFER_COLUMNS)
+        .where(visible_offer())
+        .order_by(OfferRow.supplier_id, OfferRow.sku)
+    )
+
+
+_VISIBLE_OFFERS: Final = compiled(_visible_offers())
+_CLOCK: Final = compiled(select(func.clock()))
+_CANDIDATES: Final = compiled(CANDIDATES_OF_OFFERS)
+
+
+async def export_own_prices(
+    platform: Platform, caller: Caller, chosen: ExportFormat, currency: str | None
+) -> AsyncIterator[bytes]:
+    """Give every offer the caller sees with the ladder he has, as his price check would.
+
+    Raises InvalidInput for an unknown currency.
+    """
+    caller.require("prices:read")
+    if currency is not None:
+        currency_digits(currency)
+    writer = writer_of(chosen, OWN_PRICE_COLUMNS)
+    async with _snapshot(platform, caller) as connection:
+        as_of = await connection.fetchval(_CLOCK.sql)
+        yield writer.begin()
+        given = {"scopes": scopes_of(caller.path)}
+        async for offers in _pages(connection, _VISIBLE_OFFERS, **given):
+            yield writer.rows(await _own_prices(connection, caller, offers, currency, as_of))
+            await asyncio.sleep(0)
+        for piece in writer.end():
+            yield piece
+
+
+async def _own_prices(
+    connection: asyncpg.Connection,
+    caller: Caller,
+    offers: Sequence[Any],
+    currency: str | None,
+    as_of: datetime,
+) -> list[CellRow]:
+    rows = await connection.fetch(
+        _CANDIDATES.sql,
+        *_CANDIDATES.arguments(
+            offer_ids=[row[2] for row in offers],
+            supplier_ids=[row[0] for row in offers],
+            skus=[row[1] for row in offers],
+            scopes=scopes_of(caller.path),
+            company_id=caller.organization_id,
+        ),
+    )
+    candidates: list[list[Candidate]] = [[] for _ in offers]
+    for row in rows:
+        candidate = read_candidate(row[1:])
+        if candidate is not None:
+            candidates[row[0] - 1].append(candidate)
+    made: list[CellRow] = []
+    for columns, found in zip(offers, candidates, strict=True):
+        made += _rows_of(columns, found, caller, currency, as_of)
+    return made
+
+
+def _rows_of(
+    columns: Sequence[Any],
+    candidates: list[Candidate],
+    caller: Caller,
+    currency: str | None,
+    as_of: datetime,
+) -> list[CellRow]:
+    offer = read_offer(columns[0], columns[1], columns[2:])
+    buyer = buyer_of(caller.path, candidates)
+    priced = price_offer(offer.terms, candidates, buyer, currency, as_of)
+    head = (str(offer.supplier_id), offer.sku, offer.name, offer.terms.unit)
+    if not isinstance(priced, Price):
+        return [(*head, *(None for _ in range(7)), priced.reason)]
+    return [
+        (
+            *head,
+            step.candidate.currency,
+            step.tier.minimum_quantity,
+            step.tier.amount,
+            step.candidate.ladder.basis,
+            step.candidate.ladder.volume_mode.value,
+            step.candidate.level.value,
+            _until(step.candidate),
+            None,
+        )
+        for step in priced.steps
+    ]
+
+
+def _until(candidate: Candidate) -> str | None:
+    end = candidate.validity.until
+    return None if end is None else rfc3339(end)

@@ -1,0 +1,212 @@
+"""What leaves can come back, holds nothing that is not the reader's, and runs in no spreadsheet."""
+
+import csv
+import io
+from collections.abc import AsyncIterator
+from decimal import Decimal
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catalog.exports import service
+from catalog.exports.writers import CsvWriter, ExportFormat, NdjsonWriter, XlsxWriter, number_text
+from catalog.imports.decimals import decisive
+from catalog.imports.defusing import defused, undefused
+from catalog.imports.formats import AnyReader
+from catalog.imports.layouts import OFFERS
+from catalog.imports.schemas import ImportKind
+from catalog.products.rules import OfferRecord
+from marketplace.kernel.errors import NotFound, Unavailable
+from tests.catalog.parties import Market, entry
+
+CSV, NDJSON, XLSX = ExportFormat.CSV, ExportFormat.NDJSON, ExportFormat.XLSX
+
+
+async def whole(pieces: AsyncIterator[bytes]) -> bytes:
+    return b"".join([piece async for piece in await service.started(pieces)])
+
+
+@given(st.text(st.characters(exclude_categories=("Cs",)), max_size=6) | st.text("'=+-@\t\rA"))
+def test_a_defused_text_is_no_formula_and_comes_back(text: str) -> None:
+    assert not defused(text).startswith(("=", "+", "-", "@", "\t", "\r"))
+    assert undefused(defused(text)) == text
+
+
+@given(st.decimals(0, 10**8, places=4))
+def test_a_number_that_leaves_can_be_read_in_one_way(number: Decimal) -> None:
+    text = number_text(number)
+    assert Decimal(text) == number
+    assert "." not in text or decisive(text) == "."
+
+
+names = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=8).filter(
+    lambda s: bool(s.strip()) and s == s.strip()
+)
+
+
+@given(st.lists(st.tuples(names | st.just("=1+1"), names), min_size=1, max_size=5))
+@pytest.mark.parametrize("made", [CsvWriter, NdjsonWriter, XlsxWriter])
+def test_what_a_writer_wrote_the_reader_reads(
+    made: type[CsvWriter | NdjsonWriter | XlsxWriter], rows: list[tuple[str, str]]
+) -> None:
+    writer = made(OFFERS.names)
+    empty = [None] * (len(OFFERS.names) - 3)
+    data = writer.begin() + writer.rows([(sku, name, "C62", *empty) for sku, name in rows])
+    reader = AnyReader(OFFERS, errors_max=10)
+    given_rows: list[OfferRecord] = list(reader.feed(data + b"".join(writer.end())))  # type: ignore[arg-type]
+    given_rows += reader.finish()  # type: ignore[arg-type]
+    assert reader.errors == []
+    assert [(r.sku, r.name) for r in given_rows] == rows
+
+
+def test_a_number_a_sheet_cannot_hold_is_a_text() -> None:
+    writer = XlsxWriter(("amount",))
+    writer.rows([(Decimal("123456789012345678.123456"),), (Decimal("0.1"),)])
+    data = b"".join(writer.end())
+    import python_calamine  # noqa: PLC0415
+
+    book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
+    assert book.get_sheet_by_index(0).to_python()[-2:] == [["123456789012345678.123456"], [0.1]]
+
+
+async def _stocked(market: Market) -> None:
+    await market.upload(
+        ImportKind.OFFERS,
+        "sku,name,unit,description,maker,maker_number,gtin,content,content_unit,"
+        "minimum_quantity,multiple,maximum_quantity,lead_time_days,tax_category,state\n"
+        '=A,"=cmd|x, ""q""",XBX,"two\nlines",Acme,8-20,4006381333931,1/3,KGM,10,5,100,14,S,\n'
+        "B,Öl,LTR,,,,,,,0.125,,,,,withdrawn\n"
+        "'+C,Nut,C62,,,,,,,,,,,,\n",
+    )
+
+
+@pytest.mark.parametrize("chosen", [CSV, NDJSON, XLSX])
+async def test_offers_that_went_out_come_back_and_change_nothing(
+    market: Market, chosen: ExportFormat
+) -> None:
+    await _stocked(market)
+    await market.offer("P", buyer_id=market.rival.organization_id)
+    data = await whole(service.export_offers(market.platform, market.supplier, chosen))
+    again = await market.upload(ImportKind.OFFERS, data)
+    assert (again.status, again.errors) == ("done", [])
+    assert again.result
+    assert again.result == {
+        "rows": 3, "created": 0, "changed": 0, "unchanged": 3, "products_proposed": 0
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("chosen", [CSV, NDJSON, XLSX])
+async def test_prices_that_went_out_come_back_and_change_nothing(
+    market: Market, chosen: ExportFormat
+) -> None:
+    await _stocked(market)
+    base = await market.price_list(publish=False)
+    await market.upload(
+        ImportKind.PRICES,
+        "sku;unit;amount;minimum_quantity;basis;valid_from;valid_until;volume_mode\n"
+        "'=A;XBX;1,234;10;100;2026-01-01;2026-07-01T00:00:00+02:00;graduated\n"
+        "'=A;XBX;0,5;20;100;2026-01-01;2026-07-01T00:00:00+02:00;graduated\n"
+        "B;LTR;12,345;0,125;;;;\n",
+        list_id=base.id,
+        publish=True,
+    )
+    exported = service.export_price_list(market.platform, market.supplier, base.id, chosen)
+    again = await market.upload(
+        ImportKind.PRICES, await whole(exported), list_id=base.id, publish=True
+    )
+    assert again.errors == []
+    assert again.result == {"rows": 3, "written": 0, "unchanged": 2, "published_version": 1}
+
+
+async def test_a_list_is_exported_to_its_owner_alone(market: Market) -> None:
+    base = await market.price_list()
+    for who in (market.other, market.buyer):
+        with pytest.raises(NotFound):
+            await whole(service.export_price_list(market.platform, who, base.id, CSV))
+
+
+async def test_no_more_exports_run_at_once_than_there_are_connections_for(market: Market) -> None:
+    streams = [
+        service.export_offers(market.platform, market.supplier, CSV)
+        for _ in range(service.EXPORTS_AT_ONCE_MAX)
+    ]
+    for stream in streams:
+        await anext(stream)
+    with pytest.raises(Unavailable):
+        await whole(service.export_offers(market.platform, market.supplier, CSV))
+    for stream in streams:
+        await stream.aclose()  # type: ignore[attr-defined]
+    assert await whole(service.export_offers(market.platform, market.supplier, CSV))
+
+
+async def test_a_buyers_file_holds_the_ladder_he_has_and_nobody_elses(market: Market) -> None:
+    await market.offer("A")
+    await market.offer("B")
+    await market.offer("N")
+    await market.offer("H", visibility="nobody")
+    await market.offer("R", buyer_id=market.rival.organization_id)
+    await market.price_list(entry("A", ("1", "10"), ("100", "9")), entry("H", ("1", "1")))
+    await market.price_list(entry("A", ("10", "8.5")), level="organization", to=[market.rival])
+    await market.contract("B", ("5", "7"))
+
+    async def told(who: object) -> list[list[str]]:
+        data = await whole(
+            service.export_own_prices(market.platform, who, CSV, None)  # type: ignore[arg-type]
+        )
+        rows = list(csv.DictReader(io.StringIO(data.decode())))
+        return [
+            [row[n] for n in ("sku", "minimum_quantity", "amount", "level", "no_price")]
+            for row in rows
+        ]
+
+    assert await told(market.buyer) == [
+        ["A", "1", "10", "base", ""],
+        ["A", "100", "9", "base", ""],
+        ["B", "5", "7", "contract", ""],
+        ["N", "", "", "", "no_price"],
+    ]
+    assert [row[:3] for row in await told(market.rival) if row[0] in {"A", "R"}] == [
+        ["A", "10", "8.5"],
+        ["R", "", ""],
+    ]
+
+
+async def test_every_line_of_the_file_is_what_the_check_says(market: Market) -> None:
+    import random  # noqa: PLC0415
+
+    chance = random.Random(5)  # noqa: S311
+    skus = [f"S{n}" for n in range(12)]
+    for sku in skus:
+        await market.offer(sku, minimum_quantity=str(chance.randint(1, 5)))
+    levels = [("base", []), ("organization", [market.buyer]), ("organization", [market.site])]
+    levels += [("organization", [market.rival])]
+    for priority, (level, to) in enumerate(levels):
+        entries = [
+            entry(
+                sku,
+                *[(str(m), str(chance.randint(1, 999) / 8)) for m in sorted({1, 10, 50}
+                  if chance.random() < 0.5 else {chance.randint(1, 20)})],
+            )
+            for sku in chance.sample(skus, 8)
+        ]  # fmt: skip
+        mode = chance.choice(["exclusive", "fill_gaps"])
+        await market.price_list(*entries, level=level, to=to, priority=priority, mode=mode)
+    await market.contract(skus[0], ("3", "0.125"))
+    for who in (market.buyer, market.site, market.rival):
+        data = await whole(service.export_own_prices(market.platform, who, NDJSON, "EUR"))
+        rows = [msgspec.json.decode(line) for line in data.splitlines()]
+        assert {row["sku"] for row in rows} == set(skus)
+        for row in rows:
+            quantity = row.get("minimum_quantity", "5")
+            line = await market.check(row["sku"], quantity, who=who)
+            if "amount" in row and line.price:
+                assert (line.price.amount, line.price.level) == (row["amount"], row["level"])
+            elif "amount" in row:
+                # A tier below what can be ordered: the ladder shows it, nobody buys at it.
+                assert line.no_price
+                assert line.no_price.reason == "below_minimum_quantity"
+            else:
+                assert line.no_price
+                assert line.no_price.reason == row["no_price"]
