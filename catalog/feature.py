@@ -11,6 +11,7 @@ from catalog.price_lists.quoting import CatalogPrices
 from catalog.products import routes as products
 from catalog.search import routes as search
 from catalog.search.answers import CatalogAnswers
+from catalog.search.own_prices import OwnCosts
 from catalog.stock import routes as stock
 from catalog.stock.reserving import CatalogStock
 from marketplace.orders.ports import Prices, Stock
@@ -44,5 +45,6 @@ FEATURE: Final = Feature(
         Stock: lambda _platform: CatalogStock(),
         Exports: lambda _platform: Exports(),
         CatalogAnswers: lambda _platform: CatalogAnswers(),
+        OwnCosts: lambda _platform: OwnCosts(),
     },
 )

@@ -16,15 +16,19 @@ from sqlalchemy import (
     func,
     text,
 )
+from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
 from marketplace.platform.columns import Base, Id, Instant, Number, Quantity
 
-SEARCH_TEXT = (
-    "lower(name || ' ' || coalesce(maker, '') || ' ' || coalesce(maker_number, '') || ' ' || "
-    "coalesce(gtin, '') || ' ' || description)"
+OFFER_SEARCH_DOCUMENT = (
+    "case when product_id is null then setweight(to_tsvector('search_simple', name), 'B') || "
+    "setweight(to_tsvector('search_en', name || ' ' || description), 'C') || "
+    "setweight(to_tsvector('search_de', name || ' ' || description), 'C') || "
+    "setweight(to_tsvector('search_simple', translate(name || ' ' || description, "
+    "'-_./,:;+*#()', '')), 'D') end"
 )
-"""What text search looks at."""
+"""What an offer of no product is found by; products have documents (`catalog.search`)."""
 
 
 class ProductRow(Base):
@@ -50,7 +54,6 @@ class ProductRow(Base):
     attributes: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
     replacement_id: Mapped[UUID | None] = mapped_column(ForeignKey("products.id"))
     merged_into: Mapped[UUID | None] = mapped_column(ForeignKey("products.id"))
-    search_text: Mapped[str] = mapped_column(Computed(SEARCH_TEXT, persisted=True))
     version: Mapped[int] = mapped_column(server_default=text("1"))
     created_at: Mapped[Instant] = mapped_column(server_default=func.clock())
     __table_args__ = (
@@ -80,12 +83,6 @@ class ProductRow(Base):
             "ix_products_merged_into",
             "merged_into",
             postgresql_where=text("merged_into is not null"),
-        ),
-        Index(
-            "ix_products_search_text",
-            "search_text",
-            postgresql_using="gin",
-            postgresql_ops={"search_text": "gin_trgm_ops"},
         ),
     )
 
@@ -161,7 +158,7 @@ class OfferRow(Base):
     id: Mapped[Id]
     supplier_id: Mapped[UUID]
     sku: Mapped[str]
-    sku_key: Mapped[str] = mapped_column(Computed("lower(sku)", persisted=True))
+    sku_key: Mapped[str] = mapped_column(Computed("search_code(sku)", persisted=True))
     product_id: Mapped[UUID | None] = mapped_column(ForeignKey("products.id"))
     name: Mapped[str]
     description: Mapped[str]
@@ -180,6 +177,9 @@ class OfferRow(Base):
     version: Mapped[int] = mapped_column(server_default=text("1"))
     created_at: Mapped[Instant] = mapped_column(server_default=func.clock())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.clock())
+    search_document: Mapped[Any] = mapped_column(
+        TSVECTOR, Computed(OFFER_SEARCH_DOCUMENT, persisted=True)
+    )
     __table_args__ = (
         UniqueConstraint("supplier_id", "sku"),
         CheckConstraint("state in ('active', 'withdrawn')", name="state"),

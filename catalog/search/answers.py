@@ -30,11 +30,15 @@ class Mark(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """A page's items as JSON, where the next page begins, and until when its prices are these."""
+    """A page's items as JSON, where the next page begins, and until when its prices are these.
+
+    `more` is what stands beside the items, as JSON too: how many there are, and facets.
+    """
 
     items: msgspec.Raw
     next: str | None
     true_until: datetime | None
+    more: msgspec.Raw | None = None
 
 
 _MARK: Final = compiled(select(func.coalesce(func.sum(CatalogChangeRow.changes), 0), func.clock()))
@@ -86,4 +90,5 @@ class CatalogAnswers:
 
 
 def _size(answer: Answer) -> int:
-    return len(bytes(answer.items)) + 500  # the key and what holds both
+    more = b"" if answer.more is None else bytes(answer.more)
+    return len(bytes(answer.items)) + len(more) + 500  # the key and what holds both

@@ -7,12 +7,14 @@ from litestar import Response, get
 from litestar.params import QueryParameter
 
 from catalog.search import service
-from catalog.search.schemas import CatalogItem
-from marketplace.kernel.limits import NAME_CHARACTERS_MAX
+from catalog.search.finding import Query, Sort
+from catalog.search.narrowing import read_filters
+from catalog.search.schemas import CatalogItem, CatalogPage
+from marketplace.kernel.limits import LEAD_TIME_DAYS_MAX, NAME_CHARACTERS_MAX
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.http.given import FromPath, Given
-from marketplace.platform.http.paging import Page, PageRequest, paged
+from marketplace.platform.http.paging import PageRequest, paged
 
 CurrencyQuery = Annotated[
     str | None,
@@ -21,6 +23,30 @@ CurrencyQuery = Annotated[
         pattern=r"^[A-Z]{3}(?!\n)$",
         description="Currency of the prices (ISO 4217, as in EUR); without it, each in that of "
         "your best price.",
+    ),
+]
+
+
+_AMOUNT: Final = r"^(0|[1-9][0-9]{0,17})(\.[0-9]{1,6})?(?!\n)$"
+PriceQuery = Annotated[
+    str | None,
+    QueryParameter(
+        name="price_from",
+        pattern=_AMOUNT,
+        description="Your best price for one content unit, in `currency`, is at least this.",
+    ),
+]
+PriceToQuery = Annotated[
+    str | None,
+    QueryParameter(name="price_to", pattern=_AMOUNT, description="It is at most this."),
+]
+LanguageQuery = Annotated[
+    str | None,
+    QueryParameter(
+        name="language",
+        pattern=r"^[a-z]{2}(?!\n)$",
+        description="Language of the words (ISO 639-1, as in de): texts in it, and its stems; "
+        "without it, texts of no known language are searched.",
     ),
 ]
 
@@ -40,15 +66,72 @@ async def search_catalog(
         QueryParameter(
             name="q",
             max_length=NAME_CHARACTERS_MAX,
-            description="Words that must all be in the text, or the beginning of an SKU.",
+            description="Words that must all be found, by their stems, synonyms and, where there "
+            "is little else, in spite of typing errors; or the beginning of an SKU, a maker's "
+            "number or a GTIN, with or without punctuation.",
         ),
     ] = None,
     currency: CurrencyQuery = None,
-) -> Response[Page[CatalogItem]]:
-    """Search by words or SKU; every offer is priced at the smallest quantity you can buy."""
-    return paged(
-        page_request, await service.answer_search(platform, caller, q, currency, page_request)
+    language: LanguageQuery = None,
+    category: Annotated[
+        list[UUID] | None,
+        QueryParameter(name="category", description="In one of these categories or below."),
+    ] = None,
+    supplier: Annotated[
+        list[UUID] | None,
+        QueryParameter(name="supplier", description="Offered to you by one of these."),
+    ] = None,
+    attribute: Annotated[
+        list[str] | None,
+        QueryParameter(
+            name="attribute",
+            description="`code:value` of an enum or boolean (`material:steel`); of several values "
+            "of one attribute one is enough.",
+        ),
+    ] = None,
+    range_: Annotated[
+        list[str] | None,
+        QueryParameter(
+            name="range",
+            description="`code:low:high` of a number, both included; either may be left out "
+            "(`width:10:`).",
+        ),
+    ] = None,
+    lead_time_days: Annotated[
+        int | None,
+        QueryParameter(
+            name="lead_time_days",
+            ge=0,
+            le=LEAD_TIME_DAYS_MAX,
+            description="Somebody offers it to you within so many days.",
+        ),
+    ] = None,
+    price_from: PriceQuery = None,
+    price_to: PriceToQuery = None,
+    sort: Annotated[
+        Sort,
+        QueryParameter(
+            name="sort",
+            description="`price`: the lowest first, by one content unit of your best offer, in "
+            "`currency`; `-price`: the highest. Without a text, relevance is the name.",
+        ),
+    ] = "relevance",
+    facets: Annotated[
+        bool, QueryParameter(name="facets", description="Count what one can narrow it down by.")
+    ] = False,
+) -> Response[CatalogPage]:
+    """Search and narrow; every offer is priced at the smallest quantity you can buy."""
+    query = Query(
+        text=q,
+        language=language or "",
+        filters=read_filters(category, supplier, attribute, range_, lead_time_days),
+        sort=sort,
+        facets=facets,
+        price_from=price_from,
+        price_to=price_to,
     )
+    answer = await service.answer_search(platform, caller, query, currency, page_request)
+    return paged(page_request, answer)
 
 
 @get(

@@ -6,6 +6,7 @@ from uuid import UUID
 from msgspec import UNSET, UnsetType
 
 from catalog.price_lists.schemas import NoPriceView, PriceView
+from marketplace.platform.http.paging import Page
 from marketplace.platform.http.schemas import Output
 
 
@@ -48,3 +49,88 @@ class CatalogItem(Output):
     maker: str | UnsetType = UNSET
     maker_number: str | UnsetType = UNSET
     gtin: str | UnsetType = UNSET
+
+
+class CategoryCount(Output):
+    """A category, and how many found products lie in it or below."""
+
+    id: UUID
+    code: str
+    name: str
+    count: int
+    parent_id: UUID | UnsetType = UNSET
+
+
+class ValueCount(Output):
+    """A value of an attribute, and how many found products have it."""
+
+    value: str
+    name: str
+    count: int
+
+
+class AttributeCounts(Output):
+    """An attribute: its values with counts or, of a number, the range the found ones lie in."""
+
+    code: str
+    name: str
+    kind: Literal["enum", "boolean", "number"]
+    values: list[ValueCount] | UnsetType = UNSET
+    unit: str | UnsetType = UNSET
+    low: str | UnsetType = UNSET
+    high: str | UnsetType = UNSET
+    count: int | UnsetType = UNSET
+
+
+class SupplierCount(Output):
+    """A supplier, and how many found products he offers you."""
+
+    id: UUID
+    name: str
+    count: int
+
+
+class LeadTimeCount(Output):
+    """How many found products somebody offers you within so many days."""
+
+    days: int
+    count: int
+
+
+class PriceRange(Output):
+    """Your own prices from `low` to `high`, both included, and how many found products have one."""
+
+    low: str
+    high: str
+    count: int
+
+
+class CatalogFacets(Output):
+    """What the found products can be narrowed by; a facet is not narrowed by its own values.
+
+    `prices` are there where own prices were asked for: by sorting or narrowing by them.
+    """
+
+    categories: list[CategoryCount]
+    attributes: list[AttributeCounts]
+    suppliers: list[SupplierCount]
+    lead_times: list[LeadTimeCount]
+    prices: list[PriceRange] | UnsetType = UNSET
+
+
+class CatalogFindings(Output):
+    """What a search found beside the items.
+
+    `count` is of products, and of offers made for you alone. Where own prices decide the order,
+    only so many are priced: `prices_bounded` says that there are more, which are left out.
+    """
+
+    count: int
+    prices_bounded: bool | UnsetType = UNSET
+    facets: CatalogFacets | UnsetType = UNSET
+
+
+class CatalogPage(Page[CatalogItem], frozen=True, kw_only=True):
+    """A page of the catalog; `found` is there where something was searched for or narrowed."""
+
+    found: CatalogFindings | UnsetType = UNSET

@@ -16,19 +16,15 @@ from msgspec import UNSET
 from sqlalchemy import (
     ARRAY,
     Select,
-    String,
     Text,
     Uuid,
-    all_,
-    and_,
+    any_,
     bindparam,
     exists,
     func,
     literal_column,
-    or_,
     select,
     true,
-    union,
     union_all,
 )
 
@@ -49,18 +45,33 @@ from catalog.price_lists.rules import Unpriced, price_offer
 from catalog.price_lists.views import no_price_view, price_view
 from catalog.pricing.terms import Buyer, Candidate, Policy, Price
 from catalog.products.tables import OfferRow, ProductRow
-from catalog.search.answers import Answer, CatalogAnswers, read_mark
-from catalog.search.rules import Search, search_of
-from catalog.search.schemas import CatalogItem, CatalogOffer
+from catalog.search.answers import Answer, CatalogAnswers, Mark, read_mark
+from catalog.search.facets import facets_of
+from catalog.search.finding import Query, find
+from catalog.search.matching import Place
+from catalog.search.own_prices import (
+    CHUNK,
+    CostPlace,
+    Costs,
+    OwnCosts,
+    following,
+    ordered,
+    ranges_of,
+)
+from catalog.search.schemas import CatalogFindings, CatalogItem, CatalogOffer, CatalogPage
 from marketplace.kernel.canonical import plain_decimal
-from marketplace.kernel.errors import NotFound
-from marketplace.kernel.limits import OFFERS_PER_PRODUCT_MAX, OFFERS_PER_PRODUCT_SHOWN
+from marketplace.kernel.errors import NotFound, invalid
+from marketplace.kernel.limits import (
+    OFFERS_PER_PRODUCT_MAX,
+    OFFERS_PER_PRODUCT_SHOWN,
+    PRICES_SORTED_MAX,
+)
 from marketplace.kernel.money import currency_digits
 from marketplace.organizations.tables import OrganizationRow
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import HotRead, hot_read, hot_rows
-from marketplace.platform.http.paging import Page, PageRequest, page
+from marketplace.platform.http.paging import PageRequest, page
 
 _NIL: Final = UUID(int=0)
 
@@ -177,30 +188,11 @@ def _browse() -> Any:
     )
 
 
-def _search() -> Any:
-    """Match every word somewhere in a product's text, or the beginning of an SKU.
-
-    The rarest-looking word goes to the trigram index, the others filter what it finds.
-    """
-    patterns = bindparam("patterns", type_=ARRAY(Text))
-    in_text = and_(
-        ProductRow.search_text.like(bindparam("pattern", type_=String)),
-        ProductRow.search_text.like(all_(patterns)),
-    )
-    by_sku = and_(
-        OfferRow.sku_key >= bindparam("sku", type_=Text),
-        OfferRow.sku_key < bindparam("sku_end", type_=Text),
-    )
-    matched = union(
-        select(ProductRow.id).where(in_text),
-        select(OfferRow.product_id).where(by_sku, visible_offer()),
-    ).cte("matched")
-    private_text = func.lower(OfferRow.name + " " + OfferRow.description)
+def _chosen() -> Any:
+    chosen = any_(bindparam("chosen", type_=ARRAY(Uuid)))
     return _page_of(
-        _in_order(
-            _products(ProductRow.id.in_(select(matched.c[0]))), ProductRow.name, ProductRow.id
-        ),
-        _private_in_order(or_(by_sku, private_text.like(all_(patterns)))),
+        _products(ProductRow.id == chosen),
+        _private_offers(OfferRow.id == chosen, visible_offer()),
         OFFERS_PER_PRODUCT_SHOWN,
     )
 
@@ -216,7 +208,7 @@ def _one() -> Any:
 
 _CANDIDATES: Final = hot_read(CANDIDATES_OF_OFFERS)
 _BROWSE: Final = hot_read(_browse())
-_SEARCH: Final = hot_read(_search())
+_CHOSEN: Final = hot_read(_chosen())
 _ONE: Final = hot_read(_one())
 
 
@@ -224,60 +216,144 @@ _ONE: Final = hot_read(_one())
 
 
 async def search_catalog(
-    platform: Platform, caller: Caller, text: str | None, currency: str | None, asked: PageRequest
-) -> Page[CatalogItem]:
-    """Give a page of the caller's catalog, all of it or what matches `text`.
+    platform: Platform,
+    caller: Caller,
+    query: Query | str | None,
+    currency: str | None,
+    asked: PageRequest,
+) -> CatalogPage:
+    """Give a page of the caller's catalog: all of it, or what a text or more is asked of it.
 
     Prices are in `currency`; without one, each in that of the caller's best price for it. Raises
-    InvalidInput for an unknown currency.
+    InvalidInput for an unknown currency, and where own prices decide and no currency is named.
     """
-    return (await _make_page(platform, caller, text, currency, asked))[0]
+    asking = query if isinstance(query, Query) else Query(text=query)
+    made, _ = await _make_page(platform, caller, asking, currency, asked)
+    return made
 
 
 async def answer_search(
-    platform: Platform, caller: Caller, text: str | None, currency: str | None, asked: PageRequest
-) -> Page[CatalogItem]:
+    platform: Platform,
+    caller: Caller,
+    query: Query | str | None,
+    currency: str | None,
+    asked: PageRequest,
+) -> CatalogPage:
     """Give what `search_catalog` gives, its items ready as JSON; one that is still true at once."""
     caller.require("catalog:read")
+    asking = query if isinstance(query, Query) else Query(text=query)
     answers, mark = platform.get(CatalogAnswers), await read_mark(platform)
-    key = (caller.path, text, currency, asked.limit, asked.after)
+    key = (caller.path, asking, currency, asked.limit, asked.after)
     answer = answers.find(key, mark)
     if answer is None:
-        made, true_until = await _make_page(platform, caller, text, currency, asked)
+        made, true_until = await _make_page(platform, caller, asking, currency, asked)
         items = msgspec.Raw(msgspec.json.encode(made.items))
-        answer = Answer(items, made.next, true_until)
+        more = None if made.found is UNSET else msgspec.Raw(msgspec.json.encode(made.found))
+        answer = Answer(items, made.next, true_until, more)
         answers.keep(key, mark, answer)
     # msgspec writes raw JSON as it is: to who reads the answer it is the list.
-    return Page(items=cast("list[CatalogItem]", answer.items), next=answer.next)
+    return CatalogPage(
+        items=cast("list[CatalogItem]", answer.items),
+        next=answer.next,
+        found=UNSET if answer.more is None else cast("CatalogFindings", answer.more),
+    )
 
 
 async def _make_page(
-    platform: Platform, caller: Caller, text: str | None, currency: str | None, asked: PageRequest
-) -> tuple[Page[CatalogItem], datetime | None]:
+    platform: Platform, caller: Caller, query: Query, currency: str | None, asked: PageRequest
+) -> tuple[CatalogPage, datetime | None]:
     caller.require("catalog:read")
     if currency is not None:
-        currency_digits(currency)
+        currency_digits(currency, "?currency")
+    if query.by_price:
+        return await _page_by_price(platform, caller, query, currency, asked)
+    if not query.plain:
+        return await _page_of_hits(platform, caller, query, currency, asked)
     after = asked.key(_Key) or _Key()
-    search = search_of(text)
     values: dict[str, object] = {
         "after_name": after.name,
         "after_id": after.id,
         "fetch": asked.fetch,
     }
-    if search is not None:
-        values |= _search_values(search)
-    statement = _BROWSE if search is None else _SEARCH
-    items, true_until = await _items(platform, caller, statement, values, currency, whole=False)
-    return page(asked, items, lambda item: _Key(item.name, item.id)), true_until
+    items, true_until = await _items(platform, caller, _BROWSE, values, currency, whole=False)
+    made = page(asked, items, lambda item: _Key(item.name, item.id))
+    return CatalogPage(items=made.items, next=made.next), true_until
 
 
-def _search_values(search: Search) -> dict[str, object]:
-    return {
-        "pattern": search.leading_pattern,
-        "patterns": list(search.patterns),
-        "sku": search.sku,
-        "sku_end": search.sku_end,
-    }
+async def _page_of_hits(
+    platform: Platform, caller: Caller, query: Query, currency: str | None, asked: PageRequest
+) -> tuple[CatalogPage, datetime | None]:
+    found = await find(platform, caller, query, asked.key(Place), asked.fetch)
+    shown = page(asked, found.hits, lambda hit: hit.place)
+    items, true_until = await _chosen_items(
+        platform, caller, [hit.id for hit in shown.items], currency
+    )
+    findings = CatalogFindings(count=found.count)
+    if query.facets:
+        findings.facets = await facets_of(platform, caller, query.language, found)
+    return CatalogPage(items=items, next=shown.next, found=findings), true_until
+
+
+async def _page_by_price(
+    platform: Platform, caller: Caller, query: Query, currency: str | None, asked: PageRequest
+) -> tuple[CatalogPage, datetime | None]:
+    """Price what is found, as far as the bound goes, and give the page in that order."""
+    if currency is None:
+        detail = "Own prices are compared in one currency: name it."
+        raise invalid("?currency", "missing", detail)
+    after = asked.key(CostPlace)
+    stage = None if after is None else after.stage
+    mark = await read_mark(platform)
+    found = await find(platform, caller, query, None, PRICES_SORTED_MAX, stage)
+    costs = await _costs(platform, caller, [hit.id for hit in found.hits], currency, mark)
+    limited = query.price_from is not None or query.price_to is not None
+    places = ordered(found.hits, costs, query, limited=limited)
+    count = len(places) if limited else found.count
+    rest = places if after is None else following(places, after, query)
+    shown = page(asked, rest, lambda place: place)
+    items, true_until = await _chosen_items(
+        platform, caller, [place.id for place in shown.items], currency
+    )
+    bounded = found.count > len(found.hits)
+    findings = CatalogFindings(count=count, prices_bounded=bounded)
+    if query.facets:
+        findings.facets = await facets_of(platform, caller, query.language, found)
+        findings.facets.prices = ranges_of(found, costs)
+    ends = [at for at in (true_until, costs.true_until) if at is not None]
+    return (
+        CatalogPage(items=items, next=shown.next, found=findings),
+        min(ends, default=None),
+    )
+
+
+async def _chosen_items(
+    platform: Platform, caller: Caller, ids: Sequence[UUID], currency: str | None
+) -> tuple[list[CatalogItem], datetime | None]:
+    """Price the items with these identifiers, in this order; what is not seen is left out."""
+    if not ids:
+        return [], None
+    values: dict[str, object] = {"chosen": list(ids), "fetch": len(ids)}
+    items, true_until = await _items(platform, caller, _CHOSEN, values, currency, whole=False)
+    places = {item_id: place for place, item_id in enumerate(ids)}
+    return sorted(items, key=lambda item: places[item.id]), true_until
+
+
+async def _costs(
+    platform: Platform, caller: Caller, ids: Sequence[UUID], currency: str, mark: Mark
+) -> Costs:
+    costs = platform.get(OwnCosts).of((caller.path, currency), mark)
+    missing = [item_id for item_id in ids if item_id not in costs.of]
+    for start in range(0, len(missing), CHUNK):
+        some = missing[start : start + CHUNK]
+        values: dict[str, object] = {"chosen": some, "fetch": len(some)}
+        gathered, buyer = await _gather(platform, caller, _CHOSEN, values)
+        made: dict[UUID, Decimal | None] = dict.fromkeys(some)
+        for row, offers in gathered:
+            priced = (_priced(each, buyer, currency, explain=False) for each in offers)
+            known = [one.cost()[2] for one in priced if isinstance(one.answer, Price)]
+            made[row[0]] = min(known, default=None)
+        costs.add(made, _next_boundary(gathered))
+    return costs
 
 
 async def read_catalog_item(
@@ -304,10 +380,19 @@ async def _items(
     whole: bool,
 ) -> tuple[list[CatalogItem], datetime | None]:
     """Price the items a statement finds; give too until when their prices are these."""
+    gathered, buyer = await _gather(platform, caller, statement, values)
+    items = [_shown(row, offers, buyer, currency, whole=whole) for row, offers in gathered]
+    return items, _next_boundary(gathered)
+
+
+async def _gather(
+    platform: Platform, caller: Caller, statement: HotRead, values: dict[str, object]
+) -> tuple[list[tuple[Any, list["_OfferPrices"]]], Buyer]:
+    """Find items, their offers and all prices these might have for the caller."""
     values |= {"scopes": scopes_of(caller.path), "company_id": caller.organization_id}
     rows = await hot_rows(platform, caller, statement, values)
     if not rows:
-        return [], None
+        return [], buyer_of(caller.path, ())
     seen = {
         "offer_ids": [row[_OFFER_AT] for row in rows],
         "supplier_ids": [row[_ITEM_END] for row in rows],
@@ -316,9 +401,7 @@ async def _items(
     candidates = await hot_rows(platform, caller, _CANDIDATES, values | seen)
     gathered = _gathered(rows, candidates)
     found = (offer for _, offers in gathered for offer in offers)
-    buyer = buyer_of(caller.path, (each for offer in found for each in offer.candidates))
-    items = [_shown(row, offers, buyer, currency, whole=whole) for row, offers in gathered]
-    return items, _next_boundary(gathered)
+    return gathered, buyer_of(caller.path, (each for offer in found for each in offer.candidates))
 
 
 class _OfferPrices(msgspec.Struct):
@@ -384,6 +467,19 @@ class _Priced(msgspec.Struct):
         return False, winner.currency, self.answer.tier.amount / units
 
 
+def _priced(found: _OfferPrices, buyer: Buyer, currency: str | None, *, explain: bool) -> _Priced:
+    answer = price_offer(
+        found.offer.terms,
+        found.candidates,
+        buyer,
+        currency,
+        found.as_of,
+        policy=found.policy,
+        explain=explain,
+    )
+    return _Priced(found, answer)
+
+
 def _shown(
     row: Any,
     offers: Sequence[_OfferPrices],
@@ -393,21 +489,7 @@ def _shown(
     whole: bool,
 ) -> CatalogItem:
     """Price an item's offers and show the cheapest, or all with their reasons."""
-    priced = [
-        _Priced(
-            found,
-            price_offer(
-                found.offer.terms,
-                found.candidates,
-                buyer,
-                currency,
-                found.as_of,
-                policy=found.policy,
-                explain=whole,
-            ),
-        )
-        for found in offers
-    ]
+    priced = [_priced(found, buyer, currency, explain=whole) for found in offers]
     if len(priced) > 1:
         priced.sort(key=_Priced.cost)
     shown = priced if whole else priced[:1]

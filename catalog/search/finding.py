@@ -1,0 +1,191 @@
+"""Find what a caller asks for: the hits of one page, in order, and the facets of all hits.
+
+A text is matched by its words, stems, codes and synonyms. Where the caller then sees little, it is
+matched once more, with what its words may have been meant to be; what was found the first time
+comes before that.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final, Literal
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import ARRAY, Text, bindparam, text
+
+from catalog.price_lists.price_book import scopes_of
+from catalog.search.matching import (
+    FOUND,
+    HIT,
+    SEARCHES,
+    WORDS,
+    Filters,
+    Place,
+    values_of,
+)
+from catalog.search.rules import (
+    Group,
+    Synonym,
+    Term,
+    compound_parts,
+    correctable,
+    groups_of,
+    meanings_of,
+    phrases_of,
+    words_of,
+)
+from marketplace.kernel.limits import SEARCH_FEW_HITS
+from marketplace.platform.caller import Caller
+from marketplace.platform.core import Platform
+from marketplace.platform.database import hot_read, hot_rows
+
+Sort = Literal["relevance", "name", "price", "-price"]
+_NIL: Final = UUID(int=0)
+_LOWEST: Final = -(2**31)
+
+
+class Query(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked of the catalog, beside the page."""
+
+    text: str | None = None
+    language: str = ""
+    filters: Filters = Filters()
+    sort: Sort = "relevance"
+    facets: bool = False
+    price_from: str | None = None
+    price_to: str | None = None
+
+    @property
+    def plain(self) -> bool:
+        """Tell whether it is the catalog as it is: all of it, by name."""
+        return (
+            not words_of(self.text)
+            and self.filters == Filters()
+            and self.sort in {"relevance", "name"}
+            and not self.facets
+            and not self.by_price
+        )
+
+    @property
+    def by_price(self) -> bool:
+        """Tell whether own prices decide what is on the page."""
+        limited = self.price_from is not None or self.price_to is not None
+        return limited or self.sort in {"price", "-price"}
+
+
+class Hit(msgspec.Struct, frozen=True):
+    """A product, or an offer by itself, and its place in the order."""
+
+    id: UUID
+    place: Place
+
+
+class Found(msgspec.Struct, frozen=True):
+    """The hits of a page, how many there are, and rows of counts by their kind.
+
+    `seen` are all that match, `count` those that pass the filter too.
+    """
+
+    hits: list[Hit]
+    seen: int
+    count: int
+    counts: dict[str, list[Any]]
+
+
+_SYNONYMS: Final = hot_read(
+    text("""
+    select terms, replacements from search_synonyms
+    where terms && :phrases and language in ('', :language)
+    order by id
+    """).bindparams(bindparam("phrases", type_=ARRAY(Text)), bindparam("language", type_=Text))
+)
+
+
+async def find(
+    platform: Platform,
+    caller: Caller,
+    query: Query,
+    after: Place | None,
+    fetch: int,
+    stage: int | None = None,
+) -> Found:
+    """Find a page of hits after a place; by relevance or, where the query says so, by name.
+
+    `stage` is which way to match; None where that is not decided yet, as for a first page.
+    """
+    words = words_of(query.text)
+    synonyms = await _synonyms(platform, caller, words, query.language) if words else []
+    groups = groups_of(words, query.language, synonyms)
+    if stage is None and after is not None:
+        stage = after.stage
+    found: Found | None = None
+    if not stage:
+        found = await _run(platform, caller, query, groups, after, fetch, 0)
+        if stage == 0 or not words or found.seen >= SEARCH_FEW_HITS:
+            return found
+    meant = await _meanings(platform, caller, words)
+    if found is not None and not any(meant.values()):
+        return found
+    groups = groups_of(words, query.language, synonyms, meant)
+    return await _run(platform, caller, query, groups, after, fetch, 1)
+
+
+async def _synonyms(
+    platform: Platform, caller: Caller, words: Sequence[str], language: str
+) -> list[Synonym]:
+    values = {"phrases": phrases_of(words), "language": language}
+    rows = await hot_rows(platform, caller, _SYNONYMS, values)
+    return [Synonym(tuple(terms), tuple(replacements)) for terms, replacements in rows]
+
+
+async def _meanings(
+    platform: Platform, caller: Caller, words: Sequence[str]
+) -> dict[str, tuple[Term, ...]]:
+    asked = correctable(words)
+    if not asked:
+        return {}
+    values = {"words": asked, "parts": [part for word in asked for part in compound_parts(word)]}
+    like: dict[str, list[str]] = {word: [] for word in asked}
+    parts: list[str] = []
+    folded: dict[str, str] = {}
+    for given, plain, word in await hot_rows(platform, caller, WORDS, values):
+        if given is None:
+            parts.append(word)
+        else:
+            folded[given] = plain
+            like[given].append(word)
+    return {word: meanings_of(folded.get(word, word), [*like[word], *parts]) for word in asked}
+
+
+async def _run(
+    platform: Platform,
+    caller: Caller,
+    query: Query,
+    groups: Sequence[Group],
+    after: Place | None,
+    fetch: int,
+    stage: int,
+) -> Found:
+    place = after or Place(_LOWEST, "", _NIL)
+    values = {
+        **values_of(query.text or "", groups, query.filters, query.language),
+        "scopes": scopes_of(caller.path),
+        "by_name": query.sort == "name",
+        "after_rank": place.rank,
+        "after_name": place.name,
+        "after_id": place.id,
+        "fetch": fetch,
+    }
+    statement = SEARCHES[bool(groups), query.facets]
+    hits: list[Hit] = []
+    seen = count = 0
+    counts: dict[str, list[Any]] = {}
+    for row in await hot_rows(platform, caller, statement, values):
+        kind = row[0]
+        if kind == HIT:
+            hits.append(Hit(row[1], Place(row[2], row[3], row[1], stage)))
+        elif kind == FOUND:
+            seen, count = row[4], int(row[5])
+        else:
+            counts.setdefault(kind, []).append(row)
+    hits.sort(key=lambda hit: (hit.place.rank, hit.place.name, hit.id))
+    return Found(hits, seen, count, counts)

@@ -1,0 +1,367 @@
+"""What a search finds of what its caller may see, in which order, and how many there are of what.
+
+One statement finds the hits, a page of them, and the counts of facets. A hit is a product with an
+offer the caller may see, or an offer made for him alone: what he may not see is left out before
+anything is ordered, counted or cut off. There is no share of the whole in a rank, such as how rare
+a word is: it would tell of what is hidden.
+
+A filter has groups (an attribute, the suppliers, the lead time); a hit passes if it passes each. A
+facet is counted over what passes all groups but its own, so that a second value can be chosen. A
+category is no such group, but where one stands: its facet counts what lies below.
+"""
+
+# ruff: noqa: S608 - parts of statements are put together, values never
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import ARRAY, Boolean, ColumnElement, Integer, Numeric, Text, Uuid, bindparam, text
+from sqlalchemy import select as select_
+from sqlalchemy.dialects import postgresql
+
+from catalog.price_lists.price_book import visible_by_itself, visible_offer
+from catalog.products.tables import OfferRow
+from catalog.search.rules import Group
+from marketplace.platform.database import HotRead, hot_read
+
+HIT: Final = "hit"
+FOUND: Final = "found"
+FACET: Final = "facet"
+SUPPLIER: Final = "supplier"
+NUMBER: Final = "number"
+LEAD_TIME: Final = "lead_time"
+"""Kinds of rows of the answer."""
+
+
+class Range(msgspec.Struct, frozen=True):
+    """Values of a number from `low` to `high`, both included; None is no bound."""
+
+    low: Decimal | None
+    high: Decimal | None
+
+
+class Filters(msgspec.Struct, frozen=True, kw_only=True):
+    """What a search is narrowed to: a category of these, a supplier of these, …."""
+
+    categories: tuple[UUID, ...] = ()
+    suppliers: tuple[UUID, ...] = ()
+    values: tuple[tuple[str, str], ...] = ()
+    ranges: tuple[tuple[str, Range], ...] = ()
+    lead_time_days: int | None = None
+
+
+Rank = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
+Stage = Annotated[int, msgspec.Meta(ge=0, le=1)]
+
+
+class Place(msgspec.Struct, array_like=True, frozen=True):
+    """Where a page begins: after the hit with this rank, name and identifier.
+
+    `stage` is which of the two ways to match the first page took: the next ones take the same.
+    """
+
+    rank: Rank
+    name: str
+    id: UUID
+    stage: Stage = 0
+
+
+def sql_of(condition: ColumnElement[bool]) -> str:
+    """Write a condition on offers as SQL, to stand where `offers` is in reach."""
+    dialect = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
+    whole = str(select_(OfferRow.id).where(condition).compile(dialect=dialect))
+    return whole.partition("WHERE ")[2].replace("%(scopes)s", ":scopes").replace("::UUID[]", "")
+
+
+VISIBLE: Final = sql_of(visible_offer())
+VISIBLE_BY_ITSELF: Final = tuple(map(sql_of, visible_by_itself()))
+
+# Terms put together: what must match, the better part of it, and the text as a code. A word is a
+# stop word where no language asked has a stem for it; alone, it is asked for as it stands.
+_ASKED: Final = """
+asked as materialized (
+    select coalesce(string_agg(one, ' & ') filter (where not stop),
+                    string_agg(one, ' & '))::tsquery as match,
+           coalesce(string_agg(coalesce(better, one), ' & ') filter (where not stop),
+                    string_agg(coalesce(better, one), ' & '))::tsquery as better,
+           search_code(:code) as code
+    from (
+        select place, '(' || string_agg(query, ' | ') filter (where query <> '') || ')' as one,
+               '(' || string_agg(query, ' | ') filter (where query <> '' and exact) || ')'
+                   as better,
+               coalesce(bool_and(query = '') filter (where kind not in ('code', 'search_simple')),
+                        false) as stop
+        from (
+            select place, kind, exact, case kind
+                when 'code' then
+                    to_tsquery('search_simple', '''' || search_code(term) || ''':*')::text
+                else to_tsquery(kind::regconfig, term)::text end as query
+            from unnest(:places, :kinds, :terms, :exacts) as given (place, kind, term, exact)
+        ) as parsed
+        group by place
+    ) as grouped
+)
+"""
+_RANK: Final = """
+(coalesce(ts_rank('{{0.05, 0.2, 0.5, 1.0}}', {vector}, (select better from asked), 1), 0) * 100000
+ + coalesce(ts_rank('{{0.05, 0.2, 0.5, 1.0}}', {vector}, (select match from asked), 1), 0) * 10000
+)::integer + case when {whole} then 2000000 when {begins} then 1000000 else 0 end
+"""
+# The last character there is ends the range of codes that begin alike: a range is leakproof.
+_BY_SKU: Final = """
+offers.sku_key >= (select code from asked)
+and offers.sku_key < (select code from asked) || chr(1114111)
+and length((select code from asked)) > 1
+"""
+# A product has one document for the language asked: its own, else the fallback.
+IN_LANGUAGE: Final = """
+((d.language = :language and d.language <> '')
+ or (d.language = '' and :language <> all (d.languages)))
+"""
+_IN_CATEGORY: Final = "(cardinality(:categories) = 0 or d.facets && :categories)"
+_DOCUMENT: Final = """
+d.product_id, null::uuid as offer_id, d.name, d.facets, d.number_codes, d.number_values
+"""
+_OFFER: Final = """
+null::uuid, offers.id, offers.name, '{}'::text[], '{}'::text[], '{}'::numeric[]
+"""
+
+
+def _by_itself(rank: str, condition: str) -> str:
+    """Find offers of no product; they have no category."""
+    return "".join(
+        f"""
+        union all
+        select {_OFFER}, {rank} from offers
+        where offers.product_id is null and {visible} and cardinality(:categories) = 0
+          and {condition}
+        """
+        for visible in VISIBLE_BY_ITSELF
+    )
+
+
+def _matched_by_text() -> str:
+    document_rank = _RANK.format(
+        vector="d.document",
+        whole="coalesce(sku.whole, false) or (select code from asked) = any (d.codes)",
+        begins="sku.product_id is not null",
+    )
+    offer_rank = _RANK.format(
+        vector="offers.search_document",
+        whole="offers.sku_key = (select code from asked)",
+        begins=_BY_SKU,
+    )
+    matches = "d.document @@ (select match from asked)"
+    return f"""
+    {_ASKED},
+    sku as materialized (
+        select product_id, bool_or(offers.sku_key = (select code from asked)) as whole
+        from offers where {_BY_SKU} and product_id is not null and {VISIBLE}
+        group by product_id
+    ),
+    matched as (
+        select {_DOCUMENT}, {document_rank} as rank
+        from search_documents d left join sku on sku.product_id = d.product_id
+        where {matches} and {IN_LANGUAGE} and {_IN_CATEGORY}
+        union all
+        select {_DOCUMENT}, {document_rank}
+        from sku join search_documents d on d.product_id = sku.product_id
+        where not coalesce({matches}, false) and {IN_LANGUAGE} and {_IN_CATEGORY}
+        {
+        _by_itself(
+            offer_rank, f"(offers.search_document @@ (select match from asked) or ({_BY_SKU}))"
+        )
+    }
+    )
+    """
+
+
+def _matched_by_nothing() -> str:
+    return f"""
+    matched as (
+        select {_DOCUMENT}, 0 as rank from search_documents d
+        where {IN_LANGUAGE} and {_IN_CATEGORY}
+        {_by_itself("0", "true")}
+    )
+    """
+
+
+# Which groups of the filter a hit fails: where none, it is found; where one, it counts for that.
+_HITS: Final = f"""
+wanted as materialized (
+    select name, array_agg(token) as tokens
+    from unnest(:value_groups, :value_tokens) as given (name, token) group by name
+),
+seen as materialized (
+    select m.product_id as id, m.name, m.rank, m.facets, m.number_codes, m.number_values,
+           o.suppliers, o.lead_time_days
+    from matched m, lateral (
+        select array_agg(distinct offers.supplier_id) as suppliers,
+               min(offers.lead_time_days) as lead_time_days
+        from offers where offers.product_id = m.product_id and {VISIBLE}
+    ) o
+    where m.product_id is not null and o.suppliers is not null
+    union all
+    select m.offer_id, m.name, m.rank, m.facets, m.number_codes, m.number_values,
+           array[offers.supplier_id], offers.lead_time_days
+    from matched m join offers on offers.id = m.offer_id
+),
+hits as materialized (
+    select seen.*, case when :narrowed then array(
+        select 'a:' || name from wanted where not tokens && seen.facets
+        union all
+        select 'n:' || code from unnest(:range_codes, :lows, :highs) as r (code, low, high)
+        where not exists (
+            select from unnest(seen.number_codes, seen.number_values) as n (code, value)
+            where n.code = r.code and (low is null or value >= low)
+              and (high is null or value <= high)
+        )
+        union all
+        select 'suppliers' where cardinality(:suppliers) > 0 and not seen.suppliers && :suppliers
+        union all
+        select 'lead_time' where seen.lead_time_days > :lead_time_days
+            or (seen.lead_time_days is null and :lead_time_days is not null)
+    ) else '{{}}' end as failing
+    from seen
+)
+"""
+_SORTED_RANK: Final = "(case when :by_name then 0 else -rank end)"
+_PAGE: Final = f"""
+(select 'hit' as kind, id, {_SORTED_RANK} as rank, name as word, null::bigint as count,
+        null::numeric as low, null::numeric as high
+ from hits
+ where cardinality(failing) = 0
+   and ({_SORTED_RANK}, name collate "C", id) > (:after_rank, :after_name, :after_id)
+ order by {_SORTED_RANK}, name collate "C", id limit :fetch)
+union all
+select 'found', null, null, '', count(*), count(*) filter (where cardinality(failing) = 0), null
+from hits
+"""
+_COUNTS: Final = """
+union all
+select 'facet', null, null, token, count(*), null, null
+from hits, unnest(facets) as token
+where cardinality(failing) = 0
+   or (cardinality(failing) = 1 and starts_with(token, failing[1] || '='))
+group by token
+union all
+select 'supplier', supplier_id, null, '', count(*), null, null
+from hits, unnest(suppliers) as supplier_id where failing <@ array['suppliers']
+group by supplier_id
+union all
+select 'lead_time', null, lead_time_days, '', count(*), null, null
+from hits where failing <@ array['lead_time'] and lead_time_days is not null
+group by lead_time_days
+union all
+select 'number', null, null, code, count(*), min(value), max(value)
+from hits, unnest(number_codes, number_values) as n (code, value)
+where failing <@ array['n:' || code]
+group by code
+"""
+_PARAMETERS: Final = (
+    bindparam("scopes", type_=ARRAY(Uuid)),
+    bindparam("language", type_=Text),
+    bindparam("categories", type_=ARRAY(Text)),
+    bindparam("narrowed", type_=Boolean),
+    bindparam("value_groups", type_=ARRAY(Text)),
+    bindparam("value_tokens", type_=ARRAY(Text)),
+    bindparam("range_codes", type_=ARRAY(Text)),
+    bindparam("lows", type_=ARRAY(Numeric)),
+    bindparam("highs", type_=ARRAY(Numeric)),
+    bindparam("suppliers", type_=ARRAY(Uuid)),
+    bindparam("lead_time_days", type_=Integer),
+    bindparam("by_name", type_=Boolean),
+    bindparam("after_rank", type_=Integer),
+    bindparam("after_name", type_=Text),
+    bindparam("after_id", type_=Uuid),
+    bindparam("fetch", type_=Integer),
+)
+_OF_TEXT: Final = (
+    bindparam("code", type_=Text),
+    bindparam("places", type_=ARRAY(Integer)),
+    bindparam("kinds", type_=ARRAY(Text)),
+    bindparam("terms", type_=ARRAY(Text)),
+    bindparam("exacts", type_=ARRAY(Boolean)),
+)
+
+
+def statement_of(sql: str, *parameters: Any) -> HotRead:
+    """Compile SQL with named parameters, each with its type."""
+    return hot_read(text(sql).bindparams(*parameters))
+
+
+def _statement(matched: str, counts: str, *parameters: Any) -> HotRead:
+    return statement_of(f"with {matched}, {_HITS} {_PAGE} {counts}", *_PARAMETERS, *parameters)
+
+
+SEARCHES: Final = {
+    (True, False): _statement(_matched_by_text(), "", *_OF_TEXT),
+    (True, True): _statement(_matched_by_text(), _COUNTS, *_OF_TEXT),
+    (False, False): _statement(_matched_by_nothing(), ""),
+    (False, True): _statement(_matched_by_nothing(), _COUNTS),
+}
+"""The statements, by whether there is a text and whether facets are counted."""
+
+
+def values_of(
+    code: str, groups: Sequence[Group], filters: Filters, language: str
+) -> Mapping[str, object]:
+    """Give the parameters that say what is looked for."""
+    terms = [(place, term) for place, group in enumerate(groups) for term in group]
+    return {
+        "code": code,
+        "language": language,
+        "places": [place for place, _ in terms],
+        "kinds": [term.kind for _, term in terms],
+        "terms": [term.text for _, term in terms],
+        "exacts": [term.exact for _, term in terms],
+        "categories": [f"c:{category}" for category in filters.categories],
+        "narrowed": bool(
+            filters.values
+            or filters.ranges
+            or filters.suppliers
+            or filters.lead_time_days is not None
+        ),
+        "value_groups": [code for code, _ in filters.values],
+        "value_tokens": [f"a:{code}={value}" for code, value in filters.values],
+        "range_codes": [code for code, _ in filters.ranges],
+        "lows": [each.low for _, each in filters.ranges],
+        "highs": [each.high for _, each in filters.ranges],
+        "suppliers": list(filters.suppliers),
+        "lead_time_days": filters.lead_time_days,
+    }
+
+
+# What words may have been meant
+
+
+WORDS: Final = statement_of(
+    """
+    select distinct given, folded, search_words.word
+    from unnest(:words) as given, lateral (select search_fold(given) as folded) as f,
+         lateral (
+             select word from search_words where word % folded
+             union all
+             select word from search_words
+             where length(folded) > 3 and word like '%' || folded || '%'
+             union all
+             select word from search_words
+             where length(folded) <= 5 and word >= left(folded, 1)
+               and word < left(folded, 1) || chr(1114111)
+               and length(word) between length(folded) - 1 and length(folded) + 1
+         ) as search_words
+    union
+    select null, null, word from search_words where word = any (:parts)
+    """,
+    bindparam("words", type_=ARRAY(Text)),
+    bindparam("parts", type_=ARRAY(Text)),
+)
+"""Given words, without accents, and words of documents that are like them.
+
+Where the given one is null, it is one of `parts`.
+
+Not cut off: what stands in documents of hidden products may add words, and take none away.
+"""

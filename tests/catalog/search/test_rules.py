@@ -1,0 +1,152 @@
+"""What a text asks of the catalog."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catalog.search.rules import (
+    CODE,
+    PLAIN,
+    WORDS_MAX,
+    Synonym,
+    Term,
+    compound_parts,
+    distance,
+    groups_of,
+    meanings_of,
+    phrases_of,
+    price_steps,
+    words_of,
+)
+
+
+def test_a_word_is_asked_for_by_its_stem_and_as_it_stands_and_the_last_one_by_its_beginning() -> (
+    None
+):
+    first, last = groups_of(words_of("Hexagon  BOLT"), "en")
+    assert first == (Term("search_en", "'hexagon'"), Term(PLAIN, "'hexagon'"))
+    assert last == (
+        Term("search_en", "'bolt'"),
+        Term(PLAIN, "'bolt'"),
+        Term(PLAIN, "'bolt':*", exact=False),
+    )
+
+
+def test_without_a_language_words_have_the_stems_of_the_fallback() -> None:
+    (group,) = groups_of(("lager",), "")
+    assert [term.kind for term in group] == ["search_en", "search_de", PLAIN, PLAIN]
+    (group,) = groups_of(("lager",), "xx")
+    assert {term.kind for term in group} == {PLAIN}
+
+
+@pytest.mark.parametrize(
+    ("text", "codes"),
+    [
+        ("6204-2RS", ["6204-2rs"]),
+        ("62042rs", ["62042rs"]),
+        ("o-ring", ["o-ring"]),
+        ("bolt", []),
+        ("M8x20 A2", ["m8x20", "a2"]),
+        ("10mm", ["10mm"]),
+        ("10 mm", ["10mm"]),
+        ("0,5 mm²", ["0,5mm2"]),
+        ("2 kabel", ["2"]),
+    ],
+)
+def test_what_has_a_digit_or_punctuation_in_it_is_a_code_too(text: str, codes: list[str]) -> None:
+    groups = groups_of(words_of(text), "de")
+    assert [term.text for group in groups for term in group if term.kind == CODE] == codes
+
+
+def test_a_synonym_is_looked_for_beside_the_word_and_both_ways_unless_directed() -> None:
+    two_way = Synonym(("allen key", "hex key"))
+    directed = Synonym(("spanner",), ("wrench",))
+    (group,) = groups_of(words_of("allen key"), "en", [two_way])
+    assert Term(PLAIN, "'allen' & 'key'") in group
+    assert Term(PLAIN, "'hex' & 'key'", exact=False) in group
+    (group,) = groups_of(words_of("hex key"), "en", [two_way])
+    assert Term(PLAIN, "'allen' & 'key'", exact=False) in group
+    (group,) = groups_of(("spanner",), "en", [directed])
+    assert Term("search_en", "'wrench'", exact=False) in group
+    (group,) = groups_of(("wrench",), "en", [directed])
+    assert "spanner" not in str(group)
+    steel, key, _ = groups_of(words_of("steel hex key red"), "en", [two_way])
+    assert Term(PLAIN, "'steel'") in steel
+    assert Term(PLAIN, "'hex' & 'key'") in key
+
+
+@pytest.mark.parametrize(
+    ("word", "meant", "not_meant"),
+    [
+        ("bearng", "bearing", "clearing"),
+        ("scruw", "screw", "crew"),
+        ("bult", "bolt", "belts"),
+        ("lager", "rillenkugellager", "kugel"),
+        ("wahser", "washer", "winder"),
+        ("ringe", "ring", "rangieren"),
+    ],
+)
+def test_a_word_may_mean_a_longer_one_it_is_in_or_one_a_typing_error_away(
+    word: str, meant: str, not_meant: str
+) -> None:
+    terms = meanings_of(word, [meant, not_meant])
+    assert terms == (Term(PLAIN, f"'{meant}'", exact=False),)
+
+
+def test_a_compound_is_taken_apart_where_both_parts_are_words() -> None:
+    parts = compound_parts("arbeitsschutzbrille")
+    assert {"arbeits", "schutzbrille"} <= set(parts)
+    assert meanings_of("arbeitsschutzbrille", ["arbeit", "schutzbrille"]) == (
+        Term(PLAIN, "'arbeit' & 'schutzbrille'", exact=False),
+    )
+    assert meanings_of("edelstahlmutter", ["edelstahl", "mutter"]) == (
+        Term(PLAIN, "'edelstahl' & 'mutter'", exact=False),
+    )
+    assert meanings_of("edelstahlmutter", ["edelstahl"]) == ()
+
+
+WORDS = st.text("abcde", max_size=6)
+
+
+@given(WORDS, WORDS)
+def test_a_distance_is_the_same_both_ways_and_nought_only_for_equal_words(
+    one: str, other: str
+) -> None:
+    assert distance(one, other) == distance(other, one)
+    assert (distance(one, other) == 0) == (one == other)
+
+
+@given(WORDS, st.integers(0, 5), st.sampled_from("abcde"))
+def test_one_letter_more_is_a_distance_of_one(word: str, at: int, letter: str) -> None:
+    longer = word[:at] + letter + word[at:]
+    assert distance(word, longer) == 1
+
+
+@given(st.text(max_size=80), st.sampled_from(["", "de", "en", "xx"]))
+def test_any_text_is_a_search_that_says_nothing_to_the_parser(text: str, language: str) -> None:
+    """Terms hold letters and digits in quotes, and operators of ours; codes are written in SQL."""
+    words = words_of(text)
+    assert len(words) <= WORDS_MAX
+    groups = groups_of(words, language)
+    assert len(groups) <= len(words)
+    assert bool(groups) == bool(words)
+    for group in groups:
+        assert group
+        for term in group:
+            if term.kind != CODE:
+                quoted = term.text.removesuffix(":*").split(" & ")
+                assert all(one[0] == one[-1] == "'" for one in quoted)
+                assert all(one[1:-1].isalnum() for one in quoted)
+
+
+def test_the_phrases_of_a_search_are_all_its_runs_of_words() -> None:
+    assert phrases_of(("a", "b", "c")) == ["a", "a b", "a b c", "b", "b c", "c"]
+
+
+@given(st.integers(0, 50), st.integers(1, 6))
+def test_ranges_hold_every_price_once(count: int, steps: int) -> None:
+    ranges = price_steps(count, steps)
+    assert [at for first, last in ranges for at in range(first, last)] == list(range(count))
+    assert len(ranges) <= steps
+    sizes = [last - first for first, last in ranges]
+    assert not sizes or max(sizes) - min(sizes) <= 1
