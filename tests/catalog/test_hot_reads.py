@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from catalog.price_lists import quoting
+from catalog.search import facets, matching
 from catalog.search import service as search
 from marketplace.platform.core import Platform
 from marketplace.platform.database import HotRead, Role
@@ -14,7 +15,11 @@ from marketplace.platform.database import HotRead, Role
 READS = {
     "the price check": quoting._CHECK,
     "a page": search._BROWSE,
-    "a search": search._SEARCH,
+    "chosen items": search._CHOSEN,
+    "a search": matching.SEARCHES[True, False],
+    "a search with facets": matching.SEARCHES[True, True],
+    "names of facets": facets._NAMES,
+    "a category with facets": matching.SEARCHES[False, True],
     "one item": search._ONE,
     "prices of a page": search._CANDIDATES,
 }
@@ -53,7 +58,7 @@ async def test_the_tenant_is_set_before_any_row_is_looked_at(
 ) -> None:
     given = len(read.statement.names)
     plan = await plan_of(platform, read.sql, given + 2)
-    assert {"price_list_assignments", "offers"} & set(scanned(plan))
+    assert {"price_list_assignments", "offers", "organizations"} & set(scanned(plan))
     assert list(unguarded(plan)) == []
     without = await plan_of(platform, read.statement.sql, given)
     assert list(unguarded(without)) != []

@@ -1,7 +1,7 @@
 """Search documents, words, synonyms, and what is bought together.
 
-Revision ID: 0012
-Revises: 0011
+Revision ID: 0014
+Revises: 0013
 """
 
 # ruff: noqa: S608 - parts of statements are put together, values never
@@ -10,8 +10,8 @@ from alembic import op
 
 from migrations.security import API, ENGINE, ROLES, WORKER, all_rows, grant, policy, protect
 
-revision = "0012"
-down_revision = "0011"
+revision = "0014"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 
