@@ -19,7 +19,7 @@ from sqlalchemy import func, select
 from catalog.search.tables import CatalogChangeRow
 from marketplace.kernel.limits import CATALOG_ANSWERS_BYTES_MAX
 from marketplace.platform.core import Platform
-from marketplace.platform.database import Role, compiled
+from marketplace.platform.database import compiled
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -46,8 +46,7 @@ _MARK: Final = compiled(select(func.coalesce(func.sum(CatalogChangeRow.changes),
 
 async def read_mark(platform: Platform) -> Mark:
     """Read the present mark; it tells nothing of anybody and needs no tenant."""
-    pool = await platform.database.fast(Role.API)
-    ((changes, at),) = await pool.fetch(_MARK.sql, *_MARK.arguments())
+    ((changes, at),) = await platform.database.hot.fetch(_MARK.sql, _MARK.arguments())
     return Mark(int(changes), at)
 
 

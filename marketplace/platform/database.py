@@ -70,7 +70,7 @@ async def connect(
     return await asyncpg.connect(url, **options)
 
 
-def _connection_options(role: Role, *, read_only: bool = False) -> dict[str, Any]:
+def _connection_options(role: Role) -> dict[str, Any]:
     return {
         "server_settings": {
             "role": role.value,
@@ -79,18 +79,25 @@ def _connection_options(role: Role, *, read_only: bool = False) -> dict[str, Any
             # A plan per call costs more than it gains on our short statements.
             "plan_cache_mode": "force_generic_plan",
             "jit": "off",
-            "default_transaction_read_only": "on" if read_only else "off",
         },
         "command_timeout": REQUEST_SECONDS_MAX,
         "timeout": 10,
     }
 
 
+def _fast_options(role: Role) -> dict[str, Any]:
+    options = _connection_options(role)
+    if role is Role.API:
+        options["server_settings"]["default_transaction_read_only"] = "on"
+    # The longest of our statements are longer than what asyncpg would keep prepared by itself.
+    return {**options, "max_cacheable_statement_size": 0}
+
+
 class Database:
     """Connections of one process, a pool per role.
 
     SQLAlchemy's pools serve the ordinary transactions; `fast` pools hold bare asyncpg connections
-    for the few hot paths; those of `Role.API` only read.
+    for the few hot paths; those of `Role.API` only read, and `hot` reads by single statements.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -110,6 +117,7 @@ class Database:
         }
         self._patient = self._engine(Role.API, JOBS_AT_ONCE_MAX, IMPORT_STATEMENT_SECONDS_MAX)
         self._fast: dict[Role, asyncpg.Pool] = {}
+        self.hot = HotConnections(self._url, settings.fast_connections)
         self._opening = asyncio.Lock()
 
     def _engine(
@@ -148,9 +156,7 @@ class Database:
                     max_size=self._fast_sizes[role],
                     init=_set_codecs,
                     reset=_nothing_to_reset,
-                    # The longest of ours are longer than what it would keep prepared by itself.
-                    max_cacheable_statement_size=0,
-                    **_connection_options(role, read_only=role is Role.API),
+                    **_fast_options(role),
                 )
                 self._fast[role] = pool
         return pool
@@ -165,6 +171,7 @@ class Database:
             await engine.dispose()
         for pool in self._fast.values():
             await pool.close()
+        await self.hot.close()
 
 
 async def _set_codecs(connection: asyncpg.Connection) -> None:
@@ -495,19 +502,59 @@ async def hot_rows(
     platform: HasDatabase, caller: Caller, read: "HotRead", values: Values
 ) -> list[asyncpg.Record]:
     """Run a hot read for the caller's company and give its rows, by one round trip."""
-    pool = await platform.database.fast(Role.API)
-    try:
-        async with pool.acquire(timeout=REQUEST_SECONDS_MAX) as connection:
+    return await platform.database.hot.fetch(read.sql, read.arguments(caller, values))
+
+
+class HotConnections:
+    """Read-only connections of `Role.API` for single statements, the last used first.
+
+    asyncpg's pool costs a task and three timers whenever a connection is taken and given back,
+    which pays where a transaction has to be ended and a connection reset. A statement of its own
+    leaves nothing to end. See docs/decisions/0426-connections-of-hot-reads.md.
+    """
+
+    def __init__(self, url: str, size: int) -> None:
+        self._url = url
+        self._free = asyncio.Semaphore(size)
+        self._idle: list[asyncpg.Connection] = []
+
+    async def fetch(self, sql: str, arguments: Sequence[Any] = ()) -> list[asyncpg.Record]:
+        """Run one statement outside of any transaction and give its rows; raises Unavailable."""
+        if self._free.locked():
+            async with asyncio.timeout(REQUEST_SECONDS_MAX):
+                await self._free.acquire()
+        else:
+            await self._free.acquire()
+        try:
+            connection = self._taken() or await self._open()
             try:
-                rows: list[asyncpg.Record] = await connection.fetch(
-                    read.sql, *read.arguments(caller, values)
-                )
+                rows: list[asyncpg.Record] = await connection.fetch(sql, *arguments)
             except BaseException:
                 discard(connection)
                 raise
-            return rows
-    except (asyncpg.InterfaceError, *AWAY) as error:
-        raise _explained(error, "The database does not answer.") from error
+        except (asyncpg.InterfaceError, *AWAY) as error:
+            raise _explained(error, "The database does not answer.") from error
+        finally:
+            self._free.release()
+        self._idle.append(connection)
+        return rows
+
+    def _taken(self) -> asyncpg.Connection | None:
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.is_closed():
+                return connection
+        return None
+
+    async def _open(self) -> asyncpg.Connection:
+        connection: asyncpg.Connection = await asyncpg.connect(self._url, **_fast_options(Role.API))
+        await _set_codecs(connection)
+        return connection
+
+    async def close(self) -> None:
+        """Close those that are idle; the others are closed by whoever uses them last."""
+        while self._idle:
+            await self._idle.pop().close()
 
 
 @dataclass(frozen=True, slots=True)

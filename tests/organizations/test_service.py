@@ -1,6 +1,7 @@
 """What HTTP does not show: rows of others, memory of callers, audit, events, the first operator."""
 
 import asyncio
+import hmac
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
@@ -316,7 +317,7 @@ async def test_a_key_of_another_installation_does_not_count(
     try:
         forger = KeyAuthenticator(other)
         forger._pepper = authentication.Pepper(platform)
-        forger._pepper._key = b"x" * 32
+        forger._pepper._keyed = hmac.new(b"x" * 32, digestmod="sha256")
         with pytest.raises(NotAuthenticated):
             await forger.caller_of(credentials(buyer.administrator.key))
     finally:
