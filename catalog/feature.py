@@ -4,6 +4,7 @@ from typing import Final
 
 from catalog.exports import routes as exports
 from catalog.exports.service import Exports
+from catalog.categories import routes as categories
 from catalog.imports import routes as imports
 from catalog.imports import service as importing
 from catalog.price_lists import routes as price_lists
@@ -23,6 +24,7 @@ _SELLERS: Final = ("administrator", "seller")
 FEATURE: Final = Feature(
     name="catalog",
     routes=(
+        *categories.ROUTES,
         *products.ROUTES,
         *price_lists.ROUTES,
         *search.ROUTES,
@@ -33,6 +35,7 @@ FEATURE: Final = Feature(
     scopes=(
         Scope("catalog:read", "Search the catalog", _EVERYBODY),
         Scope("catalog:write", "Keep products and offers", (*_SELLERS, "operator")),
+        Scope("products:write", "Keep the products and categories of all", ("operator",)),
         Scope("prices:read", "Ask for own prices", _EVERYBODY),
         Scope("prices:write", "Keep and publish price lists", _SELLERS),
         Scope("imports:write", "Import offers and prices", _SELLERS),

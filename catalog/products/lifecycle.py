@@ -81,7 +81,7 @@ def check_replacement(
     replacements: Replacements,
     pointer: str = "/replacement_id",
 ) -> None:
-    """Refuse what cannot take a product's place: it must be bought itself, and close no circle.
+    """Refuse what cannot take a product's place: it must be active itself, and close no circle.
 
     `state` is that of the replacement. Raises InvalidInput, or Conflict for a circle.
     """
@@ -89,6 +89,6 @@ def check_replacement(
         raise invalid(pointer, "itself", "A product does not replace itself.")
     if successor(replacement_id, replacements) == product_id:
         raise Conflict("These products would replace each other in a circle.")
-    if state not in SHOWN:
-        detail = f"The replacement is {state.value}; name one that can be bought."
+    if state is not ProductState.ACTIVE:
+        detail = f"The replacement is {state.value}; name one that is active."
         raise invalid(pointer, "not_active", detail)

@@ -112,7 +112,7 @@ def quantity_error(
     return None
 
 
-def checked_gtin(number: str) -> str:
+def checked_gtin(number: str, pointer: str = "/gtin") -> str:
     """Give a GTIN-8, -12, -13 or -14 as 14 digits; raises InvalidInput if its check digit is wrong.
 
     All four are one number space (GS1 General Specifications), so 14 digits compare them.
@@ -121,7 +121,7 @@ def checked_gtin(number: str) -> str:
         compact: str = ean.validate(number)
     except ValidationError:
         detail = f"{number!r} is no GTIN: 8, 12, 13 or 14 digits, the last one a check digit."
-        raise invalid("/gtin", "invalid_gtin", detail) from None
+        raise invalid(pointer, "invalid_gtin", detail) from None
     return compact.zfill(GTIN_DIGITS)
 
 

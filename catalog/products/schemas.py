@@ -3,13 +3,40 @@
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, UnsetType, field
 
-from marketplace.kernel.limits import CODE_CHARACTERS_MAX, LEAD_TIME_DAYS_MAX
+from catalog.categories.schemas import AttributeCode, LanguageTag, ValueView
+from marketplace.kernel.limits import (
+    ADDRESS_CHARACTERS_MAX,
+    ATTRIBUTES_MAX,
+    CATEGORY_DEPTH_MAX,
+    CODE_CHARACTERS_MAX,
+    CODES_PER_PRODUCT_MAX,
+    KEYWORDS_MAX,
+    LANGUAGES_MAX,
+    LEAD_TIME_DAYS_MAX,
+    MEDIA_PER_PRODUCT_MAX,
+    NAME_CHARACTERS_MAX,
+    RELATIONS_PER_PRODUCT_MAX,
+)
 from marketplace.platform.http.schemas import Input, Name, Output, QuantityText, Text, UnitText
+
+PRODUCT_STATE = Literal["proposed", "draft", "active", "discontinued"]
+RELATION_KIND = Literal["accessory", "spare_part", "substitute", "bundle"]
+MEDIA_KIND = Literal[
+    "image",
+    "datasheet",
+    "safety_data_sheet",
+    "certificate",
+    "drawing",
+    "manual",
+    "video",
+    "other",
+]
+VALUES_MAX: Final = ATTRIBUTES_MAX * CATEGORY_DEPTH_MAX
 
 MakerNumber = Annotated[
     str,
@@ -39,18 +66,197 @@ RatioText = Annotated[
 ]
 
 
-class ProductInput(Input):
-    """A product the operator adds."""
+class TextInput(Input):
+    """What a product is called in one language."""
+
+    language: LanguageTag
+    name: Name
+    description: Text = ""
+    keywords: Annotated[list[Name], Meta(max_length=KEYWORDS_MAX)] = field(default_factory=list)
+
+
+class ValueInput(Input):
+    """A value of one of the attributes that the product's category has.
+
+    A number is sent as text, in the attribute's unit or in another with a fixed factor to it.
+    """
+
+    code: AttributeCode
+    value: (
+        bool
+        | Annotated[
+            str,
+            Meta(
+                min_length=1,
+                max_length=NAME_CHARACTERS_MAX,
+                pattern=r"^[^\x00-\x1f\x7f]+(?!\n)$",
+                description="One line of text: a text, a number, or an option's code.",
+                examples=["20"],
+            ),
+        ]
+    )
+    unit: UnitText | None = None
+
+
+class ClassCodeInput(Input):
+    """A product's class in a scheme such as unspsc, eclass, etim or hs."""
+
+    scheme: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=32,
+            pattern=r"^[!-~]+(?!\n)$",
+            description="Name of the scheme.",
+            examples=["unspsc"],
+        ),
+    ]
+    code: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=CODE_CHARACTERS_MAX,
+            pattern=r"^[^\x00-\x1f\x7f]+(?!\n)$",
+            description="The class, in the form of its scheme.",
+            examples=["31171504"],
+        ),
+    ]
+    version: Annotated[
+        str,
+        Meta(
+            max_length=CODE_CHARACTERS_MAX,
+            pattern=r"^[ -~]*(?!\n)$",
+            description="Version of the scheme, in ASCII characters; empty where none is told.",
+            examples=["26.0801"],
+        ),
+    ] = ""
+
+
+class MediaInput(Input):
+    """A picture or a paper of a product, where a browser finds it."""
+
+    kind: MEDIA_KIND
+    url: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=ADDRESS_CHARACTERS_MAX,
+            pattern=r"^https://[^\x00-\x20\x7f]+(?!\n)$",
+            description="An https address.",
+            examples=["https://media.example.com/6204-2rs.jpg"],
+        ),
+    ]
+    title: Annotated[
+        str,
+        Meta(
+            max_length=NAME_CHARACTERS_MAX,
+            pattern=r"^[^\x00-\x1f\x7f]*(?!\n)$",
+            description="One line of text, or nothing.",
+        ),
+    ] = ""
+
+
+class ProductContent(Input):
+    """All that is told of a product.
+
+    `name` and `description` are for whoever asks in a language there is no text in.
+    """
 
     name: Name
     description: Text = ""
     maker: Name | None = None
     maker_number: MakerNumber | None = None
     gtin: Gtin | None = None
+    category_id: UUID | None = None
+    attributes: Annotated[list[ValueInput], Meta(max_length=VALUES_MAX)] = field(
+        default_factory=list
+    )
+    texts: Annotated[list[TextInput], Meta(max_length=LANGUAGES_MAX)] = field(default_factory=list)
+    codes: Annotated[list[ClassCodeInput], Meta(max_length=CODES_PER_PRODUCT_MAX)] = field(
+        default_factory=list
+    )
+    media: Annotated[list[MediaInput], Meta(max_length=MEDIA_PER_PRODUCT_MAX)] = field(
+        default_factory=list
+    )
+
+
+class ProductInput(ProductContent):
+    """A product the operator adds: a draft is not shown yet."""
+
+    state: Literal["active", "draft"] = "active"
+
+
+class AcceptInput(Input):
+    """What becomes of a proposal; with `product` it is corrected, whole."""
+
+    state: Literal["active", "draft"] = "active"
+    product: ProductContent | None = None
+
+
+class MergeInput(Input):
+    """The product that a proposed one turned out to be."""
+
+    product_id: UUID
+
+
+class DiscontinueInput(Input):
+    """What takes a product's place, if anything does."""
+
+    replacement_id: UUID | None = None
+
+
+class RelationInput(Input):
+    """A product that is this one's accessory, spare part, substitute, or in its bundle."""
+
+    product_id: UUID
+    kind: RELATION_KIND
+
+
+class RelationsInput(Input):
+    """All relations of a product, in the order in which they are shown."""
+
+    relations: Annotated[list[RelationInput], Meta(max_length=RELATIONS_PER_PRODUCT_MAX)]
+
+
+class TextView(Output):
+    """What a product is called in one language."""
+
+    language: str
+    name: str
+    description: str
+    keywords: list[str]
+
+
+class ClassCodeView(Output):
+    """A product's class in a scheme; `version` is empty where none was told."""
+
+    scheme: str
+    code: str
+    version: str
+
+
+class MediaView(Output):
+    """A picture or a paper of a product."""
+
+    kind: MEDIA_KIND
+    url: str
+    title: str
+
+
+class RelationView(Output):
+    """A relation to another product."""
+
+    product_id: UUID
+    kind: RELATION_KIND
 
 
 class ProductView(Output):
-    """A product as everybody sees it; a proposed one can be bought like any other."""
+    """A product, without offers; a proposed one can be bought like any other.
+
+    `name` and `description` are those for languages there is no text in. `relations` and
+    `missing`, the required attributes that are not told, are for the operator. `merged_into` is
+    the product this one turned out to be.
+    """
 
     id: UUID
     name: str
@@ -58,9 +264,41 @@ class ProductView(Output):
     maker: str | None
     maker_number: str | None
     gtin: str | None
-    state: Literal["proposed", "draft", "active", "discontinued"]
+    state: PRODUCT_STATE
     version: int
     created_at: datetime
+    attributes: list[ValueView] = field(default_factory=list)
+    texts: list[TextView] = field(default_factory=list)
+    codes: list[ClassCodeView] = field(default_factory=list)
+    media: list[MediaView] = field(default_factory=list)
+    category_id: UUID | UnsetType = UNSET
+    replacement_id: UUID | UnsetType = UNSET
+    merged_into: UUID | UnsetType = UNSET
+    relations: list[RelationView] | UnsetType = UNSET
+    missing: list[str] | UnsetType = UNSET
+
+
+class ProductSummary(Output):
+    """A product in a list; `merged_into` is what a proposal turned out to be."""
+
+    id: UUID
+    name: str
+    maker: str | None
+    maker_number: str | None
+    gtin: str | None
+    state: PRODUCT_STATE
+    proposed_by: UUID
+    version: int
+    created_at: datetime
+    category_id: UUID | UnsetType = UNSET
+    replacement_id: UUID | UnsetType = UNSET
+    merged_into: UUID | UnsetType = UNSET
+
+
+class MergedView(ProductSummary):
+    """A proposal that was merged, and how many offers moved to the other product."""
+
+    offers_moved: int = 0
 
 
 class OfferInput(Input):

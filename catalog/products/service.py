@@ -1,4 +1,4 @@
-"""Keep products and offers."""
+"""Keep offers."""
 
 from decimal import Decimal
 from typing import Any, Final
@@ -6,15 +6,12 @@ from uuid import UUID
 
 from msgspec import UNSET
 from sqlalchemy import Row, insert, select
-from sqlalchemy.exc import IntegrityError
 
+from catalog.products.lifecycle import ProductState
 from catalog.products.rules import OfferRecord, OfferTerms, check_offer_terms, checked_gtin
-from catalog.products.rules import maker_key as key_of
 from catalog.products.schemas import (
     OfferInput,
     OfferView,
-    ProductInput,
-    ProductView,
     decimal,
     ratio,
     ratio_text,
@@ -22,7 +19,7 @@ from catalog.products.schemas import (
 from catalog.products.tables import OfferRow, ProductRow, StagedOfferRow
 from catalog.products.writing import stage_offers, write_staged
 from catalog.staging import unstage
-from marketplace.kernel.errors import Conflict, NotFound, NotPermitted, invalid
+from marketplace.kernel.errors import Conflict, NotFound, invalid
 from marketplace.kernel.events import PUBLIC
 from marketplace.kernel.ids import new_id
 from marketplace.kernel.limits import CODE_CHARACTERS_MAX, NAME_CHARACTERS_MAX
@@ -33,28 +30,15 @@ from marketplace.platform.core import Platform
 from marketplace.platform.database import (
     Role,
     Transaction,
-    constraint_of,
     retries_conflicts,
     system_transaction,
     transaction,
 )
 from marketplace.platform.http.paging import Page, PageRequest, page
 from marketplace.platform.http.schemas import shown_quantity
-from marketplace.platform.idempotency import IdempotencyKey, keep, replay
 
 AWARD: Final = "award"
 
-_PRODUCT: Final = (
-    ProductRow.id,
-    ProductRow.name,
-    ProductRow.description,
-    ProductRow.maker,
-    ProductRow.maker_number,
-    ProductRow.gtin,
-    ProductRow.state,
-    ProductRow.version,
-    ProductRow.created_at,
-)
 _OFFER: Final = (
     OfferRow.id,
     OfferRow.sku,
@@ -76,73 +60,6 @@ _OFFER: Final = (
     OfferRow.created_at,
     OfferRow.updated_at,
 )
-
-
-async def create_product(
-    platform: Platform, caller: Caller, data: ProductInput, key: IdempotencyKey
-) -> ProductView:
-    """Add a product; for the operator alone. Raises Conflict if its numbers are taken."""
-    caller.require("catalog:write")
-    if not caller.is_operator:
-        raise NotPermitted("The operator keeps products; suppliers propose them by their offers.")
-    gtin = None if data.gtin is None else checked_gtin(data.gtin)
-    if data.maker_number is not None and data.maker is None:
-        raise invalid("/maker", "missing", "A maker's number needs its maker.")
-    async with transaction(platform, caller) as tx:
-        if (earlier := await replay(tx, key, ProductView)) is not None:
-            return earlier
-        statement = insert(ProductRow).values(
-            id=new_id(),
-            name=data.name,
-            description=data.description,
-            maker=data.maker,
-            maker_number=data.maker_number,
-            maker_key=None if data.maker is None else key_of(data.maker),
-            maker_number_key=None if data.maker_number is None else key_of(data.maker_number),
-            gtin=gtin,
-            state="active",
-            proposed_by=caller.organization_id,
-        )
-        try:
-            row = await tx.one(statement.returning(*_PRODUCT))
-        except IntegrityError as error:
-            raise _taken(error) from error
-        view = _product_view(row)
-        tx.record("product.created", "product", view.id, after={"name": view.name, "gtin": gtin})
-        return await keep(tx, key, view)
-
-
-def _taken(error: IntegrityError) -> Exception:
-    known = {
-        "uq_products_gtin": "There is a product with this GTIN already.",
-        "uq_products_maker": "There is a product with this maker's number already.",
-    }
-    detail = known.get(constraint_of(error) or "")
-    return Conflict(detail) if detail else error
-
-
-async def read_product(platform: Platform, caller: Caller, product_id: UUID) -> ProductView:
-    """Read a product; raises NotFound."""
-    caller.require("catalog:read")
-    async with transaction(platform, caller) as tx:
-        row = await tx.maybe(select(*_PRODUCT).where(ProductRow.id == product_id))
-    if row is None:
-        raise NotFound("There is no such product.")
-    return _product_view(row)
-
-
-def _product_view(row: Row[Any]) -> ProductView:
-    return ProductView(
-        id=row.id,
-        name=row.name,
-        description=row.description,
-        maker=row.maker,
-        maker_number=row.maker_number,
-        gtin=row.gtin,
-        state=row.state,
-        version=row.version,
-        created_at=row.created_at,
-    )
 
 
 @retries_conflicts
@@ -223,7 +140,8 @@ async def company_of(platform: Platform, organization_id: UUID) -> UUID | None:
 
 
 async def _check_product(tx: Transaction, product_id: UUID) -> None:
-    if await tx.scalar(select(ProductRow.id).where(ProductRow.id == product_id)) is None:
+    state = await tx.scalar(select(ProductRow.state).where(ProductRow.id == product_id))
+    if state is None or state == ProductState.DRAFT.value:
         raise invalid("/product_id", "unknown_product", "There is no such product.")
 
 

@@ -1,8 +1,9 @@
 """From staged rows to products and offers: matched, proposed, written, as sets.
 
 An offer's product is, in this order: the one named; the one with its GTIN; the one with its maker
-and maker's number; the one the supplier's SKU had; else a new one, proposed by the supplier. Rows
-that propose the same new product (by GTIN or maker's number) get one.
+and maker's number; the one the supplier's SKU had; else a new one, proposed by the supplier. The
+numbers of a product that was merged lead to the one it was merged into. Rows that propose the same
+new product (by GTIN or maker's number) get one.
 """
 
 from collections.abc import Sequence
@@ -104,7 +105,8 @@ async def check_staged(tx: Transaction, batch_id: UUID) -> list[RowError]:
 
 _MATCH: Final = text("""
 update staged_offers s
-set product_id = coalesce(by_gtin.id, by_maker.id, own.product_id)
+set product_id = coalesce(by_gtin.merged_into, by_gtin.id, by_maker.merged_into, by_maker.id,
+                          own.product_id)
 from staged_offers t
 left join products by_gtin on by_gtin.gtin = t.gtin
 left join products by_maker
@@ -175,6 +177,16 @@ from written
 """)
 
 
+# A product may have been merged into another since it was matched: its row was locked then, and the
+# offers of it waited. What waited is moved as the others were.
+_FOLLOW: Final = text("""
+update offers o set product_id = p.merged_into
+from staged_offers s
+join products p on p.id = s.product_id and p.merged_into is not null
+where s.batch_id = :batch_id and o.supplier_id = s.organization_id and o.sku = s.sku
+""")
+
+
 async def write_staged(tx: Transaction, batch_id: UUID) -> OffersWritten:
     """Match staged offers to products, propose the missing ones, and write what differs."""
     await tx.execute(_MATCH.bindparams(batch_id=batch_id))
@@ -183,6 +195,7 @@ async def write_staged(tx: Transaction, batch_id: UUID) -> OffersWritten:
     await tx.execute(_MATCH.bindparams(batch_id=batch_id))
     await tx.execute(_TAKE_PROPOSED.bindparams(batch_id=batch_id))
     row = await tx.one(_WRITE.bindparams(batch_id=batch_id))
+    await tx.execute(_FOLLOW.bindparams(batch_id=batch_id))
     return OffersWritten(
         created=row.created,
         changed=row.changed,

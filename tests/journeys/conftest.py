@@ -30,6 +30,30 @@ class Played:
     spare_exchanges: dict[str, Exchange]
 
 
+BESIDE = {"putCategoryByCode", "createProduct", "changeProduct"}
+"""Operations of `describe`: no examples of the road."""
+
+
+async def describe(operator: Actor, suffix: str) -> None:
+    """Let the operator keep a category and a product, which the road itself does not need."""
+    names = [{"language": "en", "name": "Tools"}]
+    bore = {"code": "bore", "kind": "number", "unit": "MMT", "names": names}
+    category = await operator.put(
+        f"/v1/categories/by-code/tools{suffix}",
+        {"names": names, "attributes": [bore]},
+        show="putCategoryByCode",
+    )
+    product = {"name": f"Puller{suffix}", "category_id": category["id"]}
+    made = await operator.post("/v1/products", product, once=True, show="createProduct")
+    await operator.send(
+        "PUT",
+        f"/v1/products/{made['id']}",
+        {**product, "attributes": [{"code": "bore", "value": "2", "unit": "CMT"}]},
+        headers={"If-Match": f'"{made["version"]}"'},
+        show="changeProduct",
+    )
+
+
 @pytest.fixture(scope="session")
 def played() -> Iterator[Played]:
     with running_product() as product:
@@ -42,6 +66,8 @@ def played() -> Iterator[Played]:
                     play(http, key, Silence(), recorder=recorder),
                     play(http, key, Silence(), recorder=spares, suffix=" Spare"),
                 )
+                for recorded, suffix in ((recorder, ""), (spares, "-spare")):
+                    await describe(Actor(http, "the operator", key, recorded), suffix)
                 operator = Actor(http, "the operator", key, Recorder())
                 stranger = await register_company(operator, "Fremdwerk", "buyer", "supplier")
                 return road, spare, stranger

@@ -22,8 +22,23 @@ EXPLAINED = {
     "startSession": "swaps the caller's own key",
     "endSession": "ends the caller's own session",
     "registerOrganization": "needs the operator; test_only_the_operator_registers_companies",
-    "createProduct": "makes something of one's own",
-    "readProduct": "products are public; offers and prices are not",
+    "createProduct": "needs the operator; test_only_the_operator_keeps_products_and_categories",
+    "readProduct": "active products are public; offers and prices are not",
+    **dict.fromkeys(
+        (
+            "putCategoryByCode",
+            "removeCategoryByCode",
+            "changeProduct",
+            "putProductRelations",
+            "acceptProduct",
+            "mergeProduct",
+            "activateProduct",
+            "discontinueProduct",
+        ),
+        "needs the operator; test_only_the_operator_keeps_products_and_categories",
+    ),
+    "listCategories": "the tree of categories is public",
+    "readCategory": "the tree of categories is public",
     "readCatalogItem": "test_the_catalog_shows_a_stranger_base_prices_alone",
     "putOfferBySku": "SKUs are names inside of one supplier; makes an own offer",
     "checkPrices": "test_the_catalog_shows_a_stranger_base_prices_alone",
@@ -141,6 +156,33 @@ async def test_only_the_operator_registers_companies(played: Played) -> None:
     async with played.product.client() as http:
         answer = await http.post("/v1/organizations", json=body, headers=stranger(played))
     assert answer.status_code == 403
+
+
+async def test_only_the_operator_keeps_products_and_categories(
+    played: Played, operations: list[tuple[str, str, str]]
+) -> None:
+    bodies = {
+        "createProduct": {"name": "Planted"},
+        "putCategoryByCode": {"names": [{"language": "en", "name": "Planted"}]},
+        "changeProduct": {"name": "Mine now"},
+        "putProductRelations": {"relations": []},
+        "acceptProduct": {},
+        "mergeProduct": {"product_id": ids_of(played)["item_id"]},
+        "discontinueProduct": {},
+    }
+    refused = 0
+    async with played.product.client() as http:
+        for operation, method, path in operations:
+            if EXPLAINED.get(operation, "").endswith("keeps_products_and_categories"):
+                answer = await http.request(
+                    method,
+                    path.format(**ids_of(played)),
+                    json=bodies.get(operation),
+                    headers={**HEADERS, **stranger(played)},
+                )
+                assert answer.status_code == 403, (operation, answer.text)
+                refused += 1
+    assert refused == 9
 
 
 async def test_the_catalog_shows_a_stranger_base_prices_alone(played: Played) -> None:

@@ -47,8 +47,8 @@ def test_a_product_does_not_replace_itself() -> None:
         check_replacement(A, A, ACTIVE, {})
 
 
-@pytest.mark.parametrize("state", [DRAFT, GONE])
-def test_what_cannot_be_bought_replaces_nothing(state: ProductState) -> None:
+@pytest.mark.parametrize("state", [PROPOSED, DRAFT, GONE])
+def test_what_is_not_active_replaces_nothing(state: ProductState) -> None:
     with pytest.raises(InvalidInput) as caught:
         check_replacement(A, B, state, {})
     assert caught.value.errors[0].code == "not_active"

@@ -4,6 +4,7 @@ from uuid import UUID
 
 import pytest
 
+from catalog.products import keeping
 from catalog.products import service as products
 from catalog.products.schemas import ProductInput
 from catalog.search import service
@@ -13,6 +14,7 @@ from marketplace.kernel.ids import new_id
 from marketplace.platform.database import Role, system_transaction, transaction
 from marketplace.platform.http.paging import PageRequest
 from tests.catalog.parties import Market, entry, key
+from tests.support.world import World
 
 
 async def names(market: Market, text: str | None = None, **more: object) -> list[str]:
@@ -227,22 +229,15 @@ async def test_an_offer_that_breaks_a_rule_says_where(
 
 
 async def test_the_operator_adds_products_and_no_two_have_the_same_numbers(
-    market: Market,
+    market: Market, world: World
 ) -> None:
-    operator = type(market.other)(
-        market.other.organization_id,
-        market.other.unit_id,
-        market.other.path,
-        market.other.member_id,
-        frozenset({"operator"}),
-        market.other.scopes,
-    )
+    operator = (await world.operator()).caller
     data = ProductInput(name="Bolt", gtin="4006381333931")
-    made = await products.create_product(market.platform, operator, data, key())
+    made = await keeping.create_product(market.platform, operator, data, key())
     assert made.state == "active"
     with pytest.raises(Conflict, match="GTIN"):
-        await products.create_product(market.platform, operator, data, key())
+        await keeping.create_product(market.platform, operator, data, key())
     offer = await market.offer("A", name="Mine", gtin="4006381333931")
     assert offer.product_id == made.id
-    seen = await products.read_product(market.platform, market.buyer, made.id)
+    seen = await keeping.read_product(market.platform, market.buyer, made.id)
     assert seen.name == "Bolt"
