@@ -2,9 +2,9 @@
 
 from typing import Final
 
+from catalog.categories import routes as categories
 from catalog.exports import routes as exports
 from catalog.exports.service import Exports
-from catalog.categories import routes as categories
 from catalog.imports import routes as imports
 from catalog.imports import service as importing
 from catalog.price_lists import routes as price_lists

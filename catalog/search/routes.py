@@ -6,6 +6,8 @@ from uuid import UUID
 from litestar import Response, get
 from litestar.params import QueryParameter
 
+from catalog.asked_languages import AcceptLanguage, asked_languages
+from catalog.asked_languages import LanguageQuery as TextLanguageQuery
 from catalog.search import service
 from catalog.search.finding import Query, Sort
 from catalog.search.narrowing import read_filters
@@ -45,7 +47,8 @@ LanguageQuery = Annotated[
     QueryParameter(
         name="language",
         pattern=r"^[a-z]{2}(?!\n)$",
-        description="Language of the words (ISO 639-1, as in de): texts in it, and its stems; "
+        description="Language of the words (ISO 639-1, as in de): texts in it, and its stems; and "
+        "of the names in the answer; "
         "without it, texts of no known language are searched.",
     ),
 ]
@@ -73,6 +76,7 @@ async def search_catalog(
     ] = None,
     currency: CurrencyQuery = None,
     language: LanguageQuery = None,
+    accept_language: AcceptLanguage = None,
     category: Annotated[
         list[UUID] | None,
         QueryParameter(name="category", description="In one of these categories or below."),
@@ -130,7 +134,8 @@ async def search_catalog(
         price_from=price_from,
         price_to=price_to,
     )
-    answer = await service.answer_search(platform, caller, query, currency, page_request)
+    languages = asked_languages(language, accept_language)
+    answer = await service.answer_search(platform, caller, query, currency, page_request, languages)
     return paged(page_request, answer)
 
 
@@ -145,9 +150,12 @@ async def read_catalog_item(
     caller: Given[Caller],
     platform: Given[Platform],
     currency: CurrencyQuery = None,
+    language: TextLanguageQuery = None,
+    accept_language: AcceptLanguage = None,
 ) -> CatalogItem:
     """Compare the offers of a product; each price tells its source, its ladder and what lost."""
-    return await service.read_catalog_item(platform, caller, item_id, currency)
+    languages = asked_languages(language, accept_language)
+    return await service.read_catalog_item(platform, caller, item_id, currency, languages)
 
 
 ROUTES: Final = (search_catalog, read_catalog_item)

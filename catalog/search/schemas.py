@@ -5,7 +5,9 @@ from uuid import UUID
 
 from msgspec import UNSET, UnsetType
 
+from catalog.categories.schemas import CategoryRef, ValueView
 from catalog.price_lists.schemas import NoPriceView, PriceView
+from catalog.products.schemas import PRODUCT_STATE, RELATION_KIND, ClassCodeView, MediaView
 from marketplace.platform.http.paging import Page
 from marketplace.platform.http.schemas import Output
 
@@ -33,11 +35,26 @@ class CatalogOffer(Output):
     lead_time_days: int | UnsetType = UNSET
 
 
+class ProductRef(Output):
+    """Another product of your catalog."""
+
+    id: UUID
+    name: str
+
+
+class RelatedProduct(ProductRef):
+    """A product of your catalog that belongs to another one."""
+
+    kind: RELATION_KIND
+
+
 class CatalogItem(Output):
     """A product with its offers, the cheapest first; or an offer made for you alone.
 
     A page shows the first of `offer_count` offers. Where one item is asked for, all of them stand
-    side by side, and its `description` is told.
+    side by side, and all else that is told of a product: the way of its `category` from the root,
+    values, codes, media, relations to others of your catalog, and what took its place. `language`
+    is that of name and description; it is left out for texts of no language.
     """
 
     id: UUID
@@ -49,6 +66,14 @@ class CatalogItem(Output):
     maker: str | UnsetType = UNSET
     maker_number: str | UnsetType = UNSET
     gtin: str | UnsetType = UNSET
+    language: str | UnsetType = UNSET
+    state: PRODUCT_STATE | UnsetType = UNSET
+    category: list[CategoryRef] | UnsetType = UNSET
+    attributes: list[ValueView] | UnsetType = UNSET
+    codes: list[ClassCodeView] | UnsetType = UNSET
+    media: list[MediaView] | UnsetType = UNSET
+    relations: list[RelatedProduct] | UnsetType = UNSET
+    replacement: ProductRef | UnsetType = UNSET
 
 
 class CategoryCount(Output):

@@ -20,7 +20,6 @@ from sqlalchemy import (
     Uuid,
     any_,
     bindparam,
-    exists,
     func,
     literal_column,
     select,
@@ -28,6 +27,7 @@ from sqlalchemy import (
     union_all,
 )
 
+from catalog.asked_languages import Languages
 from catalog.price_lists.price_book import (
     CANDIDATES_OF_OFFERS,
     CLOCK,
@@ -46,6 +46,13 @@ from catalog.price_lists.views import no_price_view, price_view
 from catalog.pricing.terms import Buyer, Candidate, Policy, Price
 from catalog.products.tables import OfferRow, ProductRow
 from catalog.search.answers import Answer, CatalogAnswers, Mark, read_mark
+from catalog.search.details import (
+    FOUND_STATES,
+    READ_STATES,
+    add_details,
+    add_texts,
+    seen_product,
+)
 from catalog.search.facets import facets_of
 from catalog.search.finding import Query, find
 from catalog.search.matching import Place
@@ -84,16 +91,13 @@ class _Key(msgspec.Struct, array_like=True, frozen=True):
 
 
 _Statement = Select[*tuple[Any, ...]]
-_SHOWN: Final = tuple(literal_column(f"'{state}'", Text) for state in ("proposed", "active"))
-"""States of products that buyers find."""
 
 
 # The statements
 
 
-def _products(*conditions: Any) -> _Statement:
+def _products(*conditions: Any, states: Sequence[Any] = FOUND_STATES) -> _Statement:
     product = ProductRow
-    seen = exists().where(OfferRow.product_id == product.id, visible_offer())
     return select(
         product.id.label("id"),
         product.id.label("product_id"),
@@ -103,7 +107,7 @@ def _products(*conditions: Any) -> _Statement:
         product.maker.label("maker"),
         product.maker_number.label("maker_number"),
         product.gtin.label("gtin"),
-    ).where(product.state.in_(_SHOWN), seen, *conditions)
+    ).where(product.state.in_(states), seen_product(), *conditions)
 
 
 def _private_offers(*conditions: Any) -> _Statement:
@@ -200,7 +204,7 @@ def _chosen() -> Any:
 def _one() -> Any:
     wanted = bindparam("item_id", type_=Uuid)
     return _page_of(
-        _products(ProductRow.id == wanted),
+        _products(ProductRow.id == wanted, states=READ_STATES),
         _private_offers(OfferRow.id == wanted, visible_offer()),
         OFFERS_PER_PRODUCT_MAX,
     )
@@ -221,14 +225,17 @@ async def search_catalog(
     query: Query | str | None,
     currency: str | None,
     asked: PageRequest,
+    languages: Languages = (),
 ) -> CatalogPage:
     """Give a page of the caller's catalog: all of it, or what a text or more is asked of it.
 
-    Prices are in `currency`; without one, each in that of the caller's best price for it. Raises
-    InvalidInput for an unknown currency, and where own prices decide and no currency is named.
+    Prices are in `currency`; without one, each in that of the caller's best price for it. Names are
+    in the first of the `languages` there is a text in. Raises InvalidInput for an unknown currency,
+    and where own prices decide and no currency is named.
     """
     asking = query if isinstance(query, Query) else Query(text=query)
     made, _ = await _make_page(platform, caller, asking, currency, asked)
+    await add_texts(platform, caller, made.items, languages)
     return made
 
 
@@ -238,15 +245,17 @@ async def answer_search(
     query: Query | str | None,
     currency: str | None,
     asked: PageRequest,
+    languages: Languages = (),
 ) -> CatalogPage:
     """Give what `search_catalog` gives, its items ready as JSON; one that is still true at once."""
     caller.require("catalog:read")
     asking = query if isinstance(query, Query) else Query(text=query)
     answers, mark = platform.get(CatalogAnswers), await read_mark(platform)
-    key = (caller.path, asking, currency, asked.limit, asked.after)
+    key = (caller.path, asking, currency, asked.limit, asked.after, languages)
     answer = answers.find(key, mark)
     if answer is None:
         made, true_until = await _make_page(platform, caller, asking, currency, asked)
+        await add_texts(platform, caller, made.items, languages)
         items = msgspec.Raw(msgspec.json.encode(made.items))
         more = None if made.found is UNSET else msgspec.Raw(msgspec.json.encode(made.found))
         answer = Answer(items, made.next, true_until, more)
@@ -357,7 +366,11 @@ async def _costs(
 
 
 async def read_catalog_item(
-    platform: Platform, caller: Caller, item_id: UUID, currency: str | None
+    platform: Platform,
+    caller: Caller,
+    item_id: UUID,
+    currency: str | None,
+    languages: Languages = (),
 ) -> CatalogItem:
     """Give one product, its offers side by side, each price with its reasons; raises NotFound."""
     caller.require("catalog:read")
@@ -367,7 +380,10 @@ async def read_catalog_item(
     items, _ = await _items(platform, caller, _ONE, values, currency, whole=True)
     if not items:
         raise NotFound("There is no such product in your catalog.")
-    return items[0]
+    (item,) = items
+    if item.kind == "product":
+        await add_details(platform, caller, item, languages)
+    return item
 
 
 async def _items(

@@ -1,0 +1,214 @@
+"""What is told of a product beside its offers: its place, its values, papers and relatives.
+
+What the reader may not see does not exist here either: relations and replacements are asked for an
+offer in his catalog, as pages are.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+from sqlalchemy import (
+    ARRAY,
+    Text,
+    Uuid,
+    any_,
+    bindparam,
+    exists,
+    func,
+    literal_column,
+    select,
+)
+from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.orm import aliased
+
+from catalog.asked_languages import Languages
+from catalog.categories.rules import inherited
+from catalog.categories.schemas import CategoryRef, value_views
+from catalog.categories.service import ATTRIBUTES_ON_PATH, read_attribute
+from catalog.categories.tables import CategoryRow
+from catalog.languages import name_in
+from catalog.price_lists.price_book import scopes_of, visible_offer
+from catalog.products.lifecycle import SHOWN, ProductState
+from catalog.products.schemas import ClassCodeView, MediaView
+from catalog.products.tables import (
+    OfferRow,
+    ProductCodeRow,
+    ProductMediaRow,
+    ProductRelationRow,
+    ProductRow,
+    ProductTextRow,
+)
+from catalog.search.schemas import CatalogItem, ProductRef, RelatedProduct
+from marketplace.platform.caller import Caller
+from marketplace.platform.core import Platform
+from marketplace.platform.database import compiled, fast_read, hot_read, hot_rows
+
+REPLACEMENTS_FOLLOWED_MAX: Final = 10
+"""How far a line of replacements is followed to one that can be bought."""
+
+FOUND_STATES: Final = tuple(literal_column(f"'{state.value}'", Text) for state in SHOWN)
+"""States of products that buyers find."""
+READ_STATES: Final = (*FOUND_STATES, literal_column(f"'{ProductState.DISCONTINUED.value}'", Text))
+"""States of products that buyers read who have the address."""
+_LANGUAGES: Final = bindparam("languages", type_=ARRAY(Text))
+_PRODUCT_ID: Final = bindparam("product_id", type_=Uuid)
+_CATEGORY_ID: Final = bindparam("category_id", type_=Uuid)
+
+
+def seen_product(product: Any = ProductRow) -> Any:
+    """Say which products are in the reader's catalog: those with an offer he may see."""
+    return exists().where(OfferRow.product_id == product.id, visible_offer())
+
+
+_PRODUCT: Final = compiled(
+    select(
+        ProductRow.state,
+        ProductRow.category_id,
+        ProductRow.attributes,
+        ProductRow.replacement_id,
+    ).where(ProductRow.id == _PRODUCT_ID)
+)
+_TEXTS: Final = hot_read(
+    select(
+        ProductTextRow.product_id,
+        ProductTextRow.language,
+        ProductTextRow.name,
+        ProductTextRow.description,
+    )
+    .ext(distinct_on(ProductTextRow.product_id))
+    .where(
+        ProductTextRow.product_id == any_(bindparam("product_ids", type_=ARRAY(Uuid))),
+        ProductTextRow.language == any_(_LANGUAGES),
+    )
+    .order_by(ProductTextRow.product_id, func.array_position(_LANGUAGES, ProductTextRow.language))
+)
+_LEAF: Final = aliased(CategoryRow)
+_PATH: Final = compiled(
+    select(CategoryRow.id, CategoryRow.code, CategoryRow.names)
+    .join(_LEAF, CategoryRow.id == any_(_LEAF.path))
+    .where(_LEAF.id == _CATEGORY_ID)
+    .order_by(func.cardinality(CategoryRow.path))
+)
+_ATTRIBUTES: Final = compiled(ATTRIBUTES_ON_PATH)
+_CODES: Final = compiled(
+    select(ProductCodeRow.scheme, ProductCodeRow.code, ProductCodeRow.version)
+    .where(ProductCodeRow.product_id == _PRODUCT_ID)
+    .order_by(ProductCodeRow.scheme, ProductCodeRow.version)
+)
+_MEDIA: Final = compiled(
+    select(ProductMediaRow.kind, ProductMediaRow.url, ProductMediaRow.title)
+    .where(ProductMediaRow.product_id == _PRODUCT_ID, ProductMediaRow.url.is_not(None))
+    .order_by(ProductMediaRow.position)
+)
+_RELATED: Final = compiled(
+    select(ProductRow.id, ProductRow.name, ProductRelationRow.kind)
+    .join_from(ProductRelationRow, ProductRow, ProductRow.id == ProductRelationRow.related_id)
+    .where(
+        ProductRelationRow.product_id == _PRODUCT_ID,
+        ProductRow.state.in_(FOUND_STATES),
+        seen_product(),
+    )
+    .order_by(ProductRelationRow.position, ProductRow.id)
+)
+_REPLACEMENT: Final = compiled(
+    select(
+        ProductRow.id,
+        ProductRow.name,
+        ProductRow.state,
+        ProductRow.replacement_id,
+        seen_product().label("seen"),
+    ).where(ProductRow.id == _PRODUCT_ID)
+)
+
+
+async def add_details(
+    platform: Platform, caller: Caller, item: CatalogItem, languages: Languages
+) -> None:
+    """Complete a product of the reader's catalog, in his languages."""
+    values = {"scopes": scopes_of(caller.path), "product_id": item.id}
+    async with fast_read(platform, caller) as connection:
+        await _add(_Reader(connection, values), item, languages)
+    named = [item, *(item.relations or ())]
+    if isinstance(item.replacement, ProductRef):
+        named.append(item.replacement)
+    await add_texts(platform, caller, named, languages)
+
+
+async def _add(reader: "_Reader", item: CatalogItem, languages: Languages) -> None:
+    ((state, category_id, attributes, replacement_id),) = await reader.fetch(_PRODUCT)
+    item.state = state
+    if category_id is not None:
+        path = await reader.fetch(_PATH, category_id=category_id)
+        item.category = [
+            CategoryRef(id=row[0], code=row[1], name=name_in(row[2], languages)) for row in path
+        ]
+        defined = await reader.fetch(_ATTRIBUTES, path=[row[0] for row in path])
+        known = inherited([map(read_attribute, defined)])
+        item.attributes = value_views(known, attributes, languages)
+    item.codes = [
+        ClassCodeView(scheme=row[0], code=row[1], version=row[2])
+        for row in await reader.fetch(_CODES)
+    ]
+    item.media = [
+        MediaView(kind=row[0], url=row[1], title=row[2]) for row in await reader.fetch(_MEDIA)
+    ]
+    item.relations = [
+        RelatedProduct(id=row[0], name=row[1], kind=row[2]) for row in await reader.fetch(_RELATED)
+    ]
+    if state == ProductState.DISCONTINUED.value and replacement_id is not None:
+        replacement = await _replacement(reader, replacement_id)
+        if replacement is not None:
+            item.replacement = replacement
+
+
+class _Reader:
+    """Runs statements with the values that all of them share."""
+
+    def __init__(self, connection: asyncpg.Connection, values: Mapping[str, object]) -> None:
+        self._connection = connection
+        self._values = values
+
+    async def fetch(self, statement: Any, **more: object) -> Sequence[Any]:
+        arguments = statement.arguments(**{**self._values, **more})
+        rows: Sequence[Any] = await self._connection.fetch(statement.sql, *arguments)
+        return rows
+
+
+async def _replacement(reader: _Reader, product_id: UUID) -> ProductRef | None:
+    """Give the first in the line of replacements that the reader can buy, None where none is."""
+    next_id: UUID | None = product_id
+    for _ in range(REPLACEMENTS_FOLLOWED_MAX):
+        if next_id is None:
+            break
+        ((identifier, name, state, next_id, seen),) = await reader.fetch(
+            _REPLACEMENT, product_id=next_id
+        )
+        if state != ProductState.DISCONTINUED.value:
+            return ProductRef(id=identifier, name=name) if seen else None
+    return None
+
+
+async def add_texts(
+    platform: Platform,
+    caller: Caller,
+    named: Iterable[CatalogItem | ProductRef | RelatedProduct],
+    languages: Languages,
+) -> None:
+    """Call products by what they are called in the reader's languages, where they have texts."""
+    items = list(named)
+    if not languages or not items:
+        return
+    values = {"product_ids": [item.id for item in items], "languages": list(languages)}
+    rows = await hot_rows(platform, caller, _TEXTS, values)
+    texts = {row[0]: row for row in rows}
+    for item in items:
+        text = texts.get(item.id)
+        if text is None:
+            continue
+        item.name = text[2]
+        if isinstance(item, CatalogItem):
+            item.language = text[1]
+            if isinstance(item.description, str):
+                item.description = text[3]
