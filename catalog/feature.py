@@ -2,7 +2,9 @@
 
 from typing import Final
 
+from catalog.assortments import routes as assortments
 from catalog.categories import routes as categories
+from catalog.customers import routes as customers
 from catalog.exports import routes as exports
 from catalog.exports.service import Exports
 from catalog.imports import routes as imports
@@ -27,6 +29,8 @@ FEATURE: Final = Feature(
         *categories.ROUTES,
         *products.ROUTES,
         *price_lists.ROUTES,
+        *customers.ROUTES,
+        *assortments.ROUTES,
         *search.ROUTES,
         *imports.ROUTES,
         *exports.ROUTES,
@@ -38,6 +42,7 @@ FEATURE: Final = Feature(
         Scope("products:write", "Keep the products and categories of all", ("operator",)),
         Scope("prices:read", "Ask for own prices", _EVERYBODY),
         Scope("prices:write", "Keep and publish price lists", _SELLERS),
+        Scope("customers:write", "Keep customers and segments", _SELLERS),
         Scope("imports:write", "Import offers and prices", _SELLERS),
         Scope("stock:read", "Read own stock", (*_SELLERS, "viewer")),
         Scope("stock:write", "Keep stock", _SELLERS),

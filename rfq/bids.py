@@ -14,6 +14,7 @@ from uuid import UUID
 from msgspec import UNSET
 from sqlalchemy import Row, func, insert, select, update
 
+from catalog.products.rules import RESTRICTED
 from catalog.products.tables import OfferRow
 from marketplace.kernel.errors import Conflict, NotFound, StaleVersion
 from marketplace.kernel.events import PUBLIC, Event
@@ -220,7 +221,8 @@ async def _offered_units(tx: Transaction, bid: Bid, loaded: Loaded, place: Place
             OfferRow.supplier_id == place.bidder_id,
             OfferRow.sku.in_(skus),
             OfferRow.state == "active",
-            OfferRow.audience_id.in_([PUBLIC, loaded.procedure.buyer_id]),
+            # A restricted one too: it is the supplier who names it to this buyer.
+            OfferRow.audience_id.in_([PUBLIC, RESTRICTED, loaded.procedure.buyer_id]),
         )
     )
     return {row.sku: row.unit for row in rows}

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
-from sqlalchemy import Text, bindparam, cast, func, literal_column, select
+from sqlalchemy import Text, Uuid, bindparam, case, cast, func, literal_column, select
 from sqlalchemy.sql import ClauseElement
 
 from catalog.exports.writers import CellRow, ExportFormat, RowWriter, writer_of
@@ -31,6 +31,7 @@ from catalog.price_lists.price_book import (
 from catalog.price_lists.rules import bounded, price_offer
 from catalog.price_lists.tables import PriceLadderRow, PriceListRow
 from catalog.pricing.terms import Candidate, Price, Tier
+from catalog.products.rules import RESTRICTED
 from catalog.products.schemas import ratio_text
 from catalog.products.tables import OfferRow, ProductRow
 from marketplace.kernel.clock import rfc3339
@@ -133,6 +134,10 @@ async def _written(
 
 def _offers() -> ClauseElement:
     product = ProductRow
+    everybody, restricted = (
+        literal_column(f"'{each}'::uuid", Uuid) for each in (PUBLIC, RESTRICTED)
+    )
+    words = literal_column("'restricted'", Text), literal_column("'everybody'", Text)
     return (
         select(
             OfferRow.sku,
@@ -151,12 +156,13 @@ def _offers() -> ClauseElement:
             OfferRow.lead_time_days,
             OfferRow.tax_category,
             OfferRow.state,
+            case((OfferRow.audience_id == restricted, words[0]), else_=words[1]),
         )
         .select_from(OfferRow)
         .outerjoin(product, product.id == OfferRow.product_id)
         .where(
             OfferRow.supplier_id == bindparam("supplier_id", type_=OfferRow.supplier_id.type),
-            OfferRow.audience_id == literal_column(f"'{PUBLIC}'::uuid"),
+            OfferRow.audience_id.in_([everybody, restricted]),
         )
         .order_by(OfferRow.sku)
     )
@@ -168,7 +174,7 @@ _OFFERS: Final = compiled(_offers())
 async def export_offers(
     platform: Platform, caller: Caller, chosen: ExportFormat
 ) -> AsyncIterator[bytes]:
-    """Give the caller's own open offers, in the columns in which they are imported."""
+    """Give the caller's own offers, open and restricted, in the columns they are imported in."""
     caller.require("catalog:read")
     async with _snapshot(platform, caller) as connection:
         pages = _pages(connection, _OFFERS, supplier_id=caller.organization_id)

@@ -133,6 +133,13 @@ def volume_mode(value: str) -> str:
     return value
 
 
+def visibility(value: str) -> str:
+    """Parse who may see an offer."""
+    if value not in {"everybody", "restricted"}:
+        raise Unfit("unknown_visibility", "Write everybody, or restricted (by assortments).")
+    return value
+
+
 def make_offer(
     line: int,
     sku: str,
@@ -150,6 +157,7 @@ def make_offer(
     lead_time_days: int | None,
     tax_category: str | None,
     state: str | None,
+    visibility: str | None,
 ) -> OfferRecord:
     """Make the row of an offer; raises InvalidInput where columns do not fit each other."""
     terms = OfferTerms(
@@ -173,6 +181,7 @@ def make_offer(
         maker_number,
         gtin_number,
         state or "active",
+        visibility,
     )
 
 
@@ -194,6 +203,7 @@ OFFERS: Final = Layout(
         Column("lead_time_days", days),
         Column("tax_category", code),
         Column("state", state),
+        Column("visibility", visibility),
     ),
     make_offer,
     (
@@ -212,6 +222,7 @@ OFFERS: Final = Layout(
         "14",
         "S",
         "active",
+        "everybody",
     ),
 )
 

@@ -34,6 +34,7 @@ from sqlalchemy import (
     null,
     or_,
     select,
+    tuple_,
     union_all,
 )
 
@@ -176,7 +177,11 @@ def visible_offer() -> ColumnElement[bool]:
     # A scalar sub-select: looked up by key for a restricted offer, and never for another.
     in_granted = (
         select(placed.offer_id)
-        .where(placed.offer_id == OfferRow.id, placed.assortment_id == any_(GRANTED))
+        .where(
+            placed.offer_id == OfferRow.id,
+            placed.supplier_id == OfferRow.supplier_id,
+            placed.assortment_id == any_(GRANTED),
+        )
         .limit(literal_column("1"))
         .correlate(OfferRow)
         .scalar_subquery()
@@ -187,10 +192,11 @@ def visible_offer() -> ColumnElement[bool]:
 def visible_by_itself() -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     """Say the same of offers of no product; in two conditions, so that each has its index."""
     placed = AssortmentOfferRow
-    granted = select(placed.offer_id).where(
+    granted = select(placed.supplier_id, placed.offer_id).where(
         placed.assortment_id == any_(GRANTED), placed.name.is_not(None)
     )
-    return and_(_ACTIVE, _FOR_HIM), and_(_ACTIVE, _RESTRICTED, OfferRow.id.in_(granted))
+    key = tuple_(OfferRow.supplier_id, OfferRow.id)
+    return and_(_ACTIVE, _FOR_HIM), and_(_ACTIVE, _RESTRICTED, key.in_(granted))
 
 
 def with_candidates(offers: CTE) -> CompoundSelect[*tuple[Any, ...]]:

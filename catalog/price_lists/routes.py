@@ -151,7 +151,7 @@ async def publish_price_list(
     "/v1/price-lists/{list_id:uuid}/assignments",
     operation_id="assignPriceList",
     tags=_TAGS,
-    summary="Give a list to a company, or to one of its units and all below.",
+    summary="Give a list to a company, to one of its units and all below, or to a segment.",
 )
 async def assign_price_list(
     list_id: FromPath[UUID],
@@ -159,24 +159,41 @@ async def assign_price_list(
     caller: Given[Caller],
     platform: Given[Platform],
 ) -> AssignmentView:
-    """Assign a list; two lists of one priority for one organization are refused."""
+    """Assign a list; two lists of one priority for one buyer are refused."""
     return await service.assign_price_list(platform, caller, list_id, data)
 
 
+@get(
+    "/v1/price-lists/{list_id:uuid}/assignments",
+    operation_id="listPriceListAssignments",
+    tags=_TAGS,
+    summary="To whom a list goes.",
+)
+async def list_assignments(
+    list_id: FromPath[UUID],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    page_request: Given[PageRequest],
+) -> Response[Page[AssignmentView]]:
+    """List the organizations, or the segment, a list is assigned to."""
+    assignments = await service.list_assignments(platform, caller, list_id, page_request)
+    return paged(page_request, assignments)
+
+
 @delete(
-    "/v1/price-lists/{list_id:uuid}/assignments/{organization_id:uuid}",
+    "/v1/price-lists/{list_id:uuid}/assignments/{assignee_id:uuid}",
     operation_id="withdrawPriceListAssignment",
     tags=_TAGS,
-    summary="Take a list back from an organization.",
+    summary="Take a list back from an organization or a segment.",
 )
 async def withdraw_assignment(
     list_id: FromPath[UUID],
-    organization_id: FromPath[UUID],
+    assignee_id: FromPath[UUID],
     caller: Given[Caller],
     platform: Given[Platform],
 ) -> None:
     """Withdraw an assignment, from the next request on."""
-    await service.withdraw_assignment(platform, caller, list_id, organization_id)
+    await service.withdraw_assignment(platform, caller, list_id, assignee_id)
 
 
 @post(
@@ -203,6 +220,7 @@ ROUTES: Final = (
     read_discounts,
     publish_price_list,
     assign_price_list,
+    list_assignments,
     withdraw_assignment,
     check_prices,
 )

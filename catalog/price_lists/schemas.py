@@ -29,13 +29,14 @@ VolumeModeText = Literal["volume", "graduated"]
 class PriceListInput(Input):
     """A new list. Its `name` is told to the buyers it prices something for.
 
-    A ``base`` list is everybody's, an ``organization`` list is assigned. Of two lists of one level
-    the higher `priority` counts. ``exclusive``: where it prices an offer at all, lower levels do
-    not count; ``fill_gaps``: they fill the units, currencies and small quantities it leaves out.
+    A ``base`` list is everybody's; an ``organization`` list is assigned to companies and units, a
+    ``segment`` list to one of your segments. Of two lists of one level the higher `priority`
+    counts. ``exclusive``: where it prices an offer at all, lower levels do not count;
+    ``fill_gaps``: they fill the units, currencies and small quantities it leaves out.
     """
 
     name: Name
-    level: Literal["organization", "base"]
+    level: Literal["organization", "segment", "base"]
     currency: CurrencyText
     priority: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
     mode: Literal["exclusive", "fill_gaps"] = "exclusive"
@@ -174,17 +175,19 @@ class PriceDiscountsView(Output):
 
 
 class AssignmentInput(Input):
-    """To whom a list goes: a company, or one unit of it with all below."""
+    """To whom a list goes: a company or one unit of it with all below, or one of your segments."""
 
-    organization_id: UUID
+    organization_id: UUID | None = None
+    segment_id: UUID | None = None
 
 
 class AssignmentView(Output):
-    """To whom a list goes."""
+    """To whom a list goes: an organization or a segment."""
 
     price_list_id: UUID
-    organization_id: UUID
     created_at: datetime
+    organization_id: UUID | UnsetType = UNSET
+    segment_id: UUID | UnsetType = UNSET
 
 
 # What buyers ask and see

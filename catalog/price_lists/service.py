@@ -18,10 +18,13 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    union,
     update,
 )
 from sqlalchemy.exc import IntegrityError
 
+from catalog.customers.recipients import Recipient, hold, recipient_of
+from catalog.customers.tables import SegmentMemberRow
 from catalog.price_lists import entries as drafts
 from catalog.price_lists.rules import ALWAYS, FOREVER, PriceRecord, bounded, check_list
 from catalog.price_lists.schemas import (
@@ -43,7 +46,6 @@ from catalog.price_lists.tables import (
     StagedPriceRow,
 )
 from catalog.pricing.terms import Ladder, Level, Tier
-from catalog.products.service import company_of
 from catalog.products.tables import OfferRow
 from catalog.row_error import RowError
 from catalog.staging import unstage
@@ -78,6 +80,11 @@ _LIST: Final = (
     PriceListRow.version,
     PriceListRow.created_at,
 )
+_RIVAL: Final = {
+    "base": "You have another base list",
+    "organization": "Another organization list goes to the same one",
+    "segment": "A segment, and a buyer may be in several, has a list",
+}
 _RANKS: Final = {"uq_price_list_assignments_rank", "uq_price_list_assignments_segment_rank"}
 
 
@@ -142,8 +149,8 @@ async def _assign(tx: Transaction, row: Row[Any], scope_id: UUID, company_id: UU
     except IntegrityError as error:
         if constraint_of(error) in _RANKS:
             raise Conflict(
-                f"Another {row.level} list with priority {row.priority} goes to the same buyer; "
-                "two prices of one rank would contradict each other. Choose another priority."
+                f"{_RIVAL[row.level]} with priority {row.priority}; two prices of one rank would "
+                "contradict each other. Choose another priority."
             ) from error
         raise
     return at
@@ -365,59 +372,97 @@ def _entry_view(row: Row[Any]) -> PriceEntryView:
     )
 
 
+@retries_conflicts
 async def assign_price_list(
     platform: Platform, caller: Caller, list_id: UUID, data: AssignmentInput
 ) -> AssignmentView:
-    """Give a list to a company, or to a unit and all below it.
+    """Give a list to a company, to a unit and all below it, or to a segment.
 
-    Once assigned it stays so. Raises NotFound, InvalidInput for an unknown organization, and
-    Conflict for a base list, or where another list of this priority goes to the same one.
+    Once assigned it stays so. Raises NotFound, InvalidInput for an organization or segment that is
+    not known, and Conflict for a list of another level, or where another list of this priority goes
+    to the same one.
     """
     caller.require("prices:write")
-    company_id = await company_of(platform, data.organization_id)
-    if company_id is None or company_id == caller.organization_id:
-        detail = "There is no such organization to assign a list to."
-        raise invalid("/organization_id", "unknown_organization", detail)
+    to = await recipient_of(platform, caller, data.organization_id, data.segment_id)
     async with transaction(platform, caller) as tx:
         row = await locked_list(tx, caller, list_id)
-        if row.level == Level.BASE:
-            raise Conflict("A base list is everybody's; it cannot be assigned.")
-        at = await tx.scalar(
-            select(PriceListAssignmentRow.created_at).where(
-                PriceListAssignmentRow.list_id == list_id,
-                PriceListAssignmentRow.scope_id == data.organization_id,
-            )
-        )
-        if at is not None:
-            return AssignmentView(list_id, data.organization_id, at)
-        at = await _assign(tx, row, data.organization_id, company_id)
-        tx.record(
-            "price_list.assigned",
-            "price_list",
-            list_id,
-            after={"organization_id": data.organization_id},
-        )
-    return AssignmentView(list_id, data.organization_id, at)
+        _check_level(row.level, to)
+        await hold(tx, caller, to)
+        assigned = _assignments(list_id).where(PriceListAssignmentRow.scope_id == to.id)
+        if (earlier := await tx.maybe(assigned)) is not None:
+            return _assignment_view(earlier)
+        # A segment's list is no company's: its row of the column is the segment itself.
+        await _assign(tx, row, to.id, to.company_id or to.id)
+        after = {"segment_id" if to.is_segment else "organization_id": to.id}
+        tx.record("price_list.assigned", "price_list", list_id, after=after)
+        return _assignment_view(await tx.one(assigned))
+
+
+def _check_level(level: str, to: Recipient) -> None:
+    if level == Level.BASE:
+        raise Conflict("A base list is everybody's; it cannot be assigned.")
+    if (level == Level.SEGMENT) != to.is_segment:
+        goes = "a segment" if level == Level.SEGMENT else "companies and units"
+        raise Conflict(f"A list of the level {level} goes to {goes}.")
+
+
+def _assignments(list_id: UUID) -> Select[*tuple[Any, ...]]:
+    row = PriceListAssignmentRow
+    return select(row.list_id, row.scope_id, row.level, row.created_at).where(
+        row.list_id == list_id, row.scope_id != PUBLIC
+    )
+
+
+def _assignment_view(row: Row[Any]) -> AssignmentView:
+    to_segment = row.level == Level.SEGMENT
+    return AssignmentView(
+        price_list_id=row.list_id,
+        created_at=row.created_at,
+        organization_id=UNSET if to_segment else row.scope_id,
+        segment_id=row.scope_id if to_segment else UNSET,
+    )
+
+
+async def list_assignments(
+    platform: Platform, caller: Caller, list_id: UUID, asked: PageRequest
+) -> Page[AssignmentView]:
+    """List to whom one of the caller's lists goes; raises NotFound."""
+    caller.require("prices:write")
+    row = PriceListAssignmentRow
+    statement = (
+        _assignments(list_id)
+        .where(row.supplier_id == caller.organization_id)
+        .order_by(row.scope_id)
+        .limit(asked.fetch)
+    )
+    if (after := asked.key(UUID)) is not None:
+        statement = statement.where(row.scope_id > after)
+    async with transaction(platform, caller) as tx:
+        rows = await tx.all(statement)
+        if not rows:
+            await locked_list(tx, caller, list_id)
+    shown = page(asked, rows, lambda each: each.scope_id)
+    return Page(items=[_assignment_view(each) for each in shown.items], next=shown.next)
 
 
 async def withdraw_assignment(
-    platform: Platform, caller: Caller, list_id: UUID, organization_id: UUID
+    platform: Platform, caller: Caller, list_id: UUID, assignee_id: UUID
 ) -> None:
-    """Take a list back from an organization, from the next request on; raises NotFound."""
+    """Take a list back from whom it goes to, from the next request on; raises NotFound."""
     caller.require("prices:write")
     row = PriceListAssignmentRow
     async with transaction(platform, caller) as tx:
         count = await tx.execute(
             delete(row).where(
                 row.list_id == list_id,
-                row.scope_id == organization_id,
+                row.scope_id == assignee_id,
                 row.scope_id != PUBLIC,
                 row.supplier_id == caller.organization_id,
             )
         )
         if not count:
-            raise NotFound("This list is not assigned to this organization.")
-        before = {"organization_id": organization_id}
+            raise NotFound("This list is not assigned to it.")
+        before = {"assignee_id": assignee_id}
         tx.record("price_list.assignment_withdrawn", "price_list", list_id, before=before)
 
 
@@ -457,12 +502,7 @@ async def publish_locked(tx: Transaction, row: Row[Any]) -> list[RowError]:
         .where(PriceListAssignmentRow.list_id == row.id)
         .values(published_version=draft, discounts=_has_discounts(row.id, draft))
     )
-    companies = await tx.all(
-        select(PriceListAssignmentRow.company_id)
-        .distinct()
-        .where(PriceListAssignmentRow.list_id == row.id)
-    )
-    _tell(tx, row, draft, changes, frozenset(company.company_id for company in companies))
+    _tell(tx, row, draft, changes, await _companies(tx, row.id))
     return []
 
 
@@ -473,6 +513,20 @@ def _has_discounts(list_id: UUID, version: int) -> ColumnElement[bool]:
             row.list_id == list_id, row.from_version <= version, row.until_version > version
         )
     )
+
+
+async def _companies(tx: Transaction, list_id: UUID) -> frozenset[UUID]:
+    """Give the companies a list goes to, those in its segment included."""
+    row, member = PriceListAssignmentRow, SegmentMemberRow
+    rows = await tx.all(
+        union(
+            select(row.company_id).where(row.list_id == list_id, row.level != Level.SEGMENT),
+            select(member.company_id)
+            .join(row, row.scope_id == member.segment_id)
+            .where(row.list_id == list_id, row.level == Level.SEGMENT),
+        )
+    )
+    return frozenset(company_id for (company_id,) in rows)
 
 
 async def published_version(tx: Transaction, list_id: UUID) -> int:

@@ -38,7 +38,10 @@ class OfferTerms(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OfferRecord(msgspec.Struct, frozen=True):
-    """One offer as a supplier gives it; `line` is its place in what he sent."""
+    """One offer as a supplier gives it; `line` is its place in what he sent.
+
+    `visibility` is ``everybody`` or ``restricted``; None leaves it as it is, for a new one open.
+    """
 
     line: int
     sku: str
@@ -49,6 +52,7 @@ class OfferRecord(msgspec.Struct, frozen=True):
     maker_number: str | None = None
     gtin: str | None = None
     state: str = "active"
+    visibility: str | None = None
 
 
 def check_offer_terms(terms: OfferTerms) -> None:

@@ -66,6 +66,9 @@ RatioText = Annotated[
 ]
 
 
+Visibility = Literal["everybody", "restricted", "nobody", "buyer"]
+
+
 class TextInput(Input):
     """What a product is called in one language."""
 
@@ -305,8 +308,9 @@ class OfferInput(Input):
     """How a supplier sells something.
 
     Without `product_id` the product is found by GTIN, by maker and maker's number, or by what this
-    SKU was before; else it is proposed. `buyer_id` makes the offer private to that company;
-    `visibility` ``nobody`` keeps it to yourself. One `unit` holds exactly `content` of
+    SKU was before; else it is proposed, if the offer is everybody's. `buyer_id` makes the offer
+    private to that company; `visibility` ``restricted`` shows it to those alone to whom you granted
+    an assortment it is in, ``nobody`` keeps it to yourself. One `unit` holds exactly `content` of
     `content_unit`.
     """
 
@@ -330,7 +334,7 @@ class OfferInput(Input):
             description="UNCL 5305: S standard, Z zero, E exempt, AE reverse charge, K, G, O.",
         ),
     ] = "S"
-    visibility: Literal["everybody", "nobody"] = "everybody"
+    visibility: Literal["everybody", "restricted", "nobody"] = "everybody"
     buyer_id: UUID | None = None
     state: Literal["active", "withdrawn"] = "active"
 
@@ -347,7 +351,7 @@ class OfferView(Output):
     content_unit: str
     minimum_quantity: str
     tax_category: str
-    visibility: Literal["everybody", "nobody", "buyer"]
+    visibility: Visibility
     state: Literal["active", "withdrawn"]
     version: int
     created_at: datetime

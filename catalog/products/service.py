@@ -1,17 +1,24 @@
 """Keep offers."""
 
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import UUID
 
 from msgspec import UNSET
 from sqlalchemy import Row, insert, select
 
 from catalog.products.lifecycle import ProductState
-from catalog.products.rules import OfferRecord, OfferTerms, check_offer_terms, checked_gtin
+from catalog.products.rules import (
+    RESTRICTED,
+    OfferRecord,
+    OfferTerms,
+    check_offer_terms,
+    checked_gtin,
+)
 from catalog.products.schemas import (
     OfferInput,
     OfferView,
+    Visibility,
     decimal,
     ratio,
     ratio_text,
@@ -117,9 +124,18 @@ def _record(sku: str, data: OfferInput) -> OfferRecord:
     )
 
 
+_AUDIENCES: Final = {"everybody": PUBLIC, "restricted": RESTRICTED, "nobody": None}
+_VISIBILITIES: Final = {audience: name for name, audience in _AUDIENCES.items()}
+
+
+def visibility_of(audience_id: UUID | None) -> Visibility:
+    """Name the audience of an offer."""
+    return cast("Visibility", _VISIBILITIES.get(audience_id, "buyer"))
+
+
 async def _audience(platform: Platform, caller: Caller, data: OfferInput) -> UUID | None:
     if data.buyer_id is None:
-        return PUBLIC if data.visibility == "everybody" else None
+        return _AUDIENCES[data.visibility]
     company = await company_of(platform, data.buyer_id)
     if company != data.buyer_id or company == caller.organization_id:
         raise invalid("/buyer_id", "unknown_buyer", "There is no such company to offer this to.")
@@ -171,7 +187,7 @@ async def read_offer(platform: Platform, caller: Caller, sku: str) -> OfferView:
 
 
 def _offer_view(row: Row[Any]) -> OfferView:
-    private = row.audience_id is not None and row.audience_id != PUBLIC
+    visibility = visibility_of(row.audience_id)
     return OfferView(
         id=row.id,
         sku=row.sku,
@@ -182,7 +198,7 @@ def _offer_view(row: Row[Any]) -> OfferView:
         content_unit=row.content_unit,
         minimum_quantity=shown_quantity(row.minimum_quantity),
         tax_category=row.tax_category,
-        visibility="buyer" if private else "nobody" if row.audience_id is None else "everybody",
+        visibility=visibility,
         state=row.state,
         version=row.version,
         created_at=row.created_at,
@@ -193,7 +209,7 @@ def _offer_view(row: Row[Any]) -> OfferView:
             UNSET if row.maximum_quantity is None else shown_quantity(row.maximum_quantity)
         ),
         lead_time_days=UNSET if row.lead_time_days is None else row.lead_time_days,
-        buyer_id=row.audience_id if private else UNSET,
+        buyer_id=row.audience_id if visibility == "buyer" else UNSET,
     )
 
 

@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import text
 
-from catalog.products.rules import OfferRecord, maker_key
+from catalog.products.rules import RESTRICTED, OfferRecord, maker_key
 from catalog.products.tables import StagedOfferRow
 from catalog.row_error import RowError
 from catalog.staging import row_errors, stage
@@ -37,20 +37,25 @@ async def stage_offers(
     supplier_id: UUID,
     records: Sequence[OfferRecord],
     *,
-    audience_id: UUID | None = PUBLIC,
+    audience_id: UUID | None = None,
     product_id: UUID | None = None,
 ) -> None:
-    """Stage offers of one supplier; call `check_staged` and `write_staged` when all are there."""
+    """Stage offers of one supplier; call `check_staged` and `write_staged` when all are there.
+
+    A record's own visibility comes before `audience_id`; `check_staged` settles what has neither.
+    """
     fixed = {
         "batch_id": batch_id,
         "organization_id": supplier_id,
-        "audience_id": audience_id,
         "product_id": product_id,
     }
-    await stage(tx, StagedOfferRow, fixed, [_values(record) for record in records])
+    await stage(tx, StagedOfferRow, fixed, [_values(record, audience_id) for record in records])
 
 
-def _values(record: OfferRecord) -> tuple[object, ...]:
+_AUDIENCES: Final = {"everybody": PUBLIC, "restricted": RESTRICTED}
+
+
+def _values(record: OfferRecord, audience_id: UUID | None) -> tuple[object, ...]:
     terms = record.terms
     number_key = maker_key(record.maker_number) if record.maker and record.maker_number else None
     return (
@@ -72,6 +77,7 @@ def _values(record: OfferRecord) -> tuple[object, ...]:
         terms.maximum_quantity,
         terms.lead_time_days,
         terms.tax_category,
+        audience_id if record.visibility is None else _AUDIENCES[record.visibility],
         record.state,
         new_id(),
         new_id(),
@@ -88,18 +94,34 @@ from (
 where line > first_line
 union all
 select s.line, 'sku', 'not_open',
-       'This offer is not open to everybody; change it by itself.', s.sku
+       'This offer is one buyer''s or nobody''s; change it by itself.', s.sku
 from staged_offers s
 join offers o on o.supplier_id = s.organization_id and o.sku = s.sku
 where s.batch_id = :batch_id
-  and o.audience_id is distinct from '00000000-0000-0000-0000-000000000000'::uuid
+  and coalesce(o.audience_id not in ('00000000-0000-0000-0000-000000000000'::uuid,
+                                     '00000000-0000-0000-0000-000000000001'::uuid), true)
 order by line
 limit :most
 """)
 
 
+_SETTLE_AUDIENCE: Final = text("""
+update staged_offers s
+set audience_id = coalesce(
+    (select o.audience_id from offers o
+     where o.supplier_id = s.organization_id and o.sku = s.sku
+       and o.audience_id = '00000000-0000-0000-0000-000000000001'::uuid),
+    '00000000-0000-0000-0000-000000000000'::uuid)
+where s.batch_id = :batch_id and s.audience_id is null
+""")
+
+
 async def check_staged(tx: Transaction, batch_id: UUID) -> list[RowError]:
-    """Find what only the whole batch shows: an SKU that stands twice, or is not open to change."""
+    """Find what only the whole batch shows: an SKU that stands twice, or is not open to change.
+
+    Offers whose visibility was not said stay open or restricted, as they are.
+    """
+    await tx.execute(_SETTLE_AUDIENCE.bindparams(batch_id=batch_id))
     return await row_errors(tx, _ERRORS, batch_id=batch_id)
 
 

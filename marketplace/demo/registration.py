@@ -21,6 +21,7 @@ COUNTRIES: Final = {
 ORDER_LIMIT: Final = {"amount": "2000.00", "currency": "EUR"}
 """What a purchaser may order without a second person."""
 BUYER_DISCOUNT: Final = Decimal("0.08")
+SEGMENT_DISCOUNT: Final = Decimal("0.04")
 IMPORT_SECONDS_MAX: Final = 30
 
 
@@ -120,20 +121,51 @@ async def stock_supplier(
     await run_import(seller, "offers", goods.offers_csv())
     await publish_prices(seller, f"List prices {goods.prefix}", goods.prices_csv())
     own = goods.prices_csv(BUYER_DISCOUNT)
-    await publish_prices(seller, f"Prices for {buyer.name}", own, buyer.organization_id)
+    to_buyer = {"organization_id": buyer.organization_id}
+    await publish_prices(seller, f"Prices for {buyer.name}", own, to_buyer)
+    group = await keep_segment(seller, "Workshops", buyer)
+    kit = await restrict_one(seller, goods.prefix, group)
+    grouped = goods.prices_csv(SEGMENT_DISCOUNT) + f"{kit};SET;1;39.50\n".encode()
+    await publish_prices(seller, "Prices for workshops", grouped, {"segment_id": group})
+
+
+async def keep_segment(seller: Actor, name: str, member: DemoCompany) -> str:
+    """Make a segment with one customer in it, and say how his prices are weighed."""
+    made = await seller.post("/v1/segments", {"name": name}, once=True, show="createSegment")
+    members = {"added": [member.organization_id]}
+    path = f"/v1/segments/{made['id']}/members"
+    await seller.put(path, members, show="putSegmentMembers")
+    policy = {"price_policy": "priority"}
+    await seller.put(f"/v1/customers/{member.organization_id}", policy, show="putCustomer")
+    return str(made["id"])
+
+
+async def restrict_one(seller: Actor, prefix: str, segment_id: str) -> str:
+    """Offer one article to the customers of a segment alone, by an assortment; give its SKU."""
+    sku = f"{prefix}-SERVICE-KIT"
+    offer = {"name": "Service kit for workshops", "unit": "SET", "visibility": "restricted"}
+    await seller.put(f"/v1/offers/by-sku/{sku}", offer, show="putOfferBySku")
+    name = {"name": "For workshops"}
+    made = await seller.post("/v1/assortments", name, once=True, show="createAssortment")
+    path = f"/v1/assortments/{made['id']}"
+    await seller.put(f"{path}/offers", {"added": [sku]}, show="putAssortmentOffers")
+    await seller.post(f"{path}/grants", {"segment_id": segment_id}, show="grantAssortment")
+    return sku
 
 
 async def publish_prices(
-    seller: Actor, name: str, prices: bytes, buyer_id: str | None = None
+    seller: Actor, name: str, prices: bytes, to: Mapping[str, str] | None = None
 ) -> str:
-    """Make a price list of an imported file and publish it: for everybody, or for one buyer."""
-    level = "base" if buyer_id is None else "organization"
+    """Make a price list of an imported file and publish it.
+
+    For everybody, or `to` an ``organization_id`` or a ``segment_id``.
+    """
+    level = "base" if to is None else next(iter(to)).removesuffix("_id")
     body = {"name": name, "level": level, "currency": "EUR"}
     made = await seller.post("/v1/price-lists", body, once=True, show="createPriceList")
     path = f"/v1/price-lists/{made['id']}"
-    if buyer_id is not None:
-        assigned = {"organization_id": buyer_id}
-        await seller.post(f"{path}/assignments", assigned, show="assignPriceList")
+    if to is not None:
+        await seller.post(f"{path}/assignments", dict(to), show="assignPriceList")
     await run_import(seller, "prices", prices, price_list_id=made["id"])
     await seller.post(f"{path}/publish", show="publishPriceList")
     return str(made["id"])

@@ -114,6 +114,18 @@ SHEET_PARTS_MAX: Final = 500
 SHEET_RATIO_MAX: Final = 100
 """Rows of one same price shrink to a fiftieth; a bomb to a thousandth."""
 
+# Customers
+SEGMENTS_MAX: Final = 500
+"""Of one supplier; who needs more means single customers, and they have lists of their own."""
+SEGMENT_MEMBERS_MAX: Final = 5_000
+"""Each of them hears of a publication by a row of the feed."""
+SEGMENTS_PER_CUSTOMER_MAX: Final = 20
+"""Segments of one supplier with the same company in them: each is looked up whenever it buys."""
+ASSORTMENTS_MAX: Final = 500
+"""Of one supplier; all that are granted to a buyer are looked up for his restricted offers."""
+GRANTS_PER_ASSORTMENT_MAX: Final = 5_000
+"""Companies, units and segments; a segment is the way to many."""
+
 STOCK_LOCATIONS_MAX: Final = 1_000
 """Warehouses and shops of one supplier; each offer may have a level at each."""
 

@@ -210,7 +210,7 @@ def upgrade() -> None:
     # A scalar sub-select: looked up by key for a restricted offer, and never for another.
     in_granted = (
         "(select true from assortment_offers a where a.offer_id = offers.id "  # noqa: S608
-        f"and a.assortment_id = any ({GRANTED}) limit 1)"
+        f"and a.supplier_id = offers.supplier_id and a.assortment_id = any ({GRANTED}) limit 1)"
     )
     policy(
         "offers",

@@ -9,6 +9,10 @@ from uuid import UUID
 
 from sqlalchemy import insert
 
+from catalog.assortments import service as assortments
+from catalog.assortments.schemas import AssortmentOffersInput, GrantInput
+from catalog.customers import service as customers
+from catalog.customers.schemas import SegmentMembersInput
 from catalog.imports import service as imports
 from catalog.imports.schemas import ImportKind, ImportView, OnError
 from catalog.price_lists import quoting
@@ -41,7 +45,14 @@ from marketplace.platform.idempotency import IdempotencyKey
 from marketplace.worker import Worker
 
 SCOPES = frozenset(
-    {"catalog:read", "catalog:write", "prices:read", "prices:write", "imports:write"}
+    {
+        "catalog:read",
+        "catalog:write",
+        "prices:read",
+        "prices:write",
+        "imports:write",
+        "customers:write",
+    }
     | {"stock:read", "stock:write"}
 )
 
@@ -130,6 +141,7 @@ class Market:
         *entries: PriceEntryInput,
         level: str = "base",
         to: Sequence[Caller] = (),
+        segment: UUID | None = None,
         who: Caller | None = None,
         currency: str = "EUR",
         priority: int = 0,
@@ -148,6 +160,9 @@ class Market:
         for buyer in to:
             given = AssignmentInput(organization_id=buyer.unit_id)
             await price_lists.assign_price_list(self.platform, owner, made.id, given)
+        if segment is not None:
+            given = AssignmentInput(segment_id=segment)
+            await price_lists.assign_price_list(self.platform, owner, made.id, given)
         await self.set(made.id, *entries, who=owner)
         if publish:
             made = await price_lists.publish_price_list(self.platform, owner, made.id)
@@ -162,6 +177,41 @@ class Market:
     ) -> None:
         data = PriceEntriesInput(entries=list(entries), removed=list(removed))
         await price_lists.put_entries(self.platform, who or self.supplier, list_id, data)
+
+    async def segment(self, *members: Caller, who: Caller | None = None) -> UUID:
+        """Make a segment with these companies in it."""
+        owner = who or self.supplier
+        made = await customers.SEGMENTS.create(self.platform, owner, f"Group {new_id()}", key())
+        data = SegmentMembersInput(added=[each.organization_id for each in members])
+        await customers.put_members(self.platform, owner, made.id, data)
+        return made.id
+
+    async def assortment(
+        self, *skus: str, to: Sequence[Caller | UUID] = (), who: Caller | None = None
+    ) -> UUID:
+        """Make an assortment of these offers, granted to these units and segments."""
+        owner = who or self.supplier
+        made = await assortments.ASSORTMENTS.create(self.platform, owner, f"A {new_id()}", key())
+        if skus:
+            data = AssortmentOffersInput(added=list(skus))
+            await assortments.put_offers(self.platform, owner, made.id, data)
+        for each in to:
+            await self.grant(made.id, each, who=owner)
+        return made.id
+
+    async def grant(
+        self, assortment_id: UUID, to: Caller | UUID, who: Caller | None = None
+    ) -> None:
+        data = (
+            GrantInput(segment_id=to)
+            if isinstance(to, UUID)
+            else GrantInput(organization_id=to.unit_id)
+        )
+        await assortments.grant(self.platform, who or self.supplier, assortment_id, data)
+
+    async def withdraw(self, assortment_id: UUID, to: Caller | UUID) -> None:
+        grantee = to if isinstance(to, UUID) else to.unit_id
+        await assortments.withdraw_grant(self.platform, self.supplier, assortment_id, grantee)
 
     async def publish(self, list_id: UUID, who: Caller | None = None) -> PriceListView:
         return await price_lists.publish_price_list(self.platform, who or self.supplier, list_id)

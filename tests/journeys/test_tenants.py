@@ -47,6 +47,9 @@ EXPLAINED = {
     "putStockLevels": "SKUs and locations are names inside of one supplier; sets own stock",
     "checkStock": "tests/catalog/stock: what one may not see is as unknown as what is not",
     "createPriceList": "makes something of one's own",
+    "createSegment": "makes something of one's own",
+    "createAssortment": "makes something of one's own",
+    "putCustomer": "says how the stranger's own prices for a company are weighed",
     "startImport": "makes something of one's own; into a foreign list: "
     "test_nothing_is_imported_into_a_foreign_list",
     "submitOrder": "orders at the stranger's own prices; test_a_foreign_contract_prices_no_order",
@@ -66,6 +69,8 @@ def ids_of(played: Played) -> dict[str, str]:
 BODIES: dict[str, Any] = {
     "changeOrganization": {"name": "Mine now"},
     "changeMember": {"name": "Mine now"},
+    "renameSegment": {"name": "Mine now"},
+    "renameAssortment": {"name": "Mine now"},
     "putPriceListEntries": {"entries": [], "removed": []},
     "putPriceListDiscounts": {"discounts": []},
     "cancelAuction": {"reason": "because"},
