@@ -59,6 +59,10 @@ bench: $(STAMP) ## measure: ratios within one run, so that they mean something o
 openapi: $(STAMP) ## write docs/openapi.json anew
 	@$(BIN)/marketplace openapi docs/openapi.json
 
+.PHONY: examples
+examples: $(STAMP) ## play the road and write the examples of the documentation anew
+	@$(BIN)/python -m tests.journeys.write_examples
+
 .PHONY: lock
 lock: $(STAMP) ## choose versions anew for both lock files (ARGS=--upgrade takes the newest)
 	@$(call lock,requirements) && $(call lock,requirements-dev)
