@@ -23,14 +23,14 @@ from catalog.price_lists.price_book import (
     CANDIDATES_OF_OFFERS,
     OFFER_COLUMNS,
     buyer_of,
-    read_candidate,
+    candidates_by_place,
     read_offer,
     scopes_of,
     visible_offer,
 )
 from catalog.price_lists.rules import bounded, price_offer
 from catalog.price_lists.tables import PriceLadderRow, PriceListRow
-from catalog.pricing.terms import Candidate, Price, Tier
+from catalog.pricing.terms import Candidate, Policy, Price, Tier
 from catalog.products.rules import RESTRICTED
 from catalog.products.schemas import ratio_text
 from catalog.products.tables import OfferRow, ProductRow
@@ -315,14 +315,11 @@ async def _own_prices(
             company_id=caller.organization_id,
         ),
     )
-    candidates: list[list[Candidate]] = [[] for _ in offers]
-    for row in rows:
-        candidate = read_candidate(row[1:])
-        if candidate is not None:
-            candidates[row[0] - 1].append(candidate)
+    candidates, best = candidates_by_place(rows, len(offers))
     made: list[CellRow] = []
     for columns, found in zip(offers, candidates, strict=True):
-        made += _rows_of(columns, found, caller, currency, as_of)
+        policy = Policy.BEST_PRICE if columns[0] in best else Policy.PRIORITY
+        made += _rows_of(columns, found, caller, currency, as_of, policy)
     return made
 
 
@@ -332,10 +329,11 @@ def _rows_of(
     caller: Caller,
     currency: str | None,
     as_of: datetime,
+    policy: Policy,
 ) -> list[CellRow]:
     offer = read_offer(columns[0], columns[1], columns[2:])
     buyer = buyer_of(caller.path, candidates)
-    priced = price_offer(offer.terms, candidates, buyer, currency, as_of)
+    priced = price_offer(offer.terms, candidates, buyer, currency, as_of, policy=policy)
     head = (str(offer.supplier_id), offer.sku, offer.name, offer.terms.unit)
     if not isinstance(priced, Price):
         return [(*head, *(None for _ in range(7)), priced.reason)]

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -40,7 +41,6 @@ from sqlalchemy import (
 
 from catalog.assortments.tables import AssortmentOfferRow
 from catalog.customers.tables import CustomerRow
-from catalog.price_lists.rules import bounded
 from catalog.price_lists.tables import (
     ALL_OFFERS,
     PriceDiscountRow,
@@ -48,6 +48,7 @@ from catalog.price_lists.tables import (
     PriceListAssignmentRow,
 )
 from catalog.pricing.terms import (
+    ONE,
     AtExhaustion,
     Buyer,
     Candidate,
@@ -72,14 +73,14 @@ from marketplace.kernel.events import PUBLIC
 
 PRICE_LIST: Final = "price_list"
 CONTRACT: Final = "contract"
-POLICY: Final = "policy"
 
 _WHOLE: Final = Fraction(1)
 UNBOUNDED: Final = Validity()
 _TIERS: Final = msgspec.json.Decoder(tuple[Tier, ...])
-_LEVELS: Final = {level.value: level for level in Level}
-_MODES: Final = {mode.value: mode for mode in Mode}
-_VOLUME_MODES: Final = {mode.value: mode for mode in VolumeMode}
+_VOLUME_MODES: Final = {mode.value: mode for mode in VolumeMode} | {None: VolumeMode.VOLUME}
+_VOLUME: Final = f"'{VolumeMode.VOLUME.value}'"
+_FACES_KEPT_MAX: Final = 5_000
+"""Descriptions of lists a process keeps read: what a text says never changes; some 3 MB."""
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,20 +147,27 @@ def _trimmed(column: Any) -> ColumnElement[Decimal]:
     return func.trim_scale(column, type_=column.type).label(column.key)
 
 
+def _usual(column: Any, value: str) -> ColumnElement[Any]:
+    """Leave out what is as usual: a null is neither sent nor read."""
+    usual = literal_column(value, column.type)
+    return func.nullif(column, usual, type_=column.type).label(column.key)
+
+
 OFFER_COLUMNS: Final[tuple[ColumnElement[Any], ...]] = (
     OfferRow.id.label("offer_id"),
     OfferRow.name.label("offer_name"),
     OfferRow.unit.expression,
-    OfferRow.content_numerator.expression,
-    OfferRow.content_denominator.expression,
+    _usual(OfferRow.content_numerator, "1"),
+    _usual(OfferRow.content_denominator, "1"),
     OfferRow.content_unit.expression,
-    _trimmed(OfferRow.minimum_quantity),
+    _usual(_trimmed(OfferRow.minimum_quantity), "1"),
     _trimmed(OfferRow.multiple),
     _trimmed(OfferRow.maximum_quantity),
     OfferRow.lead_time_days.expression,
-    OfferRow.tax_category.expression,
-    OfferRow.audience_id.expression,
+    _usual(OfferRow.tax_category, "'S'"),
+    _usual(OfferRow.audience_id, f"'{PUBLIC}'::uuid"),
 )
+"""A null in the place of a content of 1, a minimum of 1, tax category S, and of everybody."""
 
 
 _ACTIVE: Final = OfferRow.state == _constant("active")
@@ -227,6 +235,20 @@ def _candidates(offers: CTE, head: Sequence[Any]) -> list[Select[*tuple[Any, ...
     ]
 
 
+def _described(*columns: Any) -> ColumnElement[str]:
+    """Put what many candidates share into one text: the fields of `_Face`, in their order."""
+    return cast(func.json_build_array(*columns), Text)
+
+
+def _between(begins: Sequence[Any], ends: Sequence[Any]) -> tuple[ColumnElement[Any], ...]:
+    """Give the validity that several validities leave; an end that is open is null."""
+    instant = begins[0].type
+    return (
+        func.nullif(func.greatest(*begins), literal_column("'-infinity'", instant), type_=instant),
+        func.nullif(func.least(*ends), literal_column("'infinity'", instant), type_=instant),
+    )
+
+
 def _faces(offers: CTE) -> CTE:
     """Find the buyer's lists of these suppliers, once."""
     assignment = PriceListAssignmentRow
@@ -235,12 +257,17 @@ def _faces(offers: CTE) -> CTE:
             assignment.list_id,
             assignment.supplier_id,
             assignment.published_version,
-            assignment.title,
-            assignment.level,
-            assignment.scope_id,
-            assignment.priority,
-            assignment.mode,
-            assignment.currency,
+            _described(
+                _constant(PRICE_LIST),
+                assignment.list_id,
+                assignment.published_version,
+                assignment.title,
+                assignment.level,
+                assignment.scope_id,
+                assignment.priority,
+                assignment.mode,
+                assignment.currency,
+            ).label("described"),
             assignment.valid_from,
             assignment.valid_until,
             assignment.discounts,
@@ -264,27 +291,16 @@ def _listed(offers: CTE, face: CTE, head: Sequence[Any]) -> Select[*tuple[Any, .
         ladder.from_version <= face.c.published_version,
         ladder.until_version > face.c.published_version,
     )
-    instant = face.c.valid_from.type
     return select(
         *head,
-        _constant(PRICE_LIST),
-        face.c.list_id,
-        face.c.published_version,
-        face.c.title,
-        face.c.level,
-        face.c.scope_id,
-        literal_column("null::uuid[]", ARRAY(Uuid)),
-        face.c.priority,
-        face.c.mode,
-        face.c.currency,
-        func.greatest(face.c.valid_from, ladder.valid_from, type_=instant),
-        func.least(face.c.valid_until, ladder.valid_until, type_=instant),
+        face.c.described,
+        *_between((face.c.valid_from, ladder.valid_from), (face.c.valid_until, ladder.valid_until)),
         ladder.unit,
-        _trimmed(ladder.basis),
-        ladder.volume_mode,
+        _usual(_trimmed(ladder.basis), "1"),
+        _usual(ladder.volume_mode, _VOLUME),
         cast(ladder.tiers, Text),
-        _constant(""),
-        _constant(""),
+        cast(null(), Text),
+        cast(null(), Text),
     ).select_from(
         offers.join(face, face.c.supplier_id == offers.c.supplier_id).join(ladder, of_offer)
     )
@@ -323,29 +339,18 @@ def _discounted(offers: CTE, face: CTE, head: Sequence[Any]) -> Select[*tuple[An
         _constant("whole_list"),
         whole_list,
     )
-    instant = face.c.valid_from.type
     begins = (face.c.valid_from, discount.valid_from, of_list.valid_from, ladder.valid_from)
     ends = (face.c.valid_until, discount.valid_until, of_list.valid_until, ladder.valid_until)
     return select(
         *head,
-        _constant(PRICE_LIST),
-        face.c.list_id,
-        face.c.published_version,
-        face.c.title,
-        face.c.level,
-        face.c.scope_id,
-        literal_column("null::uuid[]", ARRAY(Uuid)),
-        face.c.priority,
-        face.c.mode,
-        face.c.currency,
-        func.greatest(*begins, type_=instant),
-        func.least(*ends, type_=instant),
+        face.c.described,
+        *_between(begins, ends),
         ladder.unit,
-        _trimmed(ladder.basis),
-        ladder.volume_mode,
+        _usual(_trimmed(ladder.basis), "1"),
+        _usual(ladder.volume_mode, _VOLUME),
         cast(ladder.tiers, Text),
         cast(more, Text),
-        _constant(""),
+        cast(null(), Text),
     ).select_from(
         offers.join(face, and_(face.c.supplier_id == offers.c.supplier_id, face.c.discounts))
         .join(discount, of_offer)
@@ -355,11 +360,10 @@ def _discounted(offers: CTE, face: CTE, head: Sequence[Any]) -> Select[*tuple[An
 
 
 def _policies(offers: CTE, width: int, columns: Sequence[Any]) -> Select[*tuple[Any, ...]]:
-    """Find the suppliers that grant the buyer the best price: a row of kind `POLICY` at place 0."""
+    """Find the suppliers that grant the buyer the best price: each a row at place 0."""
     nothing: list[ColumnElement[Any]] = [cast(null(), column.type) for column in columns]
     nothing[0] = literal_column("0", Integer)
-    nothing[width] = _constant(POLICY)
-    nothing[width + 1] = CustomerRow.supplier_id.expression
+    nothing[width] = cast(CustomerRow.supplier_id, Text)
     return select(*nothing).where(
         CustomerRow.buyer_id == COMPANY,
         CustomerRow.supplier_id.in_(select(offers.c.supplier_id)),
@@ -378,23 +382,24 @@ def _agreed(offers: CTE, head: Sequence[Any]) -> Select[*tuple[Any, ...]]:
     )
     return select(
         *head,
-        _constant(CONTRACT),
-        price.contract_id,
-        price.contract_version,
-        _constant(""),
-        _constant(Level.CONTRACT.value),
-        price.buyer_id,
-        price.unit_ids,
-        price.priority,
-        _constant(Mode.FILL_GAPS.value),
-        price.currency,
-        price.valid_from,
-        price.valid_until,
+        _described(
+            _constant(CONTRACT),
+            price.contract_id,
+            price.contract_version,
+            _constant(""),
+            _constant(Level.CONTRACT.value),
+            price.buyer_id,
+            price.priority,
+            _constant(Mode.FILL_GAPS.value),
+            price.currency,
+            price.unit_ids,
+        ),
+        *_between((price.valid_from,), (price.valid_until,)),
         price.unit,
-        _trimmed(price.basis),
-        _constant(VolumeMode.VOLUME.value),
+        _usual(_trimmed(price.basis), "1"),
+        cast(null(), Text),
         cast(price.tiers, Text),
-        case((price.commitment.is_(None), _constant("")), else_=cast(_committed(), Text)),
+        case((price.commitment.is_not(None), cast(_committed(), Text))),
         price.description,
     ).select_from(offers.join(price, of_offer))
 
@@ -435,7 +440,10 @@ def _by_lines() -> CompoundSelect[*tuple[Any, ...]]:
             supplier_id.label("supplier_id"),
             sku.label("sku"),
             *OFFER_COLUMNS,
-            select(CLOCK).scalar_subquery().label("clock"),
+            # The one clock, with the first line alone.
+            case((line.c.place == literal_column("1"), select(CLOCK).scalar_subquery())).label(
+                "clock"
+            ),
         )
         .select_from(line.outerjoin(OfferRow, its_offer))
         .cte("offer")
@@ -510,56 +518,67 @@ def read_offer(supplier_id: UUID, sku: str, columns: Sequence[Any]) -> Offer:
         name=name,
         terms=OfferTerms(
             unit=unit,
-            content=_WHOLE if above == below else Fraction(above, below),
+            content=_WHOLE if above == below else Fraction(above or 1, below or 1),
             content_unit=content_unit,
-            minimum_quantity=minimum,
+            minimum_quantity=minimum or ONE,
             multiple=multiple,
             maximum_quantity=maximum,
             lead_time_days=lead_time_days,
-            tax_category=tax_category,
+            tax_category=tax_category or "S",
         ),
-        private=audience_id not in (PUBLIC, RESTRICTED),
+        private=audience_id is not None and audience_id != RESTRICTED,
     )
+
+
+class _Face(msgspec.Struct, array_like=True):
+    """What the candidates of one list, or of one contract, have in common."""
+
+    kind: str
+    source_id: UUID
+    version: int
+    title: str
+    level: Level
+    scope_id: UUID
+    priority: int
+    mode: Mode
+    currency: str
+    unit_ids: tuple[UUID, ...] = ()
+
+    @property
+    def source(self) -> Source:
+        return Source(self.kind, self.source_id, self.version, self.title)
+
+    @property
+    def assigned_to(self) -> tuple[UUID, ...]:
+        if self.kind == CONTRACT:
+            return self.unit_ids or (self.scope_id,)
+        return () if self.scope_id == PUBLIC else (self.scope_id,)
+
+
+_FACE: Final = msgspec.json.Decoder(_Face)
+
+
+@lru_cache(_FACES_KEPT_MAX)
+def _read_face(described: str) -> tuple[_Face, Source, tuple[UUID, ...]]:
+    face = _FACE.decode(described)
+    return face, face.source, face.assigned_to
 
 
 def read_candidate(columns: Sequence[Any]) -> Candidate | None:
     """Read the columns of a candidate; None where it can never count."""
-    (
-        kind,
-        source_id,
-        version,
-        title,
-        level,
-        scope_id,
-        unit_ids,
-        priority,
-        mode,
-        currency,
-        valid_from,
-        valid_until,
-        unit,
-        basis,
-        volume_mode,
-        tiers,
-        more,
-        _,
-    ) = columns
-    begins, ends = bounded(valid_from), bounded(valid_until)
+    described, begins, ends, unit, basis, volume_mode, tiers, more, _ = columns
     if begins is not None and ends is not None and begins >= ends:
         return None  # the entry lies outside of its list's own validity
-    if kind == CONTRACT:
-        assigned = tuple(unit_ids) or (scope_id,)
-    else:
-        assigned = () if scope_id == PUBLIC else (scope_id,)
+    face, source, assigned_to = _read_face(described)
     candidate = Candidate(
-        level=_LEVELS[level],
-        source=Source(kind, source_id, version, title),
+        level=face.level,
+        source=source,
         unit=unit,
-        currency=currency,
-        ladder=Ladder(_TIERS.decode(tiers), basis, _VOLUME_MODES[volume_mode]),
-        assigned_to=assigned,
-        priority=priority,
-        mode=_MODES[mode],
+        currency=face.currency,
+        ladder=Ladder(_TIERS.decode(tiers), basis or ONE, _VOLUME_MODES[volume_mode]),
+        assigned_to=assigned_to,
+        priority=face.priority,
+        mode=face.mode,
         validity=UNBOUNDED if begins is ends is None else Validity(begins, ends),
     )
     return _with_more(candidate, more) if more else candidate
@@ -601,6 +620,20 @@ _COMMITMENT: Final = msgspec.json.Decoder(_Commitment)
 _DISCOUNT: Final = msgspec.json.Decoder(_Discount)
 
 
+def candidates_by_place(
+    rows: Iterable[Any], count: int
+) -> tuple[list[list[Candidate]], frozenset[UUID]]:
+    """Gather the rows of `CANDIDATES_OF_OFFERS` by place; give the suppliers of the best price."""
+    found: list[list[Candidate]] = [[] for _ in range(count)]
+    best: set[UUID] = set()
+    for row in rows:
+        if not row[0]:
+            best.add(UUID(row[1]))
+        elif (candidate := read_candidate(row[1:])) is not None:
+            found[row[0] - 1].append(candidate)
+    return found, frozenset(best)
+
+
 def found_by_line(rows: Sequence[Any], line_count: int) -> tuple[list[Found], datetime]:
     """Gather the rows of `CANDIDATES_OF_LINES` by line; give the clock they carry too."""
     found = [Found(None, []) for _ in range(line_count)]
@@ -608,18 +641,19 @@ def found_by_line(rows: Sequence[Any], line_count: int) -> tuple[list[Found], da
     best: set[UUID] = set()
     clock: datetime | None = None
     for row in rows:
-        if not row[0]:
-            best.add(row[_LINE_CANDIDATE_AT + 1])
+        place, described = row[0], row[_LINE_CANDIDATE_AT]
+        if not place:
+            best.add(UUID(described))
             continue
-        one = found[row[0] - 1]
-        if row[_LINE_CANDIDATE_AT] is None:
-            clock = row[_LINE_CLOCK_AT]
-            suppliers[row[0] - 1] = row[1]
+        one = found[place - 1]
+        if described is None:
+            clock = row[_LINE_CLOCK_AT] or clock
+            suppliers[place - 1] = row[1]
             if row[3] is not None:
                 one.offer = read_offer(row[1], row[2], row[3:_OFFER_END])
         elif (candidate := read_candidate(row[_LINE_CANDIDATE_AT:])) is not None:
             one.candidates.append(candidate)
-            one.agreed_text = one.agreed_text or row[-1]
+            one.agreed_text = one.agreed_text or row[-1] or ""
     if clock is None:
         msg = "a statement of lines gives a row for each"
         raise ValueError(msg)

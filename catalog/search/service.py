@@ -35,7 +35,7 @@ from catalog.price_lists.price_book import (
     UNBOUNDED,
     Offer,
     buyer_of,
-    read_candidate,
+    candidates_by_place,
     read_offer,
     scopes_of,
     visible_by_itself,
@@ -448,13 +448,7 @@ def _gathered(
     rows: Sequence[Any], candidates: Sequence[Any]
 ) -> list[tuple[Any, list[_OfferPrices]]]:
     """Gather rows to items (each as its first row) and their offers, in the order of the page."""
-    found: list[list[Candidate]] = [[] for _ in rows]
-    best: set[UUID] = set()
-    for row in candidates:
-        if not row[0]:
-            best.add(row[2])
-        elif (candidate := read_candidate(row[1:])) is not None:
-            found[row[0] - 1].append(candidate)
+    found, best = candidates_by_place(candidates, len(rows))
     items: dict[UUID, tuple[Any, list[_OfferPrices]]] = {}
     for row, own in zip(rows, found, strict=True):
         gathered = items.get(row[0])
