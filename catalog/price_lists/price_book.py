@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -207,7 +207,20 @@ def visible_by_itself() -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return and_(_ACTIVE, _FOR_HIM), and_(_ACTIVE, _RESTRICTED, key.in_(granted))
 
 
-def with_candidates(offers: CTE) -> CompoundSelect[*tuple[Any, ...]]:
+class Whose(NamedTuple):
+    """Which lists' faces and which contracts' prices are looked at."""
+
+    lists: ColumnElement[bool]
+    contracts: ColumnElement[bool]
+
+
+HIS: Final = Whose(
+    PriceListAssignmentRow.scope_id == any_(LISTED_SCOPES), ContractPriceRow.buyer_id == COMPANY
+)
+"""What is the buyer's, which is all that he may learn of."""
+
+
+def with_candidates(offers: CTE, whose: Whose = HIS) -> CompoundSelect[*tuple[Any, ...]]:
     """Make the statement that gives offers, and every price the buyer might have for them.
 
     `offers` begins with a `place` and has, beside others, `offer_id`, `supplier_id` and `sku`. Each
@@ -216,21 +229,23 @@ def with_candidates(offers: CTE) -> CompoundSelect[*tuple[Any, ...]]:
     join, so that no plan can look candidates up again for every offer.
     """
     nothing = [cast(null(), column.type) for column in offers.c][1:]
-    candidates = _candidates(offers, [offers.c.place, *nothing])
+    candidates = _candidates(offers, [offers.c.place, *nothing], whose)
     candidate = list(candidates[0].selected_columns)[len(offers.c) :]
     return union_all(
         select(*offers.c, *(cast(null(), column.type) for column in candidate)), *candidates
     )
 
 
-def _candidates(offers: CTE, head: Sequence[Any]) -> list[Select[*tuple[Any, ...]]]:
+def _candidates(
+    offers: CTE, head: Sequence[Any], whose: Whose = HIS
+) -> list[Select[*tuple[Any, ...]]]:
     """Give the statements of all kinds of candidates, and of what is agreed about them."""
-    face = _faces(offers)
+    face = _faces(offers, whose)
     listed = _listed(offers, face, head)
     return [
         listed,
         _discounted(offers, face, head),
-        _agreed(offers, head),
+        _agreed(offers, head, whose),
         _policies(offers, len(head), list(listed.selected_columns)),
     ]
 
@@ -249,7 +264,7 @@ def _between(begins: Sequence[Any], ends: Sequence[Any]) -> tuple[ColumnElement[
     )
 
 
-def _faces(offers: CTE) -> CTE:
+def _faces(offers: CTE, whose: Whose) -> CTE:
     """Find the buyer's lists of these suppliers, once."""
     assignment = PriceListAssignmentRow
     return (
@@ -274,7 +289,7 @@ def _faces(offers: CTE) -> CTE:
         )
         .where(
             assignment.supplier_id.in_(select(offers.c.supplier_id)),
-            assignment.scope_id == any_(LISTED_SCOPES),
+            whose.lists,
             assignment.published_version > literal_column("0"),
         )
         .cte("face")
@@ -371,11 +386,11 @@ def _policies(offers: CTE, width: int, columns: Sequence[Any]) -> Select[*tuple[
     )
 
 
-def _agreed(offers: CTE, head: Sequence[Any]) -> Select[*tuple[Any, ...]]:
+def _agreed(offers: CTE, head: Sequence[Any], whose: Whose) -> Select[*tuple[Any, ...]]:
     """Find ladders in contracts, by (buyer, supplier, SKU)."""
     price = ContractPriceRow
     of_offer = and_(
-        price.buyer_id == COMPANY,
+        whose.contracts,
         price.supplier_id == offers.c.supplier_id,
         price.sku == offers.c.sku,
         price.state == _constant(ContractState.ACTIVE.value),
@@ -430,10 +445,11 @@ def _lines() -> FromClause:
     )
 
 
-def _by_lines() -> CompoundSelect[*tuple[Any, ...]]:
+def by_lines(visible: ColumnElement[bool], whose: Whose) -> CompoundSelect[*tuple[Any, ...]]:
+    """Make the statement of (supplier, SKU) pairs: offers that are `visible`, and candidates."""
     line = _lines()
     supplier_id, sku = cast(line.c.supplier_id, Uuid), cast(line.c.sku, Text)
-    its_offer = and_(OfferRow.supplier_id == supplier_id, OfferRow.sku == sku, visible_offer())
+    its_offer = and_(OfferRow.supplier_id == supplier_id, OfferRow.sku == sku, visible)
     offers = (
         select(
             cast(line.c.place, Integer).label("place"),
@@ -448,7 +464,7 @@ def _by_lines() -> CompoundSelect[*tuple[Any, ...]]:
         .select_from(line.outerjoin(OfferRow, its_offer))
         .cte("offer")
     )
-    return with_candidates(offers)
+    return with_candidates(offers, whose)
 
 
 def _by_offers() -> CompoundSelect[*tuple[Any, ...]]:
@@ -475,7 +491,7 @@ CANDIDATES_OF_OFFERS: Final = _by_offers()
 
 For many offers this is faster than one statement for both: rows stay narrow.
 """
-CANDIDATES_OF_LINES: Final = _by_lines()
+CANDIDATES_OF_LINES: Final = by_lines(visible_offer(), HIS)
 """Offers and candidates of (supplier, SKU) pairs, the first of which has place 1."""
 _OFFER_END: Final = 3 + len(OFFER_COLUMNS)
 _LINE_CLOCK_AT: Final = _OFFER_END

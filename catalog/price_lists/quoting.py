@@ -1,6 +1,7 @@
 """What lines cost: asked by buyers over HTTP, and by orders through their port."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
@@ -8,6 +9,7 @@ from uuid import UUID
 
 from msgspec import structs
 
+from catalog.price_lists.explaining import Looked, look_wide, path_of
 from catalog.price_lists.price_book import (
     CANDIDATES_OF_LINES,
     CONTRACT,
@@ -42,23 +44,39 @@ _CHECK: Final = hot_read(CANDIDATES_OF_LINES)
 async def check_prices(platform: Platform, caller: Caller, data: PriceCheckInput) -> PriceCheckView:
     """Price up to 1,000 lines for the caller's unit; a line without a price says why.
 
-    Raises InvalidInput for an unknown currency, and for lines that cannot be read.
+    A unit of his company, or a customer of his, may be named instead. Raises InvalidInput for an
+    unknown currency or organization, and for lines that cannot be read.
     """
     caller.require("prices:read")
     currency_digits(data.currency)
     quantities = _quantities(data.lines)
+    if data.organization_id is not None and data.organization_id not in caller.path[:1]:
+        path = await path_of(platform, caller, data.organization_id)
+        if path[-1] != caller.organization_id:
+            asked = await look_wide(platform, caller, data, path)
+            return _answer(data, quantities, asked, to_supplier=True)
+        caller = replace(caller, unit_id=data.organization_id, path=path)
     keys = [(line.supplier_id, line.sku) for line in data.lines]
     rows = await hot_rows(platform, caller, _CHECK, line_arguments(caller.path, keys))
     found, clock = found_by_line(rows, len(keys))
-    as_of = clock if data.as_of is None else data.as_of.astimezone(UTC)
     buyer = buyer_of(caller.path, (each for book in found for each in book.candidates))
-    return PriceCheckView(
+    return _answer(data, quantities, Looked(found, buyer, clock), to_supplier=False)
+
+
+def _answer(
+    data: PriceCheckInput, quantities: Sequence[Decimal], looked: Looked, *, to_supplier: bool
+) -> PriceCheckView:
+    as_of = looked.clock if data.as_of is None else data.as_of.astimezone(UTC)
+    view = PriceCheckView(
         as_of=as_of,
         lines=[
-            _line_view(line, quantity, book, buyer, as_of, data)
-            for line, quantity, book in zip(data.lines, quantities, found, strict=True)
+            _line_view(line, quantity, book, looked.buyer, as_of, data, to_supplier=to_supplier)
+            for line, quantity, book in zip(data.lines, quantities, looked.found, strict=True)
         ],
     )
+    for place in looked.hidden:
+        view.lines[place].hidden = True
+    return view
 
 
 def _quantities(lines: Sequence[PriceCheckLine]) -> list[Decimal]:
@@ -89,6 +107,8 @@ def _line_view(
     buyer: Buyer,
     as_of: datetime,
     asked: PriceCheckInput,
+    *,
+    to_supplier: bool,
 ) -> PricedLineView:
     unit = line.unit or _own_unit(found)
     answer = price_line(
@@ -104,9 +124,9 @@ def _line_view(
     )
     view = PricedLineView(line.supplier_id, line.sku, shown_quantity(quantity))
     if isinstance(answer, Price):
-        view.price = price_view(answer, explain=asked.explain)
+        view.price = price_view(answer, explain=asked.explain, to_supplier=to_supplier)
     else:
-        view.no_price = no_price_view(answer, explain=asked.explain)
+        view.no_price = no_price_view(answer, explain=asked.explain, to_supplier=to_supplier)
     return view
 
 

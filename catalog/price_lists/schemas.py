@@ -203,12 +203,18 @@ class PriceCheckLine(Input):
 
 
 class PriceCheckInput(Input):
-    """Lines to price in one currency, at an instant (now unless said), with reasons on request."""
+    """Lines to price in one currency, at an instant (now unless said), with reasons on request.
+
+    `organization_id` is for whom: a unit of your company, or, where you sell, a customer of yours
+    or one of his units. Then the lines are of your own offers, and an explanation names the prices
+    of other customers and what is held back as well.
+    """
 
     currency: CurrencyText
     lines: Annotated[list[PriceCheckLine], Meta(min_length=1, max_length=LINES_MAX)]
     as_of: InstantIn | None = None
     explain: bool = False
+    organization_id: UUID | None = None
 
 
 class PriceSourceView(Output):
@@ -234,7 +240,7 @@ class LadderStepView(Output):
 
 
 class LosingPriceView(Output):
-    """A price of yours that does not count here, and why."""
+    """A price that does not count here, and why; `assigned_to` is told to its supplier alone."""
 
     reason: str
     level: str
@@ -246,6 +252,7 @@ class LosingPriceView(Output):
     tiers: list[PriceTierView]
     valid_from: datetime | UnsetType = UNSET
     valid_until: datetime | UnsetType = UNSET
+    assigned_to: list[UUID] | UnsetType = UNSET
 
 
 class PriceView(Output):
@@ -282,13 +289,18 @@ class NoPriceView(Output):
 
 
 class PricedLineView(Output):
-    """The answer to one line: `price`, or `no_price`."""
+    """The answer to one line: `price`, or `no_price`.
+
+    `hidden` tells a supplier that his customer does not see this offer: to him there is no such
+    SKU, whatever its price.
+    """
 
     supplier_id: UUID
     sku: str
     quantity: str
     price: PriceView | UnsetType = UNSET
     no_price: NoPriceView | UnsetType = UNSET
+    hidden: bool | UnsetType = UNSET
 
 
 class PriceCheckView(Output):

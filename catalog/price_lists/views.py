@@ -33,8 +33,8 @@ from marketplace.platform.http.schemas import MoneyView
 SourceKind = Literal["price_list", "contract", "quote"]
 
 
-def price_view(price: Price, *, explain: bool) -> PriceView:
-    """Show a price; with `explain` the prices that lost beside it."""
+def price_view(price: Price, *, explain: bool, to_supplier: bool = False) -> PriceView:
+    """Show a price; with `explain` the prices that lost beside it, to its supplier all of them."""
     winner = price.winner
     return PriceView(
         amount=plain_decimal(price.tier.amount),
@@ -50,7 +50,7 @@ def price_view(price: Price, *, explain: bool) -> PriceView:
         ladder=_ladder(price),
         valid_until=_bounded(winner.validity.until),
         detail=price_detail(price) or UNSET,
-        losers=_losers(price.losers) if explain else UNSET,
+        losers=_losers(price.losers, to_supplier=to_supplier) if explain else UNSET,
     )
 
 
@@ -133,14 +133,14 @@ def _part(part: Part) -> PricedPartView:
     )
 
 
-def no_price_view(unpriced: Unpriced, *, explain: bool) -> NoPriceView:
+def no_price_view(unpriced: Unpriced, *, explain: bool, to_supplier: bool = False) -> NoPriceView:
     """Show why there is no price."""
     minimum = unpriced.minimum_quantity
     return NoPriceView(
         reason=unpriced.reason,
         detail=unpriced.detail,
         minimum_quantity=UNSET if minimum is None else plain_decimal(minimum),
-        losers=_losers(unpriced.losers) if explain else UNSET,
+        losers=_losers(unpriced.losers, to_supplier=to_supplier) if explain else UNSET,
     )
 
 
@@ -154,7 +154,7 @@ def _source(candidate: Candidate) -> PriceSourceView:
     )
 
 
-def _losers(losers: Sequence[Loser]) -> list[LosingPriceView]:
+def _losers(losers: Sequence[Loser], *, to_supplier: bool) -> list[LosingPriceView]:
     return [
         LosingPriceView(
             reason=loser.reason,
@@ -173,8 +173,9 @@ def _losers(losers: Sequence[Loser]) -> list[LosingPriceView]:
             ],
             valid_from=_bounded(loser.candidate.validity.from_),
             valid_until=_bounded(loser.candidate.validity.until),
+            assigned_to=list(loser.candidate.assigned_to) if to_supplier else UNSET,
         )
-        for loser in told_to_buyer(losers)
+        for loser in (losers if to_supplier else told_to_buyer(losers))
     ]
 
 

@@ -133,6 +133,12 @@ STOCK_LOCATIONS_MAX: Final = 1_000
 INVITATIONS_MAX: Final = 500
 """Suppliers invited by one request; whoever wants more wants an open procedure."""
 
+EXPLAINED_LINES_MAX: Final = 50
+"""Lines a supplier has explained at once: each looks at prices of others too."""
+OTHERS_EXPLAINED_MAX: Final = 200
+"""Lists and contracts of other buyers that an explanation looks at, the newest: of ten thousand
+customers' nobody reads more."""
+
 # Orders
 LINE_AMOUNT_MAX: Final = 10**15
 """What a line may cost: a thousand such lines still fit the 18 digits a stored total has."""
