@@ -21,7 +21,7 @@ from sqlalchemy import (
     union,
     update,
 )
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.dialects import postgresql
 
 from catalog.customers.recipients import Recipient, hold, recipient_of
 from catalog.customers.tables import SegmentMemberRow
@@ -57,7 +57,6 @@ from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import (
     Transaction,
-    constraint_of,
     retries_conflicts,
     transaction,
 )
@@ -81,11 +80,10 @@ _LIST: Final = (
     PriceListRow.created_at,
 )
 _RIVAL: Final = {
-    "base": "You have another base list",
-    "organization": "Another organization list goes to the same one",
-    "segment": "A segment, and a buyer may be in several, has a list",
+    "base": "both are base lists",
+    "organization": "both go to the same one",
+    "segment": "a buyer may be in several segments",
 }
-_RANKS: Final = {"uq_price_list_assignments_rank", "uq_price_list_assignments_segment_rank"}
 
 
 async def create_price_list(
@@ -129,7 +127,7 @@ def _utc(at: datetime | None) -> datetime | None:
 
 
 async def _assign(tx: Transaction, row: Row[Any], scope_id: UUID, company_id: UUID) -> datetime:
-    statement = insert(PriceListAssignmentRow).values(
+    statement = postgresql.insert(PriceListAssignmentRow).values(
         list_id=row.id,
         scope_id=scope_id,
         company_id=company_id,
@@ -144,16 +142,49 @@ async def _assign(tx: Transaction, row: Row[Any], scope_id: UUID, company_id: UU
         published_version=row.published_version,
         discounts=_has_discounts(row.id, row.published_version),
     )
-    try:
-        at: datetime = await tx.scalar(statement.returning(PriceListAssignmentRow.created_at))
-    except IntegrityError as error:
-        if constraint_of(error) in _RANKS:
-            raise Conflict(
-                f"{_RIVAL[row.level]} with priority {row.priority}; two prices of one rank would "
-                "contradict each other. Choose another priority."
-            ) from error
-        raise
+    # Of two at once the second waits here until the first is committed, and then finds it.
+    created_at = PriceListAssignmentRow.created_at
+    at: datetime | None = await tx.scalar(statement.on_conflict_do_nothing().returning(created_at))
+    if at is None:
+        await _refuse_tie(tx, row, scope_id)
+        at = await tx.scalar(
+            select(created_at).where(
+                PriceListAssignmentRow.list_id == row.id,
+                PriceListAssignmentRow.scope_id == scope_id,
+            )
+        )
+    if at is None:
+        msg = "what is neither written nor in the way is there already"
+        raise ValueError(msg)
     return at
+
+
+async def _refuse_tie(tx: Transaction, row: Row[Any], scope_id: UUID) -> None:
+    """Raise Conflict that names the other list of the same rank, if that is what is in the way."""
+    other = PriceListAssignmentRow
+    # A buyer may be in several segments: among their lists a priority is unique altogether.
+    same_scope = (
+        other.level == Level.SEGMENT.value
+        if row.level == Level.SEGMENT
+        else (other.scope_id == scope_id)
+    )
+    twin = await tx.maybe(
+        select(other.list_id, other.title)
+        .where(
+            other.supplier_id == row.supplier_id,
+            other.level == row.level,
+            other.priority == row.priority,
+            other.list_id != row.id,
+            same_scope,
+        )
+        .limit(1)
+    )
+    if twin is not None:
+        raise Conflict(
+            f"The {row.level} lists {row.name!r} ({row.id}) and {twin.title!r} ({twin.list_id}) "
+            f"both have priority {row.priority}, and {_RIVAL[row.level]}; two prices of one rank "
+            "would contradict each other. Choose another priority."
+        )
 
 
 async def list_price_lists(

@@ -1,11 +1,14 @@
 """Lists, versions, assignments, and what buyers then pay; on the real Postgres."""
 
 import asyncio
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 import msgspec
 import pytest
+from sqlalchemy import select
 
 from catalog.price_lists import service
 from catalog.price_lists.quoting import CatalogPrices, check_prices
@@ -16,6 +19,7 @@ from catalog.price_lists.schemas import (
     PriceEntryKey,
     PriceListInput,
 )
+from catalog.price_lists.tables import PriceLadderRow, PriceListRow
 from marketplace.kernel.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from marketplace.kernel.money import Money
 from marketplace.orders.ports import NoPriceQuote, PriceQuote, PriceRequest
@@ -121,21 +125,36 @@ async def test_a_new_entry_may_not_overlap_a_published_one(market: Market) -> No
     assert await market.told("A", at=JULY - TICK) == "10 base"
 
 
-async def test_two_publishers_at_once_cannot_both_bring_in_an_overlap(market: Market) -> None:
+async def test_two_publications_at_once_cannot_make_an_overlap(market: Market) -> None:
     await market.offer("A")
-    made = await market.price_list(entry("A", ("1", "10"), valid_until=JULY), publish=False)
+    made = await market.price_list(publish=False)
 
     async def set_and_publish(begin: datetime) -> object:
+        ends = begin + timedelta(days=2)
         try:
-            await market.set(made.id, entry("A", ("1", "12"), valid_from=begin))
+            await market.set(made.id, entry("A", ("1", "12"), valid_from=begin, valid_until=ends))
             return await market.publish(made.id)
         except Conflict as refused:
             return refused
 
-    begins = [JULY - timedelta(days=day) for day in range(8)]
-    await asyncio.gather(*(set_and_publish(begin) for begin in begins))
-    for at in (JULY - timedelta(days=1), JULY):
-        assert await market.told("A", at=at) != "ambiguous"
+    begins = [JULY + timedelta(days=day) for day in range(16)]
+    results = await asyncio.gather(*(set_and_publish(begin) for begin in begins))
+    refusals = [result for result in results if isinstance(result, Conflict)]
+    assert refusals
+    for refusal in refusals:
+        for error in refusal.errors:
+            assert len(re.findall(r"valid from 2026-07-\d\d", error.detail)) == 2
+    async with transaction(market.platform, market.supplier) as tx:
+        rows = await tx.all(
+            select(PriceLadderRow.valid_from, PriceLadderRow.valid_until)
+            .join(PriceListRow, PriceListRow.id == PriceLadderRow.list_id)
+            .where(
+                PriceLadderRow.from_version <= PriceListRow.published_version,
+                PriceLadderRow.until_version > PriceListRow.published_version,
+            )
+            .order_by(PriceLadderRow.valid_from)
+        )
+    assert all(one.valid_until <= other.valid_from for one, other in pairwise(rows))
 
 
 async def test_a_list_for_a_company_beats_the_base_and_is_nobody_elses(market: Market) -> None:
