@@ -3,6 +3,7 @@
 from typing import Final
 
 from catalog.assortments import routes as assortments
+from catalog.carts import routes as carts
 from catalog.categories import routes as categories
 from catalog.customers import routes as customers
 from catalog.exports import routes as exports
@@ -35,6 +36,7 @@ FEATURE: Final = Feature(
         *imports.ROUTES,
         *exports.ROUTES,
         *stock.ROUTES,
+        *carts.ROUTES,
     ),
     scopes=(
         Scope("catalog:read", "Search the catalog", _EVERYBODY),
@@ -46,6 +48,8 @@ FEATURE: Final = Feature(
         Scope("imports:write", "Import offers and prices", _SELLERS),
         Scope("stock:read", "Read own stock", (*_SELLERS, "viewer")),
         Scope("stock:write", "Keep stock", _SELLERS),
+        Scope("carts:read", "Read carts", ("administrator", "purchaser", "approver", "viewer")),
+        Scope("carts:write", "Fill and order carts", ("administrator", "purchaser")),
     ),
     jobs=(Job(importing.JOB, importing.run_import),),
     provides={

@@ -136,6 +136,55 @@ def _own_unit(found: Found) -> str:
     return found.candidates[0].unit if found.candidates else next(iter(UNITS))
 
 
+async def price_lines(
+    tx: Transaction,
+    buyer_path: tuple[UUID, ...],
+    lines: Sequence[PriceRequest],
+    at: datetime | None = None,
+    *,
+    lock: bool = False,
+) -> tuple[list[tuple[Found, Price | Unpriced]], datetime]:
+    """Price lines as they would be ordered together, at an instant (now unless said).
+
+    Gives for each line what the book holds of its SKU and the answer; and the instant. One query;
+    with `lock` one more where prices are drawn from commitments, which then wait for this order.
+    """
+    places = {key: n for n, key in enumerate(dict.fromkeys((x.supplier_id, x.sku) for x in lines))}
+    if not places:
+        return [], await tx.clock() if at is None else at
+    rows = await tx.all(CANDIDATES_OF_LINES, line_arguments(buyer_path, list(places)))
+    found, clock = found_by_line(rows, len(places))
+    as_of = clock if at is None else at
+    buyer = buyer_of(buyer_path, (each for book in found for each in book.candidates))
+    if lock:
+        await _lock_commitments(tx, found)
+    answers = []
+    for line in lines:
+        book = found[places[line.supplier_id, line.sku]]
+        answer = price_line(
+            book.terms,
+            book.candidates,
+            buyer,
+            line.quantity,
+            line.unit,
+            line.currency,
+            as_of,
+            policy=book.policy,
+        )
+        answers.append((book, answer))
+        if isinstance(answer, Price) and (drawn := draws(answer)):
+            _take(found, drawn)
+    return answers, as_of
+
+
+def stated(price: Price) -> tuple[Decimal, Decimal]:
+    """Give amount and basis as documents state a price: of the whole line where it has parts."""
+    detail = price_detail(price)
+    if detail is not None and detail.as_whole:
+        return price.whole_amount, price.quantity
+    return price.tier.amount, price.winner.ladder.basis
+
+
 class CatalogPrices:
     """Implements the port `Prices` of orders: lists and contracts, by the same resolution."""
 
@@ -149,30 +198,11 @@ class CatalogPrices:
         """Answer each line, with one query, and one more where contracts priced something."""
         if not lines:
             return []
-        keys = [(line.supplier_id, line.sku) for line in lines]
-        rows = await tx.all(CANDIDATES_OF_LINES, line_arguments(buyer_path, keys))
-        found, _ = found_by_line(rows, len(lines))
-        buyer = buyer_of(buyer_path, (each for book in found for each in book.candidates))
-        await _lock_commitments(tx, found)
-        answers = []
-        for line, book in zip(lines, found, strict=True):
-            answer = price_line(
-                book.terms,
-                book.candidates,
-                buyer,
-                line.quantity,
-                line.unit,
-                line.currency,
-                at,
-                policy=book.policy,
-            )
-            answers.append(answer)
-            if isinstance(answer, Price) and (drawn := draws(answer)):
-                _take(found, drawn)
-        provenance = await _provenance(tx, answers)
+        answers, _ = await price_lines(tx, buyer_path, lines, at, lock=True)
+        provenance = await _provenance(tx, [answer for _, answer in answers])
         return [
             _refusal(answer) if isinstance(answer, Unpriced) else _quote(answer, book, provenance)
-            for answer, book in zip(answers, found, strict=True)
+            for book, answer in answers
         ]
 
 
@@ -229,10 +259,7 @@ def _quote(
     price: Price, found: Found, provenance: dict[UUID, tuple[Provenance, ...]]
 ) -> PriceQuote:
     source = price.winner.source
-    detail = price_detail(price)
-    amount, basis = price.tier.amount, price.winner.ladder.basis
-    if detail is not None and detail.as_whole:
-        amount, basis = price.whole_amount, price.quantity
+    amount, basis = stated(price)
     return PriceQuote(
         amount=amount,
         basis=basis,
@@ -243,7 +270,7 @@ def _quote(
         description=found.offer.name if found.offer is not None else found.agreed_text,
         provenance=provenance.get(source.id, ()),
         tax_category=found.offer.terms.tax_category if found.offer is not None else "S",
-        detail=detail,
+        detail=price_detail(price),
     )
 
 

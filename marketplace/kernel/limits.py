@@ -126,6 +126,13 @@ ASSORTMENTS_MAX: Final = 500
 GRANTS_PER_ASSORTMENT_MAX: Final = 5_000
 """Companies, units and segments; a segment is the way to many."""
 
+# Stock and carts
+CARTS_OPEN_MAX: Final = 100
+"""Open carts of one member in one unit; a forgotten program would make one for every click."""
+QUICK_ORDER_CHARACTERS_MAX: Final = 200_000
+"""A thousand pasted lines of the longest SKUs, with room."""
+REQUISITION_LISTS_MAX: Final = 500
+"""Of one unit; more are found by nobody."""
 STOCK_LOCATIONS_MAX: Final = 1_000
 """Warehouses and shops of one supplier; each offer may have a level at each."""
 

@@ -30,8 +30,19 @@ class Played:
     spare_exchanges: dict[str, Exchange]
 
 
-BESIDE = {"putCategoryByCode", "createProduct", "changeProduct"}
-"""Operations of `describe`: no examples of the road."""
+BESIDE = {
+    "putCategoryByCode",
+    "createProduct",
+    "changeProduct",
+    "createCart",
+    "addCartLines",
+    "quickOrder",
+    "createRequisitionList",
+    "addListToCart",
+    "reorder",
+    "checkOutCart",
+}
+"""Operations of `describe` and `shop`: no examples of the road."""
 
 
 async def describe(operator: Actor, suffix: str) -> None:
@@ -54,6 +65,43 @@ async def describe(operator: Actor, suffix: str) -> None:
     )
 
 
+async def shop(road: Road, recorder: Recorder) -> None:
+    """Let the buyer fill carts and order from one, after the road."""
+    key = road.buyer.keys["purchaser"]
+    buyer = Actor(road.operator.http, "the buyer", key, recorder)
+    bought = {name: road.order["lines"][0][name] for name in ("supplier_id", "sku", "unit")}
+    line = {**bought, "quantity": "3"}
+    new = {"currency": "EUR", "shared": True}
+    open_cart = await buyer.post("/v1/carts", {**new, "name": "Open"}, once=True, show="createCart")
+    cart = await buyer.post("/v1/carts", {**new, "name": "Weekly"}, once=True)
+    opened, path = f"/v1/carts/{open_cart['id']}", f"/v1/carts/{cart['id']}"
+    await buyer.post(f"{opened}/lines", {"lines": [line]}, once=True, show="addCartLines")
+    kept = await buyer.post(
+        "/v1/requisition-lists",
+        {"name": "Weekly", "lines": [line]},
+        once=True,
+        show="createRequisitionList",
+    )
+    listed = {"requisition_list_id": kept["id"]}
+    await buyer.post(f"{path}/requisition-lists", listed, once=True, show="addListToCart")
+    again = {"order_id": road.order["id"]}
+    await buyer.post(f"{path}/reorders", again, once=True, show="reorder")
+    text = {"text": f"{bought['sku']} 5\nNO-SUCH 1", "supplier_id": bought["supplier_id"]}
+    pasted = await buyer.post(f"{path}/quick-order", text, once=True, show="quickOrder")
+    assert [error["code"] for error in pasted["errors"]] == ["unknown_sku"]
+    shown = await buyer.get(path)
+    order = await buyer.send(
+        "POST",
+        f"{path}/checkout",
+        {"note": "Weekly", "expected_total": shown["total"]["amount"]},
+        headers={"If-Match": f'"{shown["version"]}"', "Idempotency-Key": f"cart-{cart['id']}"},
+        expect=201,
+        show="checkOutCart",
+    )
+    assert order["total"] == shown["total"]
+    assert (await buyer.get(path))["order_id"] == order["id"]
+
+
 @pytest.fixture(scope="session")
 def played() -> Iterator[Played]:
     with running_product() as product:
@@ -68,6 +116,8 @@ def played() -> Iterator[Played]:
                 )
                 for recorded, suffix in ((recorder, ""), (spares, "-spare")):
                     await describe(Actor(http, "the operator", key, recorded), suffix)
+                for bought, recorded in ((road, recorder), (spare, spares)):
+                    await shop(bought, recorded)
                 operator = Actor(http, "the operator", key, Recorder())
                 stranger = await register_company(operator, "Fremdwerk", "buyer", "supplier")
                 return road, spare, stranger

@@ -50,9 +50,12 @@ class Sent:
         amounts = [path for path in texts if at(self.body, path).replace(".", "").isdigit()]
         if amounts:
             return put(self.body, amounts[0], "7")
-        names = [p for p in texts if p[-1] in {"name", "title", "carrier", "supplier_reference"}]
+        words = {"name", "title", "carrier", "supplier_reference", "note", "text"}
+        names = [p for p in texts if p[-1] in words]
         if names:
             return put(self.body, names[0], "Other")
+        if len(self.body) == 1 and (path := texts[0])[-1] in {"order_id", "requisition_list_id"}:
+            return put(self.body, path, str(uuid4()))
         return {**self.body, "reason": "x"} if "lot_id" in self.body else twice_in_lists(self.body)
 
 

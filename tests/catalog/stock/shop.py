@@ -69,6 +69,11 @@ class Shop:
         )
         await price_lists.publish_price_list(self.platform, owner, made.id)
 
+    async def put(self, sku: str, **terms: Any) -> None:
+        """Change an offer."""
+        data = OfferInput(**{"name": f"Thing {sku}", "unit": "C62", **terms})
+        await products.put_offer(self.platform, self.supplier.caller, sku, data)
+
     async def set(
         self, *, at: str = "MAIN", supplier: Company | None = None, **on_hand: str
     ) -> None:

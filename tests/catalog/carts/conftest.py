@@ -1,0 +1,3 @@
+from tests.catalog.stock.shop import shop
+
+__all__ = ["shop"]
