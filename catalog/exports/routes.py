@@ -1,10 +1,12 @@
 """HTTP of exports."""
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Annotated, Final
 from uuid import UUID
 
 from litestar import get
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, OpenAPIType, Operation, Schema
 from litestar.params import QueryParameter
 from litestar.response import Stream
 
@@ -18,6 +20,21 @@ Format = Annotated[
     ExportFormat,
     QueryParameter(name="format", description="What the file is."),
 ]
+
+
+@dataclass
+class FileDownload(Operation):
+    """An operation that answers with a file, in the format that was asked for."""
+
+    def __post_init__(self) -> None:
+        """Describe the answer, which no type of the handler does."""
+        text = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
+        self.responses = {
+            **(self.responses or {}),
+            "200": OpenAPIResponse(
+                description="The file.", content=dict.fromkeys(MEDIA_TYPES.values(), text)
+            ),
+        }
 
 
 async def _answer(pieces: AsyncIterator[bytes], chosen: ExportFormat, name: str) -> Stream:
@@ -34,6 +51,7 @@ async def _answer(pieces: AsyncIterator[bytes], chosen: ExportFormat, name: str)
 @get(
     "/v1/offers/export",
     operation_id="exportOffers",
+    operation_class=FileDownload,
     tags=["exports"],
     summary="Your own open offers as a file that can be imported again.",
 )
@@ -47,6 +65,7 @@ async def export_offers(
 @get(
     "/v1/price-lists/{list_id:uuid}/export",
     operation_id="exportPriceList",
+    operation_class=FileDownload,
     tags=["exports"],
     summary="The draft of your own price list as a file that can be imported again.",
 )
@@ -64,6 +83,7 @@ async def export_price_list(
 @get(
     "/v1/prices/export",
     operation_id="exportOwnPrices",
+    operation_class=FileDownload,
     tags=["exports"],
     summary="Every offer you see with the prices you have, as one file.",
 )

@@ -77,11 +77,11 @@ EXAMPLES: Final = Path(__file__).with_name("examples.json")
 
 def _with_example(operation: dict[str, Any], example: dict[str, Any]) -> None:
     body = operation.get("requestBody", {}).get("content", {})
-    for content in body.values():
-        content["example"] = example["body"]
     answer = operation["responses"].get(str(example["status"]), {}).get("content", {})
-    for content in answer.values():
-        content["example"] = example["answer"]
+    for contents, shown in ((body, example["body"]), (answer, example["answer"])):
+        # Of a file that may have several formats the first is shown.
+        for content in list(contents.values())[:1]:
+            content["example"] = shown
 
 
 def _with_plain_names(document: dict[str, Any]) -> dict[str, Any]:
