@@ -13,6 +13,7 @@ from catalog.imports import service as importing
 from catalog.price_lists import routes as price_lists
 from catalog.price_lists.quoting import CatalogPrices
 from catalog.products import routes as products
+from catalog.search import documents, related
 from catalog.search import routes as search
 from catalog.search.answers import CatalogAnswers
 from catalog.search.own_prices import OwnCosts
@@ -52,6 +53,8 @@ FEATURE: Final = Feature(
         Scope("carts:write", "Fill and order carts", ("administrator", "purchaser")),
     ),
     jobs=(Job(importing.JOB, importing.run_import),),
+    timers=(documents.TIMER, related.TIMER),
+    worker_lifespans=(related.keep_counting,),
     provides={
         Prices: lambda _platform: CatalogPrices(),
         Stock: lambda _platform: CatalogStock(),

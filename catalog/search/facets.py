@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET
 from sqlalchemy import ARRAY, Text, Uuid, bindparam
 
+from catalog.languages import LAST_RESORT
 from catalog.search.finding import Found
 from catalog.search.matching import FACET, LEAD_TIME, NUMBER, SUPPLIER, statement_of
 from catalog.search.schemas import (
@@ -67,7 +68,7 @@ async def facets_of(
     numbers = {row[3]: row for row in found.counts.get(NUMBER, ())}
     suppliers = {row[1]: row[4] for row in found.counts.get(SUPPLIER, ())}
     asked = {
-        "language": language or "en",
+        "language": language or LAST_RESORT,
         "categories": list(categories),
         "attributes": [*values, *numbers],
         "supplier_ids": list(suppliers),

@@ -47,12 +47,17 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked of the catalog, beside the page."""
 
     text: str | None = None
-    language: str = ""
+    languages: tuple[str, ...] = ()
     filters: Filters = Filters()
     sort: Sort = "relevance"
     facets: bool = False
     price_from: str | None = None
     price_to: str | None = None
+
+    @property
+    def language(self) -> str:
+        """Give the language of the words, whose stems are asked for; '' where that is unknown."""
+        return self.languages[0].partition("-")[0] if self.languages else ""
 
     @property
     def plain(self) -> bool:
@@ -167,7 +172,7 @@ async def _run(
 ) -> Found:
     place = after or Place(_LOWEST, "", _NIL)
     values = {
-        **values_of(query.text or "", groups, query.filters, query.language),
+        **values_of(query.text or "", groups, query.filters, query.languages),
         "scopes": scopes_of(caller.path),
         "by_name": query.sort == "name",
         "after_rank": place.rank,

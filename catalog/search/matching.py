@@ -89,8 +89,9 @@ asked as materialized (
                     string_agg(coalesce(better, one), ' & '))::tsquery as better,
            search_code(:code) as code
     from (
-        select place, '(' || string_agg(query, ' | ') filter (where query <> '') || ')' as one,
-               '(' || string_agg(query, ' | ') filter (where query <> '' and exact) || ')'
+        select place,
+               '(' || string_agg(distinct query, ' | ') filter (where query <> '') || ')' as one,
+               '(' || string_agg(distinct query, ' | ') filter (where query <> '' and exact) || ')'
                    as better,
                coalesce(bool_and(query = '') filter (where kind not in ('code', 'search_simple')),
                         false) as stop
@@ -105,10 +106,14 @@ asked as materialized (
     ) as grouped
 )
 """
+# What matches by its better part comes before what does not, and codes come before all else.
 _RANK: Final = """
-(coalesce(ts_rank('{{0.05, 0.2, 0.5, 1.0}}', {vector}, (select better from asked), 1), 0) * 100000
- + coalesce(ts_rank('{{0.05, 0.2, 0.5, 1.0}}', {vector}, (select match from asked), 1), 0) * 10000
-)::integer + case when {whole} then 2000000 when {begins} then 1000000 else 0 end
+coalesce(ts_rank('{{0.05, 0.2, 0.5, 1.0}}', {vector}, (select match from asked), 1) * 100000, 0
+)::integer + case
+    when {whole} then 2000000
+    when {begins} then 1000000
+    when {vector} @@ (select better from asked) then 500000
+    else 0 end
 """
 # The last character there is ends the range of codes that begin alike: a range is leakproof.
 _BY_SKU: Final = """
@@ -116,10 +121,12 @@ offers.sku_key >= (select code from asked)
 and offers.sku_key < (select code from asked) || chr(1114111)
 and length((select code from asked)) > 1
 """
-# A product has one document for the language asked: its own, else the fallback.
+# A product has one document for the languages asked: in the first of these it has, else the fallback.
 IN_LANGUAGE: Final = """
-((d.language = :language and d.language <> '')
- or (d.language = '' and :language <> all (d.languages)))
+(d.language = case when d.languages = '{}' then '' else coalesce((
+    select wanted from unnest(:languages) with ordinality as l (wanted, place)
+    where wanted = any (d.languages) order by place limit 1
+), '') end)
 """
 _IN_CATEGORY: Final = "(cardinality(:categories) = 0 or d.facets && :categories)"
 _DOCUMENT: Final = """
@@ -263,7 +270,7 @@ group by code
 """
 _PARAMETERS: Final = (
     bindparam("scopes", type_=ARRAY(Uuid)),
-    bindparam("language", type_=Text),
+    bindparam("languages", type_=ARRAY(Text)),
     bindparam("categories", type_=ARRAY(Text)),
     bindparam("narrowed", type_=Boolean),
     bindparam("value_groups", type_=ARRAY(Text)),
@@ -307,13 +314,13 @@ SEARCHES: Final = {
 
 
 def values_of(
-    code: str, groups: Sequence[Group], filters: Filters, language: str
+    code: str, groups: Sequence[Group], filters: Filters, languages: Sequence[str]
 ) -> Mapping[str, object]:
     """Give the parameters that say what is looked for."""
     terms = [(place, term) for place, group in enumerate(groups) for term in group]
     return {
         "code": code,
-        "language": language,
+        "languages": list(languages),
         "places": [place for place, _ in terms],
         "kinds": [term.kind for _, term in terms],
         "terms": [term.text for _, term in terms],

@@ -3,20 +3,29 @@
 from typing import Annotated, Final
 from uuid import UUID
 
-from litestar import Response, get
+from litestar import Response, delete, get, post, put
 from litestar.params import QueryParameter
 
-from catalog.asked_languages import AcceptLanguage, asked_languages
-from catalog.asked_languages import LanguageQuery as TextLanguageQuery
-from catalog.search import service
+from catalog.asked_languages import AcceptLanguage, LanguageQuery, asked_languages
+from catalog.search import service, synonyms
 from catalog.search.finding import Query, Sort
 from catalog.search.narrowing import read_filters
-from catalog.search.schemas import CatalogItem, CatalogPage
-from marketplace.kernel.limits import LEAD_TIME_DAYS_MAX, NAME_CHARACTERS_MAX
+from catalog.search.schemas import (
+    CatalogItem,
+    CatalogPage,
+    RelatedItems,
+    Suggestions,
+    SynonymsInput,
+    SynonymsView,
+)
+from catalog.search.suggestions import answer_suggestions
+from marketplace.kernel.limits import LEAD_TIME_DAYS_MAX, NAME_CHARACTERS_MAX, SUGGESTIONS_SHOWN
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
-from marketplace.platform.http.given import FromPath, Given
-from marketplace.platform.http.paging import PageRequest, paged
+from marketplace.platform.http.access import versioned
+from marketplace.platform.http.given import FromPath, Given, JSONBody
+from marketplace.platform.http.paging import Page, PageRequest, paged
+from marketplace.platform.idempotency import IdempotencyKey
 
 CurrencyQuery = Annotated[
     str | None,
@@ -41,16 +50,6 @@ PriceQuery = Annotated[
 PriceToQuery = Annotated[
     str | None,
     QueryParameter(name="price_to", pattern=_AMOUNT, description="It is at most this."),
-]
-LanguageQuery = Annotated[
-    str | None,
-    QueryParameter(
-        name="language",
-        pattern=r"^[a-z]{2}(?!\n)$",
-        description="Language of the words (ISO 639-1, as in de): texts in it, and its stems; and "
-        "of the names in the answer; "
-        "without it, texts of no known language are searched.",
-    ),
 ]
 
 
@@ -125,16 +124,16 @@ async def search_catalog(
     ] = False,
 ) -> Response[CatalogPage]:
     """Search and narrow; every offer is priced at the smallest quantity you can buy."""
+    languages = asked_languages(language, accept_language)
     query = Query(
         text=q,
-        language=language or "",
+        languages=languages,
         filters=read_filters(category, supplier, attribute, range_, lead_time_days),
         sort=sort,
         facets=facets,
         price_from=price_from,
         price_to=price_to,
     )
-    languages = asked_languages(language, accept_language)
     answer = await service.answer_search(platform, caller, query, currency, page_request, languages)
     return paged(page_request, answer)
 
@@ -150,7 +149,7 @@ async def read_catalog_item(
     caller: Given[Caller],
     platform: Given[Platform],
     currency: CurrencyQuery = None,
-    language: TextLanguageQuery = None,
+    language: LanguageQuery = None,
     accept_language: AcceptLanguage = None,
 ) -> CatalogItem:
     """Compare the offers of a product; each price tells its source, its ladder and what lost."""
@@ -158,4 +157,123 @@ async def read_catalog_item(
     return await service.read_catalog_item(platform, caller, item_id, currency, languages)
 
 
-ROUTES: Final = (search_catalog, read_catalog_item)
+@get(
+    "/v1/catalog/{item_id:uuid}/related",
+    operation_id="readRelatedItems",
+    tags=["catalog"],
+    summary="Accessories, spare parts, substitutes, and what is bought together with a product.",
+)
+async def read_related(
+    item_id: FromPath[UUID],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    currency: CurrencyQuery = None,
+    language: LanguageQuery = None,
+    accept_language: AcceptLanguage = None,
+) -> RelatedItems:
+    """Show what goes with a product, of what you may see, at your own prices."""
+    languages = asked_languages(language, accept_language)
+    return await service.read_related(platform, caller, item_id, currency, languages)
+
+
+@get(
+    "/v1/catalog/suggestions",
+    operation_id="suggestInCatalog",
+    tags=["catalog"],
+    summary="Products, categories and SKUs that begin like what you type.",
+)
+async def suggest(
+    caller: Given[Caller],
+    platform: Given[Platform],
+    q: Annotated[
+        str,
+        QueryParameter(
+            name="q", min_length=1, max_length=NAME_CHARACTERS_MAX, description="What is typed."
+        ),
+    ] = "",
+    language: LanguageQuery = None,
+    accept_language: AcceptLanguage = None,
+    limit: Annotated[
+        int,
+        QueryParameter(
+            name="limit", ge=1, le=SUGGESTIONS_SHOWN, description="Suggestions of each kind."
+        ),
+    ] = SUGGESTIONS_SHOWN,
+) -> Response[Suggestions]:
+    """Suggest from your own catalog; ask at each letter."""
+    languages = asked_languages(language, accept_language)
+    return Response(await answer_suggestions(platform, caller, q, languages, limit))
+
+
+@get(
+    "/v1/search-synonyms",
+    operation_id="listSearchSynonyms",
+    tags=["catalog"],
+    summary="Synonyms of searches; for the operator.",
+)
+async def list_synonyms(
+    caller: Given[Caller], platform: Given[Platform], page_request: Given[PageRequest]
+) -> Response[Page[SynonymsView]]:
+    """List synonyms, the oldest first."""
+    return paged(page_request, await synonyms.list_synonyms(platform, caller, page_request))
+
+
+@post(
+    "/v1/search-synonyms",
+    operation_id="createSearchSynonyms",
+    tags=["catalog"],
+    summary="Add synonyms: terms that mean the same, or are also looked for by others.",
+)
+async def create_synonyms(
+    data: JSONBody[SynonymsInput],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    idempotency_key: Given[IdempotencyKey],
+) -> Response[SynonymsView]:
+    """Add synonyms; searches know them at once."""
+    return versioned(await synonyms.create_synonyms(platform, caller, data, idempotency_key))
+
+
+@put(
+    "/v1/search-synonyms/{synonym_id:uuid}",
+    operation_id="changeSearchSynonyms",
+    tags=["catalog"],
+    summary="Put synonyms in the place of others.",
+)
+async def change_synonyms(
+    synonym_id: FromPath[UUID],
+    data: JSONBody[SynonymsInput],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    if_match: Given[int],
+) -> Response[SynonymsView]:
+    """Change synonyms whole."""
+    return versioned(await synonyms.change_synonyms(platform, caller, synonym_id, if_match, data))
+
+
+@delete(
+    "/v1/search-synonyms/{synonym_id:uuid}",
+    operation_id="deleteSearchSynonyms",
+    tags=["catalog"],
+    summary="Delete synonyms.",
+)
+async def delete_synonyms(
+    synonym_id: FromPath[UUID],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    if_match: Given[int],
+) -> None:
+    """Delete synonyms; searches forget them at once."""
+    await synonyms.delete_synonyms(platform, caller, synonym_id, if_match)
+
+
+ROUTES: Final = (
+    search_catalog,
+    suggest,
+    read_catalog_item,
+    read_related,
+    list_synonyms,
+    create_synonyms,
+    change_synonyms,
+    delete_synonyms,
+)

@@ -137,12 +137,13 @@ def _measure(number: str, unit: str) -> list[Term]:
 def _word(word: str, stems: Sequence[str], *, open_end: bool) -> list[Term]:
     measure = _MEASURE.fullmatch(word)
     if measure is not None:
-        return [Term(CODE, word), *_pieces(measure.groups(), (), open_end=True)]
+        return [Term(CODE, word), *_pieces(measure.groups(), (), open_end=False)]
     pieces = _PIECE.findall(word)
     coded = any(map(str.isdigit, word))
     terms = [Term(CODE, word)] if coded or len(pieces) > 1 else []
     if coded:
-        return [*terms, *_pieces((word,), (), open_end=True)] if len(pieces) > 1 else terms
+        long = len(pieces[-1]) >= _PREFIX_MIN
+        return [*terms, *_pieces((word,), (), open_end=long)] if len(pieces) > 1 else terms
     terms += _pieces((word,), stems, open_end=False)
     if open_end and len(pieces[-1]) >= _PREFIX_MIN:
         terms += [Term(PLAIN, _joined(pieces, open_end=True), exact=False)]

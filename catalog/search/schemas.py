@@ -1,15 +1,17 @@
 """The catalog as a buyer reads it."""
 
-from typing import Literal
+from datetime import datetime
+from typing import Annotated, Literal
 from uuid import UUID
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType, field
 
 from catalog.categories.schemas import CategoryRef, ValueView
 from catalog.price_lists.schemas import NoPriceView, PriceView
 from catalog.products.schemas import PRODUCT_STATE, RELATION_KIND, ClassCodeView, MediaView
+from marketplace.kernel.limits import SYNONYM_TERMS_MAX
 from marketplace.platform.http.paging import Page
-from marketplace.platform.http.schemas import Output
+from marketplace.platform.http.schemas import Input, Name, Output
 
 
 class CatalogOffer(Output):
@@ -159,3 +161,72 @@ class CatalogPage(Page[CatalogItem], frozen=True, kw_only=True):
     """A page of the catalog; `found` is there where something was searched for or narrowed."""
 
     found: CatalogFindings | UnsetType = UNSET
+
+
+class SuggestedProduct(Output):
+    """A product, or an offer made for you alone, whose name or code begins like that."""
+
+    id: UUID
+    name: str
+
+
+class SuggestedCategory(Output):
+    """A category with something for you in it."""
+
+    id: UUID
+    code: str
+    name: str
+
+
+class SuggestedSku(Output):
+    """A supplier's number that begins like that; `item_id` is what it is in the catalog."""
+
+    sku: str
+    supplier_id: UUID
+    item_id: UUID
+    name: str
+
+
+class Suggestions(Output):
+    """What a text may become, as you type."""
+
+    products: list[SuggestedProduct]
+    categories: list[SuggestedCategory]
+    skus: list[SuggestedSku]
+
+
+class RelatedItems(Output):
+    """What else there is in your catalog for who looks at a product, at your own prices.
+
+    `bought_together` follows from the orders of many companies.
+    """
+
+    accessories: list[CatalogItem]
+    spare_parts: list[CatalogItem]
+    substitutes: list[CatalogItem]
+    bundles: list[CatalogItem]
+    bought_together: list[CatalogItem]
+
+
+class SynonymsInput(Input):
+    """Terms that mean the same; with `replacements`, each term is also looked for by these.
+
+    `language` '' is for every language.
+    """
+
+    terms: Annotated[list[Name], Meta(min_length=1, max_length=SYNONYM_TERMS_MAX)]
+    language: Annotated[str, Meta(pattern=r"^([a-z]{2})?(?!\n)$", examples=["de"])] = ""
+    replacements: Annotated[list[Name], Meta(max_length=SYNONYM_TERMS_MAX)] = field(
+        default_factory=list
+    )
+
+
+class SynonymsView(Output):
+    """Synonyms, written as searches read them: in small letters."""
+
+    id: UUID
+    language: str
+    terms: list[str]
+    replacements: list[str]
+    version: int
+    created_at: datetime

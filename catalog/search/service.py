@@ -65,7 +65,14 @@ from catalog.search.own_prices import (
     ordered,
     ranges_of,
 )
-from catalog.search.schemas import CatalogFindings, CatalogItem, CatalogOffer, CatalogPage
+from catalog.search.related import related_ids
+from catalog.search.schemas import (
+    CatalogFindings,
+    CatalogItem,
+    CatalogOffer,
+    CatalogPage,
+    RelatedItems,
+)
 from marketplace.kernel.canonical import plain_decimal
 from marketplace.kernel.errors import NotFound, invalid
 from marketplace.kernel.limits import (
@@ -384,6 +391,38 @@ async def read_catalog_item(
     if item.kind == "product":
         await add_details(platform, caller, item, languages)
     return item
+
+
+async def read_related(
+    platform: Platform,
+    caller: Caller,
+    item_id: UUID,
+    currency: str | None,
+    languages: Languages = (),
+) -> RelatedItems:
+    """Give what is related to an item of the caller's catalog; raises NotFound where it is none."""
+    caller.require("catalog:read")
+    if currency is not None:
+        currency_digits(currency, "?currency")
+    own, _ = await _chosen_items(platform, caller, [item_id], currency)
+    if not own:
+        raise NotFound("There is no such product in your catalog.")
+    ids = await related_ids(platform, caller, item_id)
+    distinct = list(dict.fromkeys(related for some in ids.values() for related in some))
+    items, _ = await _chosen_items(platform, caller, distinct, currency)
+    await add_texts(platform, caller, items, languages)
+    shown = {item.id: item for item in items}
+
+    def of(kind: str) -> list[CatalogItem]:
+        return [shown[related] for related in ids[kind] if related in shown]
+
+    return RelatedItems(
+        accessories=of("accessory"),
+        spare_parts=of("spare_part"),
+        substitutes=of("substitute"),
+        bundles=of("bundle"),
+        bought_together=of("bought_together"),
+    )
 
 
 async def _items(

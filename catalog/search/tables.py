@@ -38,7 +38,7 @@ class SearchDocumentRow(Base):
     """What a product is found by in one language; '' is the text of no known language.
 
     Written by triggers on what it follows from (the function `search_index`), for products that
-    buyers find. `languages` stands on the fallback alone: those that have a document of their own.
+    buyers find. `languages` are those that have a document of their own.
     `facets` are ``c:category`` of its category and those above, and ``a:attribute=value``.
     """
 

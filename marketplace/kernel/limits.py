@@ -89,6 +89,18 @@ PRICES_SORTED_KEPT_MAX: Final = 200_000
 SEARCH_FILTERS_MAX: Final = 20
 """Values that one parameter of a search may have; who ticks more sees all there is."""
 PRICE_RANGES_SHOWN: Final = 5
+SEARCH_INDEX_BATCH: Final = 1_000
+"""Documents written in one transaction because their category changed: about a second."""
+SUGGESTIONS_SHOWN: Final = 10
+"""Of each kind; who sees more than that keeps typing."""
+SYNONYM_TERMS_MAX: Final = 20
+BUYERS_TOGETHER_MIN: Final = 5
+"""Companies that must have ordered two products together before anybody is told of it."""
+PRODUCTS_TOGETHER_MAX: Final = 50
+"""Products of an order that count as bought together; a whole warehouse says nothing of two."""
+TOGETHER_DAYS: Final = 365
+RELATED_SHOWN: Final = 12
+"""Of each kind of relation, beside a product."""
 SEARCH_FEW_HITS: Final = 3
 """Where a search finds fewer, typing errors are looked for; what was found stands first then."""
 CATALOG_ANSWERS_BYTES_MAX: Final = 16 * 1_048_576

@@ -169,7 +169,7 @@ $$
                             || search_stems(t.language, t.description), 'D') as document
         from texts t
         join wanted w on w.id = t.product_id
-        left join languages l on l.product_id = t.product_id and t.language = ''
+        left join languages l on l.product_id = t.product_id
         left join counted c on c.product_id = t.product_id
         left join category_words g on g.product_id = t.product_id and g.language = t.language
         left join attribute_words a on a.product_id = t.product_id and a.language = t.language
@@ -330,7 +330,7 @@ def _configurations() -> None:
     op.execute(
         "create function search_config(language text) returns regconfig "
         "language sql immutable parallel safe "
-        f"return case language {whens} else 'search_simple'::regconfig end"
+        f"return case split_part(language, '-', 1) {whens} else 'search_simple'::regconfig end"
     )
 
 
