@@ -26,7 +26,8 @@ from catalog.search.rules import (
     Group,
     Synonym,
     Term,
-    compound_parts,
+    compound_of,
+    configurations,
     correctable,
     groups_of,
     meanings_of,
@@ -127,7 +128,7 @@ async def find(
         found = await _run(platform, caller, query, groups, after, fetch, 0)
         if stage == 0 or not words or found.seen >= SEARCH_FEW_HITS:
             return found
-    meant = await _meanings(platform, caller, words)
+    meant = await _meanings(platform, caller, words, query.language)
     if found is not None and not any(meant.values()):
         return found
     groups = groups_of(words, query.language, synonyms, meant)
@@ -143,22 +144,22 @@ async def _synonyms(
 
 
 async def _meanings(
-    platform: Platform, caller: Caller, words: Sequence[str]
+    platform: Platform, caller: Caller, words: Sequence[str], language: str
 ) -> dict[str, tuple[Term, ...]]:
     asked = correctable(words)
     if not asked:
         return {}
-    values = {"words": asked, "parts": [part for word in asked for part in compound_parts(word)]}
-    like: dict[str, list[str]] = {word: [] for word in asked}
-    parts: list[str] = []
-    folded: dict[str, str] = {}
-    for given, plain, word in await hot_rows(platform, caller, WORDS, values):
-        if given is None:
-            parts.append(word)
+    values = {"words": asked, "configurations": list(configurations(language))}
+    like: dict[tuple[str, str], list[str]] = {}
+    terms: dict[str, dict[Term, None]] = {word: {} for word in asked}
+    for given, form, first, word in await hot_rows(platform, caller, WORDS, values):
+        if first is None:
+            like.setdefault((given, form), []).append(word)
         else:
-            folded[given] = plain
-            like[given].append(word)
-    return {word: meanings_of(folded.get(word, word), [*like[word], *parts]) for word in asked}
+            terms[given][compound_of(first, word)] = None
+    for (given, form), known in like.items():
+        terms[given] |= dict.fromkeys(meanings_of(form, known))
+    return {given: tuple(found) for given, found in terms.items()}
 
 
 async def _run(

@@ -121,7 +121,7 @@ offers.sku_key >= (select code from asked)
 and offers.sku_key < (select code from asked) || chr(1114111)
 and length((select code from asked)) > 1
 """
-# A product has one document for the languages asked: in the first of these it has, else the fallback.
+# A product has one document for the languages asked: the first of these it has, or the fallback.
 IN_LANGUAGE: Final = """
 (d.language = case when d.languages = '{}' then '' else coalesce((
     select wanted from unnest(:languages) with ordinality as l (wanted, place)
@@ -347,28 +347,36 @@ def values_of(
 
 WORDS: Final = statement_of(
     """
-    select distinct given, folded, search_words.word
-    from unnest(:words) as given, lateral (select search_fold(given) as folded) as f,
-         lateral (
-             select word from search_words where word % folded
-             union all
-             select word from search_words
-             where length(folded) > 3 and word like '%' || folded || '%'
-             union all
-             select word from search_words
-             where length(folded) <= 5 and word >= left(folded, 1)
-               and word < left(folded, 1) || chr(1114111)
-               and length(word) between length(folded) - 1 and length(folded) + 1
-         ) as search_words
+    with form as materialized (
+        select given, search_fold(given) as form from unnest(:words) as given
+        union
+        select given, form from unnest(:words) as given, unnest(:configurations) as kind,
+            unnest(tsvector_to_array(to_tsvector(kind::regconfig, given))) as form
+    )
+    select given, form, null as first, alike.word
+    from form, lateral (
+        select word from search_words where word % form
+        union
+        select word from search_words where length(form) > 3 and word like '%' || form || '%'
+        union
+        select word from search_words
+        where length(form) <= 5 and word >= left(form, 1)
+          and word < left(form, 1) || chr(1114111)
+          and length(word) between length(form) - 1 and length(form) + 1
+    ) as alike
     union
-    select null, null, word from search_words where word = any (:parts)
+    select given, form, first.word, second.word
+    from form, generate_series(4, length(form) - 4) as at, lateral (
+        select word from search_words where word in (left(form, at), rtrim(left(form, at), 's'))
+    ) as first, lateral (
+        select word from search_words where word like '%' || substr(form, at + 1)
+    ) as second
     """,
     bindparam("words", type_=ARRAY(Text)),
-    bindparam("parts", type_=ARRAY(Text)),
+    bindparam("configurations", type_=ARRAY(Text)),
 )
-"""Given words, without accents, and words of documents that are like them.
+"""Words of documents that are like those given, by their plain form or a stem.
 
-Where the given one is null, it is one of `parts`.
-
-Not cut off: what stands in documents of hidden products may add words, and take none away.
+With a `first` word, the two make up a compound: the second ends as the given one does. Not cut off:
+what stands in documents of hidden products may add words, and take none away.
 """

@@ -186,11 +186,11 @@ async def suggest(
     caller: Given[Caller],
     platform: Given[Platform],
     q: Annotated[
-        str,
+        str | None,
         QueryParameter(
-            name="q", min_length=1, max_length=NAME_CHARACTERS_MAX, description="What is typed."
+            name="q", max_length=NAME_CHARACTERS_MAX, description="What is typed so far."
         ),
-    ] = "",
+    ] = None,
     language: LanguageQuery = None,
     accept_language: AcceptLanguage = None,
     limit: Annotated[
@@ -202,7 +202,7 @@ async def suggest(
 ) -> Response[Suggestions]:
     """Suggest from your own catalog; ask at each letter."""
     languages = asked_languages(language, accept_language)
-    return Response(await answer_suggestions(platform, caller, q, languages, limit))
+    return Response(await answer_suggestions(platform, caller, q or "", languages, limit))
 
 
 @get(

@@ -178,28 +178,18 @@ def correctable(words: Sequence[str]) -> list[str]:
     return [word for word in words if len(word) > _PREFIX_MIN and word.isalpha()]
 
 
-def compound_parts(word: str) -> list[str]:
-    """Give the beginnings and ends of a word that may be words by themselves."""
-    least = COMPOUND_PART_MIN
-    ends = range(least, len(word) - least + 1)
-    return [part for at in ends for part in (word[:at], word[at:])]
-
-
 def meanings_of(word: str, vocabulary: Iterable[str]) -> tuple[Term, ...]:
-    """Give what a word may mean by the words there are.
+    """Give what a word may mean by the words there are: one it is in, or a typing error away."""
+    return tuple(
+        Term(PLAIN, f"'{other}'", exact=False)
+        for other in sorted(set(vocabulary))
+        if _means(word, other)
+    )
 
-    A word it is a part of, two words it is made of, or one that a typing error makes of it.
-    """
-    known = set(vocabulary)
-    terms = [
-        Term(PLAIN, f"'{other}'", exact=False) for other in sorted(known) if _means(word, other)
-    ]
-    for at in range(COMPOUND_PART_MIN, len(word) - COMPOUND_PART_MIN + 1):
-        first, second = word[:at], word[at:]
-        if second in known and (first in known or first.removesuffix("s") in known):
-            first = first if first in known else first.removesuffix("s")
-            terms.append(Term(PLAIN, f"'{first}' & '{second}'", exact=False))
-    return tuple(terms)
+
+def compound_of(first: str, second: str) -> Term:
+    """Give the meaning of a compound whose parts stand apart, or in other compounds."""
+    return Term(PLAIN, f"'{first}' & '{second}'", exact=False)
 
 
 def _means(word: str, other: str) -> bool:

@@ -29,6 +29,7 @@ def identifiers(road: Road, exchanges: Mapping[str, Exchange]) -> dict[str, str]
         "cart_line_id": shown["addCartLines"]["added"][0],
         "requisition_list_id": shown["createRequisitionList"]["id"],
         "location_code": "MAIN",
+        "synonym_id": "019b8c4e-0000-7000-8000-000000000002",  # the road needs no synonyms
         "system": "sap",
         "external_id": road.order["external"]["id"],
         "kind": "order",

@@ -40,6 +40,12 @@ EXPLAINED = {
     "listCategories": "the tree of categories is public",
     "readCategory": "the tree of categories is public",
     "readCatalogItem": "test_the_catalog_shows_a_stranger_base_prices_alone",
+    "readRelatedItems": "products are public, and shown with an offer alone; "
+    "test_what_is_hidden_changes_no_byte",
+    "listSearchSynonyms": "the operator's; test_only_the_operator_keeps_synonyms",
+    "createSearchSynonyms": "the operator's; test_only_the_operator_keeps_synonyms",
+    "changeSearchSynonyms": "the operator's; test_only_the_operator_keeps_synonyms",
+    "deleteSearchSynonyms": "the operator's; test_only_the_operator_keeps_synonyms",
     "putOfferBySku": "SKUs are names inside of one supplier; makes an own offer",
     "checkPrices": "test_the_catalog_shows_a_stranger_base_prices_alone",
     "putStockSettings": "tells of the caller alone",

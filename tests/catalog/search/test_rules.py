@@ -10,7 +10,6 @@ from catalog.search.rules import (
     WORDS_MAX,
     Synonym,
     Term,
-    compound_parts,
     distance,
     groups_of,
     meanings_of,
@@ -91,18 +90,6 @@ def test_a_word_may_mean_a_longer_one_it_is_in_or_one_a_typing_error_away(
 ) -> None:
     terms = meanings_of(word, [meant, not_meant])
     assert terms == (Term(PLAIN, f"'{meant}'", exact=False),)
-
-
-def test_a_compound_is_taken_apart_where_both_parts_are_words() -> None:
-    parts = compound_parts("arbeitsschutzbrille")
-    assert {"arbeits", "schutzbrille"} <= set(parts)
-    assert meanings_of("arbeitsschutzbrille", ["arbeit", "schutzbrille"]) == (
-        Term(PLAIN, "'arbeit' & 'schutzbrille'", exact=False),
-    )
-    assert meanings_of("edelstahlmutter", ["edelstahl", "mutter"]) == (
-        Term(PLAIN, "'edelstahl' & 'mutter'", exact=False),
-    )
-    assert meanings_of("edelstahlmutter", ["edelstahl"]) == ()
 
 
 WORDS = st.text("abcde", max_size=6)

@@ -1,7 +1,7 @@
 """Let the worker count what is bought together.
 
-Revision ID: 0015
-Revises: 0014
+Revision ID: 0016
+Revises: 0015
 """
 
 from alembic import op
@@ -10,8 +10,8 @@ from migrations.security import WORKER, policy
 
 # ruff: noqa: S608 - names of ours
 
-revision = "0015"
-down_revision = "0014"
+revision = "0016"
+down_revision = "0015"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,150 @@
+"""A catalog to search in: products with texts, attributes and offers, and who asks for them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from catalog.categories import service as categories
+from catalog.categories.schemas import AttributeInput, CategoryInput, NameInput, OptionInput
+from catalog.products import keeping
+from catalog.products.schemas import (
+    ProductInput,
+    ProductView,
+    RelationInput,
+    RelationsInput,
+    TextInput,
+    ValueInput,
+)
+from catalog.search import service
+from catalog.search.finding import Query
+from catalog.search.matching import Filters, Range
+from catalog.search.schemas import CatalogPage, Suggestions
+from catalog.search.suggestions import suggest
+from marketplace.platform.caller import Caller
+from marketplace.platform.http.paging import PageRequest
+from tests.catalog.parties import Market, entry, key
+
+__all__ = ["Filters", "Range", "Shelf"]
+
+
+def names(**by_language: str) -> list[NameInput]:
+    return [NameInput(language=language, name=name) for language, name in by_language.items()]
+
+
+class Shelf:
+    """Products, and a buyer who looks for them."""
+
+    def __init__(self, market: Market, operator: Caller) -> None:
+        self.market = market
+        self.platform = market.platform
+        self.operator = operator
+        self.categories: dict[str, UUID] = {}
+
+    async def category(
+        self,
+        code: str,
+        parent: str | None = None,
+        attributes: Sequence[AttributeInput] = (),
+        **called: str,
+    ) -> None:
+        data = CategoryInput(names=names(**called), parent_code=parent, attributes=list(attributes))
+        made = await categories.put_category(self.platform, self.operator, code, data)
+        self.categories[code] = made.id
+
+    async def add(
+        self,
+        name: str,
+        sku: str = "",
+        *,
+        texts: Mapping[str, tuple[str, str]] | None = None,
+        values: Mapping[str, str | bool] | None = None,
+        offer: Mapping[str, Any] | None = None,
+        **content: Any,
+    ) -> ProductView:
+        data = ProductInput(
+            name=name,
+            texts=[
+                TextInput(language=language, name=told, description=description)
+                for language, (told, description) in (texts or {}).items()
+            ],
+            attributes=[ValueInput(code=code, value=each) for code, each in (values or {}).items()],
+            **content,
+        )
+        made = await keeping.create_product(self.platform, self.operator, data, key())
+        if sku:
+            await self.market.offer(sku, product_id=made.id, name=name, **(offer or {}))
+        return made
+
+    async def relate(self, product: ProductView, *others: ProductView, kind: str) -> None:
+        relations = [RelationInput(product_id=each.id, kind=kind) for each in others]  # type: ignore[arg-type]
+        await keeping.put_relations(
+            self.platform,
+            self.operator,
+            product.id,
+            product.version,
+            RelationsInput(relations=relations),
+        )
+
+    async def price(self, **amounts: str) -> None:
+        """Publish a base list; underscores in SKUs stand for dashes."""
+        entries = [entry(sku.replace("_", "-"), ("1", amount)) for sku, amount in amounts.items()]
+        await self.market.price_list(*entries)
+
+    async def page(
+        self,
+        text: str | None = None,
+        *languages: str,
+        who: Caller | None = None,
+        limit: int = 50,
+        after: str | None = None,
+        currency: str | None = None,
+        **more: Any,
+    ) -> CatalogPage:
+        query = Query(text=text, languages=languages, **more)
+        asked = PageRequest(limit, after)
+        buyer = who or self.market.buyer
+        return await service.search_catalog(self.platform, buyer, query, currency, asked, languages)
+
+    async def found(self, text: str | None = None, *languages: str, **more: Any) -> list[str]:
+        """Give the names of what is found, in order."""
+        return [item.name for item in (await self.page(text, *languages, **more)).items]
+
+    async def suggest(
+        self, text: str, *languages: str, who: Caller | None = None, limit: int = 10
+    ) -> Suggestions:
+        return await suggest(self.platform, who or self.market.buyer, text, languages, limit)
+
+    async def everything(self, who: Caller, texts: Sequence[str]) -> bytes:
+        """Give all that a buyer gets from searching, as it goes over the wire."""
+        told: list[Any] = []
+        for text in texts:
+            for language in ((), ("de",)):
+                told.append(await self.page(text, *language, who=who, facets=True))
+                told.append(await self.suggest(text, *language, who=who))
+            sorted_page = await self.page(
+                text, who=who, sort="price", currency="EUR", facets=True, limit=3
+            )
+            told.append(sorted_page)
+            told += [
+                await service.read_related(self.platform, who, item.id, None)
+                for item in sorted_page.items
+            ]
+        return msgspec.json.encode(told)
+
+
+def bearing_attributes() -> list[AttributeInput]:
+    return [
+        AttributeInput(
+            code="material",
+            kind="enum",
+            names=names(en="Material", de="Werkstoff"),
+            options=[
+                OptionInput(code="steel", names=names(en="Steel", de="Stahl")),
+                OptionInput(code="ceramic", names=names(en="Ceramic", de="Keramik")),
+            ],
+        ),
+        AttributeInput(code="sealed", kind="boolean", names=names(en="Sealed", de="Abgedichtet")),
+        AttributeInput(code="bore", kind="number", unit="MMT", names=names(en="Bore")),
+    ]

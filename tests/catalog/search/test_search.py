@@ -1,0 +1,498 @@
+"""Searching: what is found, in which order, what it can be narrowed by, and what is never told."""
+
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+
+from catalog.search import service, synonyms
+from catalog.search.related import count_together
+from catalog.search.schemas import SynonymsInput
+from marketplace.kernel.errors import InvalidInput, MalformedRequest, NotPermitted, StaleVersion
+from marketplace.kernel.events import PUBLIC
+from marketplace.kernel.ids import new_id
+from marketplace.platform.database import transaction
+from tests.catalog.parties import Market, entry, key
+from tests.catalog.search.shelf import Filters, Range, Shelf, bearing_attributes
+from tests.support.world import World
+
+
+@pytest.fixture
+async def shelf(market: Market, world: World) -> Shelf:
+    return Shelf(market, (await world.operator()).caller)
+
+
+@pytest.fixture
+async def stocked(shelf: Shelf) -> Shelf:
+    """A distributor's shelf, in two languages."""
+    await shelf.category("power", en="Power transmission", de="Antriebstechnik")
+    await shelf.category(
+        "bearings", "power", bearing_attributes(), en="Ball bearings", de="Kugellager"
+    )
+    await shelf.category("fasteners", en="Fasteners", de="Befestigungstechnik")
+    bearings, fasteners = shelf.categories["bearings"], shelf.categories["fasteners"]
+    await shelf.add(
+        "Deep groove ball bearing 6204-2RS1",
+        "KA-6204-2RS",
+        maker="Kugelwerk",
+        maker_number="6204-2RS1/C3",
+        gtin="4006381333931",
+        category_id=bearings,
+        values={"material": "steel", "sealed": True, "bore": "20"},
+        texts={
+            "de": ("Rillenkugellager 6204-2RS1", "Beidseitig abgedichtet, für Elektromotoren."),
+            "en": ("Deep groove ball bearing 6204-2RS1", "Sealed on both sides, for motors."),
+        },
+        offer={"lead_time_days": 2},
+    )
+    await shelf.add(
+        "Deep groove ball bearing 6205",
+        "KA-6205",
+        maker="Kugelwerk",
+        maker_number="6205",
+        category_id=bearings,
+        values={"material": "ceramic", "sealed": False, "bore": "25"},
+        texts={"de": ("Rillenkugellager 6205", "Offen, aus Keramik.")},
+        offer={"lead_time_days": 10},
+    )
+    await shelf.add(
+        "Bearing puller",
+        "WZ-1",
+        description="For bearings of up to 100 mm.",
+        texts={"de": ("Abzieher für Lager", "Zieht Wälzlager ab.")},
+    )
+    await shelf.add(
+        "Hexagon bolt M8x20 stainless steel A2",
+        "FX-933-8-20",
+        category_id=fasteners,
+        texts={"de": ("Sechskantschraube M8x20 Edelstahl A2", "DIN 933, Vollgewinde.")},
+    )
+    await shelf.add(
+        "Hexagon nuts M8",
+        "FX-934-8",
+        category_id=fasteners,
+        texts={"de": ("Sechskantmuttern M8", "DIN 934, verzinkt, 100 Stück.")},
+    )
+    await shelf.add(
+        "Safety glasses clear",
+        "PS-77",
+        texts={"de": ("Schutzbrille klar", "Schützt die Augen beim Schleifen.")},
+    )
+    await shelf.add("Allen key 5 mm", "WZ-5", texts={"de": ("Innensechskantschlüssel 5 mm", "")})
+    await shelf.price(
+        KA_6204_2RS="4.20", KA_6205="9.90", FX_933_8_20="0.12", FX_934_8="0.05", PS_77="6"
+    )
+    return shelf
+
+
+RELEVANT = [
+    # what is typed, its language, what must be on top
+    ("deep groove ball bearing sealed", "en", "Deep groove ball bearing 6204-2RS1"),
+    ("bearings up to 100", "en", "Bearing puller"),
+    ("rillenkugellager 6205", "de", "Deep groove ball bearing 6205"),
+    ("Kugellager Keramik", "de", "Deep groove ball bearing 6205"),
+    ("Schrauben", "de", "Hexagon bolt M8x20 stainless steel A2"),
+    ("Sechskantmutter", "de", "Hexagon nuts M8"),
+    ("nut", "en", "Hexagon nuts M8"),
+    ("hexagon bolts", "en", "Hexagon bolt M8x20 stainless steel A2"),
+    ("Edelstahl Schraube", "de", "Hexagon bolt M8x20 stainless steel A2"),
+    ("edelstahlschraube", "de", "Hexagon bolt M8x20 stainless steel A2"),
+    ("brille", "de", "Safety glasses clear"),
+    ("Schluessel", "de", "Allen key 5 mm"),
+    ("schutzbrillen für augen", "de", "Safety glasses clear"),
+    ("safty glases", "en", "Safety glasses clear"),
+    ("rillenkugelager abgedichtet", "de", "Deep groove ball bearing 6204-2RS1"),
+    ("hexagn bolt", "en", "Hexagon bolt M8x20 stainless steel A2"),
+    ("bearng puler", "en", "Bearing puller"),
+    ("6204-2RS", "", "Deep groove ball bearing 6204-2RS1"),
+    ("62042rs", "", "Deep groove ball bearing 6204-2RS1"),
+    ("6204 2rs", "", "Deep groove ball bearing 6204-2RS1"),
+    ("6204.2RS1/c3", "", "Deep groove ball bearing 6204-2RS1"),
+    ("ka 6205", "", "Deep groove ball bearing 6205"),
+    ("KA6205", "", "Deep groove ball bearing 6205"),
+    ("fx-934", "de", "Hexagon nuts M8"),
+    ("fx9338", "en", "Hexagon bolt M8x20 stainless steel A2"),
+    ("4006381333931", "", "Deep groove ball bearing 6204-2RS1"),
+    ("m8x20", "en", "Hexagon bolt M8x20 stainless steel A2"),
+    ("din 934", "de", "Hexagon nuts M8"),
+    ("5mm key", "en", "Allen key 5 mm"),
+    ("kugelwerk ceramic", "en", "Deep groove ball bearing 6205"),
+    ("kugelwerk keramik", "de", "Deep groove ball bearing 6205"),
+    ("schleifen", "de", "Safety glasses clear"),
+]
+
+
+async def test_what_is_typed_brings_what_is_meant_to_the_top(stocked: Shelf) -> None:
+    wrong = {}
+    for typed, language, expected in RELEVANT:
+        found = await stocked.found(typed, *filter(None, [language]), sort="relevance")
+        if not found or found[0] not in {expected, *GERMAN.get(expected, ())}:
+            wrong[typed, language] = (expected, found)
+    assert wrong == {}, "\n".join(map(str, wrong.items()))
+
+
+GERMAN = {
+    "Deep groove ball bearing 6204-2RS1": ("Rillenkugellager 6204-2RS1",),
+    "Deep groove ball bearing 6205": ("Rillenkugellager 6205",),
+    "Bearing puller": ("Abzieher für Lager",),
+    "Hexagon bolt M8x20 stainless steel A2": ("Sechskantschraube M8x20 Edelstahl A2",),
+    "Hexagon nuts M8": ("Sechskantmuttern M8",),
+    "Safety glasses clear": ("Schutzbrille klar",),
+    "Allen key 5 mm": ("Innensechskantschlüssel 5 mm",),
+}
+
+
+@pytest.mark.parametrize(
+    ("typed", "language"),
+    [("washer", "en"), ("bolt bearing", "en"), ("99999", ""), ("%", ""), ("''& | !", "en")],
+)
+async def test_what_nobody_has_is_not_found(stocked: Shelf, typed: str, language: str) -> None:
+    found = await stocked.page(typed, *filter(None, [language]))
+    if any(map(str.isalnum, typed)):
+        assert found.items == []
+
+
+async def test_synonyms_are_kept_by_the_operator_and_known_at_once(stocked: Shelf) -> None:
+    platform, operator = stocked.platform, stocked.operator
+    assert await stocked.found("goggles", "en") == []
+    made = await synonyms.create_synonyms(
+        platform,
+        operator,
+        SynonymsInput(terms=["Goggles", "safety  glasses"], language="en"),
+        key("glasses"),
+    )
+    assert made.terms == ["goggles", "safety glasses"]
+    assert await stocked.found("goggles", "en") == ["Safety glasses clear"]
+    assert await stocked.found("goggles", "de") == []
+    directed = SynonymsInput(terms=["hex key"], replacements=["allen key"])
+    await synonyms.create_synonyms(platform, operator, directed, key("key"))
+    assert await stocked.found("hex key", "en") == ["Allen key 5 mm"]
+    changed = SynonymsInput(terms=["spectacles", "safety glasses"], language="en")
+    with pytest.raises(StaleVersion):
+        await synonyms.change_synonyms(platform, operator, made.id, 7, changed)
+    await synonyms.change_synonyms(platform, operator, made.id, 1, changed)
+    assert await stocked.found("goggles", "en") == []
+    assert await stocked.found("spectacles", "en") == ["Safety glasses clear"]
+    await synonyms.delete_synonyms(platform, operator, made.id, 2)
+    assert await stocked.found("spectacles", "en") == []
+
+
+async def test_only_the_operator_keeps_synonyms(stocked: Shelf) -> None:
+    data = SynonymsInput(terms=["a", "b"])
+    for who in (stocked.market.buyer, stocked.market.supplier):
+        with pytest.raises(NotPermitted):
+            await synonyms.create_synonyms(stocked.platform, who, data, key())
+        with pytest.raises(NotPermitted):
+            await synonyms.change_synonyms(stocked.platform, who, new_id(), 1, data)
+        with pytest.raises(NotPermitted):
+            await synonyms.delete_synonyms(stocked.platform, who, new_id(), 1)
+    with pytest.raises(InvalidInput, match="nothing else"):
+        await synonyms.create_synonyms(
+            stocked.platform, stocked.operator, SynonymsInput(terms=["a"]), key()
+        )
+
+
+# Narrowing
+
+
+async def test_facets_count_what_is_found_and_are_not_narrowed_by_themselves(
+    stocked: Shelf,
+) -> None:
+    page = await stocked.page("kugellager", "de", facets=True)
+    assert page.found
+    facets = page.found.facets
+    assert facets
+    assert page.found.count == 2
+    assert [(each.code, each.name, each.count) for each in facets.categories] == [
+        ("bearings", "Kugellager", 2),
+        ("power", "Antriebstechnik", 2),
+    ]
+    assert facets.categories[0].parent_id == stocked.categories["power"]
+    bore, material, sealed = facets.attributes
+    assert (bore.code, bore.low, bore.high, bore.count, bore.unit) == ("bore", "20", "25", 2, "MMT")
+    assert material.values
+    assert [(v.value, v.name, v.count) for v in material.values] == [
+        ("ceramic", "Keramik", 1),
+        ("steel", "Stahl", 1),
+    ]
+    assert sealed.kind == "boolean"
+    assert [(each.name, each.count) for each in facets.suppliers] == [("Supplier", 2)]
+    assert [(each.days, each.count) for each in facets.lead_times] == [
+        (3, 1),
+        (7, 1),
+        (14, 2),
+        (30, 2),
+    ]
+
+    steel = Filters(values=(("material", "steel"),))
+    page = await stocked.page("kugellager", "de", facets=True, filters=steel)
+    assert [item.name for item in page.items] == ["Rillenkugellager 6204-2RS1"]
+    assert page.found
+    assert page.found.facets
+    assert page.found.count == 1
+    bore, material, sealed = page.found.facets.attributes
+    assert material.values
+    assert [(v.value, v.count) for v in material.values] == [("ceramic", 1), ("steel", 1)]
+    assert (bore.low, bore.high) == ("20", "20")
+    assert [each.count for each in page.found.facets.suppliers] == [1]
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        (Filters(values=(("material", "steel"), ("material", "ceramic"))), 2),
+        (Filters(values=(("material", "steel"), ("sealed", "false"))), 0),
+        (Filters(values=(("colour", "red"),)), 0),
+        (Filters(ranges=(("bore", Range(None, None)),)), 2),
+        (Filters(lead_time_days=5), 1),
+        (Filters(suppliers=(UUID(int=1),)), 0),
+        (Filters(categories=(UUID(int=1),)), 0),
+    ],
+)
+async def test_filters_of_one_group_add_and_those_of_several_narrow(
+    stocked: Shelf, filters: Filters, expected: int
+) -> None:
+    assert len(await stocked.found(None, filters=filters)) == expected
+
+
+async def test_a_category_holds_what_lies_below_it(stocked: Shelf) -> None:
+    power = Filters(categories=(stocked.categories["power"],))
+    assert len(await stocked.found(None, filters=power)) == 2
+    both = Filters(categories=tuple(sorted(stocked.categories.values())))
+    assert len(await stocked.found(None, filters=both)) == 4
+    assert await stocked.found("hexagon", "en", filters=power) == []
+
+
+async def test_a_category_renamed_is_found_by_its_new_name(stocked: Shelf) -> None:
+    assert await stocked.found("propulsion", "en") == []
+    await stocked.category("power", en="Propulsion", de="Antrieb")
+    await stocked.market.worker.run_until_idle()
+    assert len(await stocked.found("propulsion", "en")) == 2
+
+
+# Order
+
+
+async def test_own_prices_put_in_order_and_pages_go_on_where_they_ended(stocked: Shelf) -> None:
+    own = entry("KA-6205", ("1", "0.01"))
+    await stocked.market.price_list(own, level="organization", to=[stocked.market.buyer])
+    cheap = ["Deep groove ball bearing 6205", "Hexagon nuts M8"]
+    dear = ["Hexagon bolt M8x20 stainless steel A2", "Deep groove ball bearing 6204-2RS1"]
+    priced = [*cheap, *dear, "Safety glasses clear"]
+    unpriced = ["Allen key 5 mm", "Bearing puller"]
+    rising = await stocked.found(sort="price", currency="EUR")
+    assert rising == [*priced, *unpriced]
+    assert await stocked.found(sort="-price", currency="EUR") == [*reversed(priced), *unpriced]
+    for sort in ("price", "-price", "name", "relevance"):
+        whole = await stocked.found("m8", sort=sort, currency="EUR")
+        for limit in (1, 2):
+            seen: list[str] = []
+            after = None
+            while True:
+                page = await stocked.page("m8", sort=sort, currency="EUR", limit=limit, after=after)
+                seen += [item.name for item in page.items]
+                after = page.next
+                if after is None:
+                    break
+            assert seen == whole, (sort, limit)
+    theirs = await stocked.found(sort="price", currency="EUR", who=stocked.market.rival)
+    assert theirs.index("Deep groove ball bearing 6205") == 4
+    await stocked.market.price_list(
+        entry("KA-6205", ("1", "99")), level="organization", to=[stocked.market.buyer], priority=9
+    )
+    assert (await stocked.found(sort="price", currency="EUR"))[4] == "Deep groove ball bearing 6205"
+
+
+async def test_own_prices_narrow_and_are_told_in_ranges(stocked: Shelf) -> None:
+    page = await stocked.page(
+        price_from="0.12", price_to="6", sort="price", currency="EUR", facets=True
+    )
+    assert [item.name for item in page.items] == [
+        "Hexagon bolt M8x20 stainless steel A2",
+        "Deep groove ball bearing 6204-2RS1",
+        "Safety glasses clear",
+    ]
+    assert page.found
+    assert (page.found.count, page.found.prices_bounded) == (3, False)
+    assert page.found.facets
+    assert page.found.facets.prices
+    ranges = [(each.low, each.high, each.count) for each in page.found.facets.prices]
+    assert ranges[0] == ("0.05", "0.05", 1)
+    assert ranges[-1] == ("9.9", "9.9", 1)
+    assert sum(count for _, _, count in ranges) == 5
+    with pytest.raises(InvalidInput) as refused:
+        await stocked.page(sort="price")
+    assert [error.pointer for error in refused.value.errors] == ["?currency"]
+
+
+async def test_no_more_products_are_priced_than_the_bound_and_the_answer_says_so(
+    stocked: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("catalog.search.service.PRICES_SORTED_MAX", 3)
+    page = await stocked.page(sort="price", currency="EUR")
+    assert page.found
+    assert page.found.prices_bounded
+    assert (page.found.count, len(page.items)) == (7, 3)
+
+
+@pytest.mark.parametrize(
+    "after", ["WzFd", "W2ZhbHNlLCJ4IiwwLCIiLCIwMTliOGM0ZS0wMDAwLTcwMDAtODAwMC0wMDAwMDAwMDAwMDEiXQ"]
+)
+async def test_a_forged_place_is_refused(stocked: Shelf, after: str) -> None:
+    for more in ({"sort": "price"}, {"facets": True}):
+        with pytest.raises(MalformedRequest):
+            await stocked.page(after=after, currency="EUR", **more)
+
+
+# Suggestions and relations
+
+
+async def test_suggestions_begin_like_what_is_typed(stocked: Shelf) -> None:
+    told = await stocked.suggest("hex", "en")
+    assert [each.name for each in told.products] == [
+        "Hexagon bolt M8x20 stainless steel A2",
+        "Hexagon nuts M8",
+    ]
+    told = await stocked.suggest("fast", "en")
+    assert [(each.code, each.name) for each in told.categories] == [("fasteners", "Fasteners")]
+    told = await stocked.suggest("kugell", "de")
+    assert [each.name for each in told.categories] == ["Kugellager"]
+    assert {each.name for each in told.products} == {
+        "Rillenkugellager 6204-2RS1",
+        "Rillenkugellager 6205",
+    }
+    told = await stocked.suggest("fx93")
+    assert [each.sku for each in told.skus] == ["FX-933-8-20", "FX-934-8"]
+    assert await stocked.suggest("  ") == await stocked.suggest("%")
+    assert len((await stocked.suggest("ka", limit=1)).skus) == 1
+
+
+async def test_related_products_are_shown_where_they_are_in_the_readers_catalog(
+    stocked: Shelf,
+) -> None:
+    bolt = await stocked.add("Threaded rod M8", "FX-975")
+    near = await stocked.add("Washer M8", "FX-125")
+    hidden = await stocked.add("Washer nobody sells")
+    theirs = await stocked.add("Washer of others", offer=None)
+    await stocked.market.offer(
+        "W-P", product_id=theirs.id, buyer_id=stocked.market.rival.organization_id
+    )
+    await stocked.relate(bolt, hidden, theirs, near, kind="accessory")
+    related = await service_related(stocked, bolt.id)
+    assert related == {"accessories": ["Washer M8"]}
+    rival = await service_related(stocked, bolt.id, rival=True)
+    assert rival == {"accessories": ["Washer of others", "Washer M8"]}
+
+
+async def service_related(
+    shelf: Shelf, item_id: UUID, *, rival: bool = False
+) -> dict[str, list[str]]:
+    who = shelf.market.rival if rival else shelf.market.buyer
+    told = await service.read_related(shelf.platform, who, item_id, None)
+    groups = {
+        "accessories": told.accessories,
+        "spare_parts": told.spare_parts,
+        "substitutes": told.substitutes,
+        "bundles": told.bundles,
+        "bought_together": told.bought_together,
+    }
+    return {name: [item.name for item in items] for name, items in groups.items() if items}
+
+
+_ORDER = text("""
+with made as (
+    insert into orders (id, buyer_id, unit_id, unit_path, requester_id, request_hash, content_hash,
+                        state, currency, total, line_count, terms, note, ordered_at, submitted_at,
+                        placed_at)
+    values (:id, :buyer, :buyer, array[cast(:buyer as uuid)], :buyer, '', '', 'placed', 'EUR', 1, 2,
+            '{}', '', clock(), clock(), clock())
+    returning id
+)
+insert into order_lines (order_id, line, buyer_id, supplier_id, sku, description, unit, quantity,
+                         amount, basis, tier_minimum, line_amount, price_level, source_kind,
+                         source_id, source_version, provenance, tax_category, cost_centre)
+select id, place, :buyer, :supplier, sku, '', 'C62', 1, 1, 1, 1, 1, 'base', 'price_list', id, 1,
+       '[]', 'S', ''
+from made, unnest(cast(:skus as text[])) with ordinality as line (sku, place)
+""")
+
+
+async def order(shelf: Shelf, company: int, *skus: str) -> None:
+    """Write into the books that a company ordered these together."""
+    buyer = UUID(int=company + 1_000)
+    who = replace(shelf.market.buyer, organization_id=buyer, unit_id=buyer, path=(buyer,))
+    values = {
+        "id": new_id(),
+        "buyer": buyer,
+        "supplier": shelf.market.supplier.organization_id,
+        "skus": list(skus),
+    }
+    async with transaction(shelf.platform, who) as tx:
+        await tx.execute(_ORDER, values)
+
+
+async def test_what_several_companies_bought_together_is_told_and_what_fewer_did_is_not(
+    stocked: Shelf,
+) -> None:
+    for company in range(5):
+        await order(stocked, company, "FX-933-8-20", "FX-934-8")
+    for company in range(4):
+        await order(stocked, company, "FX-933-8-20", "PS-77")
+        await order(stocked, company, "FX-933-8-20", "PS-77")
+    await count_together(stocked.platform, PUBLIC)
+    (bolt,) = (await stocked.page("fx-933-8-20")).items
+    assert await service_related(stocked, bolt.id) == {"bought_together": ["Hexagon nuts M8"]}
+    await stocked.market.offer("FX-934-8", visibility="nobody")
+    assert await service_related(stocked, bolt.id) == {}
+    await order(stocked, 4, "PS-77", "FX-933-8-20")
+    await count_together(stocked.platform, PUBLIC)
+    assert await service_related(stocked, bolt.id) == {"bought_together": ["Safety glasses clear"]}
+
+
+# What is hidden
+
+TEXTS = ("", "hexagon", "lager", "bering", "fx93", "6204", "schraube m8")
+
+
+async def test_what_is_hidden_changes_no_byte(stocked: Shelf) -> None:
+    """Products and offers a buyer may not see come in; what he gets stays as it was."""
+    buyer, rival = stocked.market.buyer, stocked.market.rival
+    before = await stocked.everything(buyer, TEXTS)
+    assert len(before) > 10_000
+    (bolt,) = (await stocked.page("fx-933-8-20", who=rival)).items
+    nut = (await stocked.page("fx-934-8", who=rival)).items[0]
+    bearings = stocked.categories["bearings"]
+    secret = "Hexagon bering lager schraube M8 6204"
+    for adding in (
+        stocked.add(f"{secret} without an offer", category_id=bearings),
+        stocked.add(
+            f"{secret} of nobody", "FX-93-N", offer={"visibility": "nobody"}, category_id=bearings
+        ),
+        stocked.add(
+            f"A {secret} of others",
+            "FX-93-P",
+            offer={"buyer_id": rival.organization_id, "lead_time_days": 1},
+            category_id=bearings,
+            values={"material": "steel", "sealed": True, "bore": "1"},
+        ),
+        stocked.add(f"{secret} gone", "FX-93-W", offer={"state": "withdrawn"}),
+        stocked.add(f"{secret} draft", state="draft"),
+    ):
+        await adding
+    await stocked.market.offer(
+        "FX-93-OWN", name=f"{secret} made for others", buyer_id=rival.organization_id
+    )
+    await stocked.market.offer(
+        "KA-6205-P", product_id=nut.id, buyer_id=rival.organization_id, who=stocked.market.other
+    )
+    await stocked.category("secret", "bearings", en="Hexagon secrets", de="Lager geheim")
+    await stocked.add("Hexagon hidden", category_id=stocked.categories["secret"])
+    for company in range(6):
+        await order(stocked, company, "FX-933-8-20", "FX-93-P")
+    await count_together(stocked.platform, PUBLIC)
+    await stocked.market.worker.run_until_idle()
+    assert await stocked.everything(buyer, TEXTS) == before
+    assert await stocked.everything(rival, TEXTS) != before
+    told = await service_related(stocked, bolt.id, rival=True)
+    assert told["bought_together"] == [f"A {secret} of others"]
