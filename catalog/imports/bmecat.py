@@ -10,12 +10,14 @@ an entity is refused, and so is one that nests deeper or holds larger parts than
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
+import msgspec
 from lxml import etree
 
 from catalog.imports.decimals import DecimalMark
 from catalog.imports.rows import FileReader, Layout, PlainRows
+from catalog.price_lists.rules import PriceRecord
 
 R = TypeVar("R")
 
@@ -67,6 +69,7 @@ class BmecatReader(FileReader[R]):
         self._head = b""
         self._depth = 0
         self._elements = 0
+        self._root: Any = None
         self._product: Any = None
         self._transaction = ""
         self._number = 0
@@ -132,6 +135,7 @@ class BmecatReader(FileReader[R]):
         self._depth += 1
         name = _name(element)
         if self._depth == 1:
+            self._root = element
             dtd = element.getroottree().docinfo.internalDTD
             if dtd is not None and any(True for _ in dtd.iterentities()):
                 self._refuse_entities()
@@ -174,10 +178,12 @@ class BmecatReader(FileReader[R]):
         sources = (
             self._prices(product) if self.layout.name == "prices" else iter((_offer(product),))
         )
-        for texts in sources:
+        for place, texts in enumerate(sources):
             fields = [(column, texts.get(column.name, "")) for column in self.layout.columns]
             row = self.make_row(self._number, fields)
-            if row is not None:
+            if isinstance(row, PriceRecord):
+                yield cast("R", msgspec.structs.replace(row, tier=place))
+            elif row is not None:
                 yield row
 
     def _prices(self, product: Any) -> Iterator[dict[str, str]]:

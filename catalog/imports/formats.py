@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar, cast
 
 from catalog.imports.bmecat import BmecatReader
 from catalog.imports.decimals import DecimalMark
+from catalog.imports.layouts import PRICE_UPDATES, PRICES
 from catalog.imports.ndjson import NdjsonReader
 from catalog.imports.rows import FileReader, Layout, PlainRows
 from catalog.imports.separated import CsvReader
@@ -125,7 +126,9 @@ class AnyReader(FileReader[R]):
             case FileFormat.XLSX:
                 return SheetReader(self.layout, mark=mark, **common)
             case FileFormat.BMECAT:
-                return BmecatReader(self.layout, currency=self._currency, **common)
+                # Prices alone come without what the offer or the list says already.
+                layout = PRICE_UPDATES if self.layout.name == PRICES.name else self.layout
+                return BmecatReader(cast("Layout[R]", layout), currency=self._currency, **common)
 
     def _count(self, reader: FileReader[R]) -> None:
         self.errors = reader.errors

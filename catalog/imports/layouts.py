@@ -2,10 +2,13 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from fractions import Fraction
-from typing import Final
+from typing import Any, Final
+
+import msgspec
 
 from catalog.imports.decimals import Unfit
 from catalog.imports.plain import AMOUNT, CODE, WHOLE, WORD
@@ -13,6 +16,7 @@ from catalog.imports.rows import Column, Layout
 from catalog.price_lists.rules import ALWAYS, FOREVER, PriceRecord
 from catalog.pricing.terms import VolumeMode, check_tier
 from catalog.products.rules import OfferRecord, OfferTerms, check_offer_terms, checked_gtin
+from catalog.stock.writing import StockRecord
 from marketplace.kernel.errors import InvalidInput
 from marketplace.kernel.limits import (
     CODE_CHARACTERS_MAX,
@@ -25,6 +29,8 @@ from marketplace.kernel.units import UNITS
 _NUMBER: Final = re.compile(r"\d+(\.\d+)?")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _DIGITS_BEFORE_POINT: Final = 18
+_ANY_UNIT: Final = "KGM"
+"""A unit of measure, whose quantities may have decimals: for a unit that is not known yet."""
 
 
 def text(characters_max: int) -> Callable[[str], str]:
@@ -256,6 +262,22 @@ def make_price(
     )
 
 
+def make_price_update(
+    line: int,
+    sku: str,
+    unit_code: str | None,
+    amount: Decimal,
+    minimum_quantity: Decimal | None,
+    basis: Decimal | None,
+    *others: Any,
+) -> PriceRecord:
+    """Make the row of a tier that may leave unit and basis as they are in the list."""
+    if unit_code is not None:
+        return make_price(line, sku, unit_code, amount, minimum_quantity, basis, *others)
+    known = make_price(line, sku, _ANY_UNIT, amount, minimum_quantity, basis, *others)
+    return msgspec.structs.replace(known, unit="", basis=basis or Decimal(0))
+
+
 PRICES: Final = Layout(
     "prices",
     (
@@ -270,4 +292,40 @@ PRICES: Final = Layout(
     ),
     make_price,
     ("A-1", "C62", "12.50", "1", "1", "", "", "volume"),
+)
+
+PRICE_UPDATES: Final = Layout(
+    PRICES.name,
+    tuple(
+        replace(column, required=column.required and column.name != "unit")
+        for column in PRICES.columns
+    ),
+    make_price_update,
+    PRICES.examples,
+)
+"""Prices as T_UPDATE_PRICES of BMEcat has them: in the unit and per the basis agreed before."""
+
+
+def location(value: str) -> str:
+    """Parse the code of a location."""
+    return code(value)
+
+
+def version(value: str) -> int:
+    """Parse a source version."""
+    if not re.fullmatch(r"\d{1,18}", value, re.ASCII):
+        raise Unfit("not_a_number", "A source version is a whole number that grows.")
+    return int(value)
+
+
+STOCK: Final = Layout(
+    "stock",
+    (
+        Column("sku", code, required=True),
+        Column("location", location, required=True),
+        Column("on_hand", number, required=True, numeric=True),
+        Column("source_version", version, required=True),
+    ),
+    StockRecord,
+    ("A-1", "MAIN", "250", "20260131"),
 )

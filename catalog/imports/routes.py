@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from litestar import Request, get, post
+from litestar import Request, Response, get, post
 from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
 from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import QueryParameter
 
 from catalog.imports import service
 from catalog.imports.schemas import DecimalWish, ImportKind, ImportView, OnError
+from catalog.imports.templates import MEDIA_TYPES, TemplateFormat, template
 from marketplace.kernel.limits import UPLOAD_BYTES_MAX
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
@@ -127,4 +128,25 @@ async def read_import(
     return await service.read_import(platform, caller, import_id)
 
 
-ROUTES: Final = (start_import, read_import)
+@get(
+    "/v1/imports/templates/{kind:str}",
+    operation_id="readImportTemplate",
+    tags=["imports"],
+    summary="A file with the columns of a kind and one example row, to begin with.",
+)
+async def read_import_template(
+    kind: FromPath[ImportKind],
+    caller: Given[Caller],
+    chosen: Annotated[
+        TemplateFormat, QueryParameter(name="format", description="What the file is.")
+    ] = TemplateFormat.CSV,
+) -> Response[bytes]:
+    """Give a template."""
+    return Response(
+        template(caller, kind, chosen),
+        media_type=MEDIA_TYPES[chosen],
+        headers={"Content-Disposition": f'attachment; filename="{kind.value}.{chosen.value}"'},
+    )
+
+
+ROUTES: Final = (start_import, read_import, read_import_template)

@@ -16,6 +16,7 @@ class ImportKind(StrEnum):
 
     OFFERS = "offers"
     PRICES = "prices"
+    STOCK = "stock"
 
 
 class OnError(StrEnum):

@@ -18,8 +18,8 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from sqlalchemy import Row, func, insert, select, update
 
-from catalog.imports.formats import AnyReader
-from catalog.imports.layouts import OFFERS, PRICES
+from catalog.imports.formats import AnyReader, FileFormat
+from catalog.imports.layouts import OFFERS, PRICES, STOCK
 from catalog.imports.rows import FileReader, Layout, PlainRows
 from catalog.imports.schemas import (
     DecimalWish,
@@ -35,6 +35,8 @@ from catalog.products import writing
 from catalog.products.tables import StagedOfferRow
 from catalog.row_error import RowError
 from catalog.staging import ERRORS_FETCHED_MAX, unstage
+from catalog.stock import writing as stock
+from catalog.stock.tables import StagedStockRow
 from marketplace.kernel.errors import MarketplaceError, NotFound, Unavailable, invalid
 from marketplace.kernel.ids import new_id
 from marketplace.kernel.limits import (
@@ -76,7 +78,11 @@ _IMPORT: Final = (
     ImportRow.created_at,
     ImportRow.finished_at,
 )
-_SCOPE: Final = {ImportKind.OFFERS: "catalog:write", ImportKind.PRICES: "prices:write"}
+_SCOPE: Final = {
+    ImportKind.OFFERS: "catalog:write",
+    ImportKind.PRICES: "prices:write",
+    ImportKind.STOCK: "stock:write",
+}
 
 
 class ImportRefused(Exception):
@@ -389,7 +395,7 @@ class _Work:
         await self.tell("checking", reader, done)
 
     def outcome(
-        self, reader: AnyReader[Any], judged: tuple[list[RowError], int], written: msgspec.Struct
+        self, reader: AnyReader[Any], judged: tuple[list[RowError], int], written: Any
     ) -> _Outcome:
         """Gather what the import came to."""
         errors, count = judged
@@ -430,8 +436,12 @@ async def _import_prices(work: _Work) -> _Outcome:
         await loading.load_records(tx, records)
     judged = _judge(row, reader, [])
     owner = work.caller.organization_id
-    written = await loading.fill_empty_draft(tx, price_list.id, owner, draft)
-    if written is None:
+    if reader.format is FileFormat.BMECAT:
+        await loading.complete(tx, price_list.id, owner, draft)
+    filled = await loading.fill_empty_draft(tx, price_list.id, owner, draft)
+    if filled is not None:
+        written = filled.told
+    else:
         await loading.to_batch(tx, row.id, owner)
         judged = _judge(row, reader, await entries.check_staged(tx, row.id))
         await unstage(tx, StagedPriceRow, row.id, [error.line for error in judged[0]])
@@ -441,16 +451,32 @@ async def _import_prices(work: _Work) -> _Outcome:
     outcome = work.outcome(reader, judged, written)
     if row.publish:
         await work.tell("publishing", reader, row.total)
-        overlaps = await service.publish_locked(tx, price_list)
+        alone = filled is not None and filled.cannot_overlap
+        overlaps = await service.publish_locked(tx, price_list, cannot_overlap=alone)
         if overlaps:
             raise ImportRefused(overlaps, len(overlaps))
         outcome.written["published_version"] = await service.published_version(tx, price_list.id)
     return outcome
 
 
+async def _import_stock(work: _Work) -> _Outcome:
+    tx, row = work.tx, work.row
+    reader = _reader(row, STOCK)
+    async for batch in work.pieces(reader):
+        await stock.stage_stock(tx, row.id, work.caller.organization_id, batch)
+    judged = _judge(row, reader, await stock.check_staged_stock(tx, row.id))
+    await unstage(tx, StagedStockRow, row.id, [error.line for error in judged[0]])
+    await work.tell("writing", reader, row.total)
+    await stock.write_staged_stock(tx, row.id)
+    counted = await stock.count_staged_stock(tx, row.id)
+    await unstage(tx, StagedStockRow, row.id, None)
+    return work.outcome(reader, judged, {one.value: count for one, count in counted.items()})
+
+
 _IMPORTERS: Final[Mapping[str, Callable[[_Work], Awaitable[_Outcome]]]] = {
     ImportKind.OFFERS.value: _import_offers,
     ImportKind.PRICES.value: _import_prices,
+    ImportKind.STOCK.value: _import_stock,
 }
 
 

@@ -55,7 +55,7 @@ async def load_lines(tx: Transaction, columns: Sequence[str], lines: bytes) -> N
 
 
 async def load_records(tx: Transaction, records: Sequence[PriceRecord]) -> None:
-    """Load tiers one by one."""
+    """Load tiers one by one; one without a unit has '' and a basis of 0, see `complete`."""
     lines = "".join([_line(record) for record in records])
     await load_lines(tx, _COLUMNS, lines.encode())
 
@@ -64,11 +64,36 @@ def _line(record: PriceRecord) -> str:
     begins = "" if record.valid_from == ALWAYS else record.valid_from.isoformat()
     ends = "" if record.valid_until == FOREVER else record.valid_until.isoformat()
     sku = record.sku.replace("\\", "\\\\")
+    basis = f"{record.basis:f}" if record.basis else ""
     return (
         f"{record.line}\t{record.tier}\t{sku}\t{record.unit}\t{record.minimum_quantity:f}\t"
-        f"{record.amount:f}\t{record.basis:f}\t{begins}\t{ends}\t"
+        f"{record.amount:f}\t{basis}\t{begins}\t{ends}\t"
         f"{record.volume_mode}\n"
     )
+
+
+_COMPLETE: Final = text("""
+update pg_temp.import_prices s
+set unit = o.unit,
+    basis = coalesce(s.basis, (
+        select l.basis from price_ladders l
+        where l.list_id = :list_id and l.offer_id = o.id and l.unit = o.unit
+          and l.from_version <= :draft and l.until_version > :draft
+        order by l.valid_from = coalesce(s.valid_from, '-infinity') desc, l.valid_from desc
+        limit 1
+    ), 1)
+from offers o
+where s.unit is null and o.supplier_id = :supplier_id and o.sku = s.sku
+""")
+
+
+async def complete(tx: Transaction, list_id: UUID, supplier_id: UUID, draft_version: int) -> None:
+    """Give loaded rows without a unit that of their offer, and the basis the list has for it.
+
+    A price per 100 that comes anew without its basis is still one per 100.
+    """
+    values = {"list_id": list_id, "supplier_id": supplier_id, "draft": draft_version}
+    await tx.execute(_COMPLETE.bindparams(**values))
 
 
 _IS_EMPTY: Final = text("select not exists (select from price_ladders where list_id = :list_id)")
@@ -99,13 +124,33 @@ group by offer_id, unit, valid_from
 """)
 
 
+class Filled(PricesWritten, frozen=True, kw_only=True):
+    """What filling an empty list came to; `cannot_overlap` where all begins at one instant."""
+
+    cannot_overlap: bool
+
+    @property
+    def told(self) -> PricesWritten:
+        """Give what the sender is told."""
+        return PricesWritten(written=self.written, unchanged=self.unchanged)
+
+
+_BEGIN_TOGETHER: Final = text("""
+select count(*) = 0 from (
+    select coalesce(valid_from, '-infinity') from pg_temp.import_prices
+    group by 1 offset 1 limit 1
+) as second
+""")
+
+
 async def fill_empty_draft(
     tx: Transaction, list_id: UUID, supplier_id: UUID, draft_version: int
-) -> PricesWritten | None:
+) -> Filled | None:
     """Write all loaded rows into the draft of a locked list that has no ladder yet.
 
-    Gives None, and writes nothing, where the list has one or anything is wrong with a row: then
-    `to_batch` and the careful statements say what.
+    Then an offer has one ladder in a unit for each beginning, so ladders that all begin together
+    cannot overlap. Gives None, and writes nothing, where the list has one or anything is wrong with
+    a row: then `to_batch` and the careful statements say what.
     """
     if not await tx.scalar(_IS_EMPTY.bindparams(list_id=list_id)):
         return None
@@ -121,13 +166,15 @@ async def fill_empty_draft(
             written = await tx.execute(_FILL.bindparams(**values))
     except IntegrityError:
         return None
-    return PricesWritten(written=written, unchanged=0)
+    together = bool(await tx.scalar(_BEGIN_TOGETHER))
+    return Filled(written=written, unchanged=0, cannot_overlap=together)
 
 
 _TO_BATCH: Final = text("""
 insert into staged_prices (batch_id, line, tier, organization_id, sku, unit, minimum_quantity,
                            amount, basis, valid_from, valid_until, volume_mode)
-select :batch_id, line, tier, :supplier_id, sku, unit, coalesce(minimum_quantity, 1), amount,
+select :batch_id, line, tier, :supplier_id, sku, coalesce(unit, ''), coalesce(minimum_quantity, 1),
+       amount,
        coalesce(basis, 1), coalesce(valid_from, '-infinity'), coalesce(valid_until, 'infinity'),
        coalesce(volume_mode, 'volume')
 from pg_temp.import_prices

@@ -515,13 +515,18 @@ async def publish_price_list(platform: Platform, caller: Caller, list_id: UUID) 
     return _view(changed, 0)
 
 
-async def publish_locked(tx: Transaction, row: Row[Any]) -> list[RowError]:
-    """Publish a locked list, or give the overlaps that forbid it."""
+async def publish_locked(
+    tx: Transaction, row: Row[Any], *, cannot_overlap: bool = False
+) -> list[RowError]:
+    """Publish a locked list, or give the overlaps that forbid it.
+
+    `cannot_overlap` is for a list of which all is known: that all its ladders begin at one instant.
+    """
     draft = row.published_version + 1
     changes = await drafts.count_changes(tx, row.id, draft)
     if not changes:
         return []
-    if errors := await drafts.overlaps(tx, row.id, draft):
+    if not cannot_overlap and (errors := await drafts.overlaps(tx, row.id, draft)):
         return errors
     await tx.execute(
         update(PriceListRow)
