@@ -129,14 +129,16 @@ async def read_import(
 
 
 @get(
-    "/v1/imports/templates/{kind:str}",
+    "/v1/imports/template",
     operation_id="readImportTemplate",
     tags=["imports"],
     summary="A file with the columns of a kind and one example row, to begin with.",
 )
 async def read_import_template(
-    kind: FromPath[ImportKind],
     caller: Given[Caller],
+    kind: Annotated[
+        ImportKind, QueryParameter(name="kind", description="What the file is to hold.")
+    ] = ImportKind.OFFERS,
     chosen: Annotated[
         TemplateFormat, QueryParameter(name="format", description="What the file is.")
     ] = TemplateFormat.CSV,
