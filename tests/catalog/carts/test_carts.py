@@ -1,10 +1,8 @@
 import asyncio
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import pytest
 from msgspec import UNSET
 
@@ -23,7 +21,6 @@ from marketplace.kernel.errors import (
 from marketplace.orders import reading as orders
 from marketplace.platform.caller import Caller
 from marketplace.platform.http.paging import PageRequest
-from marketplace.platform.settings import Settings
 from tests.catalog.carts.buying import Buying, price_for, reprice
 from tests.catalog.stock.shop import Shop
 
@@ -109,36 +106,6 @@ async def test_1000_lines_of_which_3_have_no_price_the_others_still_answer(shop:
     ]
     with pytest.raises(Conflict, match="at most 1000"):
         await buying.add(("A", "1"))
-
-
-async def test_unit_re_parented_while_carts_are_open(shop: Shop, settings: Settings) -> None:
-    await shop.offer("A")
-    north = await shop.world.unit(shop.buyer, "North")
-    south = await shop.world.unit(shop.buyer, "South")
-    site = await shop.world.unit(shop.buyer, "Site", north)
-    await price_for(shop, north, 1, A="9")
-    await price_for(shop, south, 2, A="8")
-    member = await shop.world.member(
-        shop.buyer, "purchaser", unit_id=site, order_limit="100000 EUR"
-    )
-    buying = await Buying.begin(shop, member.caller)
-    await buying.add(("A", "10"))
-    assert (await buying.read()).total.amount == "90.00"
-    owner = await asyncpg.connect(settings.owner_url)
-    try:
-        await owner.execute("alter table organizations no force row level security")
-        await owner.execute("update organizations set parent_id = $1 where id = $2", south, site)
-        await owner.execute("alter table organizations force row level security")
-    finally:
-        await owner.close()
-    # The next request acts on the new path.
-    buying.caller = replace(member.caller, path=(site, south, shop.buyer.id))
-    cart = await buying.read()
-    assert cart.total.amount == "80.00"
-    assert cart.lines[0].change
-    assert cart.lines[0].change.kind == "price_fell"
-    order = await buying.order()
-    assert order.total.amount == "80.00"
 
 
 async def test_what_changed_since_a_line_was_put_in_is_told(shop: Shop) -> None:
