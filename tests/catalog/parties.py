@@ -53,7 +53,7 @@ SCOPES = frozenset(
         "imports:write",
         "customers:write",
     }
-    | {"stock:read", "stock:write"}
+    | {"stock:read", "stock:write", "carts:read", "carts:write"}
 )
 
 

@@ -1,4 +1,4 @@
-"""Page, check, export and order say the same of random catalogs.
+"""Page, check, export, cart and order say the same of random catalogs.
 
 `WAYS` holds every way in which a buyer learns a price; a new one is added there.
 """
@@ -12,17 +12,21 @@ from random import Random
 import pytest
 from sqlalchemy import insert
 
+from catalog.carts import service as carts
+from catalog.carts.reading import read_cart
+from catalog.carts.schemas import CartInput, CartLineInput, CartLinesInput
 from catalog.customers.tables import CustomerRow
 from catalog.exports.service import export_own_prices
 from catalog.exports.writers import ExportFormat
 from catalog.price_lists import discounts
 from catalog.price_lists.quoting import CatalogPrices
 from catalog.price_lists.schemas import PriceDiscountInput, PriceDiscountsInput, PriceEntryInput
+from marketplace.kernel.ids import new_id
 from marketplace.kernel.money import line_amount, rounded
 from marketplace.orders.ports import PriceQuote, PriceRequest
 from marketplace.platform.caller import Caller
 from marketplace.platform.database import transaction
-from tests.catalog.parties import Market, entry
+from tests.catalog.parties import Market, entry, key
 
 SKUS = [f"S{number}" for number in range(8)]
 Told = dict[str, str]
@@ -119,6 +123,21 @@ async def by_order(market: Market, who: Caller, quantities: dict[str, str]) -> T
     }
 
 
+async def by_cart(market: Market, who: Caller, quantities: dict[str, str]) -> Told:
+    data = CartInput(name=str(new_id()), currency="EUR")
+    cart = await carts.create_cart(market.platform, who, data, key())
+    supplier_id = market.supplier.organization_id
+    lines = [CartLineInput(supplier_id, sku, n, "C62") for sku, n in quantities.items()]
+    if lines:
+        await carts.put_lines_in(market.platform, who, cart.id, CartLinesInput(lines), key())
+    read = await read_cart(market.platform, who, cart.id)
+    return {
+        line.sku: told(line.price.line_amount.amount, line.price.level)
+        for line in read.lines
+        if line.price
+    }
+
+
 async def by_page(market: Market, who: Caller, quantities: dict[str, str]) -> Told:
     """Give what the page says; it chooses the quantity, so only where that is the one asked."""
     offers = [item.offers[0] for item in await market.catalog(who=who)]
@@ -159,12 +178,17 @@ def reckoned(reached: list[dict[str, str]], quantity: Decimal) -> Decimal:
 
 
 Way = Callable[[Market, Caller, dict[str, str]], Awaitable[Told]]
-WAYS: dict[str, Way] = {"check": by_check, "order": by_order, "export": by_export}
+WAYS: dict[str, Way] = {
+    "check": by_check,
+    "order": by_order,
+    "cart": by_cart,
+    "export": by_export,
+}
 """Ways that answer any quantity; the page answers at one of its own."""
 
 
 @pytest.mark.parametrize("seed", range(6))
-async def test_page_check_export_and_order_agree_on_a_random_catalog(
+async def test_page_check_export_cart_and_order_agree_on_a_random_catalog(
     market: Market, seed: int
 ) -> None:
     draw = Draw(seed)
@@ -182,6 +206,7 @@ async def test_page_check_export_and_order_agree_on_a_random_catalog(
         others = {sku: str(draw.choice([1, 2, 5, 10, 20, 60])) for sku in SKUS}
         expected = await by_check(market, who, others)
         assert await by_order(market, who, others) == expected
+        assert await by_cart(market, who, others) == expected
         exported = await by_export(market, who, expected and {s: others[s] for s in expected})
         assert exported == expected
     assert priced > 5
