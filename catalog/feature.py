@@ -12,6 +12,7 @@ from catalog.imports import routes as imports
 from catalog.imports import service as importing
 from catalog.price_lists import routes as price_lists
 from catalog.price_lists.quoting import CatalogPrices
+from catalog.price_lists.service import PublicationApprovals
 from catalog.products import routes as products
 from catalog.search import documents, related
 from catalog.search import routes as search
@@ -19,11 +20,20 @@ from catalog.search.answers import CatalogAnswers
 from catalog.search.own_prices import OwnCosts
 from catalog.stock import routes as stock
 from catalog.stock.reserving import CatalogStock
+from marketplace.approvals.ports import ApprovalSubjects
 from marketplace.orders.ports import Prices, Stock
+from marketplace.platform.core import Platform
 from marketplace.platform.feature import Feature, Job, Scope
 
 _EVERYBODY: Final = ("administrator", "purchaser", "approver", "seller", "viewer", "operator")
 _SELLERS: Final = ("administrator", "seller")
+
+
+def _publication_approvals(platform: Platform) -> PublicationApprovals:
+    subject = PublicationApprovals()
+    platform.get(ApprovalSubjects).add("price_list", subject)
+    return subject
+
 
 FEATURE: Final = Feature(
     name="catalog",
@@ -61,5 +71,6 @@ FEATURE: Final = Feature(
         Exports: lambda _platform: Exports(),
         CatalogAnswers: lambda _platform: CatalogAnswers(),
         OwnCosts: lambda _platform: OwnCosts(),
+        PublicationApprovals: _publication_approvals,
     },
 )

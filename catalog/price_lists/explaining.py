@@ -4,7 +4,7 @@ The buyer's own statement cannot show what is not his. This one looks wider, ove
 own rows alone: row security shows him no others.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -16,6 +16,7 @@ from sqlalchemy.orm import aliased
 
 from catalog.assortments.tables import AssortmentGrantRow, AssortmentOfferRow
 from catalog.customers.tables import CustomerRow, SegmentMemberRow
+from catalog.price_lists.floors import held_back
 from catalog.price_lists.price_book import (
     COMPANY,
     SCOPES,
@@ -27,7 +28,7 @@ from catalog.price_lists.price_book import (
 )
 from catalog.price_lists.schemas import PriceCheckInput
 from catalog.price_lists.tables import PriceListAssignmentRow
-from catalog.pricing.terms import Buyer
+from catalog.pricing.terms import Buyer, Loser
 from catalog.products.rules import RESTRICTED
 from catalog.products.service import company_of
 from catalog.products.tables import OfferRow
@@ -49,6 +50,11 @@ class Looked(msgspec.Struct):
     buyer: Buyer
     clock: datetime
     hidden: Sequence[int] = ()
+    held: Mapping[UUID, Sequence[Loser]] = {}
+
+    def held_back(self, found: Found) -> Sequence[Loser]:
+        """Give the prices of an offer that wait for a second person of its supplier."""
+        return () if found.offer is None else self.held.get(found.offer.id, ())
 
 
 async def path_of(platform: Platform, caller: Caller, organization_id: UUID) -> tuple[UUID, ...]:
@@ -184,6 +190,8 @@ async def look_wide(
         }
         others = OTHERS_EXPLAINED_MAX if data.explain else 0
         found, clock = found_by_line(await tx.all(_WIDE, {**values, "others": others}), len(keys))
+        offer_ids = [book.offer.id for book in found if book.offer is not None]
+        held = await held_back(tx, caller.organization_id, offer_ids, others) if others else {}
         seen_values = {name: values[name] for name in ("scopes", "own_id", "skus")}
         seen = {row.sku for row in await tx.all(_SEEN, seen_values)}
     hidden = [
@@ -191,7 +199,7 @@ async def look_wide(
         for place, (book, (_, sku)) in enumerate(zip(found, keys, strict=True))
         if book.offer is not None and sku not in seen
     ]
-    return Looked(found, Buyer(path, frozenset(segments)), clock, hidden)
+    return Looked(found, Buyer(path, frozenset(segments)), clock, hidden, held)
 
 
 def _check_lines(caller: Caller, data: PriceCheckInput) -> None:

@@ -26,7 +26,7 @@ from catalog.price_lists.schemas import (
     PricedLineView,
 )
 from catalog.price_lists.views import draws, no_price_view, price_detail, price_view
-from catalog.pricing.terms import Buyer, Price
+from catalog.pricing.terms import Price
 from marketplace.contracts.rules import Draw, Provenance
 from marketplace.contracts.service import lock_drawn, provenance_of
 from marketplace.kernel.errors import FieldError, InvalidInput
@@ -70,7 +70,7 @@ def _answer(
     view = PriceCheckView(
         as_of=as_of,
         lines=[
-            _line_view(line, quantity, book, looked.buyer, as_of, data, to_supplier=to_supplier)
+            _line_view(line, quantity, book, looked, as_of, data, to_supplier=to_supplier)
             for line, quantity, book in zip(data.lines, quantities, looked.found, strict=True)
         ],
     )
@@ -104,7 +104,7 @@ def _line_view(
     line: PriceCheckLine,
     quantity: Decimal,
     found: Found,
-    buyer: Buyer,
+    looked: Looked,
     as_of: datetime,
     asked: PriceCheckInput,
     *,
@@ -114,7 +114,7 @@ def _line_view(
     answer = price_line(
         found.terms,
         found.candidates,
-        buyer,
+        looked.buyer,
         quantity,
         unit,
         asked.currency,
@@ -122,6 +122,9 @@ def _line_view(
         policy=found.policy,
         explain=asked.explain,
     )
+    held = looked.held_back(found)
+    if held:
+        answer = structs.replace(answer, losers=(*answer.losers, *held))
     view = PricedLineView(line.supplier_id, line.sku, shown_quantity(quantity))
     if isinstance(answer, Price):
         view.price = price_view(answer, explain=asked.explain, to_supplier=to_supplier)

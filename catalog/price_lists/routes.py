@@ -5,10 +5,12 @@ from uuid import UUID
 
 from litestar import Response, delete, get, post, put
 
-from catalog.price_lists import discounts, quoting, service
+from catalog.price_lists import discounts, floors, quoting, service
 from catalog.price_lists.schemas import (
     AssignmentInput,
     AssignmentView,
+    MarginFloorsInput,
+    MarginFloorsView,
     PriceCheckInput,
     PriceCheckView,
     PriceDiscountsInput,
@@ -133,6 +135,35 @@ async def read_discounts(
     return await discounts.read_discounts(platform, caller, list_id)
 
 
+@put(
+    "/v1/offers/by-sku/{sku:str}/margin-floors",
+    operation_id="putMarginFloors",
+    tags=_TAGS,
+    summary="Set below which amounts prices of your offer need a second person.",
+)
+async def put_floors(
+    sku: FromPath[str],
+    data: JSONBody[MarginFloorsInput],
+    caller: Given[Caller],
+    platform: Given[Platform],
+) -> MarginFloorsView:
+    """Set all margin floors of one of your offers; nobody else is told of them."""
+    return await floors.put_floors(platform, caller, sku, data)
+
+
+@get(
+    "/v1/offers/by-sku/{sku:str}/margin-floors",
+    operation_id="readMarginFloors",
+    tags=_TAGS,
+    summary="The margin floors of your offer.",
+)
+async def read_floors(
+    sku: FromPath[str], caller: Given[Caller], platform: Given[Platform]
+) -> MarginFloorsView:
+    """Read the margin floors of one of your offers."""
+    return await floors.read_floors(platform, caller, sku)
+
+
 @post(
     "/v1/price-lists/{list_id:uuid}/publish",
     operation_id="publishPriceList",
@@ -143,7 +174,10 @@ async def read_discounts(
 async def publish_price_list(
     list_id: FromPath[UUID], caller: Given[Caller], platform: Given[Platform]
 ) -> Response[PriceListView]:
-    """Publish. Validities that overlap are refused, each pair named; sent twice it is one."""
+    """Publish. Validities that overlap are refused, each pair named; sent twice it is one.
+
+    Prices below a margin floor wait for a second person, who decides on the `approval_id`.
+    """
     return versioned(await service.publish_price_list(platform, caller, list_id))
 
 
@@ -218,6 +252,8 @@ ROUTES: Final = (
     list_entries,
     put_discounts,
     read_discounts,
+    put_floors,
+    read_floors,
     publish_price_list,
     assign_price_list,
     list_assignments,

@@ -48,7 +48,8 @@ class PriceListView(Output):
     """A list as its supplier sees it.
 
     `published_version` is 0 before the first publication; `draft_changes` counts the ladders and
-    discounts that the next one adds or ends.
+    discounts that the next one adds or ends. `approval_id` is there where a publication waits for
+    a second person, because prices lie below a margin floor.
     """
 
     id: UUID
@@ -64,6 +65,7 @@ class PriceListView(Output):
     valid_from: datetime | UnsetType = UNSET
     valid_until: datetime | UnsetType = UNSET
     published_at: datetime | UnsetType = UNSET
+    approval_id: UUID | UnsetType = UNSET
 
 
 class PriceTierInput(Input):
@@ -172,6 +174,27 @@ class PriceDiscountsView(Output):
 
     draft_version: int
     discounts: list[PriceDiscountEntry]
+
+
+class MarginFloor(Input):
+    """Below which amount per unit a price does not go out by one person alone."""
+
+    unit: UnitText
+    currency: CurrencyText
+    amount: AmountText
+
+
+class MarginFloorsInput(Input):
+    """All floors of an offer, one for a unit and a currency; those left out end."""
+
+    floors: Annotated[list[MarginFloor], Meta(max_length=TIERS_MAX)]
+
+
+class MarginFloorsView(Output):
+    """The floors of one of your offers; nobody else is told."""
+
+    sku: str
+    floors: list[MarginFloor]
 
 
 class AssignmentInput(Input):

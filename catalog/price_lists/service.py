@@ -1,13 +1,13 @@
 """Keep price lists: make, fill, assign, publish."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 from sqlalchemy import (
     ColumnElement,
     Row,
@@ -26,6 +26,7 @@ from sqlalchemy.dialects import postgresql
 from catalog.customers.recipients import Recipient, hold, recipient_of
 from catalog.customers.tables import SegmentMemberRow
 from catalog.price_lists import entries as drafts
+from catalog.price_lists import floors
 from catalog.price_lists.rules import ALWAYS, FOREVER, PriceRecord, bounded, check_list
 from catalog.price_lists.schemas import (
     AssignmentInput,
@@ -45,13 +46,18 @@ from catalog.price_lists.tables import (
     PriceListRow,
     StagedPriceRow,
 )
-from catalog.pricing.terms import Ladder, Level, Tier
+from catalog.pricing.terms import Ladder, Level, Reason, Tier
 from catalog.products.tables import OfferRow
 from catalog.row_error import RowError
 from catalog.staging import unstage
+from marketplace.approvals.rules import AboveOwnLimit, Requester, Rule
+from marketplace.approvals.service import ask_approval, pending_approval, withdraw_approval
+from marketplace.kernel.canonical import content_hash
 from marketplace.kernel.errors import Conflict, FieldError, InvalidInput, NotFound, invalid
 from marketplace.kernel.events import PUBLIC, Event
 from marketplace.kernel.ids import new_id
+from marketplace.kernel.limits import NAME_CHARACTERS_MAX
+from marketplace.kernel.money import Money
 from marketplace.kernel.units import check_unit
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
@@ -79,6 +85,15 @@ _LIST: Final = (
     PriceListRow.version,
     PriceListRow.created_at,
 )
+_SUBJECT: Final = "price_list"
+BELOW_MARGIN_FLOOR: Final = Reason.BELOW_MARGIN_FLOOR.value
+MARGIN_RULE: Final = Rule(
+    "price below the margin floor",
+    version=1,
+    applies=AboveOwnLimit(),  # it is asked for where it applies
+    levels=((frozenset({"approver", "administrator"}),),),
+)
+"""A second person of the supplier; nobody approves what he asked for himself."""
 _RIVAL: Final = {
     "base": "both are base lists",
     "organization": "both go to the same one",
@@ -501,25 +516,96 @@ async def withdraw_assignment(
 async def publish_price_list(platform: Platform, caller: Caller, list_id: UUID) -> PriceListView:
     """Make the draft the next version; buyers have its prices from the next request on.
 
-    A draft without changes leaves the published version as it is. Raises NotFound, and Conflict
-    with every overlap of validities.
+    A draft without changes leaves the published version as it is; one with prices below a margin
+    floor waits for a second person. Raises NotFound, and Conflict with every overlap of validities.
     """
     caller.require("prices:write")
     async with transaction(platform, caller) as tx:
+        waiting = await pending_approval(tx, _SUBJECT, list_id)
         row = await locked_list(tx, caller, list_id)
         errors = await publish_locked(tx, row)
-        if errors:
+        approval_id: UUID | UnsetType = UNSET
+        if errors and all(error.code == BELOW_MARGIN_FLOOR for error in errors):
+            approval_id = await _ask_second_person(tx, caller, row, errors, waiting)
+        elif errors:
             told = [FieldError(f"/{e.column}", e.code, e.detail) for e in errors]
             raise Conflict(" ".join(error.detail for error in errors), errors=told)
+        elif waiting is not None:
+            await withdraw_approval(tx, _SUBJECT, list_id)
         changed = await tx.one(_own_lists(caller).where(PriceListRow.id == list_id))
-    return _view(changed, 0)
+    view = _view(changed, changed.draft_changes)
+    view.approval_id = approval_id
+    return view
+
+
+async def _ask_second_person(
+    tx: Transaction,
+    caller: Caller,
+    row: Row[Any],
+    errors: Sequence[RowError],
+    waiting: Row[Any] | None,
+) -> UUID:
+    """Let a publication wait, bound to the draft as it is; give the request."""
+    digest = await _draft_hash(tx, row)
+    if waiting is not None:
+        if bytes(waiting.content_hash) == digest:
+            same: UUID = waiting.id
+            return same
+        await withdraw_approval(tx, _SUBJECT, row.id)
+    approval_id = new_id()
+    await ask_approval(
+        tx,
+        MARGIN_RULE,
+        Requester(caller.member_id, caller.roles, None),
+        approval_id=approval_id,
+        unit_path=caller.path,
+        subject_kind=_SUBJECT,
+        subject_id=row.id,
+        title=f"Publish {row.name!r}: {errors[0].detail}"[:NAME_CHARACTERS_MAX],
+        amount=Money.zero(row.currency),
+        content_hash=digest,
+    )
+    after = {"approval_id": approval_id, "below_margin_floor": [e.detail for e in errors]}
+    tx.record("price_list.approval_asked", _SUBJECT, row.id, after=after)
+    return approval_id
+
+
+async def _draft_hash(tx: Transaction, row: Row[Any]) -> bytes:
+    draft = row.published_version + 1
+    content = await floors.draft_content(tx, row.id, draft)
+    return content_hash({"list": row.id, "version": draft, "content": content})
+
+
+class PublicationApprovals:
+    """Publications as documents that wait for a second person (`ApprovalSubject`)."""
+
+    async def content_hash(self, tx: Transaction, subject_id: UUID) -> bytes:
+        """Lock the list and hash its draft as it is now."""
+        return await _draft_hash(tx, await self._locked(tx, subject_id))
+
+    async def approved(self, tx: Transaction, subject_id: UUID) -> None:
+        """Publish; raises Conflict where validities overlap by now."""
+        errors = await publish_locked(tx, await self._locked(tx, subject_id), approved=True)
+        if errors:
+            raise Conflict(" ".join(error.detail for error in errors))
+
+    async def rejected(self, tx: Transaction, subject_id: UUID) -> None:
+        """Leave the draft a draft."""
+        tx.record("price_list.publication_rejected", _SUBJECT, subject_id)
+
+    async def _locked(self, tx: Transaction, list_id: UUID) -> Row[Any]:
+        row = await tx.maybe(select(*_LIST).where(PriceListRow.id == list_id).with_for_update())
+        if row is None:
+            raise NotFound("There is no such price list.")
+        return row
 
 
 async def publish_locked(
-    tx: Transaction, row: Row[Any], *, cannot_overlap: bool = False
+    tx: Transaction, row: Row[Any], *, cannot_overlap: bool = False, approved: bool = False
 ) -> list[RowError]:
-    """Publish a locked list, or give the overlaps that forbid it.
+    """Publish a locked list, or give what forbids it.
 
+    That is overlaps; and prices below a margin floor, unless a second person `approved` them.
     `cannot_overlap` is for a list of which all is known: that all its ladders begin at one instant.
     """
     draft = row.published_version + 1
@@ -527,6 +613,8 @@ async def publish_locked(
     if not changes:
         return []
     if not cannot_overlap and (errors := await drafts.overlaps(tx, row.id, draft)):
+        return errors
+    if not approved and (errors := await _below_floors(tx, row, draft)):
         return errors
     await tx.execute(
         update(PriceListRow)
@@ -540,6 +628,22 @@ async def publish_locked(
     )
     _tell(tx, row, draft, changes, await _companies(tx, row.id))
     return []
+
+
+async def _below_floors(tx: Transaction, row: Row[Any], draft: int) -> list[RowError]:
+    if not await floors.has_floors(tx, row.supplier_id):
+        return []
+    below, number = await floors.below_floor(tx, row.id, draft, row.currency)
+    return [
+        RowError(
+            line=0,
+            column="amount",
+            code=BELOW_MARGIN_FLOOR,
+            detail=f"{number} below the margin floor: {each.told()}.",
+            value=each.sku,
+        )
+        for each in below
+    ]
 
 
 def _has_discounts(list_id: UUID, version: int) -> ColumnElement[bool]:

@@ -147,6 +147,19 @@ class PriceDiscountRow(Base):
     )
 
 
+class MarginFloorRow(Base):
+    """Below which amount per unit its supplier lets no price go out by one person alone."""
+
+    __tablename__ = "margin_floors"
+    offer_id: Mapped[UUID] = mapped_column(ForeignKey("offers.id"), primary_key=True)
+    unit: Mapped[str] = mapped_column(primary_key=True)
+    currency: Mapped[CurrencyCode] = mapped_column(primary_key=True)
+    supplier_id: Mapped[UUID]
+    amount: Mapped[Amount]
+    created_at: Mapped[Instant] = mapped_column(server_default=func.clock())
+    __table_args__ = (Index("ix_margin_floors_supplier_id", "supplier_id"),)
+
+
 class StagedPriceRow(Base):
     """A tier of a price on its way in; see `catalog.staging`."""
 

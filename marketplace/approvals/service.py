@@ -146,6 +146,22 @@ async def _store(tx: Transaction, row: Row[Any], said: Said, state: ApprovalStat
     )
 
 
+async def pending_approval(tx: Transaction, subject_kind: str, subject_id: UUID) -> Row[Any] | None:
+    """Lock and give the pending request of a document (id, content_hash), if there is one.
+
+    Joins the open transaction; before the document is locked.
+    """
+    return await tx.maybe(
+        select(ApprovalRow.id, ApprovalRow.content_hash)
+        .where(
+            ApprovalRow.subject_kind == subject_kind,
+            ApprovalRow.subject_id == subject_id,
+            ApprovalRow.state == ApprovalState.PENDING.value,
+        )
+        .with_for_update()
+    )
+
+
 async def withdraw_approval(tx: Transaction, subject_kind: str, subject_id: UUID) -> None:
     """Withdraw the pending request of a document, if there is one; before the document is locked.
 

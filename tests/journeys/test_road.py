@@ -105,3 +105,30 @@ def test_every_example_belongs_to_an_operation(assembly: Assembly) -> None:
         for operation in item.values()
     }
     assert set(json.loads(EXAMPLES.read_text())) <= operations
+
+
+async def test_a_price_is_explained_to_its_supplier_over_four_levels_and_to_the_buyer_his_own(
+    played: Played,
+) -> None:
+    road = played.road
+    sold = {"supplier_id": road.award["supplier_id"], "sku": road.award["lines"][0]["sku"]}
+    asked = {"currency": "EUR", "explain": True, "lines": [{**sold, "quantity": "400"}]}
+    named = {**asked, "organization_id": road.buyer.organization_id}
+    seller, buyer = road.suppliers[road.winner].keys["seller"], road.buyer.keys["purchaser"]
+    async with played.product.client() as http:
+        headers = {"Authorization": f"Bearer {seller}"}
+        told = (await http.post("/v1/prices/check", json=named, headers=headers)).json()
+        headers = {"Authorization": f"Bearer {buyer}"}
+        own = (await http.post("/v1/prices/check", json=asked, headers=headers)).json()
+        headers = {"Authorization": f"Bearer {played.stranger.key}"}
+        refused = await http.post("/v1/prices/check", json=named, headers=headers)
+    price = told["lines"][0]["price"]
+    assert price["level"] == "contract"
+    losing = {(loser["level"], loser["reason"]) for loser in price["losers"]}
+    lower = ("organization", "segment", "base")
+    assert {(level, "shadowed_by_level") for level in lower} <= losing
+    his = own["lines"][0]["price"]
+    assert his["amount"] == price["amount"]
+    assert "not_assigned" not in {loser["reason"] for loser in his["losers"]}
+    assert all("assigned_to" not in loser for loser in his["losers"])
+    assert refused.status_code == 422

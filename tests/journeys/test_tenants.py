@@ -84,6 +84,7 @@ BODIES: dict[str, Any] = {
     "putRequisitionList": {"name": "Mine now", "lines": []},
     "putPriceListEntries": {"entries": [], "removed": []},
     "putPriceListDiscounts": {"discounts": []},
+    "putMarginFloors": {"floors": []},
     "cancelAuction": {"reason": "because"},
     "cancelProcedure": {"reason": "because"},
     "replaceBid": {"currency": "EUR", "lines": [{"line_id": "{line}", "unit_amount": "1"}]},
