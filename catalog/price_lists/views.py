@@ -62,8 +62,8 @@ def _ladder(price: Price) -> list[LadderStepView]:
     """
     best, *others = price.fitting
     first = best.ladder.tiers[0].minimum_quantity
-    if price.policy is Policy.PRIORITY and all(
-        other.ladder.tiers[0].minimum_quantity >= first for other in others
+    if price.policy is Policy.PRIORITY and (
+        not others or all(other.ladder.tiers[0].minimum_quantity >= first for other in others)
     ):
         return cast("list[LadderStepView]", best.ladder.tiers)
     return [

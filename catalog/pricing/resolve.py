@@ -68,6 +68,10 @@ def resolve(
     those of other buyers if the caller fetched them: `told_to_buyer` takes these out again.
     Raises InvalidInput for an unknown currency.
     """
+    if len(candidates) == 1 and not explain:
+        price = _alone(candidates[0], buyer, quantity, unit, currency, as_of, policy)
+        if price is not None:
+            return price
     ranked, losers = _by_rank(candidates, buyer, as_of)
     fitting, answers = _answering(ranked, quantity, unit, currency, policy, losers)
     if policy is Policy.BEST_PRICE and len(answers) > 1:
@@ -93,6 +97,41 @@ def resolve(
         return price
     others = [candidate for candidate in candidates if candidate is not winner]
     return _split(price, others, buyer, as_of, currency)
+
+
+def _alone(
+    candidate: Candidate,
+    buyer: Buyer,
+    quantity: Decimal,
+    unit: str,
+    currency: str,
+    as_of: datetime,
+    policy: Policy,
+) -> Price | None:
+    """Price a line by the only candidate there is; None where anything stands in the way.
+
+    Most lines have one. There is nobody to rank it against: that saves half of what they take.
+    """
+    if (
+        candidate.currency != currency
+        or candidate.unit != unit
+        or candidate.commitment is not None
+        or (candidate.assigned_to and buyer.depth(candidate) is None)
+        or not candidate.validity.contains(as_of)
+    ):
+        return None
+    ladder = candidate.ladder
+    tier = ladder.tier_at(quantity)
+    if tier is None:
+        return None
+    return Price(
+        winner=candidate,
+        tier=tier,
+        quantity=quantity,
+        line_amount=ladder.amount_at(tier, quantity, unit, currency),
+        fitting=(candidate,),
+        policy=policy,
+    )
 
 
 def _answering(
