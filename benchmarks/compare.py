@@ -8,7 +8,7 @@ what the rounds gave.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Final
+from typing import Final, Protocol
 
 from benchmarks.load import Client, Outcome, drive, percentile
 
@@ -31,7 +31,17 @@ class Pace:
 
 
 FULL: Final = Pace(rounds=7, seconds=1.5, warm_seconds=1.0)
-QUICK: Final = Pace(rounds=1, seconds=5.0, warm_seconds=5.0, requests_max=32)
+QUICK: Final = Pace(rounds=1, seconds=5.0, warm_seconds=5.0, requests_max=10)
+
+
+class Driven(Protocol):
+    """Whatever can be driven and counted."""
+
+    name: str
+    outcomes: list[Outcome]
+
+    async def drive(self, seconds: float, requests_max: int | None) -> Outcome:
+        """Let it run for so long, or until so many answers."""
 
 
 @dataclass(slots=True)
@@ -43,15 +53,20 @@ class Subject:
     clients: Sequence[Client]
     outcomes: list[Outcome] = field(default_factory=list)
 
-    @property
-    def rate(self) -> float:
-        """Median rate of the rounds, per second."""
-        return median(outcome.rate for outcome in self.outcomes)
+    async def drive(self, seconds: float, requests_max: int | None) -> Outcome:
+        """Let its clients run for so long, or until so many answers."""
+        return await drive(self.port, self.clients, seconds, requests_max)
 
-    def milliseconds(self, share: float) -> float:
-        """Give a percentile of all rounds' latencies, in ms."""
-        everything = [seconds for outcome in self.outcomes for seconds in outcome.latencies]
-        return percentile(everything, share) * 1e3
+
+def rate(subject: Driven) -> float:
+    """Give the median rate of the rounds, per second."""
+    return median(outcome.rate for outcome in subject.outcomes)
+
+
+def milliseconds(subject: Driven, share: float) -> float:
+    """Give a percentile of all rounds' latencies, in ms."""
+    everything = [seconds for outcome in subject.outcomes for seconds in outcome.latencies]
+    return percentile(everything, share) * 1e3
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +78,7 @@ class Ratio:
     greatest: float
 
 
-def ratio(subject: Subject, baseline: Subject) -> Ratio:
+def ratio(subject: Driven, baseline: Driven) -> Ratio:
     """Compare round by round."""
     pairs = zip(subject.outcomes, baseline.outcomes, strict=True)
     ratios = [ours.rate / theirs.rate if theirs.rate else 0.0 for ours, theirs in pairs]
@@ -71,22 +86,22 @@ def ratio(subject: Subject, baseline: Subject) -> Ratio:
 
 
 async def interleave(
-    subjects: Sequence[Subject], pace: Pace, tell: Callable[[str], None] = lambda _text: None
+    subjects: Sequence[Driven], pace: Pace, tell: Callable[[str], None] = lambda _text: None
 ) -> None:
     """Drive the subjects in turn, round after round; raises BenchmarkError for wrong answers."""
     for subject in subjects:
         # Not judged: a process that meets an auction for the first time reads its whole log first.
         tell(f"{subject.name}: warming up")
-        await drive(subject.port, subject.clients, pace.warm_seconds, pace.requests_max)
+        await subject.drive(pace.warm_seconds, pace.requests_max)
     for number in range(1, pace.rounds + 1):
         for subject in subjects:
             tell(f"{subject.name}: round {number} of {pace.rounds}")
-            outcome = await drive(subject.port, subject.clients, pace.seconds, pace.requests_max)
+            outcome = await subject.drive(pace.seconds, pace.requests_max)
             _check(subject, outcome)
             subject.outcomes.append(outcome)
 
 
-def _check(subject: Subject, outcome: Outcome) -> None:
+def _check(subject: Driven, outcome: Outcome) -> None:
     others = outcome.others.total()
     if not outcome.counted or others > REFUSED_SHARE_MAX * (outcome.counted + others):
         raise BenchmarkError(

@@ -7,7 +7,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.compare import Ratio, Subject, ratio
+from benchmarks.compare import Driven, Ratio, milliseconds, rate, ratio
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,8 @@ class Row:
     """One line of the table. A figure that is no rate has `value` in words instead."""
 
     name: str
-    subject: Subject | None = None
-    baseline: Subject | None = None
+    subject: Driven | None = None
+    baseline: Driven | None = None
     target: Target | None = None
     trips: Trips | None = None
     value: str = ""
@@ -78,9 +78,9 @@ def _cells(row: Row) -> list[str]:
     subject, times, target = row.subject, row.ratio, row.target
     return [
         row.name,
-        row.value if subject is None else f"{subject.rate:,.0f}",
-        "" if subject is None else f"{subject.milliseconds(0.5):.1f}",
-        "" if subject is None else f"{subject.milliseconds(0.99):.1f}",
+        row.value if subject is None else f"{rate(subject):,.0f}",
+        "" if subject is None else f"{milliseconds(subject, 0.5):.1f}",
+        "" if subject is None else f"{milliseconds(subject, 0.99):.1f}",
         "" if times is None else _share(times.median),
         "" if times is None else f"{_share(times.least)} to {_share(times.greatest)}",
         "" if row.baseline is None else row.baseline.name,

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 from benchmarks.load import Client, http_request
 from benchmarks.parties import Party, until
 from benchmarks.world import CEILING, CURRENCY, World, product_name
+from marketplace.kernel.limits import LINES_MAX
 from marketplace.platform.http.paging import cursor
 
 READERS: Final = 32
@@ -48,6 +49,27 @@ def one_price(world: World) -> list[Client]:
         body = _json({"currency": CURRENCY, "lines": [line]})
         requests.append(http_request("POST", "/v1/prices/check", buyer.key, body))
     return _cycling(requests, lambda status, body: status == _OK and b'"line_amount"' in body)
+
+
+def many_keys(world: World) -> list[tuple[UUID, str]]:
+    """Give 1,000 articles of all suppliers in turn."""
+    keys = []
+    for number in range(LINES_MAX):
+        supplier = world.suppliers[number % len(world.suppliers)]
+        skus = world.catalog[supplier.id]
+        keys.append((supplier.id, skus[number // len(world.suppliers) * 3 % len(skus)]))
+    return keys
+
+
+def many_prices(world: World) -> list[Client]:
+    """Ask the prices of 1,000 lines at once, over one connection: another buyer each time."""
+    lines = [
+        {"supplier_id": str(supplier_id), "sku": sku, "quantity": str(number % 120 + 1)}
+        for number, (supplier_id, sku) in enumerate(many_keys(world))
+    ]
+    body = _json({"currency": CURRENCY, "lines": lines})
+    requests = [http_request("POST", "/v1/prices/check", buyer.key, body) for buyer in world.buyers]
+    return _cycling(requests, lambda status, body: status == _OK and b'"line_amount"' in body)[:1]
 
 
 def pages(world: World, pages_of_each: int) -> list[Client]:
@@ -100,12 +122,12 @@ class _Orders:
         return http_request("POST", "/v1/orders", buyer.key, body, idempotency_key=str(uuid4()))
 
 
-async def feed(world: World) -> list[Client]:
+async def feed(world: World, pages_of_each: int) -> list[Client]:
     """Read a page of 50 events from several places of several buyers' feeds."""
     requests = []
     for buyer in world.buyers:
         after = "0"
-        for _ in range(5):
+        for _ in range(pages_of_each):
             path = f"/v1/events?limit={PAGE}&after={after}"
             page = await until(
                 functools.partial(buyer.get, path), lambda page: len(page["items"]) == PAGE, 30

@@ -29,10 +29,13 @@ class Size:
     products: int
     buyers: int
     bidders: int
+    orders: int
+    """Of each buyer before anything is measured, so that his feed has pages."""
+    feed_pages: int
 
 
-FULL: Final = Size(suppliers=9, products=4_000, buyers=16, bidders=128)
-QUICK: Final = Size(suppliers=2, products=120, buyers=2, bidders=16)
+FULL: Final = Size(suppliers=9, products=4_000, buyers=16, bidders=128, orders=100, feed_pages=5)
+QUICK: Final = Size(suppliers=2, products=120, buyers=2, bidders=16, orders=25, feed_pages=1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ ROWS = (
     "empty GET",
     "empty POST",
     "price of one line",
+    "prices of 1,000 lines at once",
     "page of 50, own prices, made anew",
     "page of 50, own prices, asked before",
     "order of 5 lines",
