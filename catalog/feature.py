@@ -10,6 +10,7 @@ from catalog.exports import routes as exports
 from catalog.exports.service import Exports
 from catalog.imports import routes as imports
 from catalog.imports import service as importing
+from catalog.imports.commands import import_file
 from catalog.price_lists import routes as price_lists
 from catalog.price_lists.quoting import CatalogPrices
 from catalog.price_lists.service import PublicationApprovals
@@ -65,6 +66,7 @@ FEATURE: Final = Feature(
     jobs=(Job(importing.JOB, importing.run_import),),
     timers=(documents.TIMER, related.TIMER),
     worker_lifespans=(related.keep_counting,),
+    commands=(import_file,),
     provides={
         Prices: lambda _platform: CatalogPrices(),
         Stock: lambda _platform: CatalogStock(),

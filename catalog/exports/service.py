@@ -8,6 +8,7 @@ the same statements and the same `resolve` as his price check: what one tells th
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -17,13 +18,20 @@ import msgspec
 from sqlalchemy import Text, Uuid, bindparam, case, cast, func, literal_column, select
 from sqlalchemy.sql import ClauseElement
 
-from catalog.exports.writers import CellRow, ExportFormat, RowWriter, writer_of
+from catalog.exports.writers import (
+    Cell,
+    CellRow,
+    ExportFormat,
+    NumberText,
+    RowWriter,
+    writer_of,
+)
 from catalog.imports.layouts import OFFERS, PRICES
 from catalog.price_lists.price_book import (
     CANDIDATES_OF_OFFERS,
     OFFER_COLUMNS,
     buyer_of,
-    candidates_by_place,
+    read_candidate,
     read_offer,
     scopes_of,
     visible_offer,
@@ -60,6 +68,9 @@ OWN_PRICE_COLUMNS: Final = (
     "no_price",
 )
 """Columns of a buyer's price file: a row a tier, or one that says why there is no price."""
+_NO_PRICE: Final = (None,) * 7
+KNOWN_MAX: Final = 10_000
+"""Answers an export keeps: some hundred suffice a buyer, some megabytes at most."""
 
 
 class Exports:
@@ -288,23 +299,20 @@ async def export_own_prices(
         currency_digits(currency)
     writer = writer_of(chosen, OWN_PRICE_COLUMNS)
     async with _snapshot(platform, caller) as connection:
-        as_of = await connection.fetchval(_CLOCK.sql)
+        asked = _Asked(caller, currency, await connection.fetchval(_CLOCK.sql))
         yield writer.begin()
         given = {"scopes": scopes_of(caller.path)}
         async for offers in _pages(connection, _VISIBLE_OFFERS, **given):
-            yield writer.rows(await _own_prices(connection, caller, offers, currency, as_of))
+            yield writer.rows(await _own_prices(connection, asked, offers))
             await asyncio.sleep(0)
         for piece in writer.end():
             yield piece
 
 
 async def _own_prices(
-    connection: asyncpg.Connection,
-    caller: Caller,
-    offers: Sequence[Any],
-    currency: str | None,
-    as_of: datetime,
+    connection: asyncpg.Connection, asked: "_Asked", offers: Sequence[Any]
 ) -> list[CellRow]:
+    caller = asked.caller
     rows = await connection.fetch(
         _CANDIDATES.sql,
         *_CANDIDATES.arguments(
@@ -315,42 +323,95 @@ async def _own_prices(
             company_id=caller.organization_id,
         ),
     )
-    candidates, best = candidates_by_place(rows, len(offers))
+    own, best = _by_place(rows, len(offers))
     made: list[CellRow] = []
-    for columns, found in zip(offers, candidates, strict=True):
+    for columns, found in zip(offers, own, strict=True):
         policy = Policy.BEST_PRICE if columns[0] in best else Policy.PRIORITY
-        made += _rows_of(columns, found, caller, currency, as_of, policy)
+        made += asked.rows(columns, found, policy)
     return made
 
 
-def _rows_of(
-    columns: Sequence[Any],
-    candidates: list[Candidate],
-    caller: Caller,
-    currency: str | None,
-    as_of: datetime,
-    policy: Policy,
-) -> list[CellRow]:
-    offer = read_offer(columns[0], columns[1], columns[2:])
-    buyer = buyer_of(caller.path, candidates)
-    priced = price_offer(offer.terms, candidates, buyer, currency, as_of, policy=policy)
-    head = (str(offer.supplier_id), offer.sku, offer.name, offer.terms.unit)
-    if not isinstance(priced, Price):
-        return [(*head, *(None for _ in range(7)), priced.reason)]
-    return [
-        (
-            *head,
-            step.candidate.currency,
-            step.tier.minimum_quantity,
-            step.tier.amount,
-            step.candidate.ladder.basis,
-            step.candidate.ladder.volume_mode.value,
-            step.candidate.level.value,
-            _until(step.candidate),
-            None,
-        )
-        for step in priced.steps
-    ]
+def _by_place(rows: Sequence[Any], count: int) -> tuple[list[list[Any]], set[UUID]]:
+    """Gather the rows of candidates by offer; give the suppliers of the best price."""
+    own: list[list[Any]] = [[] for _ in range(count)]
+    best: set[UUID] = set()
+    for row in rows:
+        if row[0]:
+            own[row[0] - 1].append(row)
+        else:
+            best.add(UUID(row[1]))
+    return own, best
+
+
+class _TierText(msgspec.Struct):
+    minimum_quantity: str
+    amount: str
+
+
+_TIER_TEXTS: Final = msgspec.json.Decoder(list[_TierText])
+_Tail = tuple[Cell, ...]
+
+
+@dataclass(slots=True)
+class _Asked:
+    """One export of a buyer's prices, and what it has found out so far.
+
+    Where an offer has one candidate, whether it prices the offer depends on all but its amounts, so
+    `resolve` is asked once for many offers: for each list, unit, validity, first minimum and terms.
+    """
+
+    caller: Caller
+    currency: str | None
+    as_of: datetime
+    known: dict[tuple[Any, ...], str | _Tail] = field(default_factory=dict)
+
+    def rows(self, columns: Sequence[Any], found: Sequence[Any], policy: Policy) -> list[CellRow]:
+        """Give the rows of one offer."""
+        head = (str(columns[0]), columns[1], columns[3], columns[4])
+        if len(found) != 1 or found[0][8] is not None:
+            return self._resolved(head, columns, found, policy)
+        (candidate,) = found
+        tiers = _TIER_TEXTS.decode(candidate[7])
+        key = (*candidate[1:7], tiers[0].minimum_quantity, columns[4], *columns[8:11], policy)
+        tail = self.known.get(key)
+        if tail is None:
+            (first, *_) = self._resolved(head, columns, found, policy)
+            reason = first[-1]
+            tail = str(reason) if reason is not None else (first[4], *first[7:])
+            if len(self.known) < KNOWN_MAX:
+                self.known[key] = tail
+        if isinstance(tail, str):
+            return [(*head, *_NO_PRICE, tail)]
+        currency, *rest = tail
+        return [
+            (*head, currency, NumberText(t.minimum_quantity), NumberText(t.amount), *rest)
+            for t in tiers
+        ]
+
+    def _resolved(
+        self, head: CellRow, columns: Sequence[Any], found: Sequence[Any], policy: Policy
+    ) -> list[CellRow]:
+        read = (read_candidate(row[1:]) for row in found)
+        candidates = [candidate for candidate in read if candidate is not None]
+        terms = read_offer(columns[0], columns[1], columns[2:]).terms
+        buyer = buyer_of(self.caller.path, candidates)
+        priced = price_offer(terms, candidates, buyer, self.currency, self.as_of, policy=policy)
+        if not isinstance(priced, Price):
+            return [(*head, *_NO_PRICE, priced.reason)]
+        return [
+            (
+                *head,
+                step.candidate.currency,
+                step.tier.minimum_quantity,
+                step.tier.amount,
+                step.candidate.ladder.basis,
+                step.candidate.ladder.volume_mode.value,
+                step.candidate.level.value,
+                _until(step.candidate),
+                None,
+            )
+            for step in priced.steps
+        ]
 
 
 def _until(candidate: Candidate) -> str | None:

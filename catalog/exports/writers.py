@@ -25,6 +25,13 @@ _PIECE: Final = 256 * 1024
 _UNCLEAR: Final = re.compile(r"[1-9][0-9]{0,2}\.[0-9]{3}")
 _FLOAT_DIGITS: Final = 15
 
+
+class NumberText(str):
+    """A number as a text without superfluous zeros, as ladders hold them."""
+
+    __slots__ = ()
+
+
 Cell = str | Decimal | None
 """A text, a number, or an empty field."""
 CellRow = Sequence[Cell]
@@ -65,7 +72,10 @@ def number_text(number: Decimal) -> str:
 
     ``1.234`` may be read in two ways, ``1.2340`` in one; see `catalog.imports.decimals`.
     """
-    text = plain_decimal(number)
+    return _clear(plain_decimal(number))
+
+
+def _clear(text: str) -> str:
     return f"{text}0" if _UNCLEAR.fullmatch(text) else text
 
 
@@ -93,7 +103,9 @@ class CsvWriter:
 def _cell(cell: Cell) -> str:
     if cell is None:
         return ""
-    return number_text(cell) if isinstance(cell, Decimal) else defused(cell)
+    if isinstance(cell, Decimal):
+        return number_text(cell)
+    return _clear(cell) if isinstance(cell, NumberText) else defused(cell)
 
 
 class NdjsonWriter:
@@ -111,7 +123,7 @@ class NdjsonWriter:
         return b"".join(
             msgspec.json.encode(
                 {
-                    name: plain_decimal(cell) if isinstance(cell, Decimal) else cell
+                    name: plain_decimal(cell) if isinstance(cell, Decimal) else str(cell)
                     for name, cell in zip(self._columns, row, strict=True)
                     if cell is not None
                 }
@@ -159,8 +171,8 @@ class XlsxWriter:
 
     def _add(self, row: CellRow) -> None:
         for column, cell in enumerate(row):
-            if isinstance(cell, Decimal):
-                self._add_number(column, cell)
+            if isinstance(cell, Decimal | NumberText):
+                self._add_number(column, Decimal(cell))
             elif cell is not None:
                 self._sheet.write_string(self._next, column, defused(cell))
         self._next += 1

@@ -9,7 +9,9 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import insert
 
+from catalog.customers.tables import CustomerRow
 from catalog.exports import service
 from catalog.exports.writers import CsvWriter, ExportFormat, NdjsonWriter, XlsxWriter, number_text
 from catalog.imports.decimals import decisive
@@ -19,6 +21,7 @@ from catalog.imports.layouts import OFFERS
 from catalog.imports.schemas import ImportKind
 from catalog.products.rules import OfferRecord
 from marketplace.kernel.errors import NotFound, Unavailable
+from marketplace.platform.database import transaction
 from tests.catalog.parties import Market, entry
 
 CSV, NDJSON, XLSX = ExportFormat.CSV, ExportFormat.NDJSON, ExportFormat.XLSX
@@ -194,6 +197,14 @@ async def test_every_line_of_the_file_is_what_the_check_says(market: Market) -> 
         mode = chance.choice(["exclusive", "fill_gaps"])
         await market.price_list(*entries, level=level, to=to, priority=priority, mode=mode)
     await market.contract(skus[0], ("3", "0.125"))
+    async with transaction(market.platform, market.supplier) as tx:
+        await tx.execute(
+            insert(CustomerRow).values(
+                supplier_id=market.supplier.organization_id,
+                buyer_id=market.rival.organization_id,
+                price_policy="best_price",
+            )
+        )
     for who in (market.buyer, market.site, market.rival):
         data = await whole(service.export_own_prices(market.platform, who, NDJSON, "EUR"))
         rows = [msgspec.json.decode(line) for line in data.splitlines()]
