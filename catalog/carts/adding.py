@@ -22,7 +22,7 @@ from catalog.pricing.terms import Price
 from catalog.products.rules import smallest_order
 from marketplace.kernel.errors import Conflict, FieldError, InvalidInput
 from marketplace.kernel.ids import new_id
-from marketplace.kernel.limits import LINES_MAX
+from marketplace.kernel.limits import LINE_AMOUNT_MAX, LINES_MAX
 from marketplace.kernel.units import UNITS, Quantity
 from marketplace.orders.ports import PriceRequest
 from marketplace.platform.caller import Caller
@@ -190,8 +190,8 @@ async def _end_of(tx: Transaction, cart_id: UUID) -> tuple[int, int]:
 
 
 def shown_columns(answer: Price | Unpriced) -> dict[str, Decimal | None]:
-    """Give what a line keeps of the price its member is shown."""
-    if isinstance(answer, Unpriced):
+    """Give what a line keeps of the price its member is shown; none of what no order may cost."""
+    if isinstance(answer, Unpriced) or answer.line_amount >= LINE_AMOUNT_MAX:
         return {"shown_amount": None, "shown_basis": None}
     amount, basis = stated(answer)
     return {"shown_amount": amount, "shown_basis": basis}

@@ -16,6 +16,7 @@ import msgspec
 from sqlalchemy import ARRAY, Text, Uuid, bindparam, text
 
 from catalog.stock.rules import (
+    COUNTABLE_BELOW,
     Held,
     Level,
     Shown,
@@ -138,6 +139,9 @@ def _take(
         detail = f"Stock of {line.sku!r} is counted in {article.unit}; order it in that unit."
         return Shortage(line.line, "not_counted_in_unit", detail)
     wanted = in_offer_unit(line.quantity, factor)
+    if any(level.reserved + wanted >= COUNTABLE_BELOW for level in article.levels):
+        detail = f"More of {line.sku!r} would be on order than can be counted."
+        return Shortage(line.line, "too_large", detail)
     decided = allocate(article.levels, wanted, article.policy)
     if decided is None:
         return Shortage(line.line, "out_of_stock", _too_little(article, line))

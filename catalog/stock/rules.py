@@ -13,6 +13,8 @@ from marketplace.kernel.money import EXACT, UNIT_PRICE_PLACES
 
 _STEP: Final = Decimal(1).scaleb(-UNIT_PRICE_PLACES)
 _NOTHING: Final = Decimal(0)
+COUNTABLE_BELOW: Final = Decimal(10) ** 18
+"""What a column holds: 18 digits before the point."""
 
 
 class Shown(StrEnum):

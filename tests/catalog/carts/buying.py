@@ -72,7 +72,7 @@ class Buying:
 
 
 async def price_for(
-    shop: Shop, unit_id: UUID, priority: int = 0, /, **amounts: str
+    shop: Shop, unit_id: UUID, priority: int = 0, mode: str = "volume", /, **amounts: str
 ) -> PriceListView:
     """Publish a list of the supplier's for one organization: amounts by SKU."""
     owner = shop.supplier.caller
@@ -81,13 +81,14 @@ async def price_for(
     )
     made = await price_lists.create_price_list(shop.platform, owner, data, fresh_key())
     await price_lists.assign_price_list(shop.platform, owner, made.id, AssignmentInput(unit_id))
-    await reprice(shop, made.id, **amounts)
+    await reprice(shop, made.id, mode, **amounts)
     return made
 
 
-async def reprice(shop: Shop, list_id: UUID, /, **amounts: str) -> None:
+async def reprice(shop: Shop, list_id: UUID, mode: str = "volume", /, **amounts: str) -> None:
     """Set amounts in a list and publish it."""
     owner = shop.supplier.caller
-    entries = PriceEntriesInput(entries=[entry(sku, ("1", a)) for sku, a in amounts.items()])
-    await price_lists.put_entries(shop.platform, owner, list_id, entries)
+    entries = [entry(sku, ("1", a), volume_mode=mode) for sku, a in amounts.items()]
+    data = PriceEntriesInput(entries=entries)
+    await price_lists.put_entries(shop.platform, owner, list_id, data)
     await price_lists.publish_price_list(shop.platform, owner, list_id)

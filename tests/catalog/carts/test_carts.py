@@ -173,6 +173,18 @@ async def test_what_is_no_quantity_or_does_not_exist_is_pointed_at_and_nothing_i
     assert (await buying.read()).lines == []
 
 
+async def test_a_line_beyond_all_bounds_is_shown_and_cannot_be_ordered(shop: Shop) -> None:
+    await shop.offer("A")
+    huge = "999999999999999999"
+    await price_for(shop, shop.buyer.id, 0, "graduated", A=huge)
+    buying = await Buying.begin(shop)
+    await buying.add(("A", huge))
+    assert len((await buying.read()).total.amount) > 30
+    with pytest.raises(InvalidInput) as refused:
+        await buying.order()
+    assert [error.code for error in refused.value.errors] == ["too_large"]
+
+
 async def test_cart_and_price_check_agree(shop: Shop) -> None:
     await shop.offer("A", "B", minimum_quantity="2")
     await price_for(shop, shop.buyer.id, A="9.99")

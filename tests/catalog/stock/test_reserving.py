@@ -8,6 +8,7 @@ from marketplace.approvals.schemas import DecisionInput
 from marketplace.kernel.errors import Conflict
 from marketplace.orders import reading, service
 from marketplace.orders.schemas import OrderView
+from tests.catalog.carts.buying import price_for
 from tests.catalog.stock.shop import Shop
 from tests.support.world import Actor, fresh_key
 
@@ -69,6 +70,18 @@ async def test_a_refused_order_points_at_its_lines_and_reserves_nothing(shop: Sh
     with pytest.raises(Conflict) as refused:
         await shop.order(shop.line("A", "3"), shop.line("A", "3"))
     assert "there are 2 C62 left" in refused.value.errors[0].detail
+
+
+async def test_no_more_is_on_order_than_can_be_counted(shop: Shop) -> None:
+    await shop.offer("A")
+    await shop.set(A="5")
+    await price_for(shop, shop.buyer.id, A="0.000001")
+    most = "900000000000000000"
+    await shop.order(shop.line("A", most))
+    with pytest.raises(Conflict) as refused:
+        await shop.order(shop.line("A", most))
+    assert refused.value.errors[0].code == "too_large"
+    assert await shop.levels() == [("A", "MAIN", "5", most)]
 
 
 async def test_a_cancelled_order_gives_back_what_it_held(shop: Shop) -> None:
