@@ -43,7 +43,7 @@ FIRST = [
     ("cuir synthétiques", "fr", "Cuir synthétique"),
 ]
 AMONG_FIVE = [
-    ("porte vélo en aciers", "fr", "Porte-vélo sécurisé"),
+    ("porte vélo en acier", "fr", "Porte-vélo sécurisé"),
     ("stainless steel mud", "en", "designed to shed mud"),
     ("mountain wheel replacement", "en", "mountain wheel"),
     ("aluminum frames", "en", "aluminum"),
