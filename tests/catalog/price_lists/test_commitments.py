@@ -6,13 +6,19 @@ from uuid import UUID
 
 import pytest
 
+from marketplace.approvals.schemas import DecisionInput
+from marketplace.approvals.service import decide
 from marketplace.contracts import service as contracts
 from marketplace.contracts.rules import AtExhaustion, Commitment, Measure
 from marketplace.contracts.schemas import CommitmentView
-from marketplace.kernel.errors import InvalidInput
+from marketplace.kernel.errors import Conflict, InvalidInput
+from marketplace.orders.contract_prices import ContractPrices
+from marketplace.orders.ports import NoPriceQuote, PriceQuote, PriceRequest
 from marketplace.orders.schemas import OrderView
+from marketplace.platform.database import transaction
 from tests.catalog.parties import entry
 from tests.catalog.shop import Shop
+from tests.support.world import fresh_key
 
 
 def pieces(cap: str, then: str = "stop") -> Commitment:
@@ -176,3 +182,37 @@ async def test_a_commitment_that_cannot_be_drawn_is_not_agreed(
     assert [(e.pointer, e.code) for e in refused.value.errors] == [
         ("/prices/0/commitment/cap", code)
     ]
+
+
+async def test_an_order_that_waits_draws_when_it_is_placed_and_not_before(shop: Shop) -> None:
+    await stocked(shop)
+    contract = await shop.agree("A", ("1", "8"), commitment=pieces("10", "next_price"))
+    purchaser = await shop.world.member(shop.buying, "purchaser", order_limit="50 EUR")
+    own, shop.buyer = shop.buyer, purchaser.caller
+    orders = [await shop.order(shop.line("A", "7")) for _ in range(2)]
+    shop.buyer = own
+    assert {order.state for order in orders} == {"in_approval"}
+    assert (await state(shop, contract)).drawn == "0"
+    said = DecisionInput(verdict="approve")
+    asked = [order.approval_id for order in orders if order.approval_id]
+    await decide(shop.platform, own, asked[0], said, fresh_key())
+    assert (await state(shop, contract)).drawn == "7"
+    with pytest.raises(Conflict, match=r"14\.00 EUR more"):  # at 10 instead of 8
+        await decide(shop.platform, own, asked[1], said, fresh_key())
+    assert (await state(shop, contract)).drawn == "7"
+
+
+async def test_without_the_catalog_contracts_hold_to_their_commitments_too(shop: Shop) -> None:
+    await shop.offer("A")
+    await shop.agree("A", ("1", "9"))
+    await shop.agree("A", ("1", "8"), commitment=pieces("5", "next_price"))
+    supplier_id = shop.supplier.organization_id
+    asked = [PriceRequest(supplier_id, "A", Decimal(n), "C62", "EUR") for n in (4, 4, 1)]
+    async with transaction(shop.platform, shop.buyer) as tx:
+        answers = await ContractPrices().quote(tx, shop.buyer.path, asked, tx.opened_at)
+    assert [answer.amount for answer in answers if isinstance(answer, PriceQuote)] == [8, 9, 8]
+    await shop.agree("A", ("1", "7"), commitment=pieces("2"))
+    async with transaction(shop.platform, shop.buyer) as tx:
+        (answer,) = await ContractPrices().quote(tx, shop.buyer.path, asked[:1], tx.opened_at)
+    assert isinstance(answer, NoPriceQuote)
+    assert answer.code == "commitment_exhausted"
