@@ -25,6 +25,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy import text as sql
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.exc import IntegrityError
 
@@ -129,7 +130,7 @@ async def read_product(platform: Platform, caller: Caller, product_id: UUID) -> 
         )
         if row is None:
             raise NotFound("There is no such product.")
-        return await _view(tx, row, caller)
+        return await _view(tx, row, caller, await attributes_of(tx, row.category_id))
 
 
 def _known_to(caller: Caller) -> Any:
@@ -207,25 +208,31 @@ def _told(identifier: UUID | None) -> UUID | UnsetType:
     return UNSET if identifier is None else identifier
 
 
-async def _view(tx: Transaction, row: Row[Any], caller: Caller) -> ProductView:
-    attributes = await attributes_of(tx, row.category_id)
-    texts, codes, media = ProductTextRow, ProductCodeRow, ProductMediaRow
-    text_rows = await tx.all(
-        select(texts.language, texts.name, texts.description, texts.keywords)
-        .where(texts.product_id == row.id)
-        .order_by(texts.language)
-    )
-    code_rows = await tx.all(
-        select(codes.scheme, codes.code, codes.version)
-        .where(codes.product_id == row.id)
-        .order_by(codes.scheme, codes.version)
-    )
-    media_rows = await tx.all(
-        select(media.kind, media.url, media.title)
-        .where(media.product_id == row.id, media.url.is_not(None))
-        .order_by(media.position)
-    )
-    view = ProductView(
+_OWN: Final = sql("""
+select
+    (select coalesce(jsonb_agg(jsonb_build_object(
+                'language', language, 'name', name, 'description', description,
+                'keywords', keywords) order by language), '[]')
+     from product_texts where product_id = :product_id) as texts,
+    (select coalesce(jsonb_agg(jsonb_build_object(
+                'scheme', scheme, 'code', code, 'version', version) order by scheme, version), '[]')
+     from product_codes where product_id = :product_id) as codes,
+    (select coalesce(jsonb_agg(jsonb_build_object(
+                'kind', kind, 'url', url, 'title', title) order by position), '[]')
+     from product_media where product_id = :product_id and url is not null) as media,
+    (select coalesce(jsonb_agg(jsonb_build_object(
+                'product_id', related_id, 'kind', kind) order by position), '[]')
+     from product_relations where product_id = :product_id) as relations
+""").columns(texts=JSONB, codes=JSONB, media=JSONB, relations=JSONB)
+"""What a product has in tables of its own, in one round trip."""
+
+
+async def _view(
+    tx: Transaction, row: Row[Any], caller: Caller, attributes: Attributes
+) -> ProductView:
+    own = await tx.one(_OWN, {"product_id": row.id})
+    keeper = caller.may(WRITE)
+    return ProductView(
         id=row.id,
         name=row.name,
         description=row.description,
@@ -236,24 +243,15 @@ async def _view(tx: Transaction, row: Row[Any], caller: Caller) -> ProductView:
         version=row.version,
         created_at=row.created_at,
         attributes=value_views(attributes, row.attributes, ()),
-        texts=[TextView(**each._mapping) for each in text_rows],  # noqa: SLF001
-        codes=[ClassCodeView(**each._mapping) for each in code_rows],  # noqa: SLF001
-        media=[MediaView(**each._mapping) for each in media_rows],  # noqa: SLF001
+        texts=msgspec.convert(own.texts, list[TextView]),
+        codes=msgspec.convert(own.codes, list[ClassCodeView]),
+        media=msgspec.convert(own.media, list[MediaView]),
         category_id=_told(row.category_id),
         replacement_id=_told(row.replacement_id),
         merged_into=_told(row.merged_into),
+        relations=msgspec.convert(own.relations, list[RelationView]) if keeper else UNSET,
+        missing=missing(attributes, row.attributes) if keeper else UNSET,
     )
-    if caller.may(WRITE):
-        view.missing = missing(attributes, row.attributes)
-        relation_rows = await tx.all(
-            select(ProductRelationRow.related_id, ProductRelationRow.kind)
-            .where(ProductRelationRow.product_id == row.id)
-            .order_by(ProductRelationRow.position)
-        )
-        view.relations = [
-            RelationView(product_id=each.related_id, kind=each.kind) for each in relation_rows
-        ]
-    return view
 
 
 # What is told of a product
@@ -336,11 +334,13 @@ _OWN_ROWS: Final = (
 )
 
 
-async def _write_content(tx: Transaction, product_id: UUID, content: _Content) -> None:
-    """Set a product's texts, codes and media; files of ours stay."""
+async def _write_content(
+    tx: Transaction, product_id: UUID, content: _Content, *, new: bool = False
+) -> None:
+    """Set a product's texts, codes and media; a `new` one has none yet."""
     for table, name in _OWN_ROWS:
-        statement = delete(table).where(table.product_id == product_id)
-        await tx.execute(statement)
+        if not new:
+            await tx.execute(delete(table).where(table.product_id == product_id))
         rows = [{"product_id": product_id, **row} for row in getattr(content, name)]
         if rows:
             await tx.execute(insert(table), rows)
@@ -370,9 +370,9 @@ async def create_product(
             row = await tx.one(statement.returning(*_PRODUCT))
         except IntegrityError as error:
             raise _taken(error) from error
-        await _write_content(tx, row.id, content)
+        await _write_content(tx, row.id, content, new=True)
         tx.record("product.created", "product", row.id, after=_facts(row))
-        return await keep(tx, key, await _view(tx, row, caller))
+        return await keep(tx, key, await _view(tx, row, caller, attributes))
 
 
 def _facts(row: Row[Any]) -> dict[str, object]:
@@ -403,7 +403,7 @@ async def change_product(
             raise Conflict("This product turned out to be another one; change that one.")
         row = await _set_content(tx, before, data, ProductState(before.state))
         await _tell(tx, "product.changed", before, row)
-        return await _view(tx, row, caller)
+        return await _view(tx, row, caller, await attributes_of(tx, row.category_id))
 
 
 async def _set_content(
@@ -428,9 +428,15 @@ async def _set(tx: Transaction, product_id: UUID, values: Mapping[str, Any]) -> 
     )
 
 
-async def _locked(tx: Transaction, product_id: UUID, version: int) -> Row[Any]:
-    """Read and lock a product; raises NotFound, and StaleVersion for another version of it."""
-    row = await tx.maybe(select(*_PRODUCT).where(ProductRow.id == product_id).with_for_update())
+async def _locked(
+    tx: Transaction, product_id: UUID, version: int, *, alone: bool = False
+) -> Row[Any]:
+    """Read and lock a product; raises NotFound, and StaleVersion for another version of it.
+
+    `alone` makes new offers and relations of it wait as well.
+    """
+    statement = select(*_PRODUCT).where(ProductRow.id == product_id)
+    row = await tx.maybe(statement.with_for_update(key_share=not alone))
     if row is None:
         raise NotFound("There is no such product.")
     if row.version != version:
@@ -456,7 +462,7 @@ async def accept_product(
             with _under("/product"):
                 row = await _set_content(tx, before, data.product, state)
         await _tell(tx, "product.accepted", before, row)
-        return await _view(tx, row, caller)
+        return await _view(tx, row, caller, await attributes_of(tx, row.category_id))
 
 
 @contextmanager
@@ -485,7 +491,7 @@ async def activate_product(
             raise Conflict(f"Its category requires {', '.join(lacking)}; tell these first.")
         row = await _set(tx, product_id, {"state": state.value})
         await _tell(tx, "product.activated", before, row)
-        return await _view(tx, row, caller)
+        return await _view(tx, row, caller, await attributes_of(tx, row.category_id))
 
 
 @retries_conflicts
@@ -510,7 +516,7 @@ async def discontinue_product(
         values = {"state": state.value, "replacement_id": data.replacement_id}
         row = await _set(tx, product_id, values)
         await _tell(tx, "product.discontinued", before, row)
-        return await _view(tx, row, caller)
+        return await _view(tx, row, caller, await attributes_of(tx, row.category_id))
 
 
 async def _check_heir(tx: Transaction, product_id: UUID, heir_id: UUID, pointer: str) -> None:
@@ -537,7 +543,7 @@ async def merge_product(
     """
     caller.require(WRITE)
     async with transaction(platform, caller) as tx:
-        before = await _locked(tx, product_id, version)
+        before = await _locked(tx, product_id, version, alone=True)
         state = MACHINE.after(ProductState(before.state), Action.MERGE)
         await _check_heir(tx, product_id, data.product_id, "/product_id")
         values = {
@@ -609,6 +615,7 @@ async def _tell(
     tx.record(kind, "product", after.id, before=_facts(before), after={**_facts(after), **facts})
 
 
+@retries_conflicts
 async def put_relations(
     platform: Platform, caller: Caller, product_id: UUID, version: int, data: RelationsInput
 ) -> ProductView:
@@ -640,7 +647,7 @@ async def put_relations(
         tx.record(
             "product.related", "product", product_id, before=_facts(before), after=_facts(row)
         )
-        return await _view(tx, row, caller)
+        return await _view(tx, row, caller, await attributes_of(tx, row.category_id))
 
 
 async def _check_related(tx: Transaction, relations: Sequence[Relation]) -> None:

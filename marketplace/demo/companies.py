@@ -10,12 +10,12 @@ from pathlib import Path
 import httpx
 import msgspec
 
+from marketplace.demo.catalog.loading import load_catalog
 from marketplace.demo.registration import (
     BUYER,
     DemoCompany,
     register_buyer,
     register_supplier,
-    stock_suppliers,
 )
 from marketplace.demo.story import Actor, Recorder
 from marketplace.demo.wares import ASSORTMENTS
@@ -66,5 +66,5 @@ async def _register(http: httpx.AsyncClient, url: str, operator_key: str) -> Dem
     operator = Actor(http, "operator", operator_key, Recorder())
     buyer = await register_buyer(operator, BUYER)
     suppliers = [await register_supplier(operator, name) for name in ASSORTMENTS]
-    await stock_suppliers(operator, buyer, suppliers)
+    await load_catalog(operator, buyer, suppliers)
     return DemoKeys(url, operator_key, buyer, tuple(suppliers))

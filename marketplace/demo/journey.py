@@ -141,9 +141,11 @@ async def _prices(road: Road) -> None:
 
 async def _own_prices(road: Road) -> None:
     portal = road.buyer_as("purchaser")
-    found = await portal.get("/v1/catalog", params={"q": "6204"}, show="searchCatalog")
-    check(len(found["items"]) == 1, "One product is found, offered by several suppliers.")
-    item = await portal.get(f"/v1/catalog/{found['items'][0]['id']}", show="readCatalogItem")
+    found = await portal.get("/v1/catalog", params={"q": "6204-2RS"}, show="searchCatalog")
+    best = found["items"][0]
+    check(best["maker_number"] == "6204-2RS", "The number asked for is found first.")
+    check(best["offer_count"] >= len(road.suppliers), "Several suppliers offer one product.")
+    item = await portal.get(f"/v1/catalog/{best['id']}", show="readCatalogItem")
     offer = next(
         offer
         for offer in item["offers"]

@@ -52,7 +52,7 @@ HOS-10|Compressed air hose 10 mm|PU, by the metre|Stahlhof|MTR|2.70|1
 VLV-G12|Ball valve G 1/2|brass, full bore|Stahlhof|C62|6.85|1
 """.strip().splitlines()
 )
-"""Twenty-four articles; the bigger catalog comes with the catalog's own demo."""
+"""Twenty-four articles, for the road; `marketplace.demo.catalog` is the bigger catalog."""
 
 
 @dataclass(frozen=True, slots=True)
