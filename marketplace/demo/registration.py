@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from marketplace.demo.story import Actor, UnexpectedAnswer, eventually
-from marketplace.demo.wares import ASSORTMENTS, Assortment
+from marketplace.demo.wares import ASSORTMENTS, Goods
 
 BUYER: Final = "Rheinwerk Anlagenbau"
 UNITS: Final = ("Werk Hamburg", "Werk Leipzig")
@@ -114,7 +114,7 @@ async def stock_suppliers(
 
 
 async def stock_supplier(
-    operator: Actor, supplier: DemoCompany, goods: Assortment, buyer: DemoCompany
+    operator: Actor, supplier: DemoCompany, goods: Goods, buyer: DemoCompany
 ) -> None:
     """Import one supplier's offers, and publish his base list and his list for the buyer."""
     seller = operator.with_key(supplier.name, supplier.keys["seller"])
@@ -125,7 +125,7 @@ async def stock_supplier(
     await publish_prices(seller, f"Prices for {buyer.name}", own, to_buyer)
     group = await keep_segment(seller, "Workshops", buyer)
     kit = await restrict_one(seller, goods.prefix, group)
-    grouped = goods.prices_csv(SEGMENT_DISCOUNT) + f"{kit};SET;1;39.50\n".encode()
+    grouped = goods.prices_csv(SEGMENT_DISCOUNT, [(kit, "SET", "1", "39.50")])
     await publish_prices(seller, "Prices for workshops", grouped, {"segment_id": group})
 
 

@@ -1,8 +1,9 @@
 """What the demo suppliers sell, as the CSV files their systems would export."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Final
+from typing import Final, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,24 @@ VLV-G12|Ball valve G 1/2|brass, full bore|Stahlhof|C62|6.85|1
 """Twenty-four articles, for the road; `marketplace.demo.catalog` is the bigger catalog."""
 
 
+PriceRow = tuple[str, str, str, str]
+"""A price of its own: SKU, unit, minimum quantity, amount."""
+
+
+class Goods(Protocol):
+    """What a supplier sells: files of his offers and prices."""
+
+    @property
+    def prefix(self) -> str:
+        """What his SKUs begin with."""
+
+    def offers_csv(self) -> bytes:
+        """Give his offers as his system exports them."""
+
+    def prices_csv(self, discount: Decimal = Decimal(0), beside: Sequence[PriceRow] = ()) -> bytes:
+        """Give his prices, lowered by `discount` (a fraction), and those `beside` as they are."""
+
+
 @dataclass(frozen=True, slots=True)
 class Assortment:
     """How one supplier sells the wares: prefix of his SKUs, price level, which of them."""
@@ -91,9 +110,10 @@ class Assortment:
         ]
         return "\n".join(lines).encode() + b"\n"
 
-    def prices_csv(self, discount: Decimal = Decimal(0)) -> bytes:
+    def prices_csv(self, discount: Decimal = Decimal(0), beside: Sequence[PriceRow] = ()) -> bytes:
         """Give a price list with three tiers, all of it lowered by `discount` (a fraction)."""
         lines = ["sku;unit;minimum_quantity;amount"]
+        lines += [";".join(row) for row in beside]
         for ware in self.wares:
             for minimum, share in ((1, "1"), (10, "0.95"), (100, "0.88")):
                 amount = _price(self.base_price(ware) * Decimal(share) * (1 - discount))

@@ -6,13 +6,8 @@ from typing import Any, Final
 
 from marketplace.demo.catalog import CATEGORIES, PRODUCTS
 from marketplace.demo.catalog.model import Product
-from marketplace.demo.catalog.suppliers import RANGES, Range
-from marketplace.demo.registration import (
-    BUYER_DISCOUNT,
-    DemoCompany,
-    publish_prices,
-    run_import,
-)
+from marketplace.demo.catalog.suppliers import RANGES
+from marketplace.demo.registration import DemoCompany, stock_supplier
 from marketplace.demo.story import Actor
 
 AT_ONCE: Final = 8
@@ -26,7 +21,9 @@ async def load_catalog(
     """Make categories and products, then every supplier's offers, base list and buyer's list."""
     await load_products(operator)
     pairs = zip(suppliers, RANGES.values(), strict=True)
-    await asyncio.gather(*(_stock(operator, supplier, goods, buyer) for supplier, goods in pairs))
+    await asyncio.gather(
+        *(stock_supplier(operator, supplier, goods, buyer) for supplier, goods in pairs)
+    )
 
 
 async def load_products(operator: Actor) -> None:
@@ -84,11 +81,3 @@ async def _relate(
         {"relations": relations},
         headers={"If-Match": f'"{view["version"]}"'},
     )
-
-
-async def _stock(operator: Actor, supplier: DemoCompany, goods: Range, buyer: DemoCompany) -> None:
-    seller = operator.with_key(supplier.name, supplier.keys["seller"])
-    await run_import(seller, "offers", goods.offers_csv())
-    await publish_prices(seller, f"List prices {goods.prefix}", goods.prices_csv())
-    own = goods.prices_csv(BUYER_DISCOUNT)
-    await publish_prices(seller, f"Prices for {buyer.name}", own, buyer.organization_id)

@@ -6,13 +6,14 @@ third: so offers of one product can be compared only by what a unit holds.
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from itertools import chain
 from typing import Final
 
 from marketplace.demo.catalog import PRODUCTS, Product
-from marketplace.demo.wares import ASSORTMENTS, Ware
+from marketplace.demo.wares import ASSORTMENTS, PriceRow, Ware
 
 HUNDRED_BELOW: Final = Decimal(1)
 """Cheaper things have their price per 100, as in every list of small parts."""
@@ -116,9 +117,10 @@ class Range:
         numbers = {product.number for product in self.products}
         yield from (ware for ware in self.wares if ware.number not in numbers)
 
-    def prices_csv(self, discount: Decimal = Decimal(0)) -> bytes:
+    def prices_csv(self, discount: Decimal = Decimal(0), beside: Sequence[PriceRow] = ()) -> bytes:
         """Give his prices in three tiers, all lowered by `discount` (a fraction)."""
-        return _csv(PRICE_COLUMNS, self._prices(self.factor * (1 - discount)))
+        rows = self._prices(self.factor * (1 - discount))
+        return _csv(PRICE_COLUMNS, chain(rows, ((*row, 1) for row in beside)))
 
     def _prices(self, factor: Decimal) -> Iterator[tuple[object, ...]]:
         for product in self.products:
