@@ -11,7 +11,7 @@ import httpx
 import uvloop
 from rich.console import Console
 
-from benchmarks import subjects, world
+from benchmarks import scale, subjects, world
 from benchmarks.compare import FULL, QUICK, Pace, Subject, interleave
 from benchmarks.installation import Api, Installation, installed, machine_facts
 from benchmarks.load import Client, drive
@@ -26,7 +26,6 @@ from marketplace.platform.settings import load_settings
 from tests.support.round_trips import Meter, counted
 
 RESIDENT_MB_MAX: Final = 200
-PAGES_TOO_MANY_TO_KNOW: Final = 10_000
 MANY_PRICES: Final = "prices of 1,000 lines at once"
 NEW_PAGE: Final = "page of 50, own prices, made anew"
 KNOWN_PAGE: Final = "page of 50, own prices, asked before"
@@ -39,6 +38,8 @@ Tell = Callable[[str], None]
 
 
 @click.command()
+@click.argument("what", type=click.Choice(["all", "scale"]), default="all")
+@click.option("--organizations", type=int, help="For scale: how many in the end (10,000).")
 @click.option("--quick", is_flag=True, help="A smoke run: few requests, figures without meaning.")
 @click.option(
     "--directory",
@@ -48,7 +49,9 @@ Tell = Callable[[str], None]
     help="For the servers' data; fsync costs what the disk below it costs.",
 )
 @click.option("--rounds", default=FULL.rounds, show_default=True, help="Of each comparison.")
-def main(*, quick: bool, directory: Path, rounds: int) -> None:
+def main(
+    *, what: str, organizations: int | None, quick: bool, directory: Path, rounds: int
+) -> None:
     """Measure ratios within one run and print them as one table."""
     console = Console(highlight=False, width=None if Console().is_terminal else 160)
     with (
@@ -56,7 +59,12 @@ def main(*, quick: bool, directory: Path, rounds: int) -> None:
         installed(directory) as installation,
     ):
         pace, size = (QUICK, world.QUICK) if quick else (replace(FULL, rounds=rounds), world.FULL)
-        rows, ran_on = uvloop.run(_measure(installation, pace, size, status.update))
+        if what == "scale":
+            chosen = scale.QUICK if quick else scale.FULL
+            chosen = replace(chosen, many=organizations or chosen.many)
+            rows, ran_on = uvloop.run(_measure_scale(installation, pace, chosen))
+        else:
+            rows, ran_on = uvloop.run(_measure(installation, pace, size, status.update))
     print_report(console, rows, ran_on, NOTES)
 
 
@@ -104,6 +112,17 @@ async def _measure(
     return rows, ran_on
 
 
+async def _measure_scale(
+    installation: Installation, pace: Pace, chosen: scale.Scale
+) -> tuple[list[Row], list[str]]:
+    ran_on = await machine_facts(installation)
+    async with installation.worker(), installation.api() as api:
+        operator = await _operator(installation, api)
+        async with operator.http:
+            made = await world.make_world(operator, chosen.world)
+            return await scale.scale_rows(installation, operator, made, chosen, pace), ran_on
+
+
 async def _operator(installation: Installation, api: Api) -> Party:
     platform = assemble(load_settings(installation.environ)).platform
     try:
@@ -129,7 +148,7 @@ async def _load(made: World, size: Size, api: Api, database_url: str) -> _Load:
             [each.id for each in made.buyers],
             subjects.many_keys(made),
         ),
-        new_pages=subjects.pages(made, PAGES_TOO_MANY_TO_KNOW),
+        new_pages=subjects.pages(made, subjects.PAGES_TOO_MANY_TO_KNOW),
         known_pages=subjects.pages(made, 5),
         orders=orders,
         feed=await subjects.feed(made, size.feed_pages),

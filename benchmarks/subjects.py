@@ -19,6 +19,7 @@ READERS: Final = 32
 PAGE: Final = 50
 ORDER_LINES: Final = 5
 DIFFERENT_PRICES: Final = 2_000
+PAGES_TOO_MANY_TO_KNOW: Final = 10_000
 _OK: Final = 200
 _CREATED: Final = 201
 
