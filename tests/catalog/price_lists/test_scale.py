@@ -1,0 +1,63 @@
+"""What a price costs does not depend on how many organizations there are: counted, not timed."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from benchmarks.scale import load_prices
+from catalog.price_lists import quoting
+from catalog.price_lists.price_book import line_arguments
+from marketplace.platform.settings import Settings
+from tests.catalog.parties import Market, entry
+
+ORGANIZATIONS = 1_500
+LINES = 20
+
+
+def nodes(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield plan
+    for part in plan.get("Plans", ()):
+        yield from nodes(part)
+
+
+async def pages_read(market: Market) -> tuple[int, set[str]]:
+    """Give how many pages pricing 20 lines reads, and which tables it reads whole."""
+    buyer = market.buyer
+    keys = [(market.supplier.organization_id, f"S{n}") for n in range(LINES)]
+    read = quoting._CHECK
+    arguments = read.arguments(buyer, line_arguments(buyer.path, keys))
+    (row,) = await market.platform.database.hot.fetch(
+        f"explain (analyze, buffers, format json) {read.sql}", arguments
+    )
+    plan = msgspec.json.decode(row[0])[0]["Plan"]
+    whole = {
+        node["Relation Name"]
+        for node in nodes(plan)
+        if node["Node Type"] == "Seq Scan" and node["Actual Loops"]
+    }
+    return plan["Shared Hit Blocks"] + plan["Shared Read Blocks"], whole
+
+
+async def test_a_price_reads_as_little_with_many_organizations_as_with_few(
+    market: Market, settings: Settings
+) -> None:
+    for number in range(LINES):
+        await market.offer(f"S{number}")
+    await market.price_list(*(entry(f"S{number}", ("1", "10")) for number in range(LINES)))
+    few, _ = await pages_read(market)
+    owner = await asyncpg.connect(settings.owner_url)
+    await owner.execute(
+        "alter table organizations no force row level security;"
+        "update organizations set name = 'Supplier 1' where name = 'Supplier';"
+        "alter table organizations force row level security"
+    )
+    rows = await load_prices(settings.owner_url, ORGANIZATIONS, ["Organization %"])
+    assert rows >= ORGANIZATIONS * LINES // 2
+    await owner.execute("vacuum (analyze)")
+    await owner.close()
+    await market.platform.database.hot.close()  # so that what was planned is planned anew
+    many, whole = await pages_read(market)
+    assert whole.isdisjoint({"price_lists", "price_list_assignments", "price_ladders"})
+    assert many <= few * 2
