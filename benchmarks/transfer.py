@@ -112,9 +112,11 @@ async def measure(
     owner = await asyncpg.connect(installation.services.owner_url)
     try:
         await market.register()
-        header = "sku;name;unit\n"
+        header = (
+            "sku;name;unit;maker;maker_number\n"  # all of one product: offers are only the ground
+        )
         seconds = await _import(
-            market, ImportKind.OFFERS, _lines(rows, header, "S{n:07};Thing {n};C62\n")
+            market, ImportKind.OFFERS, _lines(rows, header, "S{n:07};Thing {n};C62;Acme;1\n")
         )
         console.print(f"{rows:,} offers imported in {seconds:.1f} s, {_resident_mb():.0f} MB")
         await installation.settle()
