@@ -22,9 +22,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 from marketplace.platform.columns import Base, Id, Instant, Number, Quantity
 
 OFFER_SEARCH_DOCUMENT = (
-    "case when product_id is null then setweight(to_tsvector('search_simple', name), 'B') || "
-    "setweight(to_tsvector('search_en', name || ' ' || description), 'C') || "
-    "setweight(to_tsvector('search_de', name || ' ' || description), 'C') || "
+    "case when product_id is null then "
+    "setweight(to_tsvector('search_simple', search_spaced(name)), 'B') || "
+    "setweight(to_tsvector('search_en', search_spaced(name || ' ' || description)), 'C') || "
+    "setweight(to_tsvector('search_de', search_spaced(name || ' ' || description)), 'C') || "
     "setweight(to_tsvector('search_simple', translate(name || ' ' || description, "
     "'-_./,:;+*#()', '')), 'D') end"
 )

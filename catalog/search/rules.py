@@ -73,7 +73,7 @@ def configurations(language: str) -> tuple[str, ...]:
 
 def words_of(text: str | None) -> tuple[str, ...]:
     """Give a search's words, the first `WORDS_MAX`: what has a letter or a digit in it."""
-    plain = unicodedata.normalize("NFKC", text or "").lower()
+    plain = unicodedata.normalize("NFKC", text or "").lower().replace("×", "x")
     return tuple(word for word in plain.split() if _PIECE.search(word))[:WORDS_MAX]
 
 

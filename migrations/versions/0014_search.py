@@ -61,21 +61,37 @@ create function search_code(code text) returns text language sql immutable paral
 return translate(lower(code), E' \t\r\n\u00a0-_./,:;+*#()[]"''\\=', '')
 """
 
+# Where a database has the collation C, Postgres takes every sign beyond ASCII for a letter:
+# quotation marks, dashes, commas of other scripts, blanks that do not break.
+SIGNS = (
+    "\u00a0\u2007\u2009\u202f\u3000\u2010\u2011\u2012\u2013\u2014\u2018\u2019\u201a\u201c\u201d\u201e"
+    "\u00ab\u00bb\u2039\u203a\u2026\u00b7\u2022\u00a1\u00bf\u060c\u061b\u061f\u3001\u3002\uff0c\uff1b"
+    "\uff1a\uff08\uff09\u300c\u300d\u2122\u00ae\u00a9\u05be\u05f3\u05f4"
+)
+SPACED = (
+    "create function search_spaced(given text) returns text "
+    "language sql immutable parallel safe "
+    f"return translate(given, '\u00d7{SIGNS}', 'x{' ' * len(SIGNS)}')"
+)
+
 # Words as they are, taken apart at punctuation; and words that hold some without it, as codes are.
 # The fallback text is of no known language: its name is found by the stems of English and German
 # too. More would cost an import more than all else it does.
 PLAIN = r"""
 create function search_plain(given text) returns tsvector language sql stable parallel safe
-return to_tsvector('search_simple', translate(given, E'-_./,:;+*#()[]"''\\=', repeat(' ', 18)))
+return to_tsvector(
+    'search_simple',
+    translate(search_spaced(given), E'-_./,:;+*#()[]"''\\=', repeat(' ', 18)))
 """
 CODES = r"""
 create function search_codes(given text) returns tsvector language sql stable parallel safe
-return to_tsvector('search_simple', translate(given, E'-_./,:;+*#()[]"''\\=', ''))
+return to_tsvector('search_simple', translate(search_spaced(given), E'-_./,:;+*#()[]"''\\=', ''))
 """
 STEMS = """
 create function search_stems(language text, given text) returns tsvector
 language sql stable parallel safe return
-    case language when '' then ''::tsvector else to_tsvector(search_config(language), given) end
+    case language when '' then ''::tsvector
+    else to_tsvector(search_config(language), search_spaced(given)) end
 """
 
 FOLD = """
@@ -159,7 +175,8 @@ $$
                || setweight(search_plain(concat_ws(' ', w.maker_number, t.name, w.maker))
                             || search_codes(t.name) || case t.language
                        when '' then
-                           to_tsvector('search_en', t.name) || to_tsvector('search_de', t.name)
+                           to_tsvector('search_en', search_spaced(t.name))
+                           || to_tsvector('search_de', search_spaced(t.name))
                        else search_stems(t.language, t.name) end, 'B')
                || case when t.more = '' and g.words is null then '' else
                    setweight(search_plain(concat_ws(' ', t.more, g.words, a.words))
@@ -282,7 +299,7 @@ TIMER = "search_category"
 
 def upgrade() -> None:
     _configurations()
-    for function in (CODE, PLAIN, CODES, STEMS, FOLD, NAME_OF):
+    for function in (CODE, SPACED, PLAIN, CODES, STEMS, FOLD, NAME_OF):
         op.execute(function)
     for statement in TABLES.split(";\n"):
         op.execute(statement)
@@ -291,9 +308,10 @@ def upgrade() -> None:
     op.execute("alter table offers alter column sku_key set expression as (search_code(sku))")
     op.execute(
         "alter table offers add column search_document tsvector generated always as ("
-        "case when product_id is null then setweight(to_tsvector('search_simple', name), 'B') || "
-        "setweight(to_tsvector('search_en', name || ' ' || description), 'C') || "
-        "setweight(to_tsvector('search_de', name || ' ' || description), 'C') || "
+        "case when product_id is null then "
+        "setweight(to_tsvector('search_simple', search_spaced(name)), 'B') || "
+        "setweight(to_tsvector('search_en', search_spaced(name || ' ' || description)), 'C') || "
+        "setweight(to_tsvector('search_de', search_spaced(name || ' ' || description)), 'C') || "
         "setweight(to_tsvector('search_simple', translate(name || ' ' || description, "
         "'-_./,:;+*#()', '')), 'D') "
         "end) stored"
@@ -421,6 +439,7 @@ def downgrade() -> None:
         "search_plain(text)",
         "search_codes(text)",
         "search_config(text)",
+        "search_spaced(text)",
         "search_code(text)",
         "search_fold(text)",
         "search_name(jsonb, text)",

@@ -42,7 +42,7 @@ async def stocked(shelf: Shelf) -> Shelf:
         category_id=bearings,
         values={"material": "steel", "sealed": True, "bore": "20"},
         texts={
-            "de": ("Rillenkugellager 6204-2RS1", "Beidseitig abgedichtet, für Elektromotoren."),
+            "de": ("Rillenkugellager 6204-2RS1", "Beidseitig abgedichtet – für „Elektromotoren“."),
             "en": ("Deep groove ball bearing 6204-2RS1", "Sealed on both sides, for motors."),
         },
         offer={"lead_time_days": 2},
@@ -116,7 +116,9 @@ RELEVANT = [
     ("fx9338", "en", "Hexagon bolt M8x20 stainless steel A2"),
     ("4006381333931", "", "Deep groove ball bearing 6204-2RS1"),
     ("m8x20", "en", "Hexagon bolt M8x20 stainless steel A2"),
+    ("M8×20", "en", "Hexagon bolt M8x20 stainless steel A2"),
     ("din 934", "de", "Hexagon nuts M8"),
+    ("„elektromotoren“", "de", "Deep groove ball bearing 6204-2RS1"),
     ("5mm key", "en", "Allen key 5 mm"),
     ("kugelwerk ceramic", "en", "Deep groove ball bearing 6205"),
     ("kugelwerk keramik", "de", "Deep groove ball bearing 6205"),
