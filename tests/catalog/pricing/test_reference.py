@@ -200,3 +200,45 @@ def test_a_volume_line_is_quantity_times_amount_over_basis_rounded_once(
     tier = volume.tier_at(quantity)
     expected = tier and line_amount(quantity, tier.amount, volume.basis, "EUR").amount
     assert volume.line_amount(quantity, PIECES, "EUR") == expected
+
+
+@st.composite
+def drawn_candidates(draw: st.DrawFn) -> list[Candidate]:
+    """Contracts with little left to draw before, perhaps, a list: all in force for the buyer."""
+    volume = ladders.map(lambda ladder: Ladder(ladder.tiers, ladder.basis))
+    made = [
+        Candidate(
+            level=Level.CONTRACT,
+            source=Source("contract", UUID(int=number), 1, f"contract {number}"),
+            unit=PIECES,
+            currency="EUR",
+            ladder=draw(volume),
+            assigned_to=(COMPANY,),
+            priority=number,
+            mode=Mode.FILL_GAPS,
+            commitment=Commitment(
+                UUID(int=number),
+                draw(st.sampled_from(Measure)),
+                Decimal(draw(st.integers(0, 15))),
+                draw(st.sampled_from([AtExhaustion.SPLIT, *AtExhaustion])),
+            ),
+        )
+        for number in range(draw(st.integers(1, 2)))
+    ]
+    if draw(st.booleans()):
+        base = Source("price_list", UUID(int=9), 1, "base")
+        made.append(
+            Candidate(
+                level=Level.BASE, source=base, unit=PIECES, currency="EUR", ladder=draw(ladders)
+            )
+        )
+    return made
+
+
+@given(drawn_candidates(), quantities, policies)
+def test_what_is_left_to_draw_is_drawn_as_the_reference_does(
+    candidates: list[Candidate], quantity: Decimal, policy: Policy
+) -> None:
+    expected = reference(candidates, BUYER, quantity, PIECES, "EUR", NOW, policy)
+    got = resolve(candidates, BUYER, quantity, PIECES, "EUR", NOW, policy=policy)
+    assert told(got) == expected
