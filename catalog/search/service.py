@@ -18,6 +18,7 @@ from sqlalchemy import (
     Select,
     Text,
     Uuid,
+    and_,
     any_,
     bindparam,
     func,
@@ -161,16 +162,15 @@ def _page_of(products: _Statement, private_offers: Any, offers_max: int) -> _Sta
             shown, by_itself, by_itself.c.offer_id == shown.c.private_offer_id
         ),
     ).cte("found")
-    # Names are looked up once for each supplier, not for each offer.
-    supplier = (
-        select(OrganizationRow.id, OrganizationRow.name)
-        .where(OrganizationRow.id.in_(select(found.c.supplier_id)))
-        .cte("supplier")
-        .prefix_with("MATERIALIZED")
-    )
+    # Names are looked up once for each supplier, not for each offer, and each by its key: joined,
+    # a plan might read all organizations there are.
+    seller = select(found.c.supplier_id.label("id")).distinct().subquery()
+    name = select(OrganizationRow.name).where(OrganizationRow.id == seller.c.id).scalar_subquery()
+    supplier = select(seller.c.id, name.label("name")).cte("supplier").prefix_with("MATERIALIZED")
+    its_supplier = and_(supplier.c.id == found.c.supplier_id, supplier.c.name.is_not(None))
     return select(
         *found.c, supplier.c.name.label("supplier_name"), select(CLOCK).scalar_subquery()
-    ).join_from(found, supplier, supplier.c.id == found.c.supplier_id)
+    ).join_from(found, supplier, its_supplier)
 
 
 _ITEM_END: Final = 8
