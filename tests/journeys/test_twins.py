@@ -127,6 +127,11 @@ def fresh(played: Played, operation: Operation) -> Sent | None:
         "addUnit": (buyer["administrator"], f"{company}/units", name),
         "addMember": (buyer["administrator"], f"{company}/members", member),
         "createProduct": (road.operator.key or "", "/v1/products", name),
+        "createSearchSynonyms": (
+            road.operator.key or "",
+            "/v1/search-synonyms",
+            {"terms": [f"twin{uuid4()}", "double"]},
+        ),
         "createPriceList": (
             seller,
             "/v1/price-lists",
