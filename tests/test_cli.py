@@ -158,7 +158,7 @@ def processes_naming(text: str) -> list[int]:
 
 
 @pytest.mark.faults
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(240)
 def test_one_command_runs_everything_survives_kills_and_leaves_nothing(directory: Path) -> None:
     port = free_port()
     environ = {
@@ -200,7 +200,7 @@ def test_one_command_runs_everything_survives_kills_and_leaves_nothing(directory
 
         # The demo's keys are for this user alone, and count.
         keys = directory / "demo-keys.json"
-        assert within(60, keys.exists)
+        assert within(100, keys.exists)  # the catalog is sent first
         assert keys.stat().st_mode & 0o777 == 0o600
         buyer = json.loads(keys.read_text())["buyer"]
         assert status_of(port, buyer["keys"]["administrator"]) == 200
