@@ -44,7 +44,7 @@ class AssortmentOfferRow(Base):
             ["assortments.supplier_id", "assortments.id"],
             name="fk_assortment_offers_assortment",
         ),
-        Index("ix_assortment_offers_assortment_id", "assortment_id", "offer_id"),
+        Index("ix_assortment_offers_assortment_id", "assortment_id"),
         Index(
             "ix_assortment_offers_by_itself",
             "assortment_id",

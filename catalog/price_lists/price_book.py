@@ -35,7 +35,6 @@ from sqlalchemy import (
     null,
     or_,
     select,
-    tuple_,
     union_all,
 )
 
@@ -200,11 +199,12 @@ def visible_offer() -> ColumnElement[bool]:
 def visible_by_itself() -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     """Say the same of offers of no product; in two conditions, so that each has its index."""
     placed = AssortmentOfferRow
-    granted = select(placed.supplier_id, placed.offer_id).where(
+    granted = select(placed.offer_id).where(
         placed.assortment_id == any_(GRANTED), placed.name.is_not(None)
     )
-    key = tuple_(OfferRow.supplier_id, OfferRow.id)
-    return and_(_ACTIVE, _FOR_HIM), and_(_ACTIVE, _RESTRICTED, key.in_(granted))
+    # An array, so that no plan walks the restricted offers of all for the few that are his.
+    his = func.array(granted.scalar_subquery(), type_=ARRAY(Uuid))
+    return and_(_ACTIVE, _FOR_HIM), and_(_ACTIVE, _RESTRICTED, OfferRow.id == any_(his))
 
 
 class Whose(NamedTuple):

@@ -76,7 +76,7 @@ create table assortment_offers (
     constraint fk_assortment_offers_assortment foreign key (supplier_id, assortment_id)
         references assortments (supplier_id, id)
 );
-create index ix_assortment_offers_assortment_id on assortment_offers (assortment_id, offer_id);
+create index ix_assortment_offers_assortment_id on assortment_offers (assortment_id);
 create index ix_assortment_offers_by_itself
     on assortment_offers (assortment_id, name, offer_id) where name is not null;
 
@@ -109,15 +109,19 @@ GRANTED = "(select app_assortments())::uuid[]"
 MINE = "supplier_id = (select app_org())"
 
 # A buyer reads neither who is in a segment nor to whom an assortment is granted; these two tell him
-# identifiers, of his own alone. The first is asked several times in a statement (by each policy
-# that needs it) and depends on the company alone, so its answer is kept for the transaction. (To
-# keep it is not allowed in a parallel worker or beside one, so neither is parallel safe.)
+# identifiers, of his own alone. Both are asked several times in a statement (by each policy that
+# needs them), so their answers are kept for the transaction, with the tenant they are of: scopes
+# may change within it. (To keep something is not allowed in a parallel worker or beside one, so
+# neither is parallel safe.)
 FUNCTIONS = (
     """
-    create function segments_of_tenant() returns uuid[] language sql stable security definer
+    create function segments_of_tenant() returns uuid[] language plpgsql stable security definer
     set search_path = public, pg_temp as
-    $$ select coalesce(array_agg(segment_id), '{}') from segment_members
-       where company_id = app_org() $$
+    $$
+    begin
+        return array(select segment_id from segment_members where company_id = app_org());
+    end
+    $$
     """,
     """
     create function app_segments() returns uuid[] language plpgsql stable as
@@ -143,14 +147,30 @@ FUNCTIONS = (
               || app_segments() $$
     """,
     """
-    create function assortments_of(scopes uuid[]) returns uuid[] language sql stable
+    create function assortments_of(scopes uuid[]) returns uuid[] language plpgsql stable
     security definer set search_path = public, pg_temp as
-    $$ select coalesce(array_agg(distinct assortment_id), '{}') from assortment_grants
-       where scope_id = any (scopes) $$
+    $$
+    begin
+        return array(select distinct g.assortment_id from assortment_grants g
+                     where g.scope_id = any (scopes));
+    end
+    $$
     """,
     """
-    create function app_assortments() returns uuid[] language sql stable as
-    $$ select assortments_of(app_scopes()) $$
+    create function app_assortments() returns uuid[] language plpgsql stable as
+    $$
+    declare
+        tenant text := coalesce(current_setting('app.org', true), '')
+                       || coalesce(current_setting('app.scopes', true), '') || ' ';
+        kept text := current_setting('app.assortments', true);
+    begin
+        if kept is null or not starts_with(kept, tenant) then
+            kept := tenant || assortments_of(app_scopes())::text;
+            perform set_config('app.assortments', kept, true);
+        end if;
+        return substr(kept, length(tenant) + 1)::uuid[];
+    end
+    $$
     """,
     # What stands in a catalog by itself does so under its name; see AssortmentOfferRow.
     """

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import func, insert, select
+from sqlalchemy import Executable, func, insert, select, true
 
 from catalog.assortments import service
 from catalog.assortments.schemas import AssortmentOffersInput, GrantInput
@@ -332,3 +332,24 @@ async def test_names_of_assortments_are_their_suppliers_and_unique(market: Marke
     assert (renamed.name, renamed.version) == ("Summer", 2)
     shown = (await assortments.list(platform, market.supplier, FIRST)).items
     assert [each.id for each in shown] == [made.id]
+
+
+async def test_what_is_kept_for_a_transaction_is_of_one_tenant_and_path(market: Market) -> None:
+    """An approver's transaction goes on to see as the unit that buys."""
+    group = await market.segment(market.buyer)
+    made = await market.assortment(to=[market.site])
+    other = await market.assortment(to=[group])
+    seen = select(func.app_assortments())
+    async with transaction(market.platform, market.buyer) as tx:
+        assert await tx.scalar(seen) == [other]
+        path = "{" + ",".join(map(str, market.site.path)) + "}"
+        await tx.execute(_set("app.scopes", path))
+        assert set(await tx.scalar(seen)) == {made, other}
+        await tx.execute(_set("app.org", str(market.rival.organization_id)))
+        await tx.execute(_set("app.scopes", "{}"))
+        assert await tx.scalar(seen) == []
+        assert await tx.scalar(select(func.app_segments())) == []
+
+
+def _set(name: str, value: str) -> Executable:
+    return select(func.set_config(name, value, true()))
