@@ -288,7 +288,9 @@ def _faces(offers: CTE, whose: Whose) -> CTE:
             assignment.discounts,
         )
         .where(
-            assignment.supplier_id.in_(select(offers.c.supplier_id)),
+            # An array, so that the index is asked for both columns, never for scopes alone.
+            assignment.supplier_id
+            == any_(func.array(select(offers.c.supplier_id).scalar_subquery(), type_=ARRAY(Uuid))),
             whose.lists,
             assignment.published_version > literal_column("0"),
         )
