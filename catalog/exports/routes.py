@@ -1,16 +1,15 @@
 """HTTP of exports."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Annotated, Final
 from uuid import UUID
 
 from litestar import get
-from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, OpenAPIType, Operation, Schema
 from litestar.params import QueryParameter
 from litestar.response import Stream
 
 from catalog.exports import service
+from catalog.exports.downloads import FileDownload
 from catalog.exports.writers import MEDIA_TYPES, ExportFormat
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
@@ -20,21 +19,6 @@ Format = Annotated[
     ExportFormat,
     QueryParameter(name="format", description="What the file is."),
 ]
-
-
-@dataclass
-class FileDownload(Operation):
-    """An operation that answers with a file, in the format that was asked for."""
-
-    def __post_init__(self) -> None:
-        """Describe the answer, which no type of the handler does."""
-        text = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
-        self.responses = {
-            **(self.responses or {}),
-            "200": OpenAPIResponse(
-                description="The file.", content=dict.fromkeys(MEDIA_TYPES.values(), text)
-            ),
-        }
 
 
 async def _answer(pieces: AsyncIterator[bytes], chosen: ExportFormat, name: str) -> Stream:

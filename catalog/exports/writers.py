@@ -1,4 +1,4 @@
-"""Rows as files: CSV, NDJSON, XLSX, and BMEcat for offers with prices. Pure but for XLSX.
+"""Rows as files: CSV, NDJSON and XLSX. Pure but for XLSX.
 
 A writer gives bytes as rows come, and holds no more than the rows it was just given; a workbook is
 gathered in a temporary file, for its parts can only be packed when all is there.
@@ -43,14 +43,12 @@ class ExportFormat(StrEnum):
     CSV = "csv"
     NDJSON = "ndjson"
     XLSX = "xlsx"
-    BMECAT = "bmecat"
 
 
 MEDIA_TYPES: Final = {
     ExportFormat.CSV: "text/csv",
     ExportFormat.NDJSON: "application/x-ndjson",
     ExportFormat.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    ExportFormat.BMECAT: "application/xml",
 }
 
 

@@ -10,9 +10,11 @@ from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Sche
 from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import QueryParameter
 
+from catalog.exports.downloads import FileDownload
+from catalog.exports.writers import MEDIA_TYPES, ExportFormat
 from catalog.imports import service
 from catalog.imports.schemas import DecimalWish, ImportKind, ImportView, OnError
-from catalog.imports.templates import MEDIA_TYPES, TemplateFormat, template
+from catalog.imports.templates import template
 from marketplace.kernel.limits import UPLOAD_BYTES_MAX
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
@@ -131,6 +133,7 @@ async def read_import(
 @get(
     "/v1/imports/template",
     operation_id="readImportTemplate",
+    operation_class=FileDownload,
     tags=["imports"],
     summary="A file with the columns of a kind and one example row, to begin with.",
 )
@@ -140,8 +143,8 @@ async def read_import_template(
         ImportKind, QueryParameter(name="kind", description="What the file is to hold.")
     ] = ImportKind.OFFERS,
     chosen: Annotated[
-        TemplateFormat, QueryParameter(name="format", description="What the file is.")
-    ] = TemplateFormat.CSV,
+        ExportFormat, QueryParameter(name="format", description="What the file is.")
+    ] = ExportFormat.CSV,
 ) -> Response[bytes]:
     """Give a template."""
     return Response(

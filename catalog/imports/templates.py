@@ -2,26 +2,14 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from enum import StrEnum
 from typing import Any, Final
 
-from catalog.exports.writers import MEDIA_TYPES as WRITTEN
 from catalog.exports.writers import Cell, ExportFormat, writer_of
 from catalog.imports.layouts import OFFERS, PRICES, STOCK
 from catalog.imports.rows import Layout
 from catalog.imports.schemas import ImportKind
 from marketplace.platform.caller import Caller
 
-
-class TemplateFormat(StrEnum):
-    """A format of templates; BMEcat has its own documentation."""
-
-    CSV = "csv"
-    NDJSON = "ndjson"
-    XLSX = "xlsx"
-
-
-MEDIA_TYPES: Final = {each: WRITTEN[ExportFormat(each.value)] for each in TemplateFormat}
 _LAYOUTS: Final[Mapping[ImportKind, Layout[Any]]] = {
     ImportKind.OFFERS: OFFERS,
     ImportKind.PRICES: PRICES,
@@ -29,11 +17,11 @@ _LAYOUTS: Final[Mapping[ImportKind, Layout[Any]]] = {
 }
 
 
-def template(caller: Caller, kind: ImportKind, chosen: TemplateFormat) -> bytes:
+def template(caller: Caller, kind: ImportKind, chosen: ExportFormat) -> bytes:
     """Give a file with the columns of a kind and one row that would be taken."""
     caller.require("imports:write")
     layout = _LAYOUTS[kind]
-    writer = writer_of(ExportFormat(chosen.value), layout.names)
+    writer = writer_of(chosen, layout.names)
     row: list[Cell] = [
         (Decimal(text) if column.numeric else text) if text else None
         for column, text in zip(layout.columns, layout.examples, strict=True)

@@ -209,13 +209,17 @@ class RelatedItems(Output):
 
 
 class SynonymsInput(Input):
-    """Terms that mean the same; with `replacements`, each term is also looked for by these.
-
-    `language` '' is for every language.
-    """
+    """Terms that mean the same; with `replacements`, each term is also looked for by these."""
 
     terms: Annotated[list[Name], Meta(min_length=1, max_length=SYNONYM_TERMS_MAX)]
-    language: Annotated[str, Meta(pattern=r"^([a-z]{2})?(?!\n)$", examples=["de"])] = ""
+    language: Annotated[
+        str,
+        Meta(
+            pattern=r"^([a-z]{2})?(?!\n)$",
+            description="Two small letters, such as de; empty for every language.",
+            examples=["de"],
+        ),
+    ] = ""
     replacements: Annotated[list[Name], Meta(max_length=SYNONYM_TERMS_MAX)] = field(
         default_factory=list
     )

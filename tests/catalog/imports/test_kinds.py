@@ -5,9 +5,10 @@ from decimal import Decimal
 
 import pytest
 
+from catalog.exports.writers import ExportFormat
 from catalog.imports.formats import AnyReader
 from catalog.imports.schemas import ImportKind
-from catalog.imports.templates import _LAYOUTS, TemplateFormat, template
+from catalog.imports.templates import _LAYOUTS, template
 from catalog.stock import service as stock
 from catalog.stock.schemas import StockLocationInput
 from tests.catalog.imports.test_bmecat import PRODUCT, document
@@ -15,9 +16,9 @@ from tests.catalog.parties import Market, entry
 
 
 @pytest.mark.parametrize("kind", list(ImportKind))
-@pytest.mark.parametrize("chosen", list(TemplateFormat))
+@pytest.mark.parametrize("chosen", list(ExportFormat))
 def test_a_template_is_taken_as_it_is(
-    market: Market, kind: ImportKind, chosen: TemplateFormat
+    market: Market, kind: ImportKind, chosen: ExportFormat
 ) -> None:
     reader = AnyReader(_LAYOUTS[kind], errors_max=10)
     rows = reader.feed(template(market.supplier, kind, chosen))
