@@ -49,7 +49,7 @@ from marketplace.kernel.limits import EXPORT_PAGE_ROWS, EXPORTS_AT_ONCE_MAX
 from marketplace.kernel.money import currency_digits
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
-from marketplace.platform.database import Compiled, Role, compiled, scopes_literal
+from marketplace.platform.database import Compiled, Role, scopes_literal
 
 _TIERS: Final = msgspec.json.Decoder(tuple[Tier, ...])
 
@@ -179,7 +179,7 @@ def _offers() -> ClauseElement:
     )
 
 
-_OFFERS: Final = compiled(_offers())
+_OFFERS: Final = Compiled(_offers())
 
 
 async def export_offers(
@@ -226,8 +226,8 @@ def _list_prices() -> ClauseElement:
     )
 
 
-_LIST_PRICES: Final = compiled(_list_prices())
-_LIST: Final = compiled(
+_LIST_PRICES: Final = Compiled(_list_prices())
+_LIST: Final = Compiled(
     select(PriceListRow.published_version).where(
         PriceListRow.id == bindparam("list_id", type_=PriceListRow.id.type),
         PriceListRow.supplier_id == bindparam("supplier_id", type_=PriceListRow.supplier_id.type),
@@ -282,9 +282,9 @@ def _visible_offers() -> ClauseElement:
     )
 
 
-_VISIBLE_OFFERS: Final = compiled(_visible_offers())
-_CLOCK: Final = compiled(select(func.clock()))
-_CANDIDATES: Final = compiled(CANDIDATES_OF_OFFERS)
+_VISIBLE_OFFERS: Final = Compiled(_visible_offers())
+_CLOCK: Final = Compiled(select(func.clock()))
+_CANDIDATES: Final = Compiled(CANDIDATES_OF_OFFERS)
 
 
 async def export_own_prices(

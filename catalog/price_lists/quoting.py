@@ -35,10 +35,10 @@ from marketplace.kernel.units import UNITS, Quantity
 from marketplace.orders.ports import NoPriceQuote, PriceQuote, PriceRequest, PriceSource
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
-from marketplace.platform.database import Transaction, hot_read, hot_rows
+from marketplace.platform.database import HotRead, Transaction, hot_rows
 from marketplace.platform.http.schemas import shown_quantity
 
-_CHECK: Final = hot_read(CANDIDATES_OF_LINES)
+_CHECK: Final = HotRead(CANDIDATES_OF_LINES)
 
 
 async def check_prices(platform: Platform, caller: Caller, data: PriceCheckInput) -> PriceCheckView:

@@ -19,7 +19,7 @@ from sqlalchemy import func, select
 from catalog.search.tables import CatalogChangeRow
 from marketplace.kernel.limits import CATALOG_ANSWERS_BYTES_MAX
 from marketplace.platform.core import Platform
-from marketplace.platform.database import compiled
+from marketplace.platform.database import Compiled
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -41,7 +41,7 @@ class Answer(msgspec.Struct, frozen=True):
     more: msgspec.Raw | None = None
 
 
-_MARK: Final = compiled(select(func.coalesce(func.sum(CatalogChangeRow.changes), 0), func.clock()))
+_MARK: Final = Compiled(select(func.coalesce(func.sum(CatalogChangeRow.changes), 0), func.clock()))
 
 
 async def read_mark(platform: Platform) -> Mark:

@@ -43,7 +43,7 @@ from catalog.products.tables import (
 from catalog.search.schemas import CatalogItem, ProductRef, RelatedProduct
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
-from marketplace.platform.database import compiled, fast_read, hot_read, hot_rows
+from marketplace.platform.database import Compiled, HotRead, fast_read, hot_rows
 
 REPLACEMENTS_FOLLOWED_MAX: Final = 10
 """How far a line of replacements is followed to one that can be bought."""
@@ -62,7 +62,7 @@ def seen_product(product: Any = ProductRow) -> Any:
     return exists().where(OfferRow.product_id == product.id, visible_offer())
 
 
-_PRODUCT: Final = compiled(
+_PRODUCT: Final = Compiled(
     select(
         ProductRow.state,
         ProductRow.category_id,
@@ -70,7 +70,7 @@ _PRODUCT: Final = compiled(
         ProductRow.replacement_id,
     ).where(ProductRow.id == _PRODUCT_ID)
 )
-_TEXTS: Final = hot_read(
+_TEXTS: Final = HotRead(
     select(
         ProductTextRow.product_id,
         ProductTextRow.language,
@@ -85,24 +85,24 @@ _TEXTS: Final = hot_read(
     .order_by(ProductTextRow.product_id, func.array_position(_LANGUAGES, ProductTextRow.language))
 )
 _LEAF: Final = aliased(CategoryRow)
-_PATH: Final = compiled(
+_PATH: Final = Compiled(
     select(CategoryRow.id, CategoryRow.code, CategoryRow.names)
     .join(_LEAF, CategoryRow.id == any_(_LEAF.path))
     .where(_LEAF.id == _CATEGORY_ID)
     .order_by(func.cardinality(CategoryRow.path))
 )
-_ATTRIBUTES: Final = compiled(ATTRIBUTES_ON_PATH)
-_CODES: Final = compiled(
+_ATTRIBUTES: Final = Compiled(ATTRIBUTES_ON_PATH)
+_CODES: Final = Compiled(
     select(ProductCodeRow.scheme, ProductCodeRow.code, ProductCodeRow.version)
     .where(ProductCodeRow.product_id == _PRODUCT_ID)
     .order_by(ProductCodeRow.scheme, ProductCodeRow.version)
 )
-_MEDIA: Final = compiled(
+_MEDIA: Final = Compiled(
     select(ProductMediaRow.kind, ProductMediaRow.url, ProductMediaRow.title)
     .where(ProductMediaRow.product_id == _PRODUCT_ID, ProductMediaRow.url.is_not(None))
     .order_by(ProductMediaRow.position)
 )
-_RELATED: Final = compiled(
+_RELATED: Final = Compiled(
     select(ProductRow.id, ProductRow.name, ProductRelationRow.kind)
     .join_from(ProductRelationRow, ProductRow, ProductRow.id == ProductRelationRow.related_id)
     .where(
@@ -112,7 +112,7 @@ _RELATED: Final = compiled(
     )
     .order_by(ProductRelationRow.position, ProductRow.id)
 )
-_REPLACEMENT: Final = compiled(
+_REPLACEMENT: Final = Compiled(
     select(
         ProductRow.id,
         ProductRow.name,

@@ -37,7 +37,7 @@ from catalog.search.rules import (
 from marketplace.kernel.limits import SEARCH_FEW_HITS
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
-from marketplace.platform.database import hot_read, hot_rows
+from marketplace.platform.database import HotRead, hot_rows
 
 Sort = Literal["relevance", "name", "price", "-price"]
 _NIL: Final = UUID(int=0)
@@ -97,7 +97,7 @@ class Found(msgspec.Struct, frozen=True):
     counts: dict[str, list[Any]]
 
 
-_SYNONYMS: Final = hot_read(
+_SYNONYMS: Final = HotRead(
     text("""
     select terms, replacements from search_synonyms
     where terms && :phrases and language in ('', :language)

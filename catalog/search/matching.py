@@ -25,7 +25,7 @@ from sqlalchemy.dialects import postgresql
 from catalog.price_lists.price_book import visible_by_itself, visible_offer
 from catalog.products.tables import OfferRow
 from catalog.search.rules import Group
-from marketplace.platform.database import HotRead, hot_read
+from marketplace.platform.database import HotRead
 
 HIT: Final = "hit"
 FOUND: Final = "found"
@@ -297,7 +297,7 @@ _OF_TEXT: Final = (
 
 def statement_of(sql: str, *parameters: Any) -> HotRead:
     """Compile SQL with named parameters, each with its type."""
-    return hot_read(text(sql).bindparams(*parameters))
+    return HotRead(text(sql).bindparams(*parameters))
 
 
 def _statement(matched: str, counts: str, *parameters: Any) -> HotRead:

@@ -85,7 +85,7 @@ from marketplace.kernel.money import currency_digits
 from marketplace.organizations.tables import OrganizationRow
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
-from marketplace.platform.database import HotRead, hot_read, hot_rows
+from marketplace.platform.database import HotRead, hot_rows
 from marketplace.platform.http.paging import PageRequest, page
 
 _NIL: Final = UUID(int=0)
@@ -217,10 +217,10 @@ def _one() -> Any:
     )
 
 
-_CANDIDATES: Final = hot_read(CANDIDATES_OF_OFFERS)
-_BROWSE: Final = hot_read(_browse())
-_CHOSEN: Final = hot_read(_chosen())
-_ONE: Final = hot_read(_one())
+_CANDIDATES: Final = HotRead(CANDIDATES_OF_OFFERS)
+_BROWSE: Final = HotRead(_browse())
+_CHOSEN: Final = HotRead(_chosen())
+_ONE: Final = HotRead(_one())
 
 
 # The verbs

@@ -16,7 +16,6 @@ import asyncio
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from typing import Any, Final, ParamSpec, Protocol, TypeVar, cast
@@ -468,7 +467,7 @@ def retries_conflicts(verb: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[
 async def fast_read(platform: HasDatabase, caller: Caller) -> AsyncIterator[asyncpg.Connection]:
     """Give a bare connection in a read-only transaction of the caller's company: two round trips.
 
-    For the few hot reads. SQL comes from `compiled`, so that tables are described once.
+    For the few hot reads. SQL comes from `Compiled`, so that tables are described once.
     """
     pool = await platform.database.fast(Role.API)
     try:
@@ -557,40 +556,41 @@ class HotConnections:
             await self._idle.pop().close()
 
 
-@dataclass(frozen=True, slots=True)
 class Compiled:
-    """A statement compiled once for asyncpg: `connection.fetch(c.sql, *c.arguments(name=…))`."""
+    """A statement for asyncpg: `connection.fetch(c.sql, *c.arguments(name=…))`.
 
-    sql: str
-    names: tuple[str, ...]
-    defaults: Mapping[str, Any]
+    Compiled once, when it is first used: all of them together would take a tenth of a start.
+    """
+
+    def __init__(self, statement: ClauseElement) -> None:
+        self._statement = statement
+
+    @functools.cached_property
+    def _result(self) -> Any:
+        return self._statement.compile(dialect=postgresql.dialect())  # type: ignore[no-untyped-call]
+
+    @functools.cached_property
+    def sql(self) -> str:
+        """The text, with numbered placeholders."""
+        return str(self._result)
+
+    @functools.cached_property
+    def names(self) -> tuple[str, ...]:
+        """What stands for each placeholder."""
+        return tuple(self._result.positiontup or ())
+
+    @functools.cached_property
+    def defaults(self) -> Mapping[str, Any]:
+        """The values that the statement brings itself."""
+        return dict(self._result.params)
 
     def arguments(self, **values: Any) -> list[Any]:
         """Put values into the order of the statement's placeholders."""
         return [values[name] if name in values else self.defaults[name] for name in self.names]
 
 
-def compiled(statement: ClauseElement) -> Compiled:
-    """Compile a SQLAlchemy Core statement to asyncpg's SQL, once, at import."""
-    result: Any = statement.compile(dialect=postgresql.dialect())  # type: ignore[no-untyped-call]
-    return Compiled(str(result), tuple(result.positiontup or ()), dict(result.params))
-
-
-@dataclass(frozen=True, slots=True)
 class HotRead:
-    """A compiled statement that takes its tenant along; see `hot_read`."""
-
-    statement: Compiled
-    sql: str
-
-    def arguments(self, caller: Caller, values: Values) -> list[Any]:
-        """Give the arguments of the statement, and after these the tenant."""
-        organization = str(caller.organization_id)
-        return [*self.statement.arguments(**values), organization, scopes_literal(caller)]
-
-
-def hot_read(statement: ClauseElement) -> HotRead:
-    """Make a read that says itself for whom it is asked, and so needs no transaction around it.
+    """A read that says itself for whom it is asked, and so needs no transaction around it.
 
     The settings stand in a condition that holds nothing of any row. Postgres reckons such a
     condition once, before the first row of what it guards is asked for, and row security asks for
@@ -598,14 +598,25 @@ def hot_read(statement: ClauseElement) -> HotRead:
     nothing of them stays; were they ever set too late, the statement would show no rows. See
     docs/decisions/0425-one-round-trip.md.
     """
-    inner = compiled(statement)
-    given = len(inner.names)
-    sql = (
-        f"SELECT * FROM ({inner.sql}) AS answer WHERE (SELECT "  # noqa: S608 - compiled, no values
-        f"set_config('app.org', ${given + 1}, true) IS NOT NULL AND "
-        f"set_config('app.scopes', ${given + 2}, true) IS NOT NULL)"
-    )
-    return HotRead(inner, sql)
+
+    def __init__(self, statement: ClauseElement) -> None:
+        self.statement = Compiled(statement)
+
+    @functools.cached_property
+    def sql(self) -> str:
+        """The text, with numbered placeholders, the tenant's behind those of the statement."""
+        inner = self.statement
+        given = len(inner.names)
+        return (
+            f"SELECT * FROM ({inner.sql}) AS answer WHERE (SELECT "  # noqa: S608 - no values
+            f"set_config('app.org', ${given + 1}, true) IS NOT NULL AND "
+            f"set_config('app.scopes', ${given + 2}, true) IS NOT NULL)"
+        )
+
+    def arguments(self, caller: Caller, values: Values) -> list[Any]:
+        """Give the arguments of the statement, and after these the tenant."""
+        organization = str(caller.organization_id)
+        return [*self.statement.arguments(**values), organization, scopes_literal(caller)]
 
 
 async def owner_connection(url: str) -> asyncpg.Connection:

@@ -17,10 +17,10 @@ from marketplace.kernel.ids import new_id
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import (
+    Compiled,
+    HotRead,
     Role,
-    compiled,
     fast_read,
-    hot_read,
     hot_rows,
     retries_conflicts,
     system_transaction,
@@ -85,10 +85,10 @@ async def test_the_tenant_of_a_transaction_does_not_stay_on_its_connection(
     one = caller()
     await make_row(platform, one)
     async with fast_read(platform, one) as connection:
-        assert len(await connection.fetch(compiled(ROWS).sql)) == 1
+        assert len(await connection.fetch(Compiled(ROWS).sql)) == 1
     pool = await platform.database.fast(Role.API)
     async with pool.acquire() as connection:
-        assert await connection.fetch(compiled(ROWS).sql) == []
+        assert await connection.fetch(Compiled(ROWS).sql) == []
 
 
 async def test_a_thousand_interleaved_reads_on_few_connections_see_no_foreign_row(
@@ -100,13 +100,13 @@ async def test_a_thousand_interleaved_reads_on_few_connections_see_no_foreign_ro
 
     async def read(who: Caller) -> None:
         async with fast_read(platform, who) as connection:
-            rows = await connection.fetch(compiled(ROWS).sql)
+            rows = await connection.fetch(Compiled(ROWS).sql)
             assert [row["organization_id"] for row in rows] == [who.organization_id]
 
     await asyncio.gather(*(read(companies[n % 8]) for n in range(1_000)))
 
 
-READ = hot_read(ROWS)
+READ = HotRead(ROWS)
 
 
 async def test_a_hot_read_takes_its_tenant_along_and_leaves_nothing_of_it(
@@ -117,7 +117,7 @@ async def test_a_hot_read_takes_its_tenant_along_and_leaves_nothing_of_it(
     await make_row(platform, one)
     assert len(await hot_rows(platform, one, READ, {})) == 1
     pool = await platform.database.fast(Role.API)
-    assert await pool.fetch(compiled(ROWS).sql) == []
+    assert await pool.fetch(Compiled(ROWS).sql) == []
     assert await pool.fetchval("select coalesce(current_setting('app.org', true), '')") == ""
     assert await hot_rows(platform, other, READ, {}) == []
     await platform.close()
@@ -139,14 +139,14 @@ async def test_a_hot_read_that_fails_or_is_given_up_leaves_no_tenant(settings: S
     platform = Platform(replace(settings, fast_connections=1))
     one = caller()
     await make_row(platform, one)
-    fails = hot_read(select(IdempotencyRow.organization_id, 1 / func.length("")))
-    sleeps = hot_read(select(IdempotencyRow.organization_id, func.pg_sleep(5)))
+    fails = HotRead(select(IdempotencyRow.organization_id, 1 / func.length("")))
+    sleeps = HotRead(select(IdempotencyRow.organization_id, func.pg_sleep(5)))
     with pytest.raises(asyncpg.DivisionByZeroError):
         await hot_rows(platform, one, fails, {})
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(hot_rows(platform, one, sleeps, {}), 0.1)
     pool = await platform.database.fast(Role.API)
-    assert await pool.fetch(compiled(ROWS).sql) == []
+    assert await pool.fetch(Compiled(ROWS).sql) == []
     assert len(await hot_rows(platform, one, READ, {})) == 1
     await platform.close()
 
@@ -161,7 +161,7 @@ async def test_a_tenant_set_too_late_sees_nothing(platform: Platform) -> None:
 
 
 async def test_bare_connections_of_companies_cannot_write(platform: Platform) -> None:
-    writes = hot_read(select(func.nextval("event_consumers")))
+    writes = HotRead(select(func.nextval("event_consumers")))
     pool = await platform.database.fast(Role.API)
     with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
         await pool.execute("delete from timers")
