@@ -14,7 +14,6 @@ from enum import StrEnum
 from typing import Any, Final, Protocol
 
 import msgspec
-import xlsxwriter
 
 from catalog.imports.defusing import defused
 from marketplace.kernel.canonical import plain_decimal
@@ -139,6 +138,9 @@ class XlsxWriter:
     """One sheet; a number that a spreadsheet cannot hold exactly is a text."""
 
     def __init__(self, columns: Sequence[str]) -> None:
+        # It takes 3 MB of every process that writes no workbook.
+        import xlsxwriter  # noqa: PLC0415
+
         self._columns = columns
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed at the end
         self._book = xlsxwriter.Workbook(

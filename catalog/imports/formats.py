@@ -1,16 +1,15 @@
 """Which format a file has: told by what it begins with, never by its name. Pure."""
+# ruff: noqa: PLC0415 - libraries of XML and workbooks take 7 MB of every process that reads neither.
 
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any, Final, Literal, TypeVar, cast
 
-from catalog.imports.bmecat import BmecatReader
 from catalog.imports.decimals import DecimalMark
 from catalog.imports.layouts import PRICE_UPDATES, PRICES
 from catalog.imports.ndjson import NdjsonReader
 from catalog.imports.rows import FileReader, Layout, PlainRows
 from catalog.imports.separated import CsvReader
-from catalog.imports.sheets import SheetReader
 
 R = TypeVar("R")
 
@@ -124,8 +123,12 @@ class AnyReader(FileReader[R]):
             case FileFormat.NDJSON:
                 return NdjsonReader(self.layout, **common)
             case FileFormat.XLSX:
+                from catalog.imports.sheets import SheetReader
+
                 return SheetReader(self.layout, mark=mark, **common)
             case FileFormat.BMECAT:
+                from catalog.imports.bmecat import BmecatReader
+
                 # Prices alone come without what the offer or the list says already.
                 layout = PRICE_UPDATES if self.layout.name == PRICES.name else self.layout
                 return BmecatReader(cast("Layout[R]", layout), currency=self._currency, **common)
