@@ -17,7 +17,7 @@ from marketplace.kernel.limits import FORGET_BATCH_MAX
 from marketplace.platform.audit import chain_entries
 from marketplace.platform.database import Transaction, system_transaction
 from marketplace.platform.feature import Consumer, Forget
-from marketplace.platform.jobs import run_jobs
+from marketplace.platform.job_queue import run_jobs
 from marketplace.platform.outbox import NumberedEvent, number_events
 from marketplace.platform.retention import forget_answers
 from marketplace.platform.tables import ConsumerRow, EventRow

@@ -13,7 +13,8 @@ from marketplace.kernel.ids import new_id
 from marketplace.kernel.limits import JOBS_AT_ONCE_MAX
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Role, system_transaction
-from marketplace.platform.jobs import enqueue, run_jobs
+from marketplace.platform.job_queue import run_jobs
+from marketplace.platform.jobs import enqueue
 from marketplace.platform.tables import TimerRow
 from marketplace.platform.timers import LEASE, POLL_SECONDS, DueTimers, fire_due, set_timer
 
