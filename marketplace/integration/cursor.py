@@ -19,6 +19,10 @@ _FORM: Final = b"feed cursor 1"
 _NUMBER_BYTES: Final = 8
 
 
+_NOT_OURS: Final = str.maketrans("+/", "  ")
+"""What `base64` takes for - and _; a cursor has one form."""
+
+
 class CursorSeal:
     """Seals and opens cursors with one key of 32 bytes."""
 
@@ -35,7 +39,8 @@ class CursorSeal:
     def open(self, company_id: UUID, cursor: str) -> int:
         """Give the number behind a cursor; raises MalformedRequest for one that is not theirs."""
         try:
-            sealed = base64.b64decode(cursor.encode(), altchars=b"-_", validate=True)
+            ours = cursor.translate(_NOT_OURS).encode()
+            sealed = base64.b64decode(ours, altchars=b"-_", validate=True)
             number = self._cipher.decrypt(sealed, [_FORM, company_id.bytes])
         except (binascii.Error, ValueError, InvalidTag):
             detail = "This is no cursor of your company's feed; begin with after=0."

@@ -50,6 +50,9 @@ def entry_bytes(row: Any) -> bytes:
 
 async def chain_entries(platform: HasDatabase) -> int:
     """Move one batch of entries into their chains; give how many."""
+    pool = await platform.database.fast(Role.WORKER)
+    if not await pool.fetchval("select exists (select from audit_intake)"):
+        return 0  # all that an idle worker asks here
     async with system_transaction(platform, Role.WORKER) as tx:
         if not await tx.scalar(select(func.pg_try_advisory_xact_lock(CHAINING_LOCK))):
             return 0

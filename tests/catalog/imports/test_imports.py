@@ -214,15 +214,15 @@ async def test_an_upload_that_breaks_off_leaves_nothing(market: Market) -> None:
 
 
 async def test_a_long_file_is_read_in_batches(market: Market) -> None:
-    rows = "".join(f"S{n:05},Thing {n},C62\n" for n in range(12_000))
+    rows = "".join(f"S{n:05},Thing {n},C62\n" for n in range(5_200))
     done = await market.upload(OFFERS, "sku,name,unit\n" + rows)
     assert done.result
-    assert done.result["created"] == 12_000
+    assert done.result["created"] == 5_200
     base = await market.price_list(publish=False)
-    prices = "".join(f"S{n:05},C62,{m},{20 - m}\n" for n in range(12_000) for m in (1, 10))
+    prices = "".join(f"S{n:05},C62,{m},{20 - m}\n" for n in range(5_200) for m in (1, 10))
     priced = await market.upload(
         PRICES, "sku,unit,minimum_quantity,amount\n" + prices, list_id=base.id, publish=True
     )
     assert priced.result
-    assert priced.result["written"] == 12_000
-    assert await market.told("S11999", "10") == "10 base"
+    assert priced.result["written"] == 5_200
+    assert await market.told("S05199", "10") == "10 base"
