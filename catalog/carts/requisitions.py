@@ -38,7 +38,7 @@ _SUMMARY: Final[tuple[Any, ...]] = (
 )
 _WHOLE: Final = (*_SUMMARY, RequisitionListRow.lines)
 _NO_CURRENCY: Final = "XXX"
-"""Lists are looked at for what exists; what it costs is asked when a cart takes it."""
+"""ISO 4217 for none: lists are looked at for what exists; the cart that takes one asks prices."""
 
 
 def _lists_of(caller: Caller, *columns: Any) -> Any:

@@ -39,6 +39,15 @@ def test_a_changed_cursor_is_refused(company: UUID, number: int, data: st.DataOb
             SEAL.open(company, cursor[:place] + other + cursor[place + 1 :])
 
 
+@pytest.mark.parametrize(("ours", "foreign"), ["-+", "_/"])
+def test_a_cursor_has_one_form(ours: str, foreign: str) -> None:
+    company = UUID(int=1)
+    cursors = (SEAL.seal(company, number) for number in range(1_000))
+    cursor = next(each for each in cursors if ours in each)
+    with pytest.raises(MalformedRequest):
+        SEAL.open(company, cursor.replace(ours, foreign))
+
+
 @given(st.text(max_size=60))
 def test_any_text_is_opened_or_refused(text: str) -> None:
     with pytest.raises(MalformedRequest):

@@ -72,7 +72,7 @@ def openapi_document(app: Litestar) -> dict[str, Any]:
 
 
 EXAMPLES: Final = Path(__file__).with_name("examples.json")
-"""Requests and answers of a played road, by operation id; `marketplace demo --write` makes it."""
+"""Requests and answers of a played road, by operation id; `make examples` writes it."""
 
 
 def _with_example(operation: dict[str, Any], example: dict[str, Any]) -> None:
