@@ -12,8 +12,8 @@ from catalog.imports import routes as imports
 from catalog.imports import service as importing
 from catalog.imports.commands import import_file
 from catalog.price_lists import routes as price_lists
+from catalog.price_lists.publishing import PublicationApprovals
 from catalog.price_lists.quoting import CatalogPrices
-from catalog.price_lists.service import PublicationApprovals
 from catalog.products import routes as products
 from catalog.search import documents, related
 from catalog.search import routes as search

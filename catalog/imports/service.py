@@ -29,7 +29,7 @@ from catalog.imports.schemas import (
     OnError,
 )
 from catalog.imports.tables import ImportErrorRow, ImportRow
-from catalog.price_lists import entries, loading, service
+from catalog.price_lists import entries, loading, publishing, reading
 from catalog.price_lists.tables import StagedPriceRow
 from catalog.products import writing
 from catalog.products.tables import StagedOfferRow
@@ -144,7 +144,7 @@ async def start_import(
     if kind is ImportKind.PRICES:
         if price_list_id is None:
             raise invalid("?price_list_id", "missing", "Say which price list the prices are of.")
-        await service.read_price_list(platform, caller, price_list_id)
+        await reading.read_price_list(platform, caller, price_list_id)
     elif price_list_id is not None or publish:
         detail = "Only prices belong to a price list; leave price_list_id and publish out."
         raise invalid("?price_list_id", "not_for_offers", detail)
@@ -423,7 +423,7 @@ async def _import_offers(work: _Work) -> _Outcome:
 async def _import_prices(work: _Work) -> _Outcome:
     tx, row = work.tx, work.row
     await loading.open_loading(tx)
-    price_list = await service.locked_list(tx, work.caller, row.price_list_id)
+    price_list = await reading.locked_list(tx, work.caller, row.price_list_id)
     draft = price_list.published_version + 1
     reader = _reader(row, PRICES, plain=True, currency=price_list.currency)
     async for batch in work.pieces(reader):
@@ -452,10 +452,10 @@ async def _import_prices(work: _Work) -> _Outcome:
     if row.publish:
         await work.tell("publishing", reader, row.total)
         alone = filled is not None and filled.cannot_overlap
-        overlaps = await service.publish_locked(tx, price_list, cannot_overlap=alone)
+        overlaps = await publishing.publish_locked(tx, price_list, cannot_overlap=alone)
         if overlaps:
             raise ImportRefused(overlaps, len(overlaps))
-        outcome.written["published_version"] = await service.published_version(tx, price_list.id)
+        outcome.written["published_version"] = await reading.published_version(tx, price_list.id)
     return outcome
 
 

@@ -16,6 +16,7 @@ import msgspec
 from msgspec import UNSET
 from sqlalchemy import ColumnElement, and_, delete, insert, select, update
 
+from catalog.price_lists.reading import locked_list
 from catalog.price_lists.rules import ALWAYS, FOREVER, bounded, span
 from catalog.price_lists.schemas import (
     PriceDiscountEntry,
@@ -23,7 +24,6 @@ from catalog.price_lists.schemas import (
     PriceDiscountsInput,
     PriceDiscountsView,
 )
-from catalog.price_lists.service import locked_list
 from catalog.price_lists.tables import ALL_OFFERS, OPEN, PriceDiscountRow, PriceListRow
 from catalog.pricing.terms import Level
 from catalog.products.tables import OfferRow

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from litestar import Response, delete, get, post, put
 
-from catalog.price_lists import discounts, floors, quoting, service
+from catalog.price_lists import assigning, discounts, floors, publishing, quoting, reading, service
 from catalog.price_lists.schemas import (
     AssignmentInput,
     AssignmentView,
@@ -57,7 +57,7 @@ async def list_price_lists(
     caller: Given[Caller], platform: Given[Platform], page_request: Given[PageRequest]
 ) -> Response[Page[PriceListView]]:
     """List the price lists you keep as a supplier."""
-    return paged(page_request, await service.list_price_lists(platform, caller, page_request))
+    return paged(page_request, await reading.list_price_lists(platform, caller, page_request))
 
 
 @get(
@@ -70,7 +70,7 @@ async def read_price_list(
     list_id: FromPath[UUID], caller: Given[Caller], platform: Given[Platform]
 ) -> Response[PriceListView]:
     """Read a price list, its published version and how much its draft changes."""
-    return versioned(await service.read_price_list(platform, caller, list_id))
+    return versioned(await reading.read_price_list(platform, caller, list_id))
 
 
 @put(
@@ -178,7 +178,7 @@ async def publish_price_list(
 
     Prices below a margin floor wait for a second person, who decides on the `approval_id`.
     """
-    return versioned(await service.publish_price_list(platform, caller, list_id))
+    return versioned(await publishing.publish_price_list(platform, caller, list_id))
 
 
 @post(
@@ -194,7 +194,7 @@ async def assign_price_list(
     platform: Given[Platform],
 ) -> AssignmentView:
     """Assign a list; two lists of one priority for one buyer are refused."""
-    return await service.assign_price_list(platform, caller, list_id, data)
+    return await assigning.assign_price_list(platform, caller, list_id, data)
 
 
 @get(
@@ -210,7 +210,7 @@ async def list_assignments(
     page_request: Given[PageRequest],
 ) -> Response[Page[AssignmentView]]:
     """List the organizations, or the segment, a list is assigned to."""
-    assignments = await service.list_assignments(platform, caller, list_id, page_request)
+    assignments = await assigning.list_assignments(platform, caller, list_id, page_request)
     return paged(page_request, assignments)
 
 
@@ -227,7 +227,7 @@ async def withdraw_assignment(
     platform: Given[Platform],
 ) -> None:
     """Withdraw an assignment, from the next request on."""
-    await service.withdraw_assignment(platform, caller, list_id, assignee_id)
+    await assigning.withdraw_assignment(platform, caller, list_id, assignee_id)
 
 
 @post(

@@ -15,7 +15,7 @@ from catalog.customers import service as customers
 from catalog.customers.schemas import SegmentMembersInput
 from catalog.imports import service as imports
 from catalog.imports.schemas import ImportKind, ImportView, OnError
-from catalog.price_lists import quoting
+from catalog.price_lists import assigning, publishing, quoting
 from catalog.price_lists import service as price_lists
 from catalog.price_lists.schemas import (
     AssignmentInput,
@@ -159,13 +159,13 @@ class Market:
         made = await price_lists.create_price_list(self.platform, owner, data, key())
         for buyer in to:
             given = AssignmentInput(organization_id=buyer.unit_id)
-            await price_lists.assign_price_list(self.platform, owner, made.id, given)
+            await assigning.assign_price_list(self.platform, owner, made.id, given)
         if segment is not None:
             given = AssignmentInput(segment_id=segment)
-            await price_lists.assign_price_list(self.platform, owner, made.id, given)
+            await assigning.assign_price_list(self.platform, owner, made.id, given)
         await self.set(made.id, *entries, who=owner)
         if publish:
-            made = await price_lists.publish_price_list(self.platform, owner, made.id)
+            made = await publishing.publish_price_list(self.platform, owner, made.id)
         return made
 
     async def set(
@@ -214,7 +214,7 @@ class Market:
         await assortments.withdraw_grant(self.platform, self.supplier, assortment_id, grantee)
 
     async def publish(self, list_id: UUID, who: Caller | None = None) -> PriceListView:
-        return await price_lists.publish_price_list(self.platform, who or self.supplier, list_id)
+        return await publishing.publish_price_list(self.platform, who or self.supplier, list_id)
 
     async def check(
         self,

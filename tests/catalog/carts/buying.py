@@ -15,6 +15,7 @@ from catalog.carts.schemas import (
     QuickOrderInput,
     QuickOrderView,
 )
+from catalog.price_lists import assigning, publishing
 from catalog.price_lists import service as price_lists
 from catalog.price_lists.schemas import (
     AssignmentInput,
@@ -80,7 +81,7 @@ async def price_for(
         name=f"For {unit_id}", level="organization", currency="EUR", priority=priority
     )
     made = await price_lists.create_price_list(shop.platform, owner, data, fresh_key())
-    await price_lists.assign_price_list(shop.platform, owner, made.id, AssignmentInput(unit_id))
+    await assigning.assign_price_list(shop.platform, owner, made.id, AssignmentInput(unit_id))
     await reprice(shop, made.id, mode, **amounts)
     return made
 
@@ -91,4 +92,4 @@ async def reprice(shop: Shop, list_id: UUID, mode: str = "volume", /, **amounts:
     entries = [entry(sku, ("1", a), volume_mode=mode) for sku, a in amounts.items()]
     data = PriceEntriesInput(entries=entries)
     await price_lists.put_entries(shop.platform, owner, list_id, data)
-    await price_lists.publish_price_list(shop.platform, owner, list_id)
+    await publishing.publish_price_list(shop.platform, owner, list_id)

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from catalog.customers import service
 from catalog.customers.schemas import CustomerInput, SegmentMembersInput
 from catalog.customers.tables import CustomerRow, SegmentMemberRow, SegmentRow
-from catalog.price_lists import service as price_lists
+from catalog.price_lists import assigning
 from catalog.price_lists.schemas import AssignmentInput
 from marketplace.kernel.errors import Conflict, InvalidInput, NotFound, StaleVersion
 from marketplace.kernel.ids import new_id
@@ -89,7 +89,7 @@ async def test_two_segment_lists_of_one_priority_are_refused_even_for_different_
         with pytest.raises(Conflict, match="priority 3"):
             await market.price_list(level="segment", segment=segment, priority=3)
     again = AssignmentInput(segment_id=first)
-    await price_lists.assign_price_list(market.platform, market.supplier, made.id, again)
+    await assigning.assign_price_list(market.platform, market.supplier, made.id, again)
     theirs = await market.segment(market.buyer, who=market.other)
     await market.price_list(level="segment", segment=theirs, priority=3, who=market.other)
 
@@ -109,7 +109,7 @@ async def test_a_list_goes_where_its_level_says(market: Market) -> None:
         (to_segment.id, AssignmentInput(organization_id=buyer_id, segment_id=group), InvalidInput),
     ):
         with pytest.raises(refusal):
-            await price_lists.assign_price_list(market.platform, market.supplier, list_id, given)
+            await assigning.assign_price_list(market.platform, market.supplier, list_id, given)
 
 
 async def test_assignments_are_listed_and_withdrawn(market: Market) -> None:
@@ -118,17 +118,17 @@ async def test_assignments_are_listed_and_withdrawn(market: Market) -> None:
     made = await market.price_list(entry("A", ("1", "8")), level="segment", segment=group)
     own = await market.price_list(level="organization", to=[market.buyer, market.site])
     supplier = market.supplier
-    shown = await price_lists.list_assignments(market.platform, supplier, made.id, FIRST)
+    shown = await assigning.list_assignments(market.platform, supplier, made.id, FIRST)
     assert [each.segment_id for each in shown.items] == [group]
-    both = await price_lists.list_assignments(market.platform, supplier, own.id, FIRST)
+    both = await assigning.list_assignments(market.platform, supplier, own.id, FIRST)
     assert {each.organization_id for each in both.items} == {
         market.buyer.unit_id,
         market.site.unit_id,
     }
-    await price_lists.withdraw_assignment(market.platform, supplier, made.id, group)
+    await assigning.withdraw_assignment(market.platform, supplier, made.id, group)
     assert await market.told("A") == "no_price"
     with pytest.raises(NotFound):
-        await price_lists.list_assignments(market.platform, market.other, made.id, FIRST)
+        await assigning.list_assignments(market.platform, market.other, made.id, FIRST)
 
 
 async def test_a_segment_is_renamed_by_version_listed_and_deleted(market: Market) -> None:

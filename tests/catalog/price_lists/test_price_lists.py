@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from sqlalchemy import select
 
-from catalog.price_lists import service
+from catalog.price_lists import assigning, reading, service
 from catalog.price_lists.quoting import CatalogPrices, check_prices
 from catalog.price_lists.schemas import (
     AssignmentInput,
@@ -180,7 +180,7 @@ async def test_a_withdrawn_assignment_ends_with_the_next_request(market: Market)
     await market.offer("A")
     made = await market.price_list(entry("A", ("1", "9")), level="organization", to=[market.buyer])
     assert await market.told("A") == "9 organization"
-    await service.withdraw_assignment(
+    await assigning.withdraw_assignment(
         market.platform, market.supplier, made.id, market.buyer.unit_id
     )
     assert await market.told("A") == "no_price"
@@ -198,13 +198,13 @@ async def test_two_lists_of_one_rank_for_one_buyer_are_refused_when_written(
     with pytest.raises(Conflict, match="priority"):
         await market.price_list(currency="USD")
     again = AssignmentInput(organization_id=market.buyer.unit_id)
-    await service.assign_price_list(market.platform, market.supplier, first.id, again)
+    await assigning.assign_price_list(market.platform, market.supplier, first.id, again)
 
 
 async def test_a_base_list_is_not_assigned_and_nobody_unknown_is(market: Market) -> None:
     base = await market.price_list()
     with pytest.raises(Conflict):
-        await service.assign_price_list(
+        await assigning.assign_price_list(
             market.platform,
             market.supplier,
             base.id,
@@ -213,7 +213,7 @@ async def test_a_base_list_is_not_assigned_and_nobody_unknown_is(market: Market)
     made = await market.price_list(level="organization")
     for nobody in (company(), market.supplier):
         with pytest.raises(InvalidInput):
-            await service.assign_price_list(
+            await assigning.assign_price_list(
                 market.platform,
                 market.supplier,
                 made.id,
@@ -227,13 +227,13 @@ async def test_a_list_of_another_supplier_does_not_exist(market: Market) -> None
     given = AssignmentInput(organization_id=market.rival.unit_id)
     for who in (market.other, market.buyer):
         with pytest.raises(NotFound):
-            await service.read_price_list(market.platform, who, made.id)
+            await reading.read_price_list(market.platform, who, made.id)
         with pytest.raises(NotFound):
             await market.publish(made.id, who)
         with pytest.raises(NotFound):
             await market.set(made.id, entry("A", ("1", "1")), who=who)
         with pytest.raises(NotFound):
-            await service.assign_price_list(market.platform, who, made.id, given)
+            await assigning.assign_price_list(market.platform, who, made.id, given)
         with pytest.raises(NotFound):
             await service.list_entries(market.platform, who, made.id, PageRequest(10, None))
     assert await market.told("A") == "10 base"
@@ -304,7 +304,7 @@ async def test_prices_need_their_scopes(market: Market) -> None:
     with pytest.raises(NotPermitted):
         await market.told("A", who=stranger)
     with pytest.raises(NotPermitted):
-        await service.list_price_lists(market.platform, stranger, PageRequest(1, None))
+        await reading.list_price_lists(market.platform, stranger, PageRequest(1, None))
 
 
 async def test_entries_and_lists_come_in_pages(market: Market) -> None:
@@ -320,7 +320,7 @@ async def test_entries_and_lists_come_in_pages(market: Market) -> None:
         if after is None:
             break
     assert seen == [f"S{n}" for n in range(5)]
-    lists = await service.list_price_lists(market.platform, market.supplier, PageRequest(5, None))
+    lists = await reading.list_price_lists(market.platform, market.supplier, PageRequest(5, None))
     assert [item.id for item in lists.items] == [made.id]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from catalog.price_lists import publishing
 from catalog.price_lists import service as price_lists
 from catalog.price_lists.schemas import PriceEntriesInput, PriceListInput
 from catalog.products import service as products
@@ -67,7 +68,7 @@ class Shop:
         await price_lists.put_entries(
             self.platform, owner, made.id, PriceEntriesInput(entries=entries)
         )
-        await price_lists.publish_price_list(self.platform, owner, made.id)
+        await publishing.publish_price_list(self.platform, owner, made.id)
 
     async def put(self, sku: str, **terms: Any) -> None:
         """Change an offer."""
