@@ -45,7 +45,7 @@ from marketplace.kernel.errors import NotFound, Unavailable
 from marketplace.kernel.events import Event as Fact
 from marketplace.kernel.limits import AUCTION_STATES_MAX
 from marketplace.platform.core import Platform
-from marketplace.platform.database import Role, discard, event_row
+from marketplace.platform.database import Role, Transaction, discard, event_row
 from marketplace.platform.telemetry import METRICS, log
 
 ATTEMPT_PAUSES_S: Final = (0.02, 0.1, 0.3, 0.6, 1.0, 1.0)
@@ -335,6 +335,16 @@ async def append_entries(
         msg = f"lot {state.lot_id} is not at entry {state.seq - len(events)} of epoch {epoch}"
         raise RuntimeError(msg)
     return Head(state, epoch, hash_)
+
+
+@asynccontextmanager
+async def acting_as_engine(tx: Transaction) -> AsyncIterator[Any]:
+    """Work on the ledger inside somebody else's transaction: entries are the engine's alone."""
+    connection = await tx.raw()
+    role = await connection.fetchval("select current_setting('role')")
+    await connection.execute(f"set local role {Role.ENGINE.value}")
+    yield connection
+    await connection.execute(f"set local role {role}")
 
 
 async def _announce(connection: Any, head: Head, events: Sequence[Event]) -> None:

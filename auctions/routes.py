@@ -10,7 +10,7 @@ from litestar import Response, WebSocket, get, post, websocket
 from litestar.exceptions import WebSocketDisconnect
 from litestar.params import HeaderParameter
 
-from auctions import bidding, service
+from auctions import bidding, reading, service
 from auctions.admission import Admission
 from auctions.crowd import Crowd
 from auctions.live import Hub, Seat
@@ -63,7 +63,7 @@ async def list_auctions(
     caller: Given[Caller], platform: Given[Platform], page_request: Given[PageRequest]
 ) -> Response[Page[AuctionSummary]]:
     """List the auctions your company buys or may bid in, the newest first."""
-    return paged(page_request, await service.list_auctions(platform, caller, page_request))
+    return paged(page_request, await reading.list_auctions(platform, caller, page_request))
 
 
 @get(
@@ -76,7 +76,7 @@ async def read_auction(
     auction_id: FromPath[UUID], caller: Given[Caller], platform: Given[Platform]
 ) -> Response[AuctionView | InvitationView]:
     """Read an auction: the buyer all of it, a bidder the terms and his own part."""
-    return versioned(await service.read_auction(platform, caller, auction_id))
+    return versioned(await reading.read_auction(platform, caller, auction_id))
 
 
 @post(
@@ -192,7 +192,7 @@ async def read_log(
     page_request: Given[PageRequest],
 ) -> LogView:
     """Read the log after the auction ended, opened as far as you may see, and chained by hashes."""
-    return await service.read_log(platform, caller, auction_id, page_request)
+    return await reading.read_log(platform, caller, auction_id, page_request)
 
 
 @websocket("/v1/auctions/{auction_id:uuid}/live")

@@ -13,8 +13,10 @@ from uuid import UUID
 
 from sqlalchemy import insert, select, update
 
+from auctions.drafts import AuctionDraft, Origin, Participant
 from auctions.engine.terms import Decrement, Terms
-from auctions.service import AuctionDraft, Origin, Participant, open_auction, result_of
+from auctions.results import result_of
+from auctions.service import open_auction
 from marketplace.kernel.errors import Conflict, invalid
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform

@@ -7,8 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from auctions.admission import Admission
+from auctions.drafts import AuctionDraft, Origin, Participant
 from auctions.engine.terms import Decrement, Measure, Step, Terms
-from auctions.service import AuctionDraft, Origin, Participant, open_auction
+from auctions.service import open_auction
 from marketplace.kernel.ids import new_id
 from marketplace.platform.core import Platform
 from marketplace.platform.database import transaction

@@ -12,14 +12,16 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import DBAPIError
 
 from auctions.bidding import place_bid
+from auctions.drafts import Origin
 from auctions.engine.events import Close, Closed
 from auctions.engine.log import LogEntry
 from auctions.engine.replay import verify
 from auctions.engine.terms import Disclosure, Overtime
 from auctions.intake import Intake
 from auctions.ledger import Ledger
+from auctions.results import result_of
 from auctions.schemas import BidInput
-from auctions.service import Origin, cancel_auction, close_auction, result_of
+from auctions.service import cancel_auction, close_auction
 from auctions.tables import AuctionRow, LedgerRow, LotRow
 from marketplace.app import assemble
 from marketplace.kernel.errors import MarketplaceError, NotFound, WrongState

@@ -1,0 +1,205 @@
+"""Reading auctions: as the buyer, as one who may bid, and the published log."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import Row, select
+
+from auctions.admission import Admission
+from auctions.drafts import participants_of, unknown_auction
+from auctions.engine.log import published
+from auctions.engine.state import Phase
+from auctions.engine.terms import Terms, in_digits
+from auctions.entries import event_of
+from auctions.ledger import Ledger
+from auctions.schemas import (
+    AuctionSummary,
+    AuctionView,
+    InvitationView,
+    InvitedLotView,
+    LogView,
+    LotView,
+    ParticipantView,
+    money_view,
+    terms_view,
+)
+from auctions.tables import AuctionRow, LotRow
+from marketplace.kernel.errors import (
+    WrongState,
+)
+from marketplace.platform.caller import Caller
+from marketplace.platform.core import Platform
+from marketplace.platform.database import Transaction, transaction
+from marketplace.platform.http.paging import Page, PageRequest, cursor, page
+
+READ: Final = "auctions:read"
+
+
+async def read_auction(
+    platform: Platform, caller: Caller, auction_id: UUID
+) -> AuctionView | InvitationView:
+    """Read an auction, as its buyer or as one of its bidders; raises NotFound."""
+    caller.require(READ)
+    async with transaction(platform, caller) as tx:
+        buyer_id = await tx.scalar(select(AuctionRow.buyer_id).where(AuctionRow.id == auction_id))
+        if buyer_id is None:
+            raise unknown_auction()
+        if buyer_id == caller.organization_id:
+            return await owners_view(tx, auction_id)
+        return await _bidders_view(tx, auction_id)
+
+
+async def list_auctions(
+    platform: Platform, caller: Caller, request: PageRequest
+) -> Page[AuctionSummary]:
+    """List the auctions the company buys or may bid in, the newest first."""
+    caller.require(READ)
+    statement = (
+        select(
+            AuctionRow.id,
+            AuctionRow.title,
+            AuctionRow.currency,
+            AuctionRow.buyer_id,
+            AuctionRow.status,
+            AuctionRow.version,
+        )
+        .order_by(AuctionRow.id.desc())
+        .limit(request.fetch)
+    )
+    after = request.key(UUID)
+    if after is not None:
+        statement = statement.where(AuctionRow.id < after)
+    async with transaction(platform, caller) as tx:
+        rows = await tx.all(statement)
+    return page(request, [AuctionSummary(**row._mapping) for row in rows], lambda item: item.id)  # noqa: SLF001
+
+
+_AUCTION: Final = (
+    AuctionRow.id,
+    AuctionRow.buyer_id,
+    AuctionRow.title,
+    AuctionRow.currency,
+    AuctionRow.status,
+    AuctionRow.cancelled_because,
+    AuctionRow.version,
+    AuctionRow.created_at,
+)
+
+
+async def _lots(tx: Transaction, auction_id: UUID) -> Sequence[Row[Any]]:
+    return await tx.all(
+        select(
+            LotRow.id, LotRow.title, LotRow.phase, LotRow.terms, LotRow.closes_at, LotRow.extensions
+        )
+        .where(LotRow.auction_id == auction_id)
+        .order_by(LotRow.place)
+    )
+
+
+async def owners_view(tx: Transaction, auction_id: UUID) -> AuctionView:
+    """Show an auction to its buyer."""
+    auction = await tx.one(select(*_AUCTION).where(AuctionRow.id == auction_id))
+    lots = await _lots(tx, auction_id)
+    participants = await participants_of(tx, [lot.id for lot in lots])
+    views = []
+    for lot in lots:
+        terms = msgspec.convert(lot.terms, Terms)
+        views.append(
+            LotView(
+                id=lot.id,
+                title=lot.title,
+                phase=lot.phase,
+                terms=terms_view(terms),
+                closes_at=lot.closes_at,
+                extensions=lot.extensions,
+                buyer_sees_identities=terms.buyer_sees_identities,
+                participants=[
+                    ParticipantView(
+                        organization_id=row.organization_id,
+                        alias=row.alias,
+                        opening_amount=_money_view(row.opening_amount, terms.currency),
+                    )
+                    for row in participants
+                    if row.lot_id == lot.id
+                ],
+            )
+        )
+    return AuctionView(
+        id=auction.id,
+        title=auction.title,
+        currency=auction.currency,
+        status=auction.status,
+        cancelled_because=auction.cancelled_because,
+        lots=views,
+        created_at=auction.created_at,
+        version=auction.version,
+    )
+
+
+async def _bidders_view(tx: Transaction, auction_id: UUID) -> InvitationView:
+    """Show an auction to a bidder: row-level security leaves him his own lots and his own row."""
+    auction = await tx.one(select(*_AUCTION).where(AuctionRow.id == auction_id))
+    lots = await _lots(tx, auction_id)
+    own = {row.lot_id: row for row in await participants_of(tx, [lot.id for lot in lots])}
+    views = []
+    for lot in lots:
+        terms = msgspec.convert(lot.terms, Terms)
+        views.append(
+            InvitedLotView(
+                id=lot.id,
+                title=lot.title,
+                phase=lot.phase,
+                terms=terms_view(terms),
+                closes_at=lot.closes_at,
+                extensions=lot.extensions,
+                alias=own[lot.id].alias,
+                opening_amount=_money_view(own[lot.id].opening_amount, terms.currency),
+            )
+        )
+    return InvitationView(
+        id=auction.id,
+        title=auction.title,
+        currency=auction.currency,
+        buyer_id=auction.buyer_id,
+        status=auction.status,
+        cancelled_because=auction.cancelled_because,
+        lots=views,
+        version=auction.version,
+    )
+
+
+async def read_log(
+    platform: Platform, caller: Caller, auction_id: UUID, request: PageRequest
+) -> LogView:
+    """Read the published log, opened as far as the reader may see.
+
+    Raises NotFound, Unavailable, or WrongState before the auction has ended: a number or a hash of
+    a running auction would tell what bidders must not know.
+    """
+    caller.require(READ)
+    card, viewer = await platform.get(Admission).viewers_card(auction_id, caller.organization_id)
+    ledger = platform.get(Ledger)
+    head = await ledger.read(card.lot_id)
+    state = head.state
+    if state.phase not in {Phase.CLOSED, Phase.CANCELLED}:
+        detail = "The log is published once the auction has ended."
+        raise WrongState(detail, state=state.phase.value)
+    rows = await ledger.entries(card.lot_id, request.key(int) or 0, request.fetch)
+    shown = rows[: request.limit]
+    return LogView(
+        lot_id=card.lot_id,
+        entries=state.seq,
+        head=head.hash.hex(),
+        items=[
+            published(event_of(r, card.currency), r["salt"], r["hash"], state.terms, viewer)
+            for r in shown
+        ],
+        next=cursor(shown[-1]["seq"]) if len(rows) > request.limit else None,
+    )
+
+
+def _money_view(amount: Decimal | None, currency: str) -> Any:
+    return None if amount is None else money_view(in_digits(amount, currency), currency)
