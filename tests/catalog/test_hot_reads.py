@@ -7,21 +7,20 @@ import msgspec
 import pytest
 
 from catalog.price_lists import quoting
-from catalog.search import facets, matching
-from catalog.search import service as search
+from catalog.search import facets, matching, page_statements
 from marketplace.platform.core import Platform
 from marketplace.platform.database import HotRead, Role
 
 READS = {
     "the price check": quoting._CHECK,
-    "a page": search._BROWSE,
-    "chosen items": search._CHOSEN,
+    "a page": page_statements.BROWSE,
+    "chosen items": page_statements.CHOSEN,
     "a search": matching.SEARCHES[True, False],
     "a search with facets": matching.SEARCHES[True, True],
     "names of facets": facets._NAMES,
     "a category with facets": matching.SEARCHES[False, True],
-    "one item": search._ONE,
-    "prices of a page": search._CANDIDATES,
+    "one item": page_statements.ONE,
+    "prices of a page": page_statements.CANDIDATES,
 }
 Node = Mapping[str, Any]
 

@@ -10,7 +10,7 @@ import msgspec
 from benchmarks.scale import load_prices
 from catalog.price_lists import quoting
 from catalog.price_lists.price_book import line_arguments, scopes_of
-from catalog.search import service as search
+from catalog.search import page_statements
 from marketplace.platform.database import HotRead
 from marketplace.platform.settings import Settings
 from tests.catalog.parties import Market, entry
@@ -49,7 +49,7 @@ async def asked(market: Market) -> dict[str, tuple[int, set[str]]]:
     his = {"scopes": scopes_of(path), "company_id": path[-1]}
     return {
         "lines": await pages_read(market, quoting._CHECK, line_arguments(path, keys)),
-        "page": await pages_read(market, search._BROWSE, page | his),
+        "page": await pages_read(market, page_statements.BROWSE, page | his),
     }
 
 
