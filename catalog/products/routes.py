@@ -6,7 +6,7 @@ from uuid import UUID
 from litestar import Response, get, post, put
 from litestar.params import QueryParameter
 
-from catalog.products import keeping, service
+from catalog.products import keeping, reading, relating, replacing, service
 from catalog.products.lifecycle import ProductState
 from catalog.products.schemas import (
     AcceptInput,
@@ -73,7 +73,7 @@ async def list_products(
 ) -> Response[Page[ProductSummary]]:
     """List products; the catalog shows what can be bought."""
     wanted = None if product_state is None else product_state.value
-    answer = await keeping.list_products(platform, caller, wanted, category_id, gtin, page_request)
+    answer = await reading.list_products(platform, caller, wanted, category_id, gtin, page_request)
     return paged(page_request, answer)
 
 
@@ -87,7 +87,7 @@ async def read_product(
     product_id: FromPath[UUID], caller: Given[Caller], platform: Given[Platform]
 ) -> Response[ProductView]:
     """Read a product; the catalog shows its offers and prices."""
-    return versioned(await keeping.read_product(platform, caller, product_id))
+    return versioned(await reading.read_product(platform, caller, product_id))
 
 
 @put(
@@ -122,7 +122,7 @@ async def put_relations(
     if_match: _Version,
 ) -> Response[ProductView]:
     """Set all relations of a product; buyers see those to products in their catalog."""
-    return versioned(await keeping.put_relations(platform, caller, product_id, if_match, data))
+    return versioned(await relating.put_relations(platform, caller, product_id, if_match, data))
 
 
 @post(
@@ -158,7 +158,7 @@ async def merge_product(
     if_match: _Version,
 ) -> Response[MergedView]:
     """Merge a proposal into the product it turned out to be."""
-    return versioned(await keeping.merge_product(platform, caller, product_id, if_match, data))
+    return versioned(await replacing.merge_product(platform, caller, product_id, if_match, data))
 
 
 @post(
@@ -194,7 +194,7 @@ async def discontinue_product(
 ) -> Response[ProductView]:
     """Discontinue a product; sent again, it names another replacement."""
     return versioned(
-        await keeping.discontinue_product(platform, caller, product_id, if_match, data)
+        await replacing.discontinue_product(platform, caller, product_id, if_match, data)
     )
 
 

@@ -12,7 +12,7 @@ from catalog.categories.schemas import (
     NameInput,
     OptionInput,
 )
-from catalog.products import keeping
+from catalog.products import keeping, reading
 from catalog.products.schemas import ProductContent, ProductInput, ProductView, ValueInput
 from marketplace.kernel.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from marketplace.platform.caller import Caller
@@ -162,7 +162,7 @@ async def test_what_is_required_later_makes_products_incomplete_and_is_told(tree
     stricter = await tree.put("bearings", number("bore"), number("width", required=True))
     assert stricter.incomplete_products == 1
     platform = tree.market.platform
-    read = await keeping.read_product(platform, tree.operator, product.id)
+    read = await reading.read_product(platform, tree.operator, product.id)
     assert (read.state, read.missing) == ("active", ["width"])
     data = ProductContent(name="Thing", category_id=bearings.id)
     with pytest.raises(InvalidInput) as caught:

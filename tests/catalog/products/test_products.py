@@ -8,7 +8,7 @@ from stdnum import ean
 
 from catalog.categories import service as categories
 from catalog.categories.schemas import AttributeInput, CategoryInput, NameInput
-from catalog.products import keeping
+from catalog.products import keeping, reading, relating, replacing
 from catalog.products import service as offers
 from catalog.products.schemas import (
     AcceptInput,
@@ -87,7 +87,7 @@ class Shelf:
         return await self.read(offer.product_id)
 
     async def read(self, product_id: UUID, who: Caller | None = None) -> ProductView:
-        return await keeping.read_product(self.platform, who or self.operator, product_id)
+        return await reading.read_product(self.platform, who or self.operator, product_id)
 
     async def change(self, product: ProductView, **content: object) -> ProductView:
         data = ProductContent(**{"name": product.name, **content})  # type: ignore[arg-type]
@@ -104,12 +104,12 @@ class Shelf:
         self, product: ProductView, replacement: ProductView | None = None
     ) -> ProductView:
         data = DiscontinueInput(replacement_id=replacement.id if replacement else None)
-        return await keeping.discontinue_product(
+        return await replacing.discontinue_product(
             self.platform, self.operator, product.id, product.version, data
         )
 
     async def merge(self, product: ProductView, target: ProductView) -> int:
-        merged = await keeping.merge_product(
+        merged = await replacing.merge_product(
             self.platform,
             self.operator,
             product.id,
@@ -197,7 +197,7 @@ async def test_a_draft_is_nobodys_but_the_operators_until_it_is_complete_and_sho
 async def test_a_proposed_product_is_accepted_as_it_is_or_corrected(shelf: Shelf) -> None:
     first = await shelf.proposed("A", name="bearng 6204")
     second = await shelf.proposed("B", name="Bolt")
-    mine = await keeping.list_products(
+    mine = await reading.list_products(
         shelf.platform, shelf.operator, "proposed", None, None, PageRequest(9, None)
     )
     assert [product.id for product in mine.items] == [first.id, second.id]
@@ -226,7 +226,7 @@ async def test_a_merged_products_offers_move_and_its_numbers_lead_to_the_other(
     )
     accessory = await shelf.make("Grease")
     relations = RelationsInput(relations=[RelationInput(product_id=double.id, kind="accessory")])
-    await keeping.put_relations(shelf.platform, shelf.operator, accessory.id, 1, relations)
+    await relating.put_relations(shelf.platform, shelf.operator, accessory.id, 1, relations)
     assert await shelf.merge(double, target) == 2
     merged = await shelf.read(double.id)
     assert (merged.state, merged.merged_into) == ("discontinued", target.id)
@@ -298,11 +298,11 @@ async def test_relations_lead_to_products_and_never_to_itself(shelf: Shelf) -> N
         RelationInput(product_id=unknown, kind="bundle"),
     ]
     with pytest.raises(InvalidInput) as caught:
-        await keeping.put_relations(
+        await relating.put_relations(
             shelf.platform, shelf.operator, product.id, 1, RelationsInput(relations=given)
         )
     assert [error.pointer for error in caught.value.errors] == ["/relations/1/product_id"]
-    related = await keeping.put_relations(
+    related = await relating.put_relations(
         shelf.platform, shelf.operator, product.id, 1, RelationsInput(relations=given[:1])
     )
     assert [each.product_id for each in related.relations or ()] == [other.id]
@@ -321,9 +321,9 @@ async def test_a_proposal_is_known_to_who_offers_it_and_to_whom_it_is_offered(
         with pytest.raises(NotFound):
             await shelf.read(double.id, who)
     asked = PageRequest(9, None)
-    own = await keeping.list_products(shelf.platform, market.supplier, None, None, None, asked)
+    own = await reading.list_products(shelf.platform, market.supplier, None, None, None, asked)
     assert [product.id for product in own.items] == [double.id]
-    others = await keeping.list_products(shelf.platform, market.other, None, None, None, asked)
+    others = await reading.list_products(shelf.platform, market.other, None, None, None, asked)
     assert others.items == []
 
 
@@ -334,7 +334,7 @@ async def test_only_the_operator_keeps_products(shelf: Shelf) -> None:
             keeping.create_product(shelf.platform, who, ProductInput(name="X"), key()),
             keeping.change_product(shelf.platform, who, product.id, 1, ProductContent(name="X")),
             keeping.accept_product(shelf.platform, who, product.id, 1, AcceptInput()),
-            keeping.discontinue_product(shelf.platform, who, product.id, 1, DiscontinueInput()),
+            replacing.discontinue_product(shelf.platform, who, product.id, 1, DiscontinueInput()),
         ):
             with pytest.raises(NotPermitted):
                 await verb

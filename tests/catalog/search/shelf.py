@@ -8,7 +8,7 @@ import msgspec
 
 from catalog.categories import service as categories
 from catalog.categories.schemas import AttributeInput, CategoryInput, NameInput, OptionInput
-from catalog.products import keeping
+from catalog.products import keeping, relating
 from catalog.products.schemas import (
     ProductInput,
     ProductView,
@@ -79,7 +79,7 @@ class Shelf:
 
     async def relate(self, product: ProductView, *others: ProductView, kind: str) -> None:
         relations = [RelationInput(product_id=each.id, kind=kind) for each in others]  # type: ignore[arg-type]
-        await keeping.put_relations(
+        await relating.put_relations(
             self.platform,
             self.operator,
             product.id,

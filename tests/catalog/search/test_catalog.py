@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from catalog.products import keeping
+from catalog.products import keeping, reading
 from catalog.products import service as products
 from catalog.products.schemas import ProductInput
 from catalog.search import service
@@ -239,5 +239,5 @@ async def test_the_operator_adds_products_and_no_two_have_the_same_numbers(
         await keeping.create_product(market.platform, operator, data, key())
     offer = await market.offer("A", name="Mine", gtin="4006381333931")
     assert offer.product_id == made.id
-    seen = await keeping.read_product(market.platform, market.buyer, made.id)
+    seen = await reading.read_product(market.platform, market.buyer, made.id)
     assert seen.name == "Bolt"

@@ -7,7 +7,7 @@ import pytest
 
 from catalog.categories import service as categories
 from catalog.categories.schemas import AttributeInput, CategoryInput, NameInput, OptionInput
-from catalog.products import keeping
+from catalog.products import keeping, relating, replacing
 from catalog.products.schemas import (
     ClassCodeInput,
     DiscontinueInput,
@@ -49,12 +49,12 @@ class Shop:
 
     async def relate(self, product: ProductView, *others: ProductView) -> None:
         relations = [RelationInput(product_id=other.id, kind="accessory") for other in others]
-        await keeping.put_relations(
+        await relating.put_relations(
             self.platform, self.operator, product.id, 1, RelationsInput(relations=relations)
         )
 
     async def discontinue(self, product: ProductView, replacement: ProductView) -> None:
-        await keeping.discontinue_product(
+        await replacing.discontinue_product(
             self.platform,
             self.operator,
             product.id,
