@@ -26,7 +26,7 @@ from catalog.carts.schemas import (
     SuggestionView,
 )
 from catalog.carts.service import added_view
-from catalog.price_lists.price_book import COMPANY, scopes_of, visible_offer
+from catalog.price_lists.visibility import COMPANY, scopes_of, visible_offer
 from catalog.products.tables import OfferRow
 from marketplace.contracts.rules import ContractState
 from marketplace.contracts.tables import ContractPriceRow

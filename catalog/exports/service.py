@@ -27,17 +27,11 @@ from catalog.exports.writers import (
     writer_of,
 )
 from catalog.imports.layouts import OFFERS, PRICES
-from catalog.price_lists.price_book import (
-    CANDIDATES_OF_OFFERS,
-    OFFER_COLUMNS,
-    buyer_of,
-    read_candidate,
-    read_offer,
-    scopes_of,
-    visible_offer,
-)
+from catalog.price_lists.candidates import CANDIDATES_OF_OFFERS
+from catalog.price_lists.price_book import buyer_of, read_candidate, read_offer
 from catalog.price_lists.rules import bounded, price_offer
 from catalog.price_lists.tables import PriceLadderRow, PriceListRow
+from catalog.price_lists.visibility import OFFER_COLUMNS, scopes_of, visible_offer
 from catalog.pricing.terms import Candidate, Policy, Price, Tier
 from catalog.products.rules import RESTRICTED
 from catalog.products.schemas import ratio_text

@@ -16,18 +16,12 @@ from sqlalchemy.orm import aliased
 
 from catalog.assortments.tables import AssortmentGrantRow, AssortmentOfferRow
 from catalog.customers.tables import CustomerRow, SegmentMemberRow
+from catalog.price_lists.candidates import Whose, by_lines, line_arguments
 from catalog.price_lists.floors import held_back
-from catalog.price_lists.price_book import (
-    COMPANY,
-    SCOPES,
-    Found,
-    Whose,
-    by_lines,
-    found_by_line,
-    line_arguments,
-)
+from catalog.price_lists.price_book import Found, found_by_line
 from catalog.price_lists.schemas import PriceCheckInput
 from catalog.price_lists.tables import PriceListAssignmentRow
+from catalog.price_lists.visibility import COMPANY, SCOPES
 from catalog.pricing.terms import Buyer, Loser
 from catalog.products.rules import RESTRICTED
 from catalog.products.service import company_of

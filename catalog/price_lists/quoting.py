@@ -9,15 +9,9 @@ from uuid import UUID
 
 from msgspec import structs
 
+from catalog.price_lists.candidates import CANDIDATES_OF_LINES, CONTRACT, line_arguments
 from catalog.price_lists.explaining import Looked, look_wide, path_of
-from catalog.price_lists.price_book import (
-    CANDIDATES_OF_LINES,
-    CONTRACT,
-    Found,
-    buyer_of,
-    found_by_line,
-    line_arguments,
-)
+from catalog.price_lists.price_book import Found, buyer_of, found_by_line
 from catalog.price_lists.rules import Unpriced, price_line
 from catalog.price_lists.schemas import (
     PriceCheckInput,

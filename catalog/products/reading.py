@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from catalog.categories.rules import Attributes, missing
 from catalog.categories.schemas import value_views
 from catalog.categories.service import WRITE, attributes_of, below
-from catalog.price_lists.price_book import scopes_of, visible_offer
+from catalog.price_lists.visibility import scopes_of, visible_offer
 from catalog.products.lifecycle import ProductState
 from catalog.products.records import PRODUCT
 from catalog.products.rules import checked_gtin

@@ -29,7 +29,7 @@ from catalog.categories.schemas import CategoryRef, value_views
 from catalog.categories.service import ATTRIBUTES_ON_PATH, read_attribute
 from catalog.categories.tables import CategoryRow
 from catalog.languages import name_in
-from catalog.price_lists.price_book import scopes_of, visible_offer
+from catalog.price_lists.visibility import scopes_of, visible_offer
 from catalog.products.lifecycle import SHOWN, ProductState
 from catalog.products.schemas import ClassCodeView, MediaView
 from catalog.products.tables import (

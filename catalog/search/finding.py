@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import ARRAY, Text, bindparam, text
 
-from catalog.price_lists.price_book import scopes_of
+from catalog.price_lists.visibility import scopes_of
 from catalog.search.matching import (
     FOUND,
     HIT,

@@ -19,10 +19,10 @@ from catalog.price_lists.price_book import (
     buyer_of,
     candidates_by_place,
     read_offer,
-    scopes_of,
 )
 from catalog.price_lists.rules import Unpriced, price_offer
 from catalog.price_lists.views import no_price_view, price_view
+from catalog.price_lists.visibility import scopes_of
 from catalog.pricing.terms import Buyer, Candidate, Policy, Price
 from catalog.search.answers import Mark
 from catalog.search.own_prices import CHUNK, Costs, OwnCosts

@@ -22,7 +22,7 @@ from sqlalchemy import ARRAY, Boolean, ColumnElement, Integer, Numeric, Text, Uu
 from sqlalchemy import select as select_
 from sqlalchemy.dialects import postgresql
 
-from catalog.price_lists.price_book import visible_by_itself, visible_offer
+from catalog.price_lists.visibility import visible_by_itself, visible_offer
 from catalog.products.tables import OfferRow
 from catalog.search.rules import Group
 from marketplace.platform.database import HotRead

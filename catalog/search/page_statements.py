@@ -22,13 +22,8 @@ from sqlalchemy import (
     union_all,
 )
 
-from catalog.price_lists.price_book import (
-    CANDIDATES_OF_OFFERS,
-    CLOCK,
-    OFFER_COLUMNS,
-    visible_by_itself,
-    visible_offer,
-)
+from catalog.price_lists.candidates import CANDIDATES_OF_OFFERS
+from catalog.price_lists.visibility import CLOCK, OFFER_COLUMNS, visible_by_itself, visible_offer
 from catalog.products.tables import OfferRow, ProductRow
 from catalog.search.details import FOUND_STATES, READ_STATES, seen_product
 from marketplace.kernel.limits import OFFERS_PER_PRODUCT_MAX, OFFERS_PER_PRODUCT_SHOWN

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import Integer, Uuid, bindparam, text
 
-from catalog.price_lists.price_book import scopes_of
+from catalog.price_lists.visibility import scopes_of
 from catalog.search.matching import VISIBLE, statement_of
 from marketplace.kernel.events import PUBLIC
 from marketplace.kernel.limits import (

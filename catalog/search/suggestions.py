@@ -12,7 +12,7 @@ from sqlalchemy import ARRAY, Integer, Text, Uuid, bindparam
 
 from catalog.asked_languages import Languages
 from catalog.languages import LAST_RESORT
-from catalog.price_lists.price_book import scopes_of
+from catalog.price_lists.visibility import scopes_of
 from catalog.search.answers import Answer, CatalogAnswers, read_mark
 from catalog.search.finding import Query, find
 from catalog.search.matching import IN_LANGUAGE, VISIBLE, VISIBLE_BY_ITSELF, statement_of

@@ -9,7 +9,8 @@ import msgspec
 
 from benchmarks.scale import load_prices
 from catalog.price_lists import quoting
-from catalog.price_lists.price_book import line_arguments, scopes_of
+from catalog.price_lists.candidates import line_arguments
+from catalog.price_lists.visibility import scopes_of
 from catalog.search import page_statements
 from marketplace.platform.database import HotRead
 from marketplace.platform.settings import Settings

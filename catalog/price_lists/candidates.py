@@ -1,0 +1,360 @@
+"""The statements that find every price a buyer might have for the offers asked.
+
+The same parts serve the price check, the catalog page and the order, and the number of queries does
+not depend on the number of lines. What counts of what is found `catalog.pricing.resolve` decides.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import (
+    ARRAY,
+    CTE,
+    ColumnElement,
+    CompoundSelect,
+    FromClause,
+    Integer,
+    Select,
+    Text,
+    Uuid,
+    and_,
+    any_,
+    bindparam,
+    case,
+    cast,
+    func,
+    literal_column,
+    null,
+    or_,
+    select,
+    union_all,
+)
+
+from catalog.customers.tables import CustomerRow
+from catalog.price_lists.tables import (
+    ALL_OFFERS,
+    PriceDiscountRow,
+    PriceLadderRow,
+    PriceListAssignmentRow,
+)
+from catalog.price_lists.visibility import (
+    CLOCK,
+    COMPANY,
+    LISTED_SCOPES,
+    OFFER_COLUMNS,
+    constant,
+    scopes_of,
+    trimmed,
+    usual,
+    visible_offer,
+)
+from catalog.pricing.terms import Level, Mode, Policy, VolumeMode
+from catalog.products.tables import OfferRow
+from marketplace.contracts.rules import ContractState
+from marketplace.contracts.tables import ContractPriceRow
+from marketplace.kernel.events import PUBLIC
+
+PRICE_LIST: Final = "price_list"
+CONTRACT: Final = "contract"
+_VOLUME: Final = f"'{VolumeMode.VOLUME.value}'"
+
+
+class Whose(NamedTuple):
+    """Which lists' faces and which contracts' prices are looked at."""
+
+    lists: ColumnElement[bool]
+    contracts: ColumnElement[bool]
+
+
+HIS: Final = Whose(
+    PriceListAssignmentRow.scope_id == any_(LISTED_SCOPES), ContractPriceRow.buyer_id == COMPANY
+)
+"""What is the buyer's, which is all that he may learn of."""
+
+
+def with_candidates(offers: CTE, whose: Whose = HIS) -> CompoundSelect[*tuple[Any, ...]]:
+    """Make the statement that gives offers, and every price the buyer might have for them.
+
+    `offers` begins with a `place` and has, beside others, `offer_id`, `supplier_id` and `sku`. Each
+    row of the answer is either an offer (then the columns of the candidate, which stand last, are
+    null) or a candidate (then all before these are null but the place). It is a union and not a
+    join, so that no plan can look candidates up again for every offer.
+    """
+    nothing = [cast(null(), column.type) for column in offers.c][1:]
+    candidates = _candidates(offers, [offers.c.place, *nothing], whose)
+    candidate = list(candidates[0].selected_columns)[len(offers.c) :]
+    return union_all(
+        select(*offers.c, *(cast(null(), column.type) for column in candidate)), *candidates
+    )
+
+
+def _candidates(
+    offers: CTE, head: Sequence[Any], whose: Whose = HIS
+) -> list[Select[*tuple[Any, ...]]]:
+    """Give the statements of all kinds of candidates, and of what is agreed about them."""
+    face = _faces(offers, whose)
+    listed = _listed(offers, face, head)
+    return [
+        listed,
+        _discounted(offers, face, head),
+        _agreed(offers, head, whose),
+        _policies(offers, len(head), list(listed.selected_columns)),
+    ]
+
+
+def _described(*columns: Any) -> ColumnElement[str]:
+    """Put what many candidates share into one text: the fields of `_Face`, in their order."""
+    return cast(func.json_build_array(*columns), Text)
+
+
+def _between(begins: Sequence[Any], ends: Sequence[Any]) -> tuple[ColumnElement[Any], ...]:
+    """Give the validity that several validities leave; an end that is open is null."""
+    instant = begins[0].type
+    return (
+        func.nullif(func.greatest(*begins), literal_column("'-infinity'", instant), type_=instant),
+        func.nullif(func.least(*ends), literal_column("'infinity'", instant), type_=instant),
+    )
+
+
+def _faces(offers: CTE, whose: Whose) -> CTE:
+    """Find the buyer's lists of these suppliers, once."""
+    assignment = PriceListAssignmentRow
+    return (
+        select(
+            assignment.list_id,
+            assignment.supplier_id,
+            assignment.published_version,
+            _described(
+                constant(PRICE_LIST),
+                assignment.list_id,
+                assignment.published_version,
+                assignment.title,
+                assignment.level,
+                assignment.scope_id,
+                assignment.priority,
+                assignment.mode,
+                assignment.currency,
+            ).label("described"),
+            assignment.valid_from,
+            assignment.valid_until,
+            assignment.discounts,
+        )
+        .where(
+            # An array, so that the index is asked for both columns, never for scopes alone.
+            assignment.supplier_id
+            == any_(func.array(select(offers.c.supplier_id).scalar_subquery(), type_=ARRAY(Uuid))),
+            whose.lists,
+            assignment.published_version > literal_column("0"),
+        )
+        .cte("face")
+        .prefix_with("MATERIALIZED")
+    )
+
+
+def _listed(offers: CTE, face: CTE, head: Sequence[Any]) -> Select[*tuple[Any, ...]]:
+    """Find ladders in lists, each by its key."""
+    ladder = PriceLadderRow
+    of_offer = and_(
+        ladder.list_id == face.c.list_id,
+        ladder.offer_id == offers.c.offer_id,
+        ladder.from_version <= face.c.published_version,
+        ladder.until_version > face.c.published_version,
+    )
+    return select(
+        *head,
+        face.c.described,
+        *_between((face.c.valid_from, ladder.valid_from), (face.c.valid_until, ladder.valid_until)),
+        ladder.unit,
+        usual(trimmed(ladder.basis), "1"),
+        usual(ladder.volume_mode, _VOLUME),
+        cast(ladder.tiers, Text),
+        cast(null(), Text),
+        cast(null(), Text),
+    ).select_from(
+        offers.join(face, face.c.supplier_id == offers.c.supplier_id).join(ladder, of_offer)
+    )
+
+
+def _discounted(offers: CTE, face: CTE, head: Sequence[Any]) -> Select[*tuple[Any, ...]]:
+    """Find percentages off other lists: the ladders of these as they are published now.
+
+    Most lists have none, which their face says: then nothing is looked up.
+    """
+    discount, ladder, of_list = PriceDiscountRow, PriceLadderRow, PriceListAssignmentRow
+    whole_list = discount.offer_id == literal_column(f"'{ALL_OFFERS}'::uuid", Uuid)
+    of_offer = and_(
+        discount.list_id == face.c.list_id,
+        or_(discount.offer_id == offers.c.offer_id, whole_list),
+        discount.from_version <= face.c.published_version,
+        discount.until_version > face.c.published_version,
+    )
+    named = and_(
+        of_list.list_id == discount.of_list_id,
+        of_list.scope_id == literal_column(f"'{PUBLIC}'::uuid", Uuid),
+    )
+    priced = and_(
+        ladder.list_id == of_list.list_id,
+        ladder.offer_id == offers.c.offer_id,
+        ladder.from_version <= of_list.published_version,
+        ladder.until_version > of_list.published_version,
+    )
+    more = func.json_build_object(
+        constant("percent_off"),
+        cast(func.trim_scale(discount.percent_off), Text),
+        constant("of_list_id"),
+        of_list.list_id,
+        constant("of_version"),
+        of_list.published_version,
+        constant("whole_list"),
+        whole_list,
+    )
+    begins = (face.c.valid_from, discount.valid_from, of_list.valid_from, ladder.valid_from)
+    ends = (face.c.valid_until, discount.valid_until, of_list.valid_until, ladder.valid_until)
+    return select(
+        *head,
+        face.c.described,
+        *_between(begins, ends),
+        ladder.unit,
+        usual(trimmed(ladder.basis), "1"),
+        usual(ladder.volume_mode, _VOLUME),
+        cast(ladder.tiers, Text),
+        cast(more, Text),
+        cast(null(), Text),
+    ).select_from(
+        offers.join(face, and_(face.c.supplier_id == offers.c.supplier_id, face.c.discounts))
+        .join(discount, of_offer)
+        .join(of_list, named)
+        .join(ladder, priced)
+    )
+
+
+def _policies(offers: CTE, width: int, columns: Sequence[Any]) -> Select[*tuple[Any, ...]]:
+    """Find the suppliers that grant the buyer the best price: each a row at place 0."""
+    nothing: list[ColumnElement[Any]] = [cast(null(), column.type) for column in columns]
+    nothing[0] = literal_column("0", Integer)
+    nothing[width] = cast(CustomerRow.supplier_id, Text)
+    return select(*nothing).where(
+        CustomerRow.buyer_id == COMPANY,
+        CustomerRow.supplier_id.in_(select(offers.c.supplier_id)),
+        CustomerRow.price_policy == constant(Policy.BEST_PRICE.value),
+    )
+
+
+def _agreed(offers: CTE, head: Sequence[Any], whose: Whose) -> Select[*tuple[Any, ...]]:
+    """Find ladders in contracts, by (buyer, supplier, SKU)."""
+    price = ContractPriceRow
+    of_offer = and_(
+        whose.contracts,
+        price.supplier_id == offers.c.supplier_id,
+        price.sku == offers.c.sku,
+        price.state == constant(ContractState.ACTIVE.value),
+    )
+    return select(
+        *head,
+        _described(
+            constant(CONTRACT),
+            price.contract_id,
+            price.contract_version,
+            constant(""),
+            constant(Level.CONTRACT.value),
+            price.buyer_id,
+            price.priority,
+            constant(Mode.FILL_GAPS.value),
+            price.currency,
+            price.unit_ids,
+        ),
+        *_between((price.valid_from,), (price.valid_until,)),
+        price.unit,
+        usual(trimmed(price.basis), "1"),
+        cast(null(), Text),
+        cast(price.tiers, Text),
+        case((price.commitment.is_not(None), cast(_committed(), Text))),
+        price.description,
+    ).select_from(offers.join(price, of_offer))
+
+
+def _committed() -> ColumnElement[Any]:
+    price = ContractPriceRow
+    return func.json_build_object(
+        constant("price_id"),
+        price.id,
+        constant("measure"),
+        price.commitment["measure"].astext,
+        constant("cap"),
+        price.commitment["cap"].astext,
+        constant("drawn"),
+        cast(func.trim_scale(price.drawn), Text),
+        constant("at_exhaustion"),
+        price.commitment["at_exhaustion"].astext,
+    )
+
+
+def _lines() -> FromClause:
+    return (
+        func.unnest(
+            bindparam("supplier_ids", type_=ARRAY(Uuid)), bindparam("skus", type_=ARRAY(Text))
+        )
+        .table_valued("supplier_id", "sku", with_ordinality="place", joins_implicitly=True)
+        .render_derived("line")
+    )
+
+
+def by_lines(visible: ColumnElement[bool], whose: Whose) -> CompoundSelect[*tuple[Any, ...]]:
+    """Make the statement of (supplier, SKU) pairs: offers that are `visible`, and candidates."""
+    line = _lines()
+    supplier_id, sku = cast(line.c.supplier_id, Uuid), cast(line.c.sku, Text)
+    its_offer = and_(OfferRow.supplier_id == supplier_id, OfferRow.sku == sku, visible)
+    offers = (
+        select(
+            cast(line.c.place, Integer).label("place"),
+            supplier_id.label("supplier_id"),
+            sku.label("sku"),
+            *OFFER_COLUMNS,
+            # The one clock, with the first line alone.
+            case((line.c.place == literal_column("1"), select(CLOCK).scalar_subquery())).label(
+                "clock"
+            ),
+        )
+        .select_from(line.outerjoin(OfferRow, its_offer))
+        .cte("offer")
+    )
+    return with_candidates(offers, whose)
+
+
+def _by_offers() -> CompoundSelect[*tuple[Any, ...]]:
+    given = (
+        func.unnest(
+            bindparam("offer_ids", type_=ARRAY(Uuid)),
+            bindparam("supplier_ids", type_=ARRAY(Uuid)),
+            bindparam("skus", type_=ARRAY(Text)),
+        )
+        .table_valued("offer_id", "supplier_id", "sku", with_ordinality="place")
+        .render_derived("given")
+    )
+    offers = select(
+        cast(given.c.place, Integer).label("place"),
+        cast(given.c.offer_id, Uuid).label("offer_id"),
+        cast(given.c.supplier_id, Uuid).label("supplier_id"),
+        cast(given.c.sku, Text).label("sku"),
+    ).cte("offer")
+    return union_all(*_candidates(offers, [offers.c.place]))
+
+
+CANDIDATES_OF_OFFERS: Final = _by_offers()
+"""Candidates of offers seen already: the place among them, from 1, then the candidate's columns.
+
+For many offers this is faster than one statement for both: rows stay narrow.
+"""
+CANDIDATES_OF_LINES: Final = by_lines(visible_offer(), HIS)
+"""Offers and candidates of (supplier, SKU) pairs, the first of which has place 1."""
+
+
+def line_arguments(path: Sequence[UUID], keys: Sequence[tuple[UUID, str]]) -> Mapping[str, object]:
+    """Give the parameters of `CANDIDATES_OF_LINES` for (supplier, SKU) pairs."""
+    return {
+        "supplier_ids": [supplier_id for supplier_id, _ in keys],
+        "skus": [sku for _, sku in keys],
+        "scopes": scopes_of(path),
+        "company_id": path[-1],
+    }
