@@ -11,9 +11,9 @@ FEATURE: Final = Feature(
     scopes=(
         Scope(
             "invoices:read",
-            "Read invoices",
+            "Read invoices and credit notes",
             ("administrator", "purchaser", "approver", "seller", "viewer"),
         ),
-        Scope("invoices:write", "Issue invoices", ("administrator", "seller")),
+        Scope("invoices:write", "Issue invoices and credit notes", ("administrator", "seller")),
     ),
 )

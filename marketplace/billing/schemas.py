@@ -7,7 +7,14 @@ from uuid import UUID
 from msgspec import Meta
 
 from marketplace.kernel.limits import LINES_MAX
-from marketplace.platform.http.schemas import Input, MoneyView, Output, QuantityText
+from marketplace.platform.http.schemas import (
+    AmountText,
+    Input,
+    MoneyView,
+    Name,
+    Output,
+    QuantityText,
+)
 
 Percentage = Annotated[
     str,
@@ -26,6 +33,13 @@ TaxCategoryCode = Annotated[
     ),
 ]
 LineNumber = Annotated[int, Meta(ge=1, le=LINES_MAX)]
+Series = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Z0-9]{1,12}(?!\n)$",
+        description="What the number begins with: 1 to 12 capital letters and digits.",
+    ),
+]
 
 
 class InvoiceLineInput(Input):
@@ -48,13 +62,7 @@ class InvoiceInput(Input):
     standard_rate: Percentage
     lines: Annotated[tuple[InvoiceLineInput, ...], Meta(max_length=LINES_MAX)] = ()
     payment_days: Annotated[int, Meta(ge=0, le=365)] = 30
-    series: Annotated[
-        str,
-        Meta(
-            pattern=r"^[A-Z0-9]{1,12}(?!\n)$",
-            description="What the number begins with: 1 to 12 capital letters and digits.",
-        ),
-    ] = "INV"
+    series: Series = "INV"
 
 
 class TaxSubtotalView(Output):
@@ -83,7 +91,10 @@ class InvoiceLineView(Output):
 
 
 class InvoiceSummary(Output):
-    """An invoice without its lines: net, tax, gross as EN 16931 counts them."""
+    """An invoice without its lines: net, tax, gross as EN 16931 counts them.
+
+    `credited` is what credit notes gave back of its gross amount, `due` what is left of it.
+    """
 
     id: UUID
     version: int
@@ -96,9 +107,19 @@ class InvoiceSummary(Output):
     net: MoneyView
     tax: MoneyView
     gross: MoneyView
+    credited: MoneyView
+    due: MoneyView
     issued_on: date
     due_on: date
     issued_at: datetime
+
+
+class CreditNoteReference(Output):
+    """A credit note of an invoice."""
+
+    id: UUID
+    number: str
+    gross: MoneyView
 
 
 class InvoiceView(InvoiceSummary):
@@ -106,3 +127,63 @@ class InvoiceView(InvoiceSummary):
 
     breakdown: list[TaxSubtotalView]
     lines: list[InvoiceLineView]
+    credit_notes: list[CreditNoteReference]
+
+
+class CreditNoteLineInput(Input):
+    """What is given back of a line of the invoice.
+
+    A `quantity` is goods, at what they were invoiced unless `amount` (net) says what for them; an
+    `amount` alone corrects the price. Without both it is all that is left of the line.
+    """
+
+    line: LineNumber
+    quantity: QuantityText | None = None
+    amount: AmountText | None = None
+
+
+class CreditNoteInput(Input):
+    """A credit note for an invoice; without `lines` for all that is left of it."""
+
+    reason: Name
+    lines: Annotated[tuple[CreditNoteLineInput, ...], Meta(max_length=LINES_MAX)] = ()
+    series: Series = "CN"
+
+
+class CreditNoteLineView(Output):
+    """A line; without `quantity` it corrects a price, and no goods are meant."""
+
+    line: int
+    invoice_line: int
+    sku: str
+    description: str
+    unit: str
+    quantity: str | None
+    net: MoneyView
+    tax_category: str
+    tax_rate: str
+
+
+class CreditNoteSummary(Output):
+    """A credit note without its lines; its amounts are given back, and are not negative."""
+
+    id: UUID
+    version: int
+    number: str
+    reason: str
+    buyer_id: UUID
+    supplier_id: UUID
+    invoice_id: UUID
+    invoice_number: str
+    net: MoneyView
+    tax: MoneyView
+    gross: MoneyView
+    issued_on: date
+    issued_at: datetime
+
+
+class CreditNoteView(CreditNoteSummary):
+    """A credit note."""
+
+    breakdown: list[TaxSubtotalView]
+    lines: list[CreditNoteLineView]

@@ -21,13 +21,19 @@ from marketplace.billing.rules import (
     totals_of,
 )
 from marketplace.billing.schemas import (
+    CreditNoteReference,
     InvoiceInput,
     InvoiceLineView,
     InvoiceSummary,
     InvoiceView,
     TaxSubtotalView,
 )
-from marketplace.billing.tables import InvoiceCounterRow, InvoiceLineRow, InvoiceRow
+from marketplace.billing.tables import (
+    CreditNoteRow,
+    InvoiceCounterRow,
+    InvoiceLineRow,
+    InvoiceRow,
+)
 from marketplace.contracts.parties import newest_of_party
 from marketplace.kernel.canonical import plain_decimal
 from marketplace.kernel.errors import NotFound
@@ -89,7 +95,7 @@ async def issue_invoice(
         lines = invoice_lines(open_lines, wishes, terms)
         totals = totals_of(lines, order.currency)
         # Last, for from here on the issuer's other invoices wait.
-        sequence = await _next_number(tx, caller.organization_id, data.series)
+        sequence = await next_number(tx, caller.organization_id, data.series)
         invoice = _header(order, data, totals, sequence, tx.opened_at)
         await _store(tx, invoice, lines)
         return await keep(tx, key, _view(invoice, lines))
@@ -135,8 +141,11 @@ async def _invoiceable(tx: Transaction, supplier_order_id: UUID) -> list[Invoice
     return [Invoiceable(**row._mapping) for row in rows]  # noqa: SLF001 - a public name
 
 
-async def _next_number(tx: Transaction, issuer_id: UUID, series: str) -> int:
-    """Take the issuer's next number; a rollback gives it back, so there is no gap."""
+async def next_number(tx: Transaction, issuer_id: UUID, series: str) -> int:
+    """Take the issuer's next number; a rollback gives it back, so there is no gap.
+
+    Invoices and credit notes of one series share it: no two documents have the same number.
+    """
     statement = postgresql.insert(InvoiceCounterRow).values(
         issuer_id=issuer_id, series=series, last=1
     )
@@ -167,19 +176,24 @@ def _header(
         net=totals.net.amount,
         tax=totals.tax.amount,
         gross=totals.gross.amount,
-        breakdown=[
-            {
-                "category": group.tax.category.value,
-                "rate": plain_decimal(group.tax.rate),
-                "taxable": str(group.taxable.amount),
-                "tax": str(group.amount.amount),
-            }
-            for group in totals.breakdown
-        ],
+        breakdown=breakdown_document(totals),
         issued_on=issued_on,
         due_on=issued_on + timedelta(days=data.payment_days),
         issued_at=at,
     )
+
+
+def breakdown_document(totals: InvoiceTotals) -> list[dict[str, str]]:
+    """Give the stored form of the tax by category and rate."""
+    return [
+        {
+            "category": group.tax.category.value,
+            "rate": plain_decimal(group.tax.rate),
+            "taxable": str(group.taxable.amount),
+            "tax": str(group.amount.amount),
+        }
+        for group in totals.breakdown
+    ]
 
 
 async def _store(tx: Transaction, invoice: InvoiceHeader, lines: Sequence[InvoicedLine]) -> None:
@@ -218,15 +232,21 @@ async def list_invoices(
         caller.organization_id,
         asked,
     )
+    credited = (
+        select(func.coalesce(func.sum(CreditNoteRow.gross), 0))
+        .where(CreditNoteRow.invoice_id == InvoiceRow.id)
+        .scalar_subquery()
+    )
     statement = (
         _invoices(caller)
+        .add_columns(credited.label("credited"))
         .where(InvoiceRow.id.in_(ids))
         .order_by(InvoiceRow.id.desc())
         .limit(asked.fetch)
     )
     async with transaction(platform, caller) as tx:
         rows = await tx.all(statement)
-    summaries = [InvoiceSummary(**_summary(row)) for row in rows]
+    summaries = [InvoiceSummary(**_summary(row, row.credited)) for row in rows]
     return page(asked, summaries, lambda summary: summary.id)
 
 
@@ -242,7 +262,12 @@ async def read_invoice(platform: Platform, caller: Caller, invoice_id: UUID) -> 
             .where(InvoiceLineRow.invoice_id == invoice_id)
             .order_by(InvoiceLineRow.line)
         )
-    return _view(row, lines)
+        notes = await tx.all(
+            select(CreditNoteRow.id, CreditNoteRow.number, CreditNoteRow.gross)
+            .where(CreditNoteRow.invoice_id == invoice_id)
+            .order_by(CreditNoteRow.id)
+        )
+    return _view(row, lines, notes)
 
 
 _LINE = [getattr(InvoiceLineRow, name) for name in InvoicedLine.__slots__]
@@ -254,7 +279,7 @@ def _invoices(caller: Caller) -> Select[*tuple[Any, ...]]:
     return select(*columns).where(or_(InvoiceRow.buyer_id == own, InvoiceRow.supplier_id == own))
 
 
-def _summary(invoice: Any) -> dict[str, Any]:
+def _summary(invoice: Any, credited: Decimal) -> dict[str, Any]:
     return {
         "id": invoice.id,
         "version": invoice.version,
@@ -264,30 +289,42 @@ def _summary(invoice: Any) -> dict[str, Any]:
         "supplier_id": invoice.supplier_id,
         "supplier_order_id": invoice.supplier_order_id,
         "buyer_reference": invoice.buyer_reference,
-        "net": _money(invoice.net, invoice.currency),
-        "tax": _money(invoice.tax, invoice.currency),
-        "gross": _money(invoice.gross, invoice.currency),
+        "net": money_view(invoice.net, invoice.currency),
+        "tax": money_view(invoice.tax, invoice.currency),
+        "gross": money_view(invoice.gross, invoice.currency),
+        "credited": money_view(credited, invoice.currency),
+        "due": money_view(invoice.gross - credited, invoice.currency),
         "issued_on": invoice.issued_on,
         "due_on": invoice.due_on,
         "issued_at": invoice.issued_at,
     }
 
 
-def _view(invoice: Any, lines: Sequence[Any]) -> InvoiceView:
+def _view(invoice: Any, lines: Sequence[Any], credits_of: Sequence[Any] = ()) -> InvoiceView:
     currency = invoice.currency
+    credited = sum((note.gross for note in credits_of), Decimal(0))
     return InvoiceView(
-        **_summary(invoice),
-        breakdown=[
-            TaxSubtotalView(
-                category=group["category"],
-                rate=group["rate"],
-                taxable=_money(Decimal(group["taxable"]), currency),
-                tax=_money(Decimal(group["tax"]), currency),
-            )
-            for group in invoice.breakdown
-        ],
+        **_summary(invoice, credited),
+        breakdown=breakdown_view(invoice.breakdown, currency),
         lines=[_line_view(line, currency) for line in lines],
+        credit_notes=[
+            CreditNoteReference(note.id, note.number, money_view(note.gross, currency))
+            for note in credits_of
+        ],
     )
+
+
+def breakdown_view(document: Sequence[dict[str, str]], currency: str) -> list[TaxSubtotalView]:
+    """Show the tax by category and rate."""
+    return [
+        TaxSubtotalView(
+            category=group["category"],
+            rate=group["rate"],
+            taxable=money_view(Decimal(group["taxable"]), currency),
+            tax=money_view(Decimal(group["tax"]), currency),
+        )
+        for group in document
+    ]
 
 
 def _line_view(line: Any, currency: str) -> InvoiceLineView:
@@ -300,11 +337,12 @@ def _line_view(line: Any, currency: str) -> InvoiceLineView:
         quantity=shown_quantity(line.quantity),
         price=shown_amount(line.amount, currency),
         basis=shown_quantity(line.basis),
-        net=_money(line.net, currency),
+        net=money_view(line.net, currency),
         tax_category=line.tax_category,
         tax_rate=plain_decimal(line.tax_rate),
     )
 
 
-def _money(amount: Decimal, currency: str) -> MoneyView:
+def money_view(amount: Decimal, currency: str) -> MoneyView:
+    """Show an amount in its currency's digits."""
     return MoneyView.of(Money(amount, currency))

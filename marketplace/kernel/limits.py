@@ -31,6 +31,9 @@ REQUESTS_IN_FLIGHT_MAX: Final = 1_000
 REQUEST_SECONDS_MAX: Final = 30
 """No request waits longer for the database than a client waits for the answer."""
 
+CREDIT_NOTES_OF_INVOICE_MAX: Final = 200
+"""Each reads what those before gave back, and the invoice names them all; one a line is plenty."""
+
 # Times
 YEAR_FIRST: Final = 1900
 """An instant or a date before it is mistyped. The last year is 9999, in UTC: what lies later cannot

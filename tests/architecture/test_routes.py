@@ -55,7 +55,16 @@ def test_every_operation_says_what_it_is_for_and_belongs_to_an_area(
 def test_what_makes_money_orders_bids_or_awards_needs_an_idempotency_key(
     document: dict[str, Any],
 ) -> None:
-    words = ("orders", "bids", "awards", "invoices", "approvals", "confirmations", "despatches")
+    words = (
+        "orders",
+        "bids",
+        "awards",
+        "invoices",
+        "credit-notes",
+        "approvals",
+        "confirmations",
+        "despatches",
+    )
     for path, method, op in operations(document):
         last = [part for part in path.split("/") if not part.startswith("{")][-1]
         if method == "post" and last in words:

@@ -106,6 +106,8 @@ CHANGED_BY_THE_PARTIES = {
     "despatches": set(),
     "invoices": set(),
     "invoice_lines": set(),
+    "credit_notes": set(),
+    "credit_note_lines": set(),
 }
 
 

@@ -5,8 +5,16 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from marketplace.billing import crediting
 from marketplace.billing import service as billing
-from marketplace.billing.schemas import InvoiceInput, InvoiceLineInput, InvoiceView
+from marketplace.billing.schemas import (
+    CreditNoteInput,
+    CreditNoteLineInput,
+    CreditNoteView,
+    InvoiceInput,
+    InvoiceLineInput,
+    InvoiceView,
+)
 from marketplace.contracts.rules import ContractDraft, ContractPrice, Tier
 from marketplace.contracts.service import conclude
 from marketplace.orders import fulfilment, service
@@ -80,6 +88,16 @@ class Shop(Market):
             lines=tuple(InvoiceLineInput(line=line, quantity=q) for line, q in lines),
         )
         return await billing.issue_invoice(self.platform, self.supplier, wanted, fresh_key())
+
+    async def credit(self, invoice: InvoiceView, *lines: tuple[int, str]) -> CreditNoteView:
+        """Give back net amounts of lines of an invoice."""
+        data = CreditNoteInput(
+            reason="price corrected",
+            lines=tuple(CreditNoteLineInput(line=line, amount=net) for line, net in lines),
+        )
+        return await crediting.issue_credit_note(
+            self.platform, self.supplier, invoice.id, data, fresh_key()
+        )
 
     async def agree(
         self,

@@ -165,12 +165,10 @@ async def test_1000_lines_of_which_3_have_no_price(shop: Shop) -> None:
     )
 
 
-async def test_retroactive_correction(shop: Shop) -> None:
-    """Corrected prices change no line that is ordered or invoiced.
-
-    What was too much is given back by a credit note, a document of its own, which billing does not
-    have yet; so the invoice stays what it was.
-    """
+async def test_retroactive_correction_leaves_invoiced_lines_and_gives_a_credit_note(
+    shop: Shop,
+) -> None:
+    """Corrected prices change no line that is ordered or invoiced; a credit note gives back."""
     await shop.offer("A")
     made = await shop.price_list(entry("A", ("1", "10")))
     order = await shop.order(shop.line("A", "3"))
@@ -181,8 +179,11 @@ async def test_retroactive_correction(shop: Shop) -> None:
     await shop.publish(made.id)
     # The same ladder, valid since always: what it says of yesterday has changed.
     assert await shop.told("A", at=order.ordered_at) == "9 base"
+    note = await shop.credit(invoice, (1, "2.00"))  # two pieces at 1.00 too much
+    assert (note.net.amount, note.tax.amount, note.gross.amount) == ("2.00", "0.38", "2.38")
     read = await billing.read_invoice(shop.platform, shop.buyer, invoice.id)
-    assert read == invoice
+    assert (read.lines, read.gross, read.number) == (invoice.lines, invoice.gross, invoice.number)
+    assert (read.gross.amount, read.due.amount) == ("23.80", "21.42")
     await shop.despatch(order)
     assert (await shop.invoice(order)).net.amount == "10.00"  # the rest at the price ordered at
 

@@ -41,8 +41,9 @@ BESIDE = {
     "addListToCart",
     "reorder",
     "checkOutCart",
+    "issueCreditNote",
 }
-"""Operations of `describe` and `shop`: no examples of the road."""
+"""Operations of `describe`, `shop` and `correct`: no examples of the road."""
 
 
 async def describe(operator: Actor, suffix: str) -> None:
@@ -102,6 +103,18 @@ async def shop(road: Road, recorder: Recorder) -> None:
     assert (await buyer.get(path))["order_id"] == order["id"]
 
 
+async def correct(road: Road, recorder: Recorder) -> None:
+    """Let the supplier give a euro of the road's invoice back."""
+    winner = road.suppliers[road.winner]
+    seller = Actor(road.operator.http, "the supplier", winner.keys["seller"], recorder)
+    await seller.post(
+        f"/v1/invoices/{road.invoice['id']}/credit-notes",
+        {"reason": "price corrected", "lines": [{"line": 1, "amount": "1"}]},
+        once=True,
+        show="issueCreditNote",
+    )
+
+
 @pytest.fixture(scope="session")
 def played() -> Iterator[Played]:
     with running_product() as product:
@@ -118,6 +131,7 @@ def played() -> Iterator[Played]:
                     await describe(Actor(http, "the operator", key, recorded), suffix)
                 for bought, recorded in ((road, recorder), (spare, spares)):
                     await shop(bought, recorded)
+                    await correct(bought, recorded)
                 operator = Actor(http, "the operator", key, Recorder())
                 stranger = await register_company(operator, "Fremdwerk", "buyer", "supplier")
                 return road, spare, stranger

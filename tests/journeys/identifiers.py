@@ -20,6 +20,7 @@ def identifiers(road: Road, exchanges: Mapping[str, Exchange]) -> dict[str, str]
         "line": "1",
         "supplier_order_id": road.supplier_order_id,
         "invoice_id": road.invoice["id"],
+        "credit_note_id": shown["issueCreditNote"]["id"],
         "product_id": shown["createProduct"]["id"],
         "category_id": shown["putCategoryByCode"]["id"],
         "category_code": shown["putCategoryByCode"]["code"],
