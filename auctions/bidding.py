@@ -15,7 +15,7 @@ from auctions.engine.terms import check_amount
 from auctions.engine.visibility import explain, view
 from auctions.entries import ENTRY_COLUMNS, event_of
 from auctions.intake import Intake
-from auctions.live import Hub
+from auctions.live.hub import Hub
 from auctions.schemas import BidInput, BidView, RefusalView, SnapshotView, money_view
 from marketplace.kernel.errors import (
     NotFound,
@@ -111,10 +111,15 @@ def _bid_view(event: Event, currency: str) -> BidView:
     )
 
 
-async def read_standing(platform: Platform, caller: Caller, auction_id: UUID) -> SnapshotView:
-    """Say where the lot stands, as the caller may see it; from the board, without Postgres."""
+async def read_standing(
+    platform: Platform, caller: Caller, auction_id: UUID, after: int | None = None
+) -> SnapshotView:
+    """Say where the lot stands, as the caller may see it; from the board, without Postgres.
+
+    `after` is the number he saw last: he gets nothing older.
+    """
     caller.require(READ)
     card, viewer = await platform.get(Admission).viewers_card(auction_id, caller.organization_id)
-    head = await platform.get(Hub).standing(card.lot_id)
+    head = await platform.get(Hub).standing(card.lot_id, viewer, after)
     server_at = await platform.get(ShownClock).now()
     return SnapshotView(server_at=server_at, standing=view(head.state, viewer))

@@ -12,7 +12,8 @@ from auctions.commands import verify_auction
 from auctions.crowd import Crowd
 from auctions.intake import Intake
 from auctions.ledger import Ledger
-from auctions.live import Hub
+from auctions.live.hub import Hub
+from auctions.live.routes import ROUTES as LIVE_ROUTES
 from auctions.routes import ROUTES
 from auctions.timers import TIMERS
 from marketplace.platform.core import Platform
@@ -54,7 +55,7 @@ _READERS: Final = ("administrator", "purchaser", "approver", "seller", "viewer")
 
 FEATURE: Final = Feature(
     name="auctions",
-    routes=ROUTES,
+    routes=(*ROUTES, *LIVE_ROUTES),
     scopes=(
         Scope("auctions:read", "Follow auctions and read their logs", _READERS),
         Scope("auctions:write", "Make and end auctions", ("administrator", "purchaser")),

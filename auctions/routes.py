@@ -1,19 +1,12 @@
-"""Auctions over HTTP and WebSocket."""
+"""Auctions over HTTP; the live channel has routes of its own."""
 
-import asyncio
-import re
-from contextlib import ExitStack, suppress
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from uuid import UUID
 
-from litestar import Response, WebSocket, get, post, websocket
-from litestar.exceptions import WebSocketDisconnect
-from litestar.params import HeaderParameter
+from litestar import Response, get, post
+from litestar.params import HeaderParameter, QueryParameter
 
 from auctions import bidding, reading, service
-from auctions.admission import Admission
-from auctions.crowd import Crowd
-from auctions.live import Hub, Seat
 from auctions.schemas import (
     AuctionInput,
     AuctionSummary,
@@ -25,18 +18,14 @@ from auctions.schemas import (
     LogView,
     SnapshotView,
 )
-from marketplace.kernel.errors import MarketplaceError
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
-from marketplace.platform.http.access import authenticate, refuse_socket, versioned
+from marketplace.platform.http.access import versioned
 from marketplace.platform.http.given import FromPath, Given, JSONBody
 from marketplace.platform.http.paging import Page, PageRequest, paged
 from marketplace.platform.idempotency import IdempotencyKey
 
 _TAGS: Final = ["auctions"]
-_NUMBER: Final = re.compile(r"[0-9]{1,18}")
-SEND_SECONDS_MAX: Final = 10
-"""A viewer who takes nothing for so long is gone, whether or not his connection knows."""
 ClientBidId = Annotated[
     str | None,
     HeaderParameter(
@@ -173,10 +162,21 @@ async def find_bid(
     summary="Where does the auction stand?",
 )
 async def read_standing(
-    auction_id: FromPath[UUID], caller: Given[Caller], platform: Given[Platform]
+    auction_id: FromPath[UUID],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    after: Annotated[
+        int | None,
+        QueryParameter(
+            required=False,
+            ge=0,
+            lt=10**18,
+            description="`standing.number` as you saw it last: what you get is never older.",
+        ),
+    ] = None,
 ) -> SnapshotView:
     """Read the standing as you may see it, with the server's time."""
-    return await bidding.read_standing(platform, caller, auction_id)
+    return await bidding.read_standing(platform, caller, auction_id, after)
 
 
 @get(
@@ -195,54 +195,6 @@ async def read_log(
     return await reading.read_log(platform, caller, auction_id, page_request)
 
 
-@websocket("/v1/auctions/{auction_id:uuid}/live")
-async def live(
-    socket: "WebSocket[Any, Any, Any]", auction_id: FromPath[UUID], platform: Given[Platform]
-) -> None:
-    """Follow an auction: a snapshot, then numbered changes; `after` is the last number seen."""
-    with ExitStack() as crowd:
-        try:
-            caller = await authenticate(socket, platform)
-            caller.require(bidding.READ)
-            admission = platform.get(Admission)
-            card, viewer = await admission.viewers_card(auction_id, caller.organization_id)
-            crowd.enter_context(platform.get(Crowd).joined(caller.organization_id))
-        except MarketplaceError as error:
-            await refuse_socket(socket, error)
-            return
-        after = socket.query_params.get("after")
-        number = int(after) if after is not None and _NUMBER.fullmatch(after) else None
-        await socket.accept()
-        async with platform.get(Hub).seat(card.lot_id, viewer, number) as seat:
-            await _follow(socket, seat)
-
-
-async def _follow(socket: "WebSocket[Any, Any, Any]", seat: Seat) -> None:
-    """Send until the viewer leaves or is dropped; only who also reads notices that he left."""
-    reading = asyncio.create_task(_read_until_left(socket))
-    sending = asyncio.create_task(_send_until_ended(socket, seat))
-    try:
-        await asyncio.wait((reading, sending), return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in (reading, sending):
-            task.cancel()
-        await asyncio.gather(reading, sending, return_exceptions=True)
-
-
-async def _read_until_left(socket: "WebSocket[Any, Any, Any]") -> None:
-    with suppress(WebSocketDisconnect):
-        while True:
-            await socket.receive_data("text")
-
-
-async def _send_until_ended(socket: "WebSocket[Any, Any, Any]", seat: Seat) -> None:
-    while (message := await seat.mailbox.get()) is not None:
-        async with asyncio.timeout(SEND_SECONDS_MAX):
-            await socket.send_data(message, "text")
-    code, reason = (1013, "You read too slowly.") if seat.dropped else (1012, "Come back.")
-    await socket.close(code=code, reason=reason)
-
-
 ROUTES: Final = (
     create_auction,
     list_auctions,
@@ -254,5 +206,4 @@ ROUTES: Final = (
     find_bid,
     read_standing,
     read_log,
-    live,
 )

@@ -243,7 +243,7 @@ FORGED: Final = (
 async def test_a_forged_cursor_opens_no_list_and_breaks_none(
     played: Played, operations: list[Operation], http: httpx.AsyncClient
 ) -> None:
-    lists = [operation for operation in operations if "after" in operation.queries()]
+    lists = [operation for operation in operations if "limit" in operation.queries()]
     for operation in lists:
         key = await key_for(http, played, operation)
         for forged in FORGED:

@@ -39,6 +39,8 @@ CHECKS: Final = [
 ]
 FATAL: Final = {"revokeApiKey", "changeMember", "changeOrganization"}
 """They could take the right from the keys that the run itself uses: here they get made-up ids."""
+ENDLESS: Final = {"followAuction"}
+"""They answer without end; tests/auctions/live/test_events.py reads what they send."""
 
 
 def cases(operation: Any, ids: dict[str, Any]) -> st.SearchStrategy[Any]:
@@ -85,7 +87,9 @@ def test_every_answer_is_one_that_the_document_tells_of(played: Played) -> None:
 
     document = schemathesis.openapi.from_url(f"{played.product.url}/schema/openapi.json")
     for found in document.get_all_operations():
-        ask(found.ok())
+        operation = found.ok()
+        if operation.definition.raw["operationId"] not in ENDLESS:
+            ask(operation)
     assert answered[401] < answered.total() / 20, "the keys of the run still open something"
     assert answered[200] > answered.total() / 50, "some of the requests were good ones"
     assert {400, 404, 422} < set(answered)

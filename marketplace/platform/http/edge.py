@@ -47,21 +47,28 @@ class Edge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        if scope["type"] != "http":
-            if scope["type"] == "websocket":
-                scope["request_id"] = new_id_text()
-                send = _handshake(scope, send)
-            await self._app(scope, receive, send)
+        if scope["type"] == "http":
+            await self._serve(scope, receive, send)
             return
+        if scope["type"] == "websocket":
+            scope["request_id"] = new_id_text()
+            send = _handshake(scope, send)
+        await self._app(scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = _given_id(scope) or new_id_text()
         scope["request_id"] = request_id
         began = time.perf_counter()
-        status = 500
+        status, streams = 500, False
 
         async def send_with_headers(message: MutableMapping[str, Any]) -> None:
-            nonlocal status
+            nonlocal status, streams
             if message["type"] == "http.response.start":
                 status = message["status"]
+                if _is_stream(message["headers"]):
+                    # It lasts as long as its reader stays, and is no work under way.
+                    streams = scope["streams"] = True
+                    self._in_flight -= 1
                 message["headers"] = _headers(scope, request_id, message["headers"])
             await send(message)
 
@@ -72,6 +79,8 @@ class Edge:
             return
 
         async def receive_in_time() -> MutableMapping[str, Any]:
+            if streams:
+                return await receive()
             # Who is slow to send takes no place from those whose requests are there.
             self._in_flight -= 1
             try:
@@ -87,8 +96,11 @@ class Edge:
         try:
             await self._app(scope, receive_in_time, send_with_headers)
         finally:
-            self._in_flight -= 1
-            self._observe(scope, status, time.perf_counter() - began)
+            if streams:
+                _requests(scope["method"], scope["path_template"], status).inc()
+            else:
+                self._in_flight -= 1
+                self._observe(scope, status, time.perf_counter() - began)
 
     def _refusal(self, scope: Scope) -> MarketplaceError | None:
         if self._in_flight >= REQUESTS_IN_FLIGHT_MAX:
@@ -126,6 +138,10 @@ def _given_id(scope: Scope) -> str | None:
         if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
             return str(value.decode())
     return None
+
+
+def _is_stream(headers: Any) -> bool:
+    return any(n == b"content-type" and v.startswith(b"text/event-stream") for n, v in headers)
 
 
 def _headers(scope: Scope, request_id: str, headers: Any) -> list[tuple[bytes, bytes]]:

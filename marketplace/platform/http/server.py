@@ -31,6 +31,12 @@ class BoundedHttp(HttpToolsProtocol):
         self._wait_no_more()
         super().connection_lost(exc)
 
+    def shutdown(self) -> None:
+        """End with the process: its readers would hold a stream open for as long as it waits."""
+        super().shutdown()
+        if self.scope is not None and self.scope.get("streams"):
+            self.transport.close()
+
     def on_message_begin(self) -> None:
         """Count the head that begins."""
         self._in_head, self._head_bytes = True, 0

@@ -1,13 +1,17 @@
-"""The live channel: a snapshot, then numbered changes, for every viewer what he may see.
+"""Who watches which lot, and what is handed to him: a snapshot, then numbered changes.
 
 Each process listens to Redis once, whatever the number of its viewers, and encodes a message once
 for all viewers who may see the same (all members of one bidder, or of the buyer). A viewer who
 reads too slowly is dropped: he comes back and gets a snapshot. While Redis is away the states come
 from the ledger, once a second.
+
+Nobody is shown a state that goes back, whatever Redis holds: a process shows nothing older than
+what it showed before, and to a viewer who names the last number he saw, from whichever process,
+the ledger is asked where the board is behind it.
 """
 
 import asyncio
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -22,9 +26,9 @@ from auctions.board.snapshot import head_of
 from auctions.clock import ShownClock
 from auctions.engine.visibility import Viewer, number, view
 from auctions.ledger import AWAY, Head, Ledger
-from auctions.schemas import DeltaMessage, HeartbeatMessage, SnapshotView
+from auctions.live.messages import Message, delta, heartbeat, merge_patch, snapshot
 from marketplace.kernel.errors import MarketplaceError
-from marketplace.kernel.limits import VIEWER_BACKLOG_MAX
+from marketplace.kernel.limits import AUCTION_STATES_MAX, VIEWER_BACKLOG_MAX
 from marketplace.platform.core import Platform
 from marketplace.platform.telemetry import LIVE_VIEWERS, log
 
@@ -34,20 +38,17 @@ LOOKS_PER_HEARTBEAT: Final = 5
 _OVERDUE: Final = timedelta(seconds=5)
 _IDLE_CHANNEL: Final = "auctions:nobody"
 
-Message = bytes | None
-"""A message to send; None ends the channel."""
-
 
 @dataclass(eq=False, slots=True)
 class Seat:
-    """One viewer's place: the messages waiting for him."""
+    """One viewer's place: the messages waiting for him; None ends the channel."""
 
-    mailbox: "asyncio.Queue[Message]" = field(
+    mailbox: "asyncio.Queue[Message | None]" = field(
         default_factory=lambda: asyncio.Queue(VIEWER_BACKLOG_MAX)
     )
     dropped: bool = False
 
-    def deliver(self, message: bytes) -> None:
+    def deliver(self, message: Message) -> None:
         """Put a message down, or drop a viewer who has let too many pile up."""
         if self.dropped:
             return
@@ -90,12 +91,22 @@ class Hub:
         self._clock = clock
         self._pubsub = platform.redis.subscriptions.pubsub()
         self._houses: dict[UUID, _House] = {}
+        self._shown: OrderedDict[UUID, Head] = OrderedDict()
         self._watched: Counter[UUID] = Counter()
         self._watched_changed = asyncio.Event()
         self._listening = asyncio.Event()
 
-    async def standing(self, lot_id: UUID) -> Head:
-        """Give the latest head known without asking Postgres, or else from the ledger."""
+    async def standing(self, lot_id: UUID, viewer: Viewer, after: int | None = None) -> Head:
+        """Give the latest head known without asking Postgres, or else from the ledger.
+
+        Where that is behind `after`, the number the viewer saw last, the ledger is asked.
+        """
+        head = await self._latest(lot_id)
+        if after is not None and number(head.state, viewer) < after:
+            head = self._not_before_shown(await self._ledger.read(lot_id))
+        return head
+
+    async def _latest(self, lot_id: UUID) -> Head:
         on_board = None
         with suppress(*REDIS_AWAY):
             on_board = await self._board.read(lot_id)
@@ -104,10 +115,22 @@ class Hub:
             head = await self._ledger.read(lot_id)
             if on_board is not None and head.position > on_board.position:
                 self._board.offer(head)
-            return head
+            return self._not_before_shown(head)
         if decided_here is not None and decided_here.position > on_board.position:
-            return decided_here
-        return on_board
+            return self._not_before_shown(decided_here)
+        return self._not_before_shown(on_board)
+
+    def _not_before_shown(self, head: Head) -> Head:
+        """Give this head, or the one shown before if it is later: Redis may have been put back."""
+        lot_id = head.state.lot_id
+        shown = self._shown.get(lot_id)
+        if shown is not None and shown.position > head.position:
+            return shown
+        self._shown[lot_id] = head
+        self._shown.move_to_end(lot_id)
+        if len(self._shown) > AUCTION_STATES_MAX:
+            self._shown.popitem(last=False)
+        return head
 
     async def _is_overdue(self, head: Head) -> bool:
         """Tell whether a head should have ended by now: Redis may hold what it was long ago."""
@@ -123,7 +146,8 @@ class Hub:
         self._watch(lot_id)
         try:
             await self._clock.now()
-            seat = self._sit_down(await self.standing(lot_id), viewer, after)
+            head = await self.standing(lot_id, viewer, after)
+            seat = self._sit_down(head, viewer, after)
             LIVE_VIEWERS.inc()
             try:
                 yield seat
@@ -168,6 +192,7 @@ class Hub:
 
     def _take(self, house: _House, head: Head) -> None:
         """Show a later head to all who see something of it."""
+        head = self._not_before_shown(head)
         if head.position <= house.head.position:
             return
         anew = head.epoch != house.head.epoch
@@ -180,26 +205,17 @@ class Hub:
             if anew:
                 message = self._snapshot(house, viewer)
             else:
-                message = msgspec.json.encode(
-                    DeltaMessage(
-                        number=shown.number,
-                        previous=row.number,
-                        server_at=self._clock.estimate(),
-                        changes=merge_patch(row.shown, after),
-                    )
-                )
+                changes = merge_patch(row.shown, after)
+                message = delta(shown.number, row.number, changes, self._clock.estimate())
             row.number, row.shown = shown.number, after
             for seat in row.seats:
                 seat.deliver(message)
 
-    def _snapshot(self, house: _House, viewer: Viewer) -> bytes:
-        shown = view(house.head.state, viewer)
-        return msgspec.json.encode(SnapshotView(server_at=self._clock.estimate(), standing=shown))
+    def _snapshot(self, house: _House, viewer: Viewer) -> Message:
+        return snapshot(view(house.head.state, viewer), self._clock.estimate())
 
-    def _heartbeat(self, row: _Row) -> bytes:
-        return msgspec.json.encode(
-            HeartbeatMessage(number=row.number, server_at=self._clock.estimate())
-        )
+    def _heartbeat(self, row: _Row) -> Message:
+        return heartbeat(row.number, self._clock.estimate())
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
@@ -280,9 +296,12 @@ class Hub:
             positions = dict.fromkeys(lots)
         for lot_id in lots:
             house, position = self._houses.get(lot_id), positions[lot_id]
-            if house is None or (position is not None and position <= house.head.position):
+            if house is None or position == house.head.position:
                 continue
-            self._take(house, await self.standing(lot_id))
+            if position is not None and position < house.head.position:
+                self._board.offer(house.head)  # Redis was put back
+            else:
+                self._take(house, await self._latest(lot_id))
 
     def _beat(self) -> None:
         for house in self._houses.values():
@@ -290,16 +309,3 @@ class Hub:
                 message = self._heartbeat(row)
                 for seat in row.seats:
                     seat.deliver(message)
-
-
-def merge_patch(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
-    """Give the JSON merge patch (RFC 7396) that turns `before` into `after`, without its number.
-
-    The members of a standing are put whole: a client need not know which of them has parts.
-    """
-    changes = {
-        name: value
-        for name, value in after.items()
-        if name != "number" and before.get(name) != value
-    }
-    return changes | {name: None for name in before if name not in after}

@@ -1,0 +1,68 @@
+"""A message of the live channel in the forms it is sent in, each made once for all readers."""
+
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from auctions.engine.visibility import BidderView, OwnerView
+from auctions.schemas import DeltaMessage, HeartbeatMessage, SnapshotView
+
+RETRY_MS: Final = 1_000
+"""After how long a browser comes back by itself when its stream has ended."""
+
+
+class Message:
+    """JSON for WebSocket; as a server-sent event the same JSON, framed.
+
+    The event's name is the message's type and its id the viewer's number, which a browser sends
+    back (`Last-Event-ID`) when it has to come again.
+    """
+
+    __slots__ = ("_event", "_number", "_type", "json")
+
+    def __init__(self, content: SnapshotView | DeltaMessage | HeartbeatMessage) -> None:
+        self.json: Final = msgspec.json.encode(content)
+        self._type = content.__struct_config__.tag
+        self._number = (
+            content.standing.number if isinstance(content, SnapshotView) else content.number
+        )
+        self._event: bytes | None = None
+
+    @property
+    def event(self) -> bytes:
+        """The message as a server-sent event."""
+        if self._event is None:
+            head = f"event: {self._type}\nid: {self._number}\ndata: "
+            self._event = head.encode() + self.json + b"\n\n"
+        return self._event
+
+
+def snapshot(shown: BidderView | OwnerView, server_at: datetime) -> Message:
+    """Tell all a viewer may see."""
+    return Message(SnapshotView(server_at=server_at, standing=shown))
+
+
+def delta(number: int, previous: int, changes: dict[str, Any], server_at: datetime) -> Message:
+    """Tell what changed since the viewer's number `previous`."""
+    return Message(
+        DeltaMessage(number=number, previous=previous, server_at=server_at, changes=changes)
+    )
+
+
+def heartbeat(number: int, server_at: datetime) -> Message:
+    """Tell that nothing changed, and the time."""
+    return Message(HeartbeatMessage(number=number, server_at=server_at))
+
+
+def merge_patch(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """Give the JSON merge patch (RFC 7396) that turns `before` into `after`, without its number.
+
+    The members of a standing are put whole: a client need not know which of them has parts.
+    """
+    changes = {
+        name: value
+        for name, value in after.items()
+        if name != "number" and before.get(name) != value
+    }
+    return changes | {name: None for name in before if name not in after}
