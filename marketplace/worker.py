@@ -7,29 +7,27 @@ is taken row by row.
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Final
-
-from sqlalchemy import func, select, update
-from sqlalchemy.dialects.postgresql import insert
 
 from marketplace.app import Assembly
 from marketplace.kernel.limits import FORGET_BATCH_MAX
 from marketplace.platform.audit import chain_entries
-from marketplace.platform.database import Transaction, system_transaction
-from marketplace.platform.feature import Consumer, Forget
+from marketplace.platform.backlog import look
+from marketplace.platform.consumers import feed
+from marketplace.platform.core import Platform
+from marketplace.platform.feature import Forget
 from marketplace.platform.job_queue import run_jobs
-from marketplace.platform.outbox import NumberedEvent, number_events
+from marketplace.platform.outbox import number_events
 from marketplace.platform.retention import forget_answers
-from marketplace.platform.tables import ConsumerRow, EventRow
 from marketplace.platform.telemetry import log
 from marketplace.platform.timers import DueTimers, fire_due
 
-IDLE_SECONDS: Final = 0.05
-"""How often an idle loop looks; an event reaches the feed about this long after its commit."""
+LOOK_SECONDS: Final = 0.05
+"""How often a worker looks for work; an event reaches the feed about this long after its commit."""
 FORGET_SECONDS: Final = 600.0
 """How often a worker looks for what is no longer kept."""
 RETRY_SECONDS: Final = 0.5
-CONSUMER_BATCH: Final = 200
 
 
 class Worker:
@@ -52,40 +50,24 @@ class Worker:
                     await stack.enter_async_context(part(self.platform))
             timers = DueTimers(self.platform, self.timers)
             stack.push_async_callback(timers.stop)
+            lookout = _Lookout(self, timers)
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._loop("sequencer", self._number))
-                group.create_task(self._loop("audit", self._chain))
-                group.create_task(self._loop("timers", timers.fire))
-                group.create_task(self._loop("jobs", self._run_jobs))
-                group.create_task(self._loop("retention", self.forget))
-                for consumer in self.consumers:
-                    group.create_task(self._loop(consumer.name, self._feeder(consumer)))
+                for sleeper in lookout.sleepers:
+                    group.create_task(sleeper.run())
+                group.create_task(_loop("look", lookout.look))
+                group.create_task(_loop("jobs", self._run_jobs))
+                group.create_task(_loop("retention", self.forget))
 
     async def run_until_idle(self) -> None:
         """Do all there is to do now, then return: for tests and one-off commands."""
         busy = True
         while busy:
-            busy = await fire_due(self.platform, self.timers) == 0.0
+            busy = await fire_due(self.platform, self.timers) > 0
             await run_jobs(self.platform, self.jobs, until_empty=True)
             busy = await number_events(self.platform) > 0 or busy
             await chain_entries(self.platform)
             for consumer in self.consumers:
-                busy = await feed(self, consumer) > 0 or busy
-
-    async def _loop(self, name: str, step: Callable[[], Awaitable[float]]) -> None:
-        while True:
-            try:
-                pause = await step()
-            except Exception as error:  # noqa: BLE001 - a loop outlives a database that is away
-                log.warning("worker_loop_failed", loop=name, error=repr(error))
-                pause = RETRY_SECONDS
-            await asyncio.sleep(pause)
-
-    async def _number(self) -> float:
-        return 0.0 if await number_events(self.platform) else IDLE_SECONDS
-
-    async def _chain(self) -> float:
-        return 0.0 if await chain_entries(self.platform) else IDLE_SECONDS
+                busy = await feed(self.platform, consumer) > 0 or busy
 
     async def forget(self) -> float:
         """Delete a batch of each kind of rows that are no longer kept; give when to come again."""
@@ -96,93 +78,70 @@ class Worker:
         await run_jobs(self.platform, self.jobs)
         return 0.0
 
-    def _feeder(self, consumer: Consumer) -> Callable[[], Awaitable[float]]:
-        async def step() -> float:
-            return 0.0 if await feed(self, consumer) else IDLE_SECONDS
 
-        return step
+class _Lookout:
+    """Asks by one query what waits, and wakes the loops it is for: idle ones cost nothing."""
 
+    def __init__(self, worker: Worker, timers: DueTimers[Platform]) -> None:
+        platform = worker.platform
+        self._platform = platform
+        self._timer_kinds = list(worker.timers)
+        self._timers = timers
+        self._last_event: int | None = None
+        self._sequencer = _Sleeper("sequencer", partial(number_events, platform))
+        self._audit = _Sleeper("audit", partial(chain_entries, platform))
+        self._firing = _Sleeper("timers", timers.fire)
+        self._readers = [_Sleeper(c.name, partial(feed, platform, c)) for c in worker.consumers]
+        self.sleepers = [self._sequencer, self._audit, self._firing, *self._readers]
 
-async def feed(worker: Worker, consumer: Consumer) -> int:
-    """Hand a consumer its next events, each in a transaction of its own; give how many.
-
-    Its place moves over events of other kinds too: a consumer of a rare kind would read all that
-    happened since, each time it looks.
-    """
-    handled = 0
-    while handled < CONSUMER_BATCH:
-        async with system_transaction(worker.platform, consumer.role) as tx:
-            place = await _place_of(tx, consumer)
-            last = await tx.scalar(select(func.max(EventRow.number))) or 0
-            event = await _next_event(tx, consumer, place, last)
-            if event is not None:
-                await _handle(worker, consumer, tx, event)
-            reached = last if event is None else event.number
-            if reached > place:
-                await tx.execute(
-                    update(ConsumerRow)
-                    .where(ConsumerRow.name == consumer.name)
-                    .values(number=reached)
-                )
-        if event is None:
-            return handled
-        handled += 1
-    return handled
-
-
-async def _handle(
-    worker: Worker, consumer: Consumer, tx: Transaction, event: NumberedEvent
-) -> None:
-    try:
-        await consumer.handle(worker.platform, tx, event)
-    except Exception:
-        # It is tried until it succeeds, for the consumer sees its events in order: say which one.
-        log.exception(
-            "consumer_failed", consumer=consumer.name, number=event.number, kind=event.kind
-        )
-        raise
+    async def look(self) -> float:
+        """Wake what has work; give the seconds until the next look."""
+        backlog = await look(self._platform, self._timer_kinds)
+        if backlog.outbox:
+            self._sequencer.wake()
+        if backlog.audit:
+            self._audit.wake()
+        if backlog.last_event != self._last_event:
+            self._last_event = backlog.last_event
+            for reader in self._readers:
+                reader.wake()
+        soon = backlog.timer_in_s
+        if self._timers.under_way or (soon is not None and soon <= 0):
+            self._firing.wake()
+        return LOOK_SECONDS if soon is None or soon <= 0 else min(LOOK_SECONDS, soon)
 
 
-async def _place_of(tx: Transaction, consumer: Consumer) -> int:
-    place = select(ConsumerRow.number).where(ConsumerRow.name == consumer.name)
-    number = await tx.scalar(place.with_for_update())
-    if number is None:
-        await tx.execute(
-            insert(ConsumerRow).values(name=consumer.name, number=0).on_conflict_do_nothing()
-        )
-        number = await tx.scalar(place.with_for_update())
-    return int(number)
+class _Sleeper:
+    """A loop that, once woken, works until nothing is left; what fails is tried again."""
+
+    def __init__(self, name: str, step: Callable[[], Awaitable[int]]) -> None:
+        self._name = name
+        self._step = step
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    async def run(self) -> None:
+        await _loop(self._name, self._work)
+
+    async def _work(self) -> float:
+        await self._woken.wait()
+        self._woken.clear()
+        try:
+            while await self._step():
+                pass
+        except BaseException:
+            self._woken.set()
+            raise
+        return 0.0
 
 
-async def _next_event(
-    tx: Transaction, consumer: Consumer, place: int, last: int
-) -> NumberedEvent | None:
-    row = await tx.maybe(
-        select(
-            EventRow.number,
-            EventRow.event_id,
-            EventRow.kind,
-            EventRow.subject_kind,
-            EventRow.subject_id,
-            EventRow.version,
-            EventRow.audience,
-            EventRow.payload,
-            EventRow.occurred_at,
-        )
-        .where(EventRow.number > place, EventRow.number <= last, EventRow.kind.in_(consumer.kinds))
-        .order_by(EventRow.number)
-        .limit(1)
-    )
-    if row is None:
-        return None
-    return NumberedEvent(
-        row.number,
-        row.event_id,
-        row.kind,
-        row.subject_kind,
-        row.subject_id,
-        row.version,
-        frozenset(row.audience),
-        row.payload,
-        row.occurred_at,
-    )
+async def _loop(name: str, step: Callable[[], Awaitable[float]]) -> None:
+    while True:
+        try:
+            pause = await step()
+        except Exception as error:  # noqa: BLE001 - a loop outlives a database that is away
+            log.warning("worker_loop_failed", loop=name, error=repr(error))
+            pause = RETRY_SECONDS
+        await asyncio.sleep(pause)

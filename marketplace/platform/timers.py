@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final, Generic, TypeVar
 from uuid import UUID
 
-from sqlalchemy import and_, delete, func, or_, select, tuple_, update
+from sqlalchemy import and_, delete, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.dml import ReturningUpdate
 
@@ -26,8 +26,6 @@ Fire = Callable[[P, UUID], Awaitable[None]]
 
 LEASE: Final = timedelta(seconds=3)
 """What a killed worker had begun waits so long: less than the 5 s in which all must work again."""
-POLL_SECONDS: Final = 0.1
-"""How often new timers are looked for; known ones are slept up to exactly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,26 +58,21 @@ class DueTimers(Generic[P]):
         self._handlers = handlers
         self._under_way: dict[tuple[str, UUID], asyncio.Task[None]] = {}
 
-    async def fire(self) -> float:
-        """Begin to handle what is due; give the seconds to sleep until the next may be."""
+    @property
+    def under_way(self) -> bool:
+        """Whether any is being handled, so that its lease must be kept."""
+        return bool(self._under_way)
+
+    async def fire(self) -> int:
+        """Begin to handle what is due, and keep the leases of what is handled; give how many."""
         room = TIMERS_AT_ONCE_MAX - len(self._under_way)
         async with system_transaction(self._platform, Role.WORKER) as tx:
             now = await tx.clock()
             await self._renew(tx, now)
             taken = await tx.all(self._take(now, room)) if room else []
-            next_due = await tx.scalar(
-                select(func.min(TimerRow.due_at)).where(
-                    TimerRow.due_at > now, TimerRow.kind.in_(self._handlers)
-                )
-            )
         for row in sorted(taken, key=lambda row: row.due_at):
             self._begin(TimerKey(row.kind, row.subject_id, row.due_at), now)
-        if taken:
-            return 0.0
-        if next_due is None:
-            return POLL_SECONDS
-        seconds: float = (next_due - now).total_seconds()
-        return min(POLL_SECONDS, max(0.0, seconds))
+        return len(taken)
 
     async def _renew(self, tx: Transaction, now: datetime) -> None:
         """Keep the leases of what is still being handled."""
@@ -131,12 +124,12 @@ class DueTimers(Generic[P]):
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def fire_due(platform: P, handlers: Mapping[str, Fire[P]]) -> float:
-    """Handle all timers that are due, to their end; give the seconds until the next may be."""
+async def fire_due(platform: P, handlers: Mapping[str, Fire[P]]) -> int:
+    """Handle all timers that are due, to their end; give how many."""
     timers = DueTimers(platform, handlers)
-    pause = await timers.fire()
+    begun = await timers.fire()
     await timers.finished()
-    return pause
+    return begun
 
 
 async def _fire(

@@ -7,12 +7,12 @@ from sqlalchemy import select
 
 from marketplace.kernel.events import Event
 from marketplace.kernel.ids import new_id
+from marketplace.platform.consumers import feed
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Role, Transaction, system_transaction
 from marketplace.platform.feature import Consumer
 from marketplace.platform.outbox import NumberedEvent, number_events
 from marketplace.platform.tables import ConsumerRow
-from marketplace.worker import Worker, feed
 
 
 @dataclass
@@ -45,33 +45,31 @@ async def place(platform: Platform) -> int:
     return number
 
 
-async def test_a_consumer_sees_its_kinds_once_and_in_order(
-    platform: Platform, worker: Worker
-) -> None:
+async def test_a_consumer_sees_its_kinds_once_and_in_order(platform: Platform) -> None:
     reader = Reader()
     await tell(platform, "rare", "common", "rare")
-    assert await feed(worker, reader.consumer()) == 2
-    assert await feed(worker, reader.consumer()) == 0
+    assert await feed(platform, reader.consumer()) == 2
+    assert await feed(platform, reader.consumer()) == 0
     assert reader.seen == [1, 3]
 
 
 async def test_a_consumer_of_a_rare_kind_leaves_behind_what_is_not_for_it(
-    platform: Platform, worker: Worker
+    platform: Platform,
 ) -> None:
     reader = Reader()
     await tell(platform, *["common"] * 20)
-    assert await feed(worker, reader.consumer()) == 0
+    assert await feed(platform, reader.consumer()) == 0
     assert await place(platform) == 20
 
 
 async def test_an_event_that_fails_is_handed_over_again_and_none_passes_it(
-    platform: Platform, worker: Worker
+    platform: Platform,
 ) -> None:
     reader = Reader(failing={2})
     await tell(platform, "rare", "rare", "rare")
     with pytest.raises(ValueError, match="not yet"):
-        await feed(worker, reader.consumer())
+        await feed(platform, reader.consumer())
     assert await place(platform) == 1
     reader.failing.clear()
-    assert await feed(worker, reader.consumer()) == 2
+    assert await feed(platform, reader.consumer()) == 2
     assert reader.seen == [1, 2, 3]

@@ -1,0 +1,40 @@
+"""What waits for a worker, asked for all of its loops together by one round trip.
+
+The answer is a hint: whoever acts on it looks again under lock. Postgres could tell of it (NOTIFY),
+but commits that notify wait for each other; see docs/decisions/0110-a-worker-looks.md.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from marketplace.platform.database import HasDatabase, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What there is to do; `timer_in_s` until the next timer, None where none is due soon."""
+
+    outbox: bool
+    audit: bool
+    last_event: int
+    timer_in_s: float | None
+
+
+# The clock is asked in a subquery, once: as a volatile function it would keep the index from use.
+_LOOK: Final = """
+select exists (select from outbox) as outbox,
+       exists (select from audit_intake) as audit,
+       (select last from event_counter) as last_event,
+       (select extract(epoch from min(greatest(due_at, leased_until)) - (select clock()))
+        from timers
+        where due_at <= (select clock()) + interval '1 second' and kind = any($1)
+       )::float as timer_in_s
+"""
+
+
+async def look(platform: HasDatabase, timer_kinds: Sequence[str]) -> Backlog:
+    """Read what waits, timers of these kinds among it."""
+    pool = await platform.database.fast(Role.WORKER)
+    (row,) = await pool.fetch(_LOOK, timer_kinds)
+    return Backlog(row["outbox"], row["audit"], row["last_event"], row["timer_in_s"])
