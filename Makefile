@@ -36,7 +36,7 @@ faults: $(STAMP) ## kill servers under load, ten rounds (FAULT_ROUNDS=20 FAULT_S
 	@FAULT_ROUNDS=$${FAULT_ROUNDS:-10} $(BIN)/pytest -q -s -n 0 tests/faults $(ARGS)
 
 .PHONY: check
-check: $(STAMP) ## lint, format, types, import law, migrations and OpenAPI document in step
+check: $(STAMP) ## lint, format, types, import law, migrations and API documents in step
 	@failed=0; $(STEP); \
 	step lint $(BIN)/ruff check --quiet .; \
 	step format $(BIN)/ruff format --check --quiet .; \
@@ -44,6 +44,7 @@ check: $(STAMP) ## lint, format, types, import law, migrations and OpenAPI docum
 	step imports $(BIN)/lint-imports --no-logo; \
 	step migrations $(BIN)/marketplace migrate --check; \
 	step openapi $(BIN)/marketplace openapi --check docs/openapi.json; \
+	step asyncapi $(BIN)/marketplace asyncapi --check docs/asyncapi.json; \
 	step architecture $(BIN)/pytest -q tests/architecture; \
 	exit $$failed
 
@@ -56,8 +57,8 @@ bench: $(STAMP) ## measure: ratios within one run, so that they mean something o
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 .PHONY: openapi
-openapi: $(STAMP) ## write docs/openapi.json anew
-	@$(BIN)/marketplace openapi docs/openapi.json
+openapi: $(STAMP) ## write docs/openapi.json and docs/asyncapi.json anew
+	@$(BIN)/marketplace openapi docs/openapi.json && $(BIN)/marketplace asyncapi docs/asyncapi.json
 
 .PHONY: examples
 examples: $(STAMP) ## play the road and write the examples of the documentation anew

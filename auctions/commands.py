@@ -1,4 +1,4 @@
-"""Commands of auctions: checking a published log offline."""
+"""Commands of auctions: checking a published log offline, describing the live channel."""
 
 from pathlib import Path
 from typing import Final
@@ -10,6 +10,7 @@ from rich.console import Console
 from auctions.engine.log import LogEntry
 from auctions.engine.replay import Verification, verify
 from marketplace.kernel.canonical import plain_decimal
+from marketplace.platform.documents import document_text, keep
 
 
 class _Page(msgspec.Struct):
@@ -71,3 +72,13 @@ def findings(found: Verification) -> list[str]:
             amount = f"{plain_decimal(place.amount)} {found.state.terms.currency}"
             lines.append(f"   {rank}. {place.bidder}  {amount}")
     return lines
+
+
+@click.command("asyncapi")
+@click.argument("path", type=click.Path(path_type=Path, dir_okay=False), required=False)
+@click.option("--check", is_flag=True, help="Fail if the file is not what the code would write.")
+def asyncapi(path: Path | None, *, check: bool) -> None:
+    """Write the AsyncAPI document of the live channel, to PATH or to the terminal."""
+    from auctions.live.document import asyncapi_document  # noqa: PLC0415 - see marketplace/cli.py
+
+    keep(document_text(asyncapi_document()), path, check=check, cure="make openapi")

@@ -8,7 +8,7 @@ from typing import Final
 from auctions.admission import Admission
 from auctions.board import Board, keep_healing
 from auctions.clock import ShownClock
-from auctions.commands import verify_auction
+from auctions.commands import asyncapi, verify_auction
 from auctions.crowd import Crowd
 from auctions.intake import Intake
 from auctions.ledger import Ledger
@@ -62,7 +62,7 @@ FEATURE: Final = Feature(
         Scope("bids:write", "Submit and withdraw bids", ("administrator", "seller")),
     ),
     timers=TIMERS,
-    commands=(verify_auction,),
+    commands=(asyncapi, verify_auction),
     # In this order: later ones are made of earlier ones.
     provides={
         Ledger: Ledger,

@@ -28,6 +28,7 @@ from rich.console import Console
 from marketplace import development
 from marketplace.devservices import DevServices, DevServicesError
 from marketplace.kernel.limits import LIVE_MESSAGE_BYTES_MAX
+from marketplace.platform.documents import keep
 from marketplace.platform.settings import Secrets, Settings, SettingsError, load_settings
 
 if TYPE_CHECKING:
@@ -434,13 +435,7 @@ async def _seed_operator(settings: Settings, *, new_key: bool) -> str | None:
 @says_what_is_wrong
 def openapi(path: Path | None, check: bool) -> None:
     """Write the OpenAPI document, to PATH or to the terminal."""
-    document = _document()
-    if path is None:
-        click.echo(document, nl=False)
-    elif not check:
-        path.write_text(document)
-    elif not path.exists() or path.read_text() != document:
-        raise SettingsError(f"{path} is not what the code says; write it anew: make openapi")
+    keep(_document(), path, check=check, cure="make openapi")
 
 
 def _document() -> str:

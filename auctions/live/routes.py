@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from litestar import Request, Response, WebSocket, get, websocket
+from litestar import MediaType, Request, Response, WebSocket, get, websocket
 from litestar.exceptions import WebSocketDisconnect
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, OpenAPIType, Operation, Schema
 from litestar.params import HeaderParameter, QueryParameter
@@ -17,11 +17,13 @@ from litestar.response.base import ASGIResponse
 from auctions.admission import Admission
 from auctions.bidding import READ
 from auctions.crowd import Crowd
+from auctions.live.document import asyncapi_document
 from auctions.live.hub import Hub, Seat
 from auctions.live.messages import RETRY_MS, Message
 from marketplace.kernel.errors import MarketplaceError, Unavailable
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
+from marketplace.platform.documents import document_text
 from marketplace.platform.http.access import authenticate, refuse_socket
 from marketplace.platform.http.given import FromPath, Given
 
@@ -234,4 +236,10 @@ async def _serve_events(
             await write({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-ROUTES: Final = (live, follow_auction)
+@get("/schema/asyncapi.json", include_in_schema=False)
+async def read_asyncapi() -> Response[bytes]:
+    """Give the AsyncAPI document of this channel."""
+    return Response(document_text(asyncapi_document()).encode(), media_type=MediaType.JSON)
+
+
+ROUTES: Final = (live, follow_auction, read_asyncapi)
