@@ -16,7 +16,7 @@ from sqlalchemy import Row, func, insert, select, update
 
 from catalog.products.rules import RESTRICTED
 from catalog.products.tables import OfferRow
-from marketplace.kernel.errors import Conflict, NotFound, StaleVersion
+from marketplace.kernel.errors import Conflict, NotFound, StaleVersion, WrongState
 from marketplace.kernel.events import PUBLIC, Event
 from marketplace.kernel.ids import new_id
 from marketplace.kernel.limits import PAGE_ITEMS_MAX
@@ -29,11 +29,12 @@ from rfq.key_store import KeyStore
 from rfq.procedures import Loaded, load
 from rfq.rules import bid as bid_rules
 from rfq.rules import procedure as rules
-from rfq.rules.bid import BID, Bid, BidAction, BidLine, BidStatus
+from rfq.rules.amendment import check_confirmation
+from rfq.rules.bid import BID, Bid, BidAction, BidLine, BidStatus, shown_status
 from rfq.rules.receipt import Receipt, sign, signing_key
 from rfq.rules.sealing import Envelope, Place, envelope_bytes, seal
 from rfq.schemas import ReceiptList, ReceiptView, SealedBidInput, without_secrets
-from rfq.tables import OpenedBidRow, SealedBidRow
+from rfq.tables import AmendmentRow, OpenedBidRow, SealedBidRow
 
 RECEIPT_KEY: Final = "rfq receipts"
 
@@ -118,7 +119,61 @@ async def withdraw_bid(
         payload = {"procedure_id": procedure_id}
         tx.emit(Event("bid.withdrawn", "bid", bid_id, version, audience, payload))
         tx.record("bid.withdrawn", "bid", bid_id, after={"version": version, **payload})
-        return _view(platform, _receipt_of(row), BidStatus.WITHDRAWN)
+        return _view(platform, _receipt_of(row), BidStatus.WITHDRAWN, row.terms_version)
+
+
+async def load_for_bidder(tx: Transaction, caller: Caller, procedure_id: UUID) -> Loaded:
+    """Read a procedure the caller's company may bid in; raises NotFound, NotPermitted."""
+    bidder_id = caller.organization_id
+    loaded = await load(tx, procedure_id)
+    sells = await tx.scalar(
+        select(OrganizationRow.supplier & OrganizationRow.active).where(
+            OrganizationRow.id == bidder_id
+        )
+    )
+    invited = bidder_id in loaded.row.audience
+    rules.check_bidder(loaded.procedure, bidder_id, invited=invited, sells=bool(sells))
+    return loaded
+
+
+@retries_conflicts
+async def confirm_bid(
+    platform: Platform, caller: Caller, procedure_id: UUID, bid_id: UUID, version: int
+) -> ReceiptView:
+    """Let the own bid stand for the terms as they were amended.
+
+    Raises NotFound, WrongState, StaleVersion, Conflict where there is nothing to confirm, or where
+    the lines asked for are others, so that the bid has to be replaced.
+    """
+    caller.require("bids:write")
+    async with transaction(platform, caller) as tx:
+        loaded, latest, at = await _receiving(tx, caller, procedure_id)
+        row = _own_live(latest, bid_id, version)
+        terms = loaded.procedure.terms_version
+        check_confirmation(
+            bid_terms=row.terms_version,
+            terms=terms,
+            lines_changed_in=await _lines_changed_in(tx, procedure_id),
+        )
+        await tx.execute(
+            update(SealedBidRow)
+            .where(SealedBidRow.id == bid_id, SealedBidRow.version == version)
+            .values(terms_version=terms, changed_at=at)
+        )
+        audience = frozenset([caller.organization_id])
+        facts: dict[str, object] = {"procedure_id": procedure_id, "terms_version": terms}
+        tx.emit(Event("bid.confirmed", "bid", bid_id, version, audience, facts))
+        tx.record("bid.confirmed", "bid", bid_id, after={"version": version, **facts})
+        return _view(platform, _receipt_of(row), BidStatus.LIVE, terms)
+
+
+async def _lines_changed_in(tx: Transaction, procedure_id: UUID) -> list[int]:
+    rows = await tx.all(
+        select(AmendmentRow.number).where(
+            AmendmentRow.procedure_id == procedure_id, AmendmentRow.lines_changed
+        )
+    )
+    return [row.number for row in rows]
 
 
 async def _receiving(
@@ -129,14 +184,7 @@ async def _receiving(
     own = _lock_number(f"rfq.bidder/{procedure_id}/{bidder_id}")
     all_bids = func.pg_advisory_xact_lock_shared(bids_lock(procedure_id))
     await tx.execute(select(all_bids, func.pg_advisory_xact_lock(own)))
-    loaded = await load(tx, procedure_id)
-    invited = bidder_id in loaded.row.audience
-    sells = await tx.scalar(
-        select(OrganizationRow.supplier & OrganizationRow.active).where(
-            OrganizationRow.id == bidder_id
-        )
-    )
-    rules.check_bidder(loaded.procedure, bidder_id, invited=invited, sells=bool(sells))
+    loaded = await load_for_bidder(tx, caller, procedure_id)
     at = await tx.clock()
     rules.check_receiving(loaded.procedure, at)
     latest = await tx.maybe(
@@ -152,6 +200,7 @@ def _receipts(procedure_id: UUID, bidder_id: UUID) -> Any:
         SealedBidRow.procedure_id,
         SealedBidRow.bidder_id,
         SealedBidRow.status,
+        SealedBidRow.terms_version,
         SealedBidRow.submitted_at,
         SealedBidRow.commitment,
     ).where(SealedBidRow.procedure_id == procedure_id, SealedBidRow.bidder_id == bidder_id)
@@ -167,16 +216,25 @@ async def _leave(
     at: datetime,
 ) -> Row[Any]:
     """Move the live version out of the way."""
-    if latest is None or latest.id != bid_id:
-        raise NotFound("There is no such bid of your company in this procedure.")
-    status = BID.after(BidStatus(latest.status), action)
-    if latest.version != version:
-        raise StaleVersion(f"Your bid is at version {latest.version}, not {version}.")
+    live = _own_live(latest, bid_id, version)
+    status = BID.after(BidStatus(live.status), action)
     await tx.execute(
         update(SealedBidRow)
         .where(SealedBidRow.id == bid_id, SealedBidRow.version == version)
         .values(status=status.value, changed_at=at)
     )
+    return live
+
+
+def _own_live(latest: Row[Any] | None, bid_id: UUID, version: int) -> Row[Any]:
+    """Give the live version of the own bid; raises NotFound, WrongState, StaleVersion."""
+    if latest is None or latest.id != bid_id:
+        raise NotFound("There is no such bid of your company in this procedure.")
+    if latest.status != BidStatus.LIVE:
+        detail = f"This bid is {latest.status}: there is nothing to change."
+        raise WrongState(detail, state=latest.status)
+    if latest.version != version:
+        raise StaleVersion(f"Your bid is at version {latest.version}, not {version}.")
     return latest
 
 
@@ -200,7 +258,8 @@ async def _take(
     size = envelope_bytes(loaded.procedure.line_count())
     sealed = seal(bid_rules.written(bid), place, key, size)
     receipt = Receipt(procedure_id, bidder_id, bid_id, version, at, sealed.commitment)
-    await _store(tx, receipt, sealed.envelope)
+    terms = loaded.procedure.terms_version
+    await _store(tx, receipt, sealed.envelope, terms)
     facts: dict[str, object] = {
         "procedure_id": procedure_id,
         "commitment": sealed.commitment.hex(),
@@ -208,7 +267,7 @@ async def _take(
     # Its feed is the bidder's alone: nobody else may count bids.
     tx.emit(Event("bid.submitted", "bid", bid_id, version, frozenset([bidder_id]), facts))
     tx.record("bid.submitted", "bid", bid_id, after={"version": version, **facts})
-    return _view(platform, receipt, BidStatus.LIVE, nonce=sealed.nonce)
+    return _view(platform, receipt, BidStatus.LIVE, terms, nonce=sealed.nonce)
 
 
 async def _offered_units(tx: Transaction, bid: Bid, loaded: Loaded, place: Place) -> dict[str, str]:
@@ -228,7 +287,7 @@ async def _offered_units(tx: Transaction, bid: Bid, loaded: Loaded, place: Place
     return {row.sku: row.unit for row in rows}
 
 
-async def _store(tx: Transaction, receipt: Receipt, envelope: Envelope) -> None:
+async def _store(tx: Transaction, receipt: Receipt, envelope: Envelope, terms: int) -> None:
     await tx.execute(
         insert(SealedBidRow).values(
             id=receipt.bid_id,
@@ -236,6 +295,7 @@ async def _store(tx: Transaction, receipt: Receipt, envelope: Envelope) -> None:
             procedure_id=receipt.procedure_id,
             bidder_id=receipt.bidder_id,
             status=BidStatus.LIVE.value,
+            terms_version=terms,
             submitted_at=receipt.submitted_at,
             commitment=receipt.commitment,
             ephemeral_key=envelope.ephemeral_key,
@@ -246,7 +306,12 @@ async def _store(tx: Transaction, receipt: Receipt, envelope: Envelope) -> None:
 
 
 def _view(
-    platform: Platform, receipt: Receipt, status: BidStatus, *, nonce: bytes | None = None
+    platform: Platform,
+    receipt: Receipt,
+    status: BidStatus,
+    terms: int,
+    *,
+    nonce: bytes | None = None,
 ) -> ReceiptView:
     signer = signing_key(platform.secrets.key(RECEIPT_KEY))
     return ReceiptView(
@@ -255,6 +320,7 @@ def _view(
         bid_id=receipt.bid_id,
         version=receipt.version,
         status=status,
+        terms_version=terms,
         submitted_at=receipt.submitted_at,
         commitment=receipt.commitment.hex(),
         signature=sign(receipt, signer).hex(),
@@ -282,7 +348,7 @@ async def list_receipts(platform: Platform, caller: Caller, procedure_id: UUID) 
     """
     caller.require("bids:read")
     async with transaction(platform, caller) as tx:
-        await load(tx, procedure_id)
+        loaded = await load(tx, procedure_id)
         rows = await tx.all(
             _receipts(procedure_id, caller.organization_id)
             .order_by(SealedBidRow.version.desc())
@@ -294,10 +360,17 @@ async def list_receipts(platform: Platform, caller: Caller, procedure_id: UUID) 
                 OpenedBidRow.bidder_id == caller.organization_id,
             )
         )
+    terms = loaded.procedure.terms_version
     nonces = {} if opened is None else {opened.version: opened.nonce}
     return ReceiptList(
         items=[
-            _view(platform, _receipt_of(row), BidStatus(row.status), nonce=nonces.get(row.version))
+            _view(
+                platform,
+                _receipt_of(row),
+                shown_status(BidStatus(row.status), row.terms_version, terms),
+                row.terms_version,
+                nonce=nonces.get(row.version),
+            )
             for row in rows
         ]
     )

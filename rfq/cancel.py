@@ -4,7 +4,6 @@ from uuid import UUID
 
 from sqlalchemy import func, select, update
 
-from marketplace.kernel.errors import StaleVersion
 from marketplace.kernel.events import Event
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
@@ -12,7 +11,7 @@ from marketplace.platform.database import retries_conflicts, transaction
 from rfq.bids import bids_lock
 from rfq.key_store import KeyStore
 from rfq.procedures import buyer_view, load
-from rfq.publish import load_own
+from rfq.publish import check_version, load_own
 from rfq.rules import procedure as rules
 from rfq.rules.procedure import Action, Party
 from rfq.schemas import BuyerProcedureView, CancellationInput
@@ -38,8 +37,7 @@ async def cancel_procedure(
         loaded = await load_own(tx, caller, procedure_id, lock=True)
         before = loaded.procedure.status
         status = rules.moved(before, Action.CANCEL, Party.BUYER)
-        if loaded.version != version:
-            raise StaleVersion(f"The procedure is at version {loaded.version}, not {version}.")
+        check_version(loaded, version)
         rules.check_cancellation(loaded.lot_statuses.values())
         await tx.execute(
             update(ProcedureRow)

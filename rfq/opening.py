@@ -9,7 +9,7 @@ under the procedure's row lock and the clock, and does nothing where it was done
 import asyncio
 import secrets
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -29,6 +29,7 @@ from marketplace.platform.database import (
 )
 from marketplace.platform.tables import ClockRow
 from rfq.bids import bids_lock
+from rfq.deadlines import extend
 from rfq.evaluations import evaluate
 from rfq.key_store import DatabaseClock, KeyStore, StillSealed
 from rfq.procedures import Loaded, buyer_view, load
@@ -36,6 +37,7 @@ from rfq.publish import load_own
 from rfq.rules import bid as bid_rules
 from rfq.rules import procedure as rules
 from rfq.rules.bid import BID, BidAction, BidStatus
+from rfq.rules.clarification import QuestionStatus, deadline_with_open_questions
 from rfq.rules.procedure import LOT, Action, LotAction, LotStatus, Party, Status
 from rfq.rules.sealing import (
     Broken,
@@ -48,7 +50,7 @@ from rfq.rules.sealing import (
     unseal,
 )
 from rfq.schemas import BuyerProcedureView
-from rfq.tables import LotRow, OpenedBidRow, ProcedureRow, SealedBidRow
+from rfq.tables import LotRow, OpenedBidRow, ProcedureRow, QuestionRow, SealedBidRow
 
 BLINDING_BYTES: Final = 32
 SKEW_MAX: Final = timedelta(seconds=3)
@@ -104,7 +106,8 @@ async def _database_clock(platform: Platform) -> DatabaseClock:
 async def close_bids(platform: Platform, procedure_id: UUID) -> Status:
     """End the receiving of bids and publish the root over all of them; give the status after.
 
-    Waits for the bids that are being received. Raises NotFound, Conflict before the deadline.
+    Waits for the bids that are being received. Where a question is unanswered and the procedure
+    waits for answers, the deadline moves instead. Raises NotFound, Conflict before the deadline.
     """
     async with system_transaction(platform, Role.ENGINE) as tx:
         await tx.execute(select(func.pg_advisory_xact_lock(bids_lock(procedure_id))))
@@ -113,10 +116,16 @@ async def close_bids(platform: Platform, procedure_id: UUID) -> Status:
             return loaded.procedure.status
         at = await tx.clock()
         rules.check_deadline_passed(loaded.procedure, at)
+        unanswered = await _unanswered(tx, procedure_id)
+        later = deadline_with_open_questions(loaded.procedure, unanswered, at)
+        if later is not None:
+            await extend(platform, tx, loaded, later, "A question is not answered yet.")
+            return loaded.procedure.status
         status = rules.moved(loaded.procedure.status, Action.CLOSE, Party.CLOCK)
         closed = update(ProcedureRow).where(ProcedureRow.id == procedure_id)
         # First the column that lets the engine see the sealed bids at all, then the tree over them.
         await tx.execute(closed.values(status=status.value, closed_at=at))
+        await _lapse(tx, loaded, at)
         blinding = secrets.token_bytes(BLINDING_BYTES)
         leaves = leaf_hashes(await _leaves(tx, procedure_id), blinding)
         root = merkle_root(leaves)
@@ -130,6 +139,29 @@ async def close_bids(platform: Platform, procedure_id: UUID) -> Status:
         )
         _tell(tx, loaded, "procedure.closed", status, audience=loaded.may_be_seen_by(), root=root)
         return status
+
+
+async def _unanswered(tx: Transaction, procedure_id: UUID) -> int:
+    count: int = await tx.scalar(
+        select(func.count()).where(
+            QuestionRow.procedure_id == procedure_id,
+            QuestionRow.status == QuestionStatus.ASKED.value,
+        )
+    )
+    return count
+
+
+async def _lapse(tx: Transaction, loaded: Loaded, at: datetime) -> None:
+    """Leave out the bids for terms that were amended and that nobody confirmed."""
+    await tx.execute(
+        update(SealedBidRow)
+        .where(
+            SealedBidRow.procedure_id == loaded.procedure.id,
+            SealedBidRow.status == BidStatus.LIVE.value,
+            SealedBidRow.terms_version != loaded.procedure.terms_version,
+        )
+        .values(status=BID.after(BidStatus.LIVE, BidAction.LAPSE).value, changed_at=at)
+    )
 
 
 async def _leaves(tx: Transaction, procedure_id: UUID) -> list[Leaf]:

@@ -1,14 +1,15 @@
 """Procedures as values: rows read into what the rules decide on, and the views of them."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, or_, select
 
-from marketplace.kernel.canonical import content_hash
+from marketplace.kernel.canonical import content_hash, plain_decimal
 from marketplace.kernel.errors import NotFound
 from marketplace.kernel.events import PUBLIC
 from marketplace.platform.caller import Caller
@@ -64,18 +65,31 @@ class Loaded:
             "currency": self.procedure.currency,
             "deadline_at": self.procedure.deadline_at,
             "bids_root": self.row.bids_root,
-            "lots": [
-                {
-                    "id": lot.id,
-                    "title": lot.title,
-                    "lines": [
-                        [line.id, line.quantity, line.unit, line.description] for line in lot.lines
-                    ],
-                }
-                for lot in self.procedure.lots
-            ],
+            "terms_version": self.procedure.terms_version,
+            "lots": lots_document(self.procedure.lots),
         }
         return content_hash(terms).hex()
+
+
+def lots_document(lots: Sequence[Lot]) -> list[dict[str, Any]]:
+    """Give what is asked for as plain values."""
+    return [
+        {
+            "id": str(lot.id),
+            "title": lot.title,
+            "lines": [
+                {
+                    "id": str(line.id),
+                    "quantity": plain_decimal(line.quantity),
+                    "unit": line.unit,
+                    "description": line.description,
+                    "sku": line.sku,
+                }
+                for line in lot.lines
+            ],
+        }
+        for lot in lots
+    ]
 
 
 async def load(tx: Transaction, procedure_id: UUID, *, lock: bool = False) -> Loaded:
@@ -96,6 +110,10 @@ async def load(tx: Transaction, procedure_id: UUID, *, lock: bool = False) -> Lo
         ProcedureRow.currency,
         ProcedureRow.deadline_at,
         ProcedureRow.minimum_bids,
+        ProcedureRow.terms_version,
+        ProcedureRow.questions_until,
+        ProcedureRow.answer_hours,
+        ProcedureRow.amendment_notice_hours,
         ProcedureRow.audience,
         ProcedureRow.sealing_key,
         ProcedureRow.bids_root,
@@ -121,8 +139,17 @@ async def load(tx: Transaction, procedure_id: UUID, *, lock: bool = False) -> Lo
         deadline_at=row.deadline_at,
         lots=lots,
         minimum_bids=row.minimum_bids,
+        terms_version=row.terms_version,
+        questions_until=row.questions_until,
+        answer_time=hours(row.answer_hours),
+        amendment_notice=timedelta(hours=row.amendment_notice_hours),
     )
     return Loaded(procedure, statuses, row)
+
+
+def hours(count: int | None) -> timedelta | None:
+    """Give so many hours as a time; None of none."""
+    return None if count is None else timedelta(hours=count)
 
 
 async def _lots(
@@ -192,6 +219,10 @@ def _shared(loaded: Loaded) -> dict[str, Any]:
         "version": row.version,
         "description": row.description,
         "lots": [_lot_view(lot, loaded.lot_statuses[lot.id]) for lot in procedure.lots],
+        "terms_version": row.terms_version,
+        "questions_until": row.questions_until,
+        "answer_hours": row.answer_hours,
+        "amendment_notice_hours": row.amendment_notice_hours,
         "sealing_key": hexadecimal(row.sealing_key) or "",
         "closed_at": row.closed_at,
         "opened_at": row.opened_at,

@@ -1,12 +1,12 @@
 """Draft a procedure, invite suppliers, publish it."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from marketplace.kernel.errors import NotFound, StaleVersion, invalid
@@ -19,7 +19,7 @@ from marketplace.platform.database import Transaction, retries_conflicts, transa
 from marketplace.platform.idempotency import IdempotencyKey, keep, replay
 from marketplace.platform.timers import set_timer
 from rfq.key_store import KeyStore
-from rfq.procedures import Loaded, buyer_view, load
+from rfq.procedures import Loaded, buyer_view, hours, load
 from rfq.rules import procedure as rules
 from rfq.rules.procedure import Action, Line, Lot, LotStatus, Openness, Party, Procedure, Status
 from rfq.schemas import BuyerProcedureView, InvitationInput, ProcedureInput, ProcedureLotInput
@@ -37,16 +37,41 @@ async def create_procedure(
     async with transaction(platform, caller) as tx:
         if (earlier := await replay(tx, key, BuyerProcedureView)) is not None:
             return earlier
-        procedure = _drafted(caller, data)
+        procedure = _drafted(caller, data, new_id())
         rules.check_terms(procedure)
         await _store(tx, caller, procedure, data)
         tx.record("procedure.drafted", "procedure", procedure.id, after={"title": data.title})
         return await keep(tx, key, await buyer_view(tx, await load(tx, procedure.id)))
 
 
-def _drafted(caller: Caller, data: ProcedureInput) -> Procedure:
+@retries_conflicts
+async def update_draft(
+    platform: Platform, caller: Caller, procedure_id: UUID, data: ProcedureInput, version: int
+) -> BuyerProcedureView:
+    """Write a draft anew, whole; who was invited stays so.
+
+    Raises NotFound, StaleVersion, WrongState once it is published, InvalidInput.
+    """
+    caller.require("rfq:write")
+    async with transaction(platform, caller) as tx:
+        loaded = await load_own(tx, caller, procedure_id, lock=True)
+        rules.check_draft(loaded.procedure)
+        check_version(loaded, version)
+        procedure = _drafted(caller, data, procedure_id)
+        rules.check_terms(procedure)
+        await replace_lots(tx, procedure)
+        await tx.execute(
+            update(ProcedureRow)
+            .where(ProcedureRow.id == procedure_id)
+            .values(version=version + 1, **_settings(data))
+        )
+        tx.record("procedure.redrafted", "procedure", procedure_id, after={"title": data.title})
+        return await buyer_view(tx, await load(tx, procedure_id))
+
+
+def _drafted(caller: Caller, data: ProcedureInput, procedure_id: UUID) -> Procedure:
     return Procedure(
-        id=new_id(),
+        id=procedure_id,
         buyer_id=caller.organization_id,
         kind=data.kind,
         openness=data.openness,
@@ -55,6 +80,9 @@ def _drafted(caller: Caller, data: ProcedureInput) -> Procedure:
         deadline_at=data.deadline_at,
         lots=tuple(_lot(lot) for lot in data.lots),
         minimum_bids=data.minimum_bids,
+        questions_until=data.questions_until,
+        answer_time=hours(data.answer_hours),
+        amendment_notice=timedelta(hours=data.amendment_notice_hours),
     )
 
 
@@ -69,25 +97,40 @@ def _lot(lot: ProcedureLotInput) -> Lot:
 async def _store(
     tx: Transaction, caller: Caller, procedure: Procedure, data: ProcedureInput
 ) -> None:
-    owner = {"procedure_id": procedure.id, "buyer_id": procedure.buyer_id}
     await tx.execute(
         insert(ProcedureRow).values(
             id=procedure.id,
             buyer_id=procedure.buyer_id,
             unit_id=caller.unit_id,
-            kind=procedure.kind.value,
-            openness=procedure.openness.value,
             status=procedure.status.value,
-            title=data.title,
-            description=data.description,
-            currency=procedure.currency,
-            deadline_at=procedure.deadline_at,
-            minimum_bids=procedure.minimum_bids,
             audience=[],
             created_by=caller.member_id,
             created_at=tx.opened_at,
+            **_settings(data),
         )
     )
+    await store_lots(tx, procedure)
+
+
+def _settings(data: ProcedureInput) -> dict[str, Any]:
+    """Give what a draft says beside its lots, as columns."""
+    return {
+        "kind": data.kind.value,
+        "openness": data.openness.value,
+        "title": data.title,
+        "description": data.description,
+        "currency": data.currency,
+        "deadline_at": data.deadline_at,
+        "minimum_bids": data.minimum_bids,
+        "questions_until": data.questions_until,
+        "answer_hours": data.answer_hours,
+        "amendment_notice_hours": data.amendment_notice_hours,
+    }
+
+
+async def store_lots(tx: Transaction, procedure: Procedure) -> None:
+    """Write the lots and lines of a procedure that has none stored."""
+    owner = {"procedure_id": procedure.id, "buyer_id": procedure.buyer_id}
     await tx.execute(
         insert(LotRow),
         [
@@ -118,6 +161,19 @@ async def _store(
             for position, line in enumerate(lot.lines)
         ],
     )
+
+
+async def replace_lots(tx: Transaction, procedure: Procedure) -> None:
+    """Write lots and lines anew: places are unique, and moving them past each other collides."""
+    for table in (LineRow, LotRow):
+        await tx.execute(delete(table).where(table.procedure_id == procedure.id))
+    await store_lots(tx, procedure)
+
+
+def check_version(loaded: Loaded, version: int) -> None:
+    """Refuse a change to what somebody changed meanwhile; raises StaleVersion."""
+    if loaded.version != version:
+        raise StaleVersion(f"The procedure is at version {loaded.version}, not {version}.")
 
 
 async def load_own(
@@ -234,8 +290,7 @@ async def publish_procedure(
         loaded = await load_own(tx, caller, procedure_id, lock=True)
         at = await tx.clock()
         status = rules.moved(loaded.procedure.status, Action.PUBLISH, Party.BUYER)
-        if loaded.version != version:
-            raise StaleVersion(f"The procedure is at version {loaded.version}, not {version}.")
+        check_version(loaded, version)
         invited = await tx.all(
             select(InvitationRow.supplier_id).where(InvitationRow.procedure_id == procedure_id)
         )

@@ -12,8 +12,22 @@ from marketplace.platform.http.access import versioned
 from marketplace.platform.http.given import FromPath, Given, JSONBody
 from marketplace.platform.http.paging import Page, PageRequest, paged
 from marketplace.platform.idempotency import IdempotencyKey
-from rfq import awards, bids, cancel, evaluations, handover, opening, procedures, publish
+from rfq import (
+    amendments,
+    awards,
+    bids,
+    cancel,
+    clarifications,
+    evaluations,
+    handover,
+    opening,
+    procedures,
+    publish,
+)
 from rfq.schemas import (
+    AmendmentInput,
+    AmendmentList,
+    AnswerInput,
     AwardInput,
     BreakdownInput,
     BreakdownView,
@@ -21,12 +35,16 @@ from rfq.schemas import (
     BuyerAwardView,
     BuyerProcedureView,
     CancellationInput,
+    DeclineInput,
+    ExtensionInput,
     InvitationInput,
     LotAuctionInput,
     LotAuctionView,
     OpenedBidList,
     ProcedureInput,
     ProcedureSummary,
+    QuestionInput,
+    QuestionView,
     ReceiptList,
     ReceiptView,
     SealedBidInput,
@@ -77,6 +95,23 @@ async def read_procedure(
 ) -> Response[BuyerProcedureView | SupplierProcedureView]:
     """Read a procedure."""
     return versioned(await procedures.read_procedure(platform, caller, procedure_id))
+
+
+@put(
+    "/v1/procedures/{procedure_id:uuid}",
+    operation_id="updateProcedure",
+    tags=TAGS,
+    summary="Write a draft anew, whole",
+)
+async def update_procedure(
+    procedure_id: FromPath[UUID],
+    data: JSONBody[ProcedureInput],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    if_match: Given[int],
+) -> Response[BuyerProcedureView]:
+    """Write a draft anew."""
+    return versioned(await publish.update_draft(platform, caller, procedure_id, data, if_match))
 
 
 @post(
@@ -131,6 +166,155 @@ async def cancel_procedure(
 ) -> Response[BuyerProcedureView]:
     """Cancel a procedure."""
     return versioned(await cancel.cancel_procedure(platform, caller, procedure_id, data, if_match))
+
+
+@post(
+    "/v1/procedures/{procedure_id:uuid}/deadline",
+    operation_id="extendDeadline",
+    tags=TAGS,
+    summary="Move the deadline later; bids stand",
+    status_code=200,
+)
+async def extend_deadline(
+    procedure_id: FromPath[UUID],
+    data: JSONBody[ExtensionInput],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    if_match: Given[int],
+) -> Response[BuyerProcedureView]:
+    """Extend the deadline."""
+    return versioned(
+        await amendments.extend_deadline(platform, caller, procedure_id, data, if_match)
+    )
+
+
+@post(
+    "/v1/procedures/{procedure_id:uuid}/amendments",
+    operation_id="amendProcedure",
+    tags=TAGS,
+    summary="Amend what is asked for; bids submitted before have to be confirmed or replaced",
+    status_code=200,
+)
+async def amend_procedure(
+    procedure_id: FromPath[UUID],
+    data: JSONBody[AmendmentInput],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    if_match: Given[int],
+) -> Response[BuyerProcedureView]:
+    """Amend a procedure."""
+    return versioned(
+        await amendments.amend_procedure(platform, caller, procedure_id, data, if_match)
+    )
+
+
+@get(
+    "/v1/procedures/{procedure_id:uuid}/amendments",
+    operation_id="listAmendments",
+    tags=TAGS,
+    summary="Read what was amended, as differences in words",
+)
+async def list_amendments(
+    procedure_id: FromPath[UUID], caller: Given[Caller], platform: Given[Platform]
+) -> AmendmentList:
+    """List amendments."""
+    return await amendments.list_amendments(platform, caller, procedure_id)
+
+
+@post(
+    "/v1/procedures/{procedure_id:uuid}/questions",
+    operation_id="askQuestion",
+    tags=TAGS,
+    summary="Ask the buyer; nobody is told who asked",
+)
+async def ask_question(
+    procedure_id: FromPath[UUID],
+    data: JSONBody[QuestionInput],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    idempotency_key: Given[IdempotencyKey],
+) -> Response[QuestionView]:
+    """Ask a question."""
+    return versioned(
+        await clarifications.ask_question(platform, caller, procedure_id, data, idempotency_key)
+    )
+
+
+@get(
+    "/v1/procedures/{procedure_id:uuid}/questions",
+    operation_id="listQuestions",
+    tags=TAGS,
+    summary="Read the answered questions and your own; as the buyer all",
+)
+async def list_questions(
+    procedure_id: FromPath[UUID],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    page_request: Given[PageRequest],
+) -> Response[Page[QuestionView]]:
+    """List questions."""
+    return paged(
+        page_request,
+        await clarifications.list_questions(platform, caller, procedure_id, page_request),
+    )
+
+
+@post(
+    "/v1/questions/{question_id:uuid}/answer",
+    operation_id="answerQuestion",
+    tags=TAGS,
+    summary="Answer a question to all who may bid",
+    status_code=200,
+)
+async def answer_question(
+    question_id: FromPath[UUID],
+    data: JSONBody[AnswerInput],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    if_match: Given[int],
+) -> Response[QuestionView]:
+    """Answer a question."""
+    return versioned(
+        await clarifications.answer_question(platform, caller, question_id, data, if_match)
+    )
+
+
+@post(
+    "/v1/questions/{question_id:uuid}/decline",
+    operation_id="declineQuestion",
+    tags=TAGS,
+    summary="Leave a question unanswered; its asker reads why",
+    status_code=200,
+)
+async def decline_question(
+    question_id: FromPath[UUID],
+    data: JSONBody[DeclineInput],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    if_match: Given[int],
+) -> Response[QuestionView]:
+    """Decline a question."""
+    return versioned(
+        await clarifications.decline_question(platform, caller, question_id, data, if_match)
+    )
+
+
+@post(
+    "/v1/procedures/{procedure_id:uuid}/bids/{bid_id:uuid}/confirm",
+    operation_id="confirmBid",
+    tags=TAGS,
+    summary="Let the own bid stand for the amended terms",
+    status_code=200,
+)
+async def confirm_bid(
+    procedure_id: FromPath[UUID],
+    bid_id: FromPath[UUID],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    if_match: Given[int],
+) -> Response[ReceiptView]:
+    """Confirm a bid."""
+    return versioned(await bids.confirm_bid(platform, caller, procedure_id, bid_id, if_match))
 
 
 @post(
@@ -306,10 +490,19 @@ ROUTES: Final[list[ControllerRouterHandler]] = [
     create_procedure,
     list_procedures,
     read_procedure,
+    update_procedure,
     invite_suppliers,
     publish_procedure,
     cancel_procedure,
+    extend_deadline,
+    amend_procedure,
+    list_amendments,
+    ask_question,
+    list_questions,
+    answer_question,
+    decline_question,
     submit_bid,
+    confirm_bid,
     replace_bid,
     withdraw_bid,
     list_receipts,

@@ -13,7 +13,12 @@ from msgspec import UNSET, Meta, UnsetType
 from auctions.engine.terms import Disclosure
 from auctions.schemas import DecrementInput, OvertimeInput
 from marketplace.contracts.schemas import ProvenanceView
-from marketplace.kernel.limits import AUCTION_PARTICIPANTS_MAX, INVITATIONS_MAX, LINES_MAX
+from marketplace.kernel.limits import (
+    ANSWER_HOURS_MAX,
+    AUCTION_PARTICIPANTS_MAX,
+    INVITATIONS_MAX,
+    LINES_MAX,
+)
 from marketplace.platform.http.schemas import (
     AmountText,
     CurrencyText,
@@ -28,6 +33,8 @@ from marketplace.platform.http.schemas import (
     TimeZone,
     UnitText,
 )
+from rfq.rules.amendment import ChangeKind
+from rfq.rules.clarification import QuestionStatus
 from rfq.rules.procedure import Kind, LotStatus, Openness, Status
 
 
@@ -62,6 +69,27 @@ class ProcedureInput(Input):
     minimum_bids: Annotated[
         int, Meta(ge=1, le=100, description="A lot with fewer valid bids ends unsuccessful.")
     ] = 1
+    questions_until: Annotated[
+        InstantIn | None,
+        Meta(description="Questions are taken before it; without it, while bids are."),
+    ] = None
+    answer_hours: Annotated[
+        int | None,
+        Meta(
+            ge=1,
+            le=ANSWER_HOURS_MAX,
+            description="Receiving does not end while a question is unanswered, nor sooner than so "
+            "many hours after an answer. Without it the deadline stands.",
+        ),
+    ] = None
+    amendment_notice_hours: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=ANSWER_HOURS_MAX,
+            description="The least time between an amendment and the deadline.",
+        ),
+    ] = 24
 
 
 class InvitationInput(Input):
@@ -120,6 +148,10 @@ class SupplierProcedureView(ProcedureSummary):
     version: int
     description: str
     lots: list[ProcedureLotView]
+    terms_version: int
+    questions_until: datetime | None
+    answer_hours: int | None
+    amendment_notice_hours: int
     sealing_key: str
     closed_at: datetime | None
     opened_at: datetime | None
@@ -135,6 +167,107 @@ class BuyerProcedureView(SupplierProcedureView):
     minimum_bids: int
     created_at: datetime
     invited_ids: list[UUID]
+
+
+class AmendedLineInput(ProcedureLineInput):
+    """A line as it is asked for from now on; `id` names the one there is, a new one has none."""
+
+    id: UUID | None = None
+
+
+class AmendedLotInput(Input):
+    """A lot as it is asked for from now on; `id` names the one there is, a new one has none."""
+
+    title: Name
+    lines: Annotated[list[AmendedLineInput], Meta(min_length=1, max_length=LINES_MAX)]
+    id: UUID | None = None
+
+
+class AmendmentInput(Input):
+    """What is asked for from now on, whole; what is left out of `lots` is removed.
+
+    `summary` tells bidders why. Without `deadline_at` the deadline stands.
+    """
+
+    summary: Annotated[Text, Meta(min_length=1)]
+    title: Name
+    lots: Annotated[list[AmendedLotInput], Meta(min_length=1, max_length=LINES_MAX)]
+    description: Text = ""
+    deadline_at: InstantIn | None = None
+
+
+class ExtensionInput(Input):
+    """A later deadline, and why; bids stand as they are."""
+
+    deadline_at: InstantIn
+    reason: Annotated[Text, Meta(min_length=1)]
+
+
+class ChangeView(Output):
+    """One difference between two versions of the terms; `place` says where, in words."""
+
+    kind: ChangeKind
+    place: str
+    before: str | None
+    after: str | None
+
+
+class AmendmentView(Output):
+    """An amendment: `number` is the version of the terms from it on.
+
+    Where `lines_changed`, bids for older terms cannot be confirmed; they are replaced.
+    """
+
+    number: int
+    summary: str
+    changes: list[ChangeView]
+    lines_changed: bool
+    deadline_before: datetime
+    deadline_after: datetime
+    amended_at: datetime
+
+
+class AmendmentList(Output):
+    """All amendments of a procedure, the first first."""
+
+    items: list[AmendmentView]
+
+
+class QuestionInput(Input):
+    """A question to the buyer. He is not told who asks; do not name your company in it."""
+
+    question: Annotated[Text, Meta(min_length=1)]
+
+
+class AnswerInput(Input):
+    """An answer to all who may bid, with the question in words that do not tell who asked."""
+
+    question: Annotated[Text, Meta(min_length=1)]
+    answer: Annotated[Text, Meta(min_length=1)]
+
+
+class DeclineInput(Input):
+    """Why a question is not answered; its asker reads it, nobody else."""
+
+    reason: Annotated[Text, Meta(min_length=1)]
+
+
+class QuestionView(Output):
+    """A question. `original` is what was asked: the buyer and the asker read it, nobody else.
+
+    `question` and `answer` are what all read; to a question that was declined `answer` is the
+    reason, for the asker.
+    """
+
+    id: UUID
+    procedure_id: UUID
+    version: int
+    status: QuestionStatus
+    question: str | None
+    answer: str | None
+    asked_at: datetime
+    answered_at: datetime | None
+    original: str | UnsetType = UNSET
 
 
 class SealedBidLineInput(Input):
@@ -157,6 +290,9 @@ class SealedBidInput(Input):
 class ReceiptView(Output):
     """The receipt of one version of a bid; all its bidder reads of it before the opening.
 
+    `status` is ``unconfirmed`` where the terms were amended since: it is worth nothing until it is
+    confirmed or replaced. `terms_version` are the terms it is for.
+
     `commitment` is SHA-256 over procedure, bidder, version, `nonce` and the bid. The nonce is shown
     once, in the answer to the submission, and again after the opening; keep it to prove what you
     offered. `signature` is Ed25519 by `signing_key` over the receipt.
@@ -167,6 +303,7 @@ class ReceiptView(Output):
     bid_id: UUID
     version: int
     status: str
+    terms_version: int
     submitted_at: datetime
     commitment: str
     signature: str

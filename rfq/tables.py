@@ -34,6 +34,10 @@ class ProcedureRow(Base):
     currency: Mapped[CurrencyCode]
     deadline_at: Mapped[Instant]
     minimum_bids: Mapped[int]
+    terms_version: Mapped[int] = mapped_column(server_default=text("1"))
+    questions_until: Mapped[datetime | None]
+    answer_hours: Mapped[int | None]
+    amendment_notice_hours: Mapped[int] = mapped_column(server_default=text("0"))
     audience: Mapped[list[UUID]]
     sealing_key: Mapped[bytes | None]
     bids_root: Mapped[bytes | None]
@@ -98,8 +102,68 @@ class LineRow(Base):
     )
 
 
+class QuestionRow(Base):
+    """A question to the buyer; who asked stands in `QuestionAskerRow`, which he cannot read.
+
+    `published_question` is the buyer's wording, which everybody reads with the answer; to a
+    question that is declined `answer` is the reason, and the asker alone reads it.
+    """
+
+    __tablename__ = "procedure_questions"
+    id: Mapped[Id]
+    procedure_id: Mapped[UUID] = mapped_column(ForeignKey("procedures.id"))
+    buyer_id: Mapped[UUID]
+    status: Mapped[str]
+    version: Mapped[int] = mapped_column(server_default=text("1"))
+    question: Mapped[str]
+    published_question: Mapped[str | None]
+    answer: Mapped[str | None]
+    asked_at: Mapped[Instant]
+    answered_at: Mapped[datetime | None]
+    __table_args__ = (
+        Index("ix_procedure_questions_procedure_id_id", "procedure_id", "id"),
+        Index("ix_procedure_questions_buyer_id", "buyer_id"),
+    )
+
+
+class QuestionAskerRow(Base):
+    """Who asked a question: the asker's own row."""
+
+    __tablename__ = "procedure_question_askers"
+    question_id: Mapped[UUID] = mapped_column(
+        ForeignKey("procedure_questions.id"), primary_key=True
+    )
+    asker_id: Mapped[UUID]
+    procedure_id: Mapped[UUID]
+    __table_args__ = (Index("ix_procedure_question_askers_asker_id", "asker_id", "procedure_id"),)
+
+
+class AmendmentRow(Base):
+    """One amendment: `number` is the version of the terms from it on, `changes` the diff.
+
+    `terms_before` is what was asked for until then, whole.
+    """
+
+    __tablename__ = "procedure_amendments"
+    procedure_id: Mapped[UUID] = mapped_column(ForeignKey("procedures.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    buyer_id: Mapped[UUID]
+    summary: Mapped[str]
+    changes: Mapped[list[dict[str, Any]]]
+    lines_changed: Mapped[bool]
+    terms_before: Mapped[dict[str, Any]]
+    deadline_before: Mapped[Instant]
+    deadline_after: Mapped[Instant]
+    amended_by: Mapped[UUID]
+    amended_at: Mapped[Instant]
+    __table_args__ = (Index("ix_procedure_amendments_buyer_id", "buyer_id"),)
+
+
 class SealedBidRow(Base):
-    """One version of a bid, as it was received; a bidder has one bid per procedure."""
+    """One version of a bid, as it was received; a bidder has one bid per procedure.
+
+    `terms_version` are the terms it was submitted or confirmed for.
+    """
 
     __tablename__ = "sealed_bids"
     id: Mapped[Id]
@@ -107,6 +171,7 @@ class SealedBidRow(Base):
     procedure_id: Mapped[UUID] = mapped_column(ForeignKey("procedures.id"))
     bidder_id: Mapped[UUID]
     status: Mapped[str]
+    terms_version: Mapped[int] = mapped_column(server_default=text("1"))
     submitted_at: Mapped[Instant]
     changed_at: Mapped[datetime | None]
     commitment: Mapped[Hash]

@@ -154,6 +154,10 @@ STOCK_LOCATIONS_MAX: Final = 1_000
 # Procedures
 INVITATIONS_MAX: Final = 500
 """Suppliers invited by one request; whoever wants more wants an open procedure."""
+QUESTIONS_PER_BIDDER_MAX: Final = 100
+"""Questions of one company in one procedure: the buyer reads each of them."""
+ANSWER_HOURS_MAX: Final = 24 * 60
+"""Two months: the longest that a question, an answer or an amendment may hold a deadline up."""
 
 EXPLAINED_LINES_MAX: Final = 50
 """Lines a supplier has explained at once: each looks at prices of others too."""

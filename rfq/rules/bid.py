@@ -30,6 +30,8 @@ class BidStatus(StrEnum):
     """What became of one version of a bid."""
 
     LIVE = "live"
+    UNCONFIRMED = "unconfirmed"
+    """It was for terms that were amended, and its bidder did not confirm it for the new ones."""
     REPLACED = "replaced"
     WITHDRAWN = "withdrawn"
     OPENED = "opened"
@@ -41,6 +43,7 @@ class BidAction(StrEnum):
 
     REPLACE = "replace"
     WITHDRAW = "withdraw"
+    LAPSE = "lapse"
     OPEN = "open"
     REJECT = "reject"
 
@@ -50,6 +53,7 @@ BID: Final = StateMachine[BidStatus, BidAction](
     [
         transition(BidAction.REPLACE, BidStatus.LIVE, BidStatus.REPLACED),
         transition(BidAction.WITHDRAW, BidStatus.LIVE, BidStatus.WITHDRAWN),
+        transition(BidAction.LAPSE, BidStatus.LIVE, BidStatus.UNCONFIRMED),
         transition(BidAction.OPEN, BidStatus.LIVE, BidStatus.OPENED),
         transition(BidAction.REJECT, BidStatus.LIVE, BidStatus.INVALID),
     ],
@@ -63,6 +67,12 @@ class BidLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     unit_amount: Decimal
     basis: Decimal = Decimal(1)
     sku: str | None = None
+
+
+def shown_status(status: BidStatus, bid_terms: int, terms: int) -> BidStatus:
+    """Give the status a bidder reads: a live bid for terms that were amended is unconfirmed."""
+    stale = status is BidStatus.LIVE and bid_terms != terms
+    return BID.after(status, BidAction.LAPSE) if stale else status
 
 
 class Bid(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

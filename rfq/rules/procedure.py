@@ -7,7 +7,7 @@ tables below.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
@@ -169,7 +169,10 @@ class Procedure:
     """What the rules need to know of a procedure.
 
     Bids are received in ``[published, deadline_at)``. `minimum_bids` holds for each lot: one with
-    fewer valid bids ends unsuccessful at the opening.
+    fewer valid bids ends unsuccessful at the opening. `terms_version` counts amendments, from 1.
+    Questions are taken until `questions_until`, or while bids are. With an `answer_time` receiving
+    does not end while a question is unanswered, nor sooner than so long after an answer.
+    `amendment_notice` is the least time between an amendment and the deadline.
     """
 
     id: UUID
@@ -181,6 +184,10 @@ class Procedure:
     deadline_at: datetime
     lots: tuple[Lot, ...]
     minimum_bids: int = 1
+    terms_version: int = 1
+    questions_until: datetime | None = None
+    answer_time: timedelta | None = None
+    amendment_notice: timedelta = timedelta(0)
 
     def lot(self, lot_id: UUID) -> Lot | None:
         """Find a lot by its id."""
@@ -213,6 +220,9 @@ def check_terms(procedure: Procedure) -> None:
         errors.append(FieldError("/lots", "too_many", detail))
     for number, lot in enumerate(procedure.lots):
         errors += _lot_errors(lot, f"/lots/{number}")
+    if procedure.questions_until is not None and procedure.questions_until > procedure.deadline_at:
+        detail = "Questions end with the receiving of bids at the latest."
+        errors.append(FieldError("/questions_until", "after_deadline", detail))
     if errors:
         raise InvalidInput(errors[0].detail, errors=errors)
 
@@ -227,6 +237,15 @@ def _lot_errors(lot: Lot, pointer: str) -> list[FieldError]:
         except InvalidInput as refused:
             errors += refused.errors
     return errors
+
+
+def check_draft(procedure: Procedure) -> None:
+    """Guard of writing a draft anew: what is published is amended instead; raises WrongState."""
+    if procedure.status is not Status.DRAFT:
+        raise WrongState(
+            f"This procedure is {procedure.status.value}: its terms are amended, not rewritten.",
+            state=procedure.status.value,
+        )
 
 
 def check_publication(procedure: Procedure, invited: int, at: datetime) -> None:

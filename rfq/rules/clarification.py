@@ -1,0 +1,82 @@
+"""Clarification: suppliers ask, the buyer answers to all, and nobody learns who asked.
+
+Not the buyer either: who asks will bid, and the number and names of bidders are hidden until the
+opening. The question is published in the buyer's wording, since the asker's own may give him away.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from marketplace.kernel.errors import InvalidInput, WrongState, invalid
+from marketplace.kernel.limits import QUESTIONS_PER_BIDDER_MAX
+from marketplace.kernel.states import StateMachine, transition
+from rfq.rules.procedure import Procedure, check_receiving
+
+
+class QuestionStatus(StrEnum):
+    """What became of a question."""
+
+    ASKED = "asked"
+    ANSWERED = "answered"
+    DECLINED = "declined"
+
+
+class QuestionAction(StrEnum):
+    """What the buyer does with a question."""
+
+    ANSWER = "answer"
+    DECLINE = "decline"
+
+
+QUESTION: Final = StateMachine[QuestionStatus, QuestionAction](
+    "question",
+    [
+        transition(QuestionAction.ANSWER, QuestionStatus.ASKED, QuestionStatus.ANSWERED),
+        transition(QuestionAction.DECLINE, QuestionStatus.ASKED, QuestionStatus.DECLINED),
+    ],
+)
+
+
+def check_asking(procedure: Procedure, asked_before: int, at: datetime) -> None:
+    """Guard of a question: bids are received, and the time to ask has not ended.
+
+    `asked_before` are the asker's own questions in this procedure. Raises WrongState, InvalidInput.
+    """
+    check_receiving(procedure, at)
+    until = procedure.questions_until
+    if until is not None and at >= until:
+        raise WrongState(
+            f"Questions were taken until {until.isoformat()}; bids still are.",
+            state=procedure.status.value,
+        )
+    if asked_before >= QUESTIONS_PER_BIDDER_MAX:
+        raise InvalidInput(f"A company asks at most {QUESTIONS_PER_BIDDER_MAX} questions here.")
+
+
+def deadline_after_answer(procedure: Procedure, at: datetime) -> datetime:
+    """Give the deadline once a question was answered at `at`: bidders have time to read.
+
+    Without an answer time the deadline stands.
+    """
+    if procedure.answer_time is None:
+        return procedure.deadline_at
+    return max(procedure.deadline_at, at + procedure.answer_time)
+
+
+def deadline_with_open_questions(
+    procedure: Procedure, open_questions: int, at: datetime
+) -> datetime | None:
+    """Give the later deadline of a procedure that cannot close yet, None where it can.
+
+    Receiving does not end while a question is unanswered, where the procedure has an answer time.
+    """
+    if procedure.answer_time is None or open_questions == 0 or at < procedure.deadline_at:
+        return None
+    return at + procedure.answer_time
+
+
+def check_reason(reason: str) -> None:
+    """Let a question be declined only with a reason; raises InvalidInput."""
+    if not reason.strip():
+        raise invalid("/reason", "reason_missing", "Say why the question is not answered.")
