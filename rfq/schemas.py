@@ -73,15 +73,18 @@ class ProcedureInput(Input):
         InstantIn | None,
         Meta(description="Questions are taken before it; without it, while bids are."),
     ] = None
-    answer_hours: Annotated[
-        int | None,
-        Meta(
-            ge=1,
-            le=ANSWER_HOURS_MAX,
-            description="Receiving does not end while a question is unanswered, nor sooner than so "
-            "many hours after an answer. Without it the deadline stands.",
-        ),
-    ] = None
+    answer_hours: (
+        Annotated[
+            int,
+            Meta(
+                ge=1,
+                le=ANSWER_HOURS_MAX,
+                description="Receiving does not end while a question is unanswered, nor sooner "
+                "than so many hours after an answer. Without it the deadline stands.",
+            ),
+        ]
+        | None
+    ) = None
     amendment_notice_hours: Annotated[
         int,
         Meta(

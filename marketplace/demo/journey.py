@@ -209,6 +209,7 @@ async def _sealed_offers(road: Road) -> None:
         headers={"If-Match": f'"{draft["version"]}"'},
         show="publishProcedure",
     )
+    await _clarify(road, path)
     for number in range(len(road.suppliers)):
         await _submit_bid(road, number)
     early = await buyer.get(f"{path}/bids", expect=409)
@@ -233,6 +234,26 @@ async def _sealed_offers(road: Road) -> None:
     late = road.supplier_as(2)
     await late.post(f"{path}/bids", _bid(road, 2), once=True, expect=409)
     road.narrator.say("A bid that comes later is refused.")
+
+
+async def _clarify(road: Road, path: str) -> None:
+    """A supplier asks; the buyer, who is not told which one, answers to all."""
+    question = {"question": "We would ship on Euro pallets only. Does that fit your dock?"}
+    asked = await road.supplier_as(0).post(
+        f"{path}/questions", question, once=True, show="askQuestion"
+    )
+    check(road.suppliers[0].organization_id not in json.dumps(asked), "Who asks is not written down.")
+    answer = {"question": "Are Euro pallets accepted?", "answer": "Yes, up to 1,000 kg each."}
+    await road.buyer_as("purchaser").send(
+        "POST",
+        f"/v1/questions/{asked['id']}/answer",
+        answer,
+        headers={"If-Match": f'"{asked["version"]}"'},
+        show="answerQuestion",
+    )
+    read = await road.supplier_as(1).get(f"{path}/questions", show="listQuestions")
+    check("dock" not in json.dumps(read), "Others read the question in the buyer's words.")
+    road.narrator.say("A supplier asked, all read the answer, and nobody knows who it was.")
 
 
 async def _submit_bid(road: Road, number: int) -> None:

@@ -87,6 +87,23 @@ BODIES: dict[str, Any] = {
     "putMarginFloors": {"floors": []},
     "cancelAuction": {"reason": "because"},
     "cancelProcedure": {"reason": "because"},
+    "updateProcedure": {
+        "title": "Mine now",
+        "currency": "EUR",
+        "deadline_at": "2099-01-01T00:00:00Z",
+        "lots": [
+            {"title": "x", "lines": [{"quantity": "1", "unit": "C62", "description": "x"}]},
+        ],
+    },
+    "extendDeadline": {"deadline_at": "2099-01-01T00:00:00Z", "reason": "because"},
+    "amendProcedure": {
+        "summary": "because",
+        "title": "Mine now",
+        "lots": [
+            {"title": "x", "lines": [{"quantity": "1", "unit": "C62", "description": "x"}]},
+        ],
+    },
+    "declineQuestion": {"reason": "because"},
     "replaceBid": {"currency": "EUR", "lines": [{"line_id": "{line}", "unit_amount": "1"}]},
     "sendBreakdown": {"lines": [{"line_id": "{line}", "unit_amount": "1"}]},
 }

@@ -1,15 +1,15 @@
 """Questions and answers, amendments and later deadlines of procedures.
 
-Revision ID: 0018
-Revises: 0017
+Revision ID: 0019
+Revises: 0018
 """
 
 from alembic import op
 
 from migrations.security import API, ENGINE, all_rows, grant, own_rows, policy, protect
 
-revision = "0018"
-down_revision = "0017"
+revision = "0019"
+down_revision = "0018"
 branch_labels = None
 depends_on = None
 
@@ -103,6 +103,7 @@ def _questions() -> None:
 
 
 def downgrade() -> None:
+    op.execute("drop policy procedure_questions_asker on procedure_questions")
     for table in reversed(NAMES):
         op.execute(f"drop table {table}")
     op.execute(f"revoke delete on procedure_lots, procedure_lines from {API}")
