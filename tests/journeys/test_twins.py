@@ -50,7 +50,7 @@ class Sent:
         amounts = [path for path in texts if at(self.body, path).replace(".", "").isdigit()]
         if amounts:
             return put(self.body, amounts[0], "7")
-        words = {"name", "title", "carrier", "supplier_reference", "note", "text"}
+        words = {"name", "title", "carrier", "supplier_reference", "note", "text", "question"}
         names = [p for p in texts if p[-1] in words]
         if names:
             return put(self.body, names[0], "Other")
