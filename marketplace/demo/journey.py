@@ -242,7 +242,9 @@ async def _clarify(road: Road, path: str) -> None:
     asked = await road.supplier_as(0).post(
         f"{path}/questions", question, once=True, show="askQuestion"
     )
-    check(road.suppliers[0].organization_id not in json.dumps(asked), "Who asks is not written down.")
+    check(
+        road.suppliers[0].organization_id not in json.dumps(asked), "Who asks is not written down."
+    )
     answer = {"question": "Are Euro pallets accepted?", "answer": "Yes, up to 1,000 kg each."}
     await road.buyer_as("purchaser").send(
         "POST",
