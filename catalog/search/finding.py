@@ -16,25 +16,21 @@ from catalog.price_lists.visibility import scopes_of
 from catalog.search.matching import (
     FOUND,
     HIT,
+    RESTS,
     SEARCHES,
-    WORDS,
     Filters,
     Place,
     values_of,
 )
+from catalog.search.meanings import read_meanings
 from catalog.search.rules import (
     Group,
     Synonym,
-    Term,
-    compound_of,
-    configurations,
-    correctable,
     groups_of,
-    meanings_of,
     phrases_of,
     words_of,
 )
-from marketplace.kernel.limits import SEARCH_FEW_HITS
+from marketplace.kernel.limits import SEARCH_COUNTED_MAX, SEARCH_FEW_HITS
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import HotRead, hot_rows
@@ -88,13 +84,17 @@ class Hit(msgspec.Struct, frozen=True):
 class Found(msgspec.Struct, frozen=True):
     """The hits of a page, how many there are, and rows of counts by their kind.
 
-    `seen` are all that match, `count` those that pass the filter too.
+    `near` are hits that fail one group of the filter alone; only a search by prices asks for them,
+    for they count for that group's facet. `few` says that hardly any match, the filter aside;
+    `bounded`, that there are more than `count` and the others counted.
     """
 
     hits: list[Hit]
-    seen: int
+    few: bool
     count: int
+    bounded: bool
     counts: dict[str, list[Any]]
+    near: list[Hit]
 
 
 _SYNONYMS: Final = HotRead(
@@ -113,10 +113,12 @@ async def find(
     after: Place | None,
     fetch: int,
     stage: int | None = None,
+    priced: Sequence[UUID] | None = None,
 ) -> Found:
     """Find a page of hits after a place; by relevance or, where the query says so, by name.
 
     `stage` is which way to match; None where that is not decided yet, as for a first page.
+    `priced` are the hits in a range of prices, where one narrows the search.
     """
     words = words_of(query.text)
     synonyms = await _synonyms(platform, caller, words, query.language) if words else []
@@ -125,14 +127,14 @@ async def find(
         stage = after.stage
     found: Found | None = None
     if not stage:
-        found = await _run(platform, caller, query, groups, after, fetch, 0)
-        if stage == 0 or not words or found.seen >= SEARCH_FEW_HITS:
+        found = await _run(platform, caller, query, groups, after, fetch, 0, priced)
+        if stage == 0 or not words or not found.few:
             return found
-    meant = await _meanings(platform, caller, words, query.language)
+    meant = await read_meanings(platform, caller, words, query.language)
     if found is not None and not any(meant.values()):
         return found
     groups = groups_of(words, query.language, synonyms, meant)
-    return await _run(platform, caller, query, groups, after, fetch, 1)
+    return await _run(platform, caller, query, groups, after, fetch, 1, priced)
 
 
 async def _synonyms(
@@ -143,25 +145,6 @@ async def _synonyms(
     return [Synonym(tuple(terms), tuple(replacements)) for terms, replacements in rows]
 
 
-async def _meanings(
-    platform: Platform, caller: Caller, words: Sequence[str], language: str
-) -> dict[str, tuple[Term, ...]]:
-    asked = correctable(words)
-    if not asked:
-        return {}
-    values = {"words": asked, "configurations": list(configurations(language))}
-    like: dict[tuple[str, str], list[str]] = {}
-    terms: dict[str, dict[Term, None]] = {word: {} for word in asked}
-    for given, form, first, word in await hot_rows(platform, caller, WORDS, values):
-        if first is None:
-            like.setdefault((given, form), []).append(word)
-        else:
-            terms[given][compound_of(first, word)] = None
-    for (given, form), known in like.items():
-        terms[given] |= dict.fromkeys(meanings_of(form, known))
-    return {given: tuple(found) for given, found in terms.items()}
-
-
 async def _run(
     platform: Platform,
     caller: Caller,
@@ -170,28 +153,47 @@ async def _run(
     after: Place | None,
     fetch: int,
     stage: int,
+    priced: Sequence[UUID] | None,
 ) -> Found:
     place = after or Place(_LOWEST, "", _NIL)
     values = {
-        **values_of(query.text or "", groups, query.filters, query.languages),
+        **values_of(
+            query.text or "",
+            groups,
+            query.filters,
+            query.languages,
+            facets=query.facets,
+            priced=priced,
+        ),
         "scopes": scopes_of(caller.path),
         "by_name": query.sort == "name",
         "after_rank": place.rank,
         "after_name": place.name,
         "after_id": place.id,
         "fetch": fetch,
+        "counted": SEARCH_COUNTED_MAX,
+        "failing_max": 1 if query.by_price else 0,
     }
-    statement = SEARCHES[bool(groups), query.facets]
     hits: list[Hit] = []
-    seen = count = 0
+    near: list[Hit] = []
+    counted = count = matching = 0
     counts: dict[str, list[Any]] = {}
-    for row in await hot_rows(platform, caller, statement, values):
+    for row in await hot_rows(platform, caller, SEARCHES[bool(groups), query.facets], values):
         kind = row[0]
         if kind == HIT:
-            hits.append(Hit(row[1], Place(row[2], row[3], row[1], stage)))
+            (near if row[4] else hits).append(_hit(row, stage))
         elif kind == FOUND:
-            seen, count = row[4], int(row[5])
+            counted, count, matching = row[2], row[4], int(row[5])
         else:
             counts.setdefault(kind, []).append(row)
+    bounded = counted > SEARCH_COUNTED_MAX
+    if bounded and len(hits) < fetch:
+        rows = await hot_rows(platform, caller, RESTS[bool(groups)], values)
+        hits = [_hit(row, stage) for row in rows]
     hits.sort(key=lambda hit: (hit.place.rank, hit.place.name, hit.id))
-    return Found(hits, seen, count, counts)
+    few = matching < SEARCH_FEW_HITS
+    return Found(hits, few, min(count, SEARCH_COUNTED_MAX), bounded, counts, near)
+
+
+def _hit(row: Any, stage: int) -> Hit:
+    return Hit(row[1], Place(row[2], row[3], row[1], stage))

@@ -5,9 +5,13 @@ offer the caller may see, or an offer made for him alone: what he may not see is
 anything is ordered, counted or cut off. There is no share of the whole in a rank, such as how rare
 a word is: it would tell of what is hidden.
 
-A filter has groups (an attribute, the suppliers, the lead time); a hit passes if it passes each. A
-facet is counted over what passes all groups but its own, so that a second value can be chosen. A
-category is no such group, but where one stands: its facet counts what lies below.
+A filter has groups (the categories, an attribute, the suppliers, the lead time); a hit passes if it
+passes each. A facet is counted over what passes all groups but its own, so that a second value can
+be chosen.
+
+No more than so many hits are counted, the first in order, those before all that pass the filter: a
+count is then of that many and more. A page never ends there: what lies behind is found by a
+statement of its own, which counts nothing.
 """
 
 # ruff: noqa: S608 - parts of statements are put together, values never
@@ -25,6 +29,7 @@ from sqlalchemy.dialects import postgresql
 from catalog.price_lists.visibility import visible_by_itself, visible_offer
 from catalog.products.tables import OfferRow
 from catalog.search.rules import Group
+from marketplace.kernel.limits import SEARCH_FEW_HITS
 from marketplace.platform.database import HotRead
 
 HIT: Final = "hit"
@@ -44,7 +49,7 @@ class Range(msgspec.Struct, frozen=True):
 
 
 class Filters(msgspec.Struct, frozen=True, kw_only=True):
-    """What a search is narrowed to: a category of these, a supplier of these, …."""
+    """What a search is narrowed to: one of these categories or below, one of these suppliers, …."""
 
     categories: tuple[UUID, ...] = ()
     suppliers: tuple[UUID, ...] = ()
@@ -128,12 +133,15 @@ IN_LANGUAGE: Final = """
     where wanted = any (d.languages) order by place limit 1
 ), '') end)
 """
+# Where categories have a facet, the other ones are counted too.
 _IN_CATEGORY: Final = "(cardinality(:categories) = 0 or d.facets && :categories)"
 _DOCUMENT: Final = """
-d.product_id, null::uuid as offer_id, d.name, d.facets, d.number_codes, d.number_values
+d.product_id, null::uuid as offer_id, d.name, d.facets, d.number_codes, d.number_values,
+null::uuid[] as own_suppliers, null::integer as own_lead_time
 """
 _OFFER: Final = """
-null::uuid, offers.id, offers.name, '{}'::text[], '{}'::text[], '{}'::numeric[]
+null::uuid, offers.id, offers.name, '{}'::text[], '{}'::text[], '{}'::numeric[],
+array[offers.supplier_id], offers.lead_time_days
 """
 
 
@@ -196,55 +204,82 @@ def _matched_by_nothing() -> str:
     """
 
 
-# Which groups of the filter a hit fails: where none, it is found; where one, it counts for that.
-_HITS: Final = f"""
+_SORTED_RANK: Final = "(case when :by_name then 0 else -rank end)"
+# Which groups of the filter a hit fails, each by what its facet's values begin with: where none, it
+# passes; where one, it counts for that one's facet. Offers are asked last, for they cost the most.
+_RANKED: Final = f"""
 wanted as materialized (
     select name, array_agg(token) as tokens
     from unnest(:value_groups, :value_tokens) as given (name, token) group by name
 ),
-seen as materialized (
-    select m.product_id as id, m.name, m.rank, m.facets, m.number_codes, m.number_values,
-           o.suppliers, o.lead_time_days
-    from matched m, lateral (
-        select array_agg(distinct offers.supplier_id) as suppliers,
-               min(offers.lead_time_days) as lead_time_days
-        from offers where offers.product_id = m.product_id and {VISIBLE}
-    ) o
-    where m.product_id is not null and o.suppliers is not null
-    union all
-    select m.offer_id, m.name, m.rank, m.facets, m.number_codes, m.number_values,
-           array[offers.supplier_id], offers.lead_time_days
-    from matched m join offers on offers.id = m.offer_id
-),
-hits as materialized (
-    select seen.*, case when :narrowed then array(
-        select 'a:' || name from wanted where not tokens && seen.facets
-        union all
-        select 'n:' || code from unnest(:range_codes, :lows, :highs) as r (code, low, high)
-        where not exists (
-            select from unnest(seen.number_codes, seen.number_values) as n (code, value)
-            where n.code = r.code and (low is null or value >= low)
-              and (high is null or value <= high)
-        )
-        union all
-        select 'suppliers' where cardinality(:suppliers) > 0 and not seen.suppliers && :suppliers
-        union all
-        select 'lead_time' where seen.lead_time_days > :lead_time_days
-            or (seen.lead_time_days is null and :lead_time_days is not null)
-    ) else '{{}}' end as failing
-    from seen
+ranked as materialized (
+    select coalesce(product_id, offer_id) as id, product_id, {_SORTED_RANK} as rank,
+           name collate "C" as name, facets, number_codes, number_values,
+           own_suppliers, own_lead_time,
+           case when :narrowed then array(
+               select wanted.name from wanted where not tokens && facets
+               union all
+               select 'n:' || code from unnest(:range_codes, :lows, :highs) as r (code, low, high)
+               where not exists (
+                   select from unnest(number_codes, number_values) as n (code, value)
+                   where n.code = r.code and (low is null or value >= low)
+                     and (high is null or value <= high)
+               )
+               union all
+               select 'price' where :by_price
+                   and coalesce(product_id, offer_id) not in (select unnest(:priced))
+           ) else '{{}}' end as failing
+    from matched
 )
 """
-_SORTED_RANK: Final = "(case when :by_name then 0 else -rank end)"
+_OFFERED: Final = f"""
+lateral (
+    select array_agg(distinct offers.supplier_id) as suppliers,
+           min(offers.lead_time_days) as lead_time_days
+    from offers where offers.product_id = r.product_id and {VISIBLE}
+) o, lateral (
+    select coalesce(r.own_suppliers, o.suppliers) as suppliers,
+           coalesce(r.own_lead_time, o.lead_time_days) as lead_time_days
+) s, lateral (
+    select case when :narrowed then r.failing || array(
+        select 'suppliers' where cardinality(:suppliers) > 0 and not s.suppliers && :suppliers
+        union all
+        select 'lead_time' where s.lead_time_days > :lead_time_days
+            or (s.lead_time_days is null and :lead_time_days is not null)
+    ) else '{{}}' end as failing
+) f
+"""
+_IN_ORDER: Final = "rank, name, id"
+_HITS: Final = f"""
+{_RANKED},
+hits as materialized (
+    select r.id, r.rank, r.name, r.facets, r.number_codes, r.number_values, s.suppliers,
+           s.lead_time_days, f.failing
+    from (
+        select *, cardinality(failing) as failed from ranked where cardinality(failing) <= 1
+        order by failed, {_IN_ORDER}
+    ) r, {_OFFERED}
+    where s.suppliers is not null
+    order by failed, r.rank, r.name, r.id limit :counted + 1
+)
+"""
+_BEHIND: Final = "(rank, name, id) > (:after_rank, :after_name, :after_id)"
+# How many match, whatever the filter says, is asked for no more than tells few from many.
 _PAGE: Final = f"""
-(select 'hit' as kind, id, {_SORTED_RANK} as rank, name as word, null::bigint as count,
+(select 'hit' as kind, id, rank, name as word, cardinality(failing)::bigint as count,
         null::numeric as low, null::numeric as high
  from hits
- where cardinality(failing) = 0
-   and ({_SORTED_RANK}, name collate "C", id) > (:after_rank, :after_name, :after_id)
- order by {_SORTED_RANK}, name collate "C", id limit :fetch)
+ where cardinality(failing) <= :failing_max and {_BEHIND}
+ order by cardinality(failing), {_IN_ORDER} limit :fetch)
 union all
-select 'found', null, null, '', count(*), count(*) filter (where cardinality(failing) = 0), null
+select 'found', null, count(*)::integer, '',
+       count(*) filter (where cardinality(failing) = 0),
+       case when :narrowed then (
+           select count(*) from (
+               select from ranked r, {_OFFERED} where s.suppliers is not null
+               limit {SEARCH_FEW_HITS}
+           ) as few
+       ) else least(count(*), {SEARCH_FEW_HITS}) end, null
 from hits
 """
 _COUNTS: Final = """
@@ -252,7 +287,7 @@ union all
 select 'facet', null, null, token, count(*), null, null
 from hits, unnest(facets) as token
 where cardinality(failing) = 0
-   or (cardinality(failing) = 1 and starts_with(token, failing[1] || '='))
+   or (cardinality(failing) = 1 and starts_with(token, failing[1]))
 group by token
 union all
 select 'supplier', supplier_id, null, '', count(*), null, null
@@ -268,6 +303,15 @@ from hits, unnest(number_codes, number_values) as n (code, value)
 where failing <@ array['n:' || code]
 group by code
 """
+_REST: Final = f"""
+select 'hit' as kind, r.id, r.rank, r.name as word, 0::bigint as count,
+       null::numeric as low, null::numeric as high
+from (
+    select * from ranked where cardinality(failing) = 0 and {_BEHIND} order by {_IN_ORDER}
+) r, {_OFFERED}
+where s.suppliers is not null and cardinality(f.failing) = 0
+order by r.rank, r.name, r.id limit :fetch
+"""
 _PARAMETERS: Final = (
     bindparam("scopes", type_=ARRAY(Uuid)),
     bindparam("languages", type_=ARRAY(Text)),
@@ -280,11 +324,17 @@ _PARAMETERS: Final = (
     bindparam("highs", type_=ARRAY(Numeric)),
     bindparam("suppliers", type_=ARRAY(Uuid)),
     bindparam("lead_time_days", type_=Integer),
+    bindparam("by_price", type_=Boolean),
+    bindparam("priced", type_=ARRAY(Uuid)),
     bindparam("by_name", type_=Boolean),
     bindparam("after_rank", type_=Integer),
     bindparam("after_name", type_=Text),
     bindparam("after_id", type_=Uuid),
     bindparam("fetch", type_=Integer),
+)
+_OF_COUNTS: Final = (
+    bindparam("counted", type_=Integer),
+    bindparam("failing_max", type_=Integer),
 )
 _OF_TEXT: Final = (
     bindparam("code", type_=Text),
@@ -300,23 +350,36 @@ def statement_of(sql: str, *parameters: Any) -> HotRead:
     return HotRead(text(sql).bindparams(*parameters))
 
 
-def _statement(matched: str, counts: str, *parameters: Any) -> HotRead:
-    return statement_of(f"with {matched}, {_HITS} {_PAGE} {counts}", *_PARAMETERS, *parameters)
-
-
+_TEXTS: Final = {True: (_matched_by_text(), _OF_TEXT), False: (_matched_by_nothing(), ())}
 SEARCHES: Final = {
-    (True, False): _statement(_matched_by_text(), "", *_OF_TEXT),
-    (True, True): _statement(_matched_by_text(), _COUNTS, *_OF_TEXT),
-    (False, False): _statement(_matched_by_nothing(), ""),
-    (False, True): _statement(_matched_by_nothing(), _COUNTS),
+    (with_text, facets): statement_of(
+        f"with {matched}, {_HITS} {_PAGE} {_COUNTS if facets else ''}",
+        *_PARAMETERS,
+        *_OF_COUNTS,
+        *parameters,
+    )
+    for with_text, (matched, parameters) in _TEXTS.items()
+    for facets in (False, True)
 }
 """The statements, by whether there is a text and whether facets are counted."""
+RESTS: Final = {
+    with_text: statement_of(f"with {matched}, {_RANKED} {_REST}", *_PARAMETERS, *parameters)
+    for with_text, (matched, parameters) in _TEXTS.items()
+}
+"""Statements for pages behind what is counted, by whether there is a text."""
 
 
 def values_of(
-    code: str, groups: Sequence[Group], filters: Filters, languages: Sequence[str]
+    code: str,
+    groups: Sequence[Group],
+    filters: Filters,
+    languages: Sequence[str],
+    *,
+    facets: bool,
+    priced: Sequence[UUID] | None = None,
 ) -> Mapping[str, object]:
-    """Give the parameters that say what is looked for."""
+    """Give the parameters that say what is looked for; `priced` are those in a range of prices."""
+    categories = [f"c:{category}" for category in filters.categories]
     terms = [(place, term) for place, group in enumerate(groups) for term in group]
     return {
         "code": code,
@@ -325,58 +388,15 @@ def values_of(
         "kinds": [term.kind for _, term in terms],
         "terms": [term.text for _, term in terms],
         "exacts": [term.exact for _, term in terms],
-        "categories": [f"c:{category}" for category in filters.categories],
-        "narrowed": bool(
-            filters.values
-            or filters.ranges
-            or filters.suppliers
-            or filters.lead_time_days is not None
-        ),
-        "value_groups": [code for code, _ in filters.values],
-        "value_tokens": [f"a:{code}={value}" for code, value in filters.values],
+        "categories": [] if facets else categories,
+        "narrowed": filters != Filters() or priced is not None,
+        "value_groups": ["c:" for _ in categories] + [f"a:{code}=" for code, _ in filters.values],
+        "value_tokens": categories + [f"a:{code}={value}" for code, value in filters.values],
         "range_codes": [code for code, _ in filters.ranges],
         "lows": [each.low for _, each in filters.ranges],
         "highs": [each.high for _, each in filters.ranges],
         "suppliers": list(filters.suppliers),
         "lead_time_days": filters.lead_time_days,
+        "by_price": priced is not None,
+        "priced": list(priced or ()),
     }
-
-
-# What words may have been meant
-
-
-WORDS: Final = statement_of(
-    """
-    with form as materialized (
-        select given, search_fold(given) as form from unnest(:words) as given
-        union
-        select given, form from unnest(:words) as given, unnest(:configurations) as kind,
-            unnest(tsvector_to_array(to_tsvector(kind::regconfig, given))) as form
-    )
-    select given, form, null as first, alike.word
-    from form, lateral (
-        select word from search_words where word % form
-        union
-        select word from search_words where length(form) > 3 and word like '%' || form || '%'
-        union
-        select word from search_words
-        where length(form) <= 5 and word >= left(form, 1)
-          and word < left(form, 1) || chr(1114111)
-          and length(word) between length(form) - 1 and length(form) + 1
-    ) as alike
-    union
-    select given, form, first.word, second.word
-    from form, generate_series(4, length(form) - 4) as at, lateral (
-        select word from search_words where word in (left(form, at), rtrim(left(form, at), 's'))
-    ) as first, lateral (
-        select word from search_words where word like '%' || substr(form, at + 1)
-    ) as second
-    """,
-    bindparam("words", type_=ARRAY(Text)),
-    bindparam("configurations", type_=ARRAY(Text)),
-)
-"""Words of documents that are like those given, by their plain form or a stem.
-
-With a `first` word, the two make up a compound: the second ends as the given one does. Not cut off:
-what stands in documents of hidden products may add words, and take none away.
-"""

@@ -135,7 +135,8 @@ class PriceRange(Output):
 class CatalogFacets(Output):
     """What the found products can be narrowed by; a facet is not narrowed by its own values.
 
-    `prices` are there where own prices were asked for: by sorting or narrowing by them.
+    `prices` are there where own prices were asked for: by sorting or narrowing by them. Categories
+    are counted with all that lies below them; of several chosen, one is enough.
     """
 
     categories: list[CategoryCount]
@@ -148,11 +149,14 @@ class CatalogFacets(Output):
 class CatalogFindings(Output):
     """What a search found beside the items.
 
-    `count` is of products, and of offers made for you alone. Where own prices decide the order,
-    only so many are priced: `prices_bounded` says that there are more, which are left out.
+    `count` is of products, and of offers made for you alone. No more than the first 5,000 in order
+    are counted, by facets too: where there are more, `count_bounded` says that each count is of at
+    least so many. Pages go on behind them. Where own prices decide the order, only so many are
+    priced: `prices_bounded` says that there are more, which are left out.
     """
 
     count: int
+    count_bounded: bool
     prices_bounded: bool | UnsetType = UNSET
     facets: CatalogFacets | UnsetType = UNSET
 

@@ -118,7 +118,7 @@ async def _page_of_hits(
     items, true_until = await chosen_items(
         platform, caller, [hit.id for hit in shown.items], currency
     )
-    findings = CatalogFindings(count=found.count)
+    findings = CatalogFindings(count=found.count, count_bounded=found.bounded)
     if query.facets:
         findings.facets = await facets_of(platform, caller, query.language, found)
     return CatalogPage(items=items, next=shown.next, found=findings), true_until
@@ -134,20 +134,34 @@ async def _page_by_price(
     after = asked.key(CostPlace)
     stage = None if after is None else after.stage
     mark = await read_mark(platform)
-    found = await find(platform, caller, query, None, PRICES_SORTED_MAX, stage)
-    costs = await costs_of(platform, caller, [hit.id for hit in found.hits], currency, mark)
     limited = query.price_from is not None or query.price_to is not None
+    # A range of prices narrows all facets but its own: they are counted when it is known who is in.
+    uncounted = msgspec.structs.replace(query, facets=query.facets and not limited)
+    found = await find(platform, caller, uncounted, None, PRICES_SORTED_MAX, stage)
+    near = found.near if limited and query.facets else []
+    costs = await costs_of(
+        platform, caller, [hit.id for hit in (*found.hits, *near)], currency, mark
+    )
     places = ordered(found.hits, costs, query, limited=limited)
     count = len(places) if limited else found.count
+    bounded = found.bounded or found.count > len(found.hits)
     rest = places if after is None else following(places, after, query)
     shown = page(asked, rest, lambda place: place)
     items, true_until = await chosen_items(
         platform, caller, [place.id for place in shown.items], currency
     )
-    bounded = found.count > len(found.hits)
-    findings = CatalogFindings(count=count, prices_bounded=bounded)
+    findings = CatalogFindings(
+        count=count,
+        count_bounded=bounded if limited else found.bounded,
+        prices_bounded=bounded,
+    )
     if query.facets:
-        findings.facets = await facets_of(platform, caller, query.language, found)
+        counted = found
+        if limited:
+            within = (*places, *ordered(near, costs, query, limited=True))
+            priced = [place.id for place in within]
+            counted = await find(platform, caller, query, None, 1, stage, priced)
+        findings.facets = await facets_of(platform, caller, query.language, counted)
         findings.facets.prices = ranges_of(found, costs)
     ends = [at for at in (true_until, costs.true_until) if at is not None]
     return (

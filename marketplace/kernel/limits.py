@@ -104,6 +104,8 @@ PRODUCTS_TOGETHER_MAX: Final = 50
 TOGETHER_DAYS: Final = 365
 RELATED_SHOWN: Final = 12
 """Of each kind of relation, beside a product."""
+SEARCH_COUNTED_MAX: Final = 5_000
+"""Hits of a search that are counted, by facets too; who finds more narrows it down."""
 SEARCH_FEW_HITS: Final = 3
 """Where a search finds fewer, typing errors are looked for; what was found stands first then."""
 CATALOG_ANSWERS_BYTES_MAX: Final = 16 * 1_048_576

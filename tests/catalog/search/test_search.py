@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -262,6 +263,75 @@ async def test_a_category_holds_what_lies_below_it(stocked: Shelf) -> None:
     both = Filters(categories=tuple(sorted(stocked.categories.values())))
     assert len(await stocked.found(None, filters=both)) == 4
     assert await stocked.found("hexagon", "en", filters=power) == []
+    assert await stocked.found("hexagon", "en", filters=power, facets=True) == []
+
+
+async def counts(shelf: Shelf, **more: Any) -> tuple[int, dict[str, int]]:
+    """Give how many are found, and the counts of all facets by what they are of."""
+    found = (await shelf.page(facets=True, **more)).found
+    assert found
+    assert found.facets
+    told = {each.code: each.count for each in found.facets.categories}
+    for attribute in found.facets.attributes:
+        told |= {f"{attribute.code} {v.value}": v.count for v in attribute.values or ()}
+    told |= {each.name: each.count for each in found.facets.suppliers}
+    return found.count, told
+
+
+async def test_several_categories_are_chosen_as_several_values_are(stocked: Shelf) -> None:
+    """What is chosen of categories narrows every other facet and not their own."""
+    every = {"fasteners": 2, "power": 2, "bearings": 2}
+    attributes = {"material steel": 1, "material ceramic": 1, "sealed true": 1, "sealed false": 1}
+    assert await counts(stocked) == (7, {**every, **attributes, "Supplier": 7})
+    chosen = [stocked.categories["fasteners"]]
+    filters = Filters(categories=tuple(chosen))
+    assert await counts(stocked, filters=filters) == (2, {**every, "Supplier": 2})
+    filters = Filters(categories=(*chosen, stocked.categories["bearings"]))
+    assert await counts(stocked, filters=filters) == (4, {**every, **attributes, "Supplier": 4})
+    filters = Filters(categories=tuple(chosen), values=(("material", "steel"),))
+    assert await counts(stocked, filters=filters) == (
+        0,
+        {"power": 1, "bearings": 1},
+    )
+
+
+async def test_a_range_of_prices_narrows_every_facet_but_its_own(stocked: Shelf) -> None:
+    asked = {"price_from": "5", "currency": "EUR"}
+    assert await counts(stocked, **asked) == (
+        2,
+        {"power": 1, "bearings": 1, "material ceramic": 1, "sealed false": 1, "Supplier": 2},
+    )
+    page = await stocked.page(facets=True, **asked)
+    assert page.found
+    assert page.found.facets
+    assert sum(each.count for each in page.found.facets.prices or ()) == 5
+    steel = Filters(values=(("material", "steel"),))
+    assert await counts(stocked, **asked, filters=steel) == (0, {"material ceramic": 1})
+
+
+async def test_more_than_the_bound_is_not_counted_and_pages_go_on_behind_it(
+    stocked: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = await stocked.found(facets=True)
+    narrowed = await stocked.found(facets=True, filters=Filters(lead_time_days=20))
+    assert len(whole) == 7
+    monkeypatch.setattr("catalog.search.finding.SEARCH_COUNTED_MAX", 3)
+    for filters, expected in ((Filters(), whole), (Filters(lead_time_days=20), narrowed)):
+        seen: list[str] = []
+        after = None
+        while True:
+            page = await stocked.page(facets=True, filters=filters, limit=2, after=after)
+            assert page.found
+            assert page.found.count_bounded
+            assert page.found.count <= 3
+            seen += [item.name for item in page.items]
+            after = page.next
+            if after is None:
+                break
+        assert seen == expected
+    page = await stocked.page("hexagon bolt", "en", facets=True)
+    assert page.found
+    assert (page.found.count, page.found.count_bounded) == (1, False)
 
 
 async def test_a_category_renamed_is_found_by_its_new_name(stocked: Shelf) -> None:

@@ -1,0 +1,104 @@
+"""What the words of a search may have been meant to be: words of what its caller sees.
+
+Alike are a word that holds the one typed, one that a typing error makes of it, and two that it is
+made of. The vocabulary is that of all documents. A word that stands in none the caller sees is left
+out before it can change what is asked: it would find nothing, but it would show, for a rank depends
+on how many words are asked for, and where a page ends depends on the rank.
+"""
+
+# ruff: noqa: S608 - parts of statements are put together, values never
+
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy import ARRAY, Text, Uuid, bindparam
+
+from catalog.price_lists.visibility import scopes_of
+from catalog.search.matching import VISIBLE, statement_of
+from catalog.search.rules import Term, compound_of, configurations, correctable, meanings_of
+from marketplace.platform.caller import Caller
+from marketplace.platform.core import Platform
+from marketplace.platform.database import hot_rows
+
+_ALIKE: Final = statement_of(
+    """
+    with form as materialized (
+        select given, search_fold(given) as form from unnest(:words) as given
+        union
+        select given, form from unnest(:words) as given, unnest(:configurations) as kind,
+            unnest(tsvector_to_array(to_tsvector(kind::regconfig, given))) as form
+    )
+    select given, form, null as first, alike.word
+    from form, lateral (
+        select word from search_words where word % form
+        union
+        select word from search_words where length(form) > 3 and word like '%' || form || '%'
+        union
+        select word from search_words
+        where length(form) <= 5 and word >= left(form, 1)
+          and word < left(form, 1) || chr(1114111)
+          and length(word) between length(form) - 1 and length(form) + 1
+    ) as alike
+    union
+    select given, form, first.word, second.word
+    from form, generate_series(4, length(form) - 4) as at, lateral (
+        select word from search_words where word in (left(form, at), rtrim(left(form, at), 's'))
+    ) as first, lateral (
+        select word from search_words where word like '%' || substr(form, at + 1)
+    ) as second
+    """,
+    bindparam("words", type_=ARRAY(Text)),
+    bindparam("configurations", type_=ARRAY(Text)),
+)
+"""Words of documents that are like those given, by their plain form or a stem.
+
+With a `first` word, the two make up a compound: the second ends as the given one does. Not cut off:
+what stands in documents of hidden products may add words, and take none away.
+"""
+# A scalar sub-select for each word: it stops at the first product that is seen, and an `exists`
+# might be made a join, which would look at every product with the word.
+_SEEN: Final = statement_of(
+    f"""
+    select place from unnest(:queries) with ordinality as given (query, place)
+    where (
+        select 1 from search_documents d
+        where d.document @@ to_tsquery('search_simple', given.query) and (
+            select 1 from offers where offers.product_id = d.product_id and {VISIBLE} limit 1
+        ) is not null
+        limit 1
+    ) is not null
+    """,
+    bindparam("queries", type_=ARRAY(Text)),
+    bindparam("scopes", type_=ARRAY(Uuid)),
+)
+
+
+async def read_meanings(
+    platform: Platform, caller: Caller, words: Sequence[str], language: str
+) -> dict[str, tuple[Term, ...]]:
+    """Give what each word that can be mistyped may mean, of what the caller sees."""
+    asked = correctable(words)
+    if not asked:
+        return {}
+    values = {"words": asked, "configurations": list(configurations(language))}
+    like: dict[tuple[str, str], list[str]] = {}
+    terms: dict[str, dict[Term, None]] = {word: {} for word in asked}
+    for given, form, first, word in await hot_rows(platform, caller, _ALIKE, values):
+        if first is None:
+            like.setdefault((given, form), []).append(word)
+        else:
+            terms[given][compound_of(first, word)] = None
+    for (given, form), known in like.items():
+        terms[given] |= dict.fromkeys(meanings_of(form, known))
+    seen = await _seen(platform, caller, {term for found in terms.values() for term in found})
+    return {given: tuple(term for term in found if term in seen) for given, found in terms.items()}
+
+
+async def _seen(platform: Platform, caller: Caller, terms: set[Term]) -> set[Term]:
+    """Give those of the terms that stand in a document of a product in the caller's catalog."""
+    if not terms:
+        return set()
+    given = sorted(terms, key=lambda term: term.text)
+    values = {"queries": [term.text for term in given], "scopes": scopes_of(caller.path)}
+    rows = await hot_rows(platform, caller, _SEEN, values)
+    return {given[place - 1] for (place,) in rows}
