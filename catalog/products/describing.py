@@ -1,11 +1,12 @@
 """What is told of a product: checked as a whole, and written to its row and its own tables."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import delete, insert
+from sqlalchemy import bindparam, delete, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import IntegrityError
 
 from catalog.categories.rules import Attributes, Given, checked_values, refuse
@@ -102,16 +103,33 @@ _OWN_ROWS: Final = (
 )
 
 
-async def write_content(
-    tx: Transaction, product_id: UUID, content: Content, *, new: bool = False
+def _inserting(table: str) -> Any:
+    return text(
+        f"insert into {table} select * from "  # noqa: S608 - names of our own tables
+        f"jsonb_populate_recordset(null::{table}, :rows)"
+    ).bindparams(bindparam("rows", type_=JSONB))
+
+
+_INSERTS: Final = {name: _inserting(table.__tablename__) for table, name in _OWN_ROWS}
+
+
+async def write_contents(
+    tx: Transaction, contents: Mapping[UUID, Content], *, new: bool = False
 ) -> None:
-    """Set a product's texts, codes and media; a `new` one has none yet."""
+    """Set the texts, codes and media of products; `new` ones have none yet.
+
+    The number of statements does not grow with the products.
+    """
     for table, name in _OWN_ROWS:
         if not new:
-            await tx.execute(delete(table).where(table.product_id == product_id))
-        rows = [{"product_id": product_id, **row} for row in getattr(content, name)]
+            await tx.execute(delete(table).where(table.product_id.in_(list(contents))))
+        rows = [
+            {"product_id": product_id, **row}
+            for product_id, content in contents.items()
+            for row in getattr(content, name)
+        ]
         if rows:
-            await tx.execute(insert(table), rows)
+            await tx.execute(_INSERTS[name], {"rows": rows})
 
 
 def taken(error: IntegrityError) -> Exception:

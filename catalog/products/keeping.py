@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from catalog.categories.rules import missing
 from catalog.categories.service import WRITE, attributes_for_values, attributes_of
-from catalog.products.describing import checked_content, taken, write_content
+from catalog.products.describing import checked_content, taken, write_contents
 from catalog.products.lifecycle import COMPLETE, MACHINE, Action, ProductState
 from catalog.products.reading import product_view
 from catalog.products.records import PRODUCT, facts, locked, set_product, tell
@@ -45,7 +45,7 @@ async def create_product(
             row = await tx.one(statement.returning(*PRODUCT))
         except IntegrityError as error:
             raise taken(error) from error
-        await write_content(tx, row.id, content, new=True)
+        await write_contents(tx, {row.id: content}, new=True)
         tx.record("product.created", "product", row.id, after=facts(row))
         return await keep(tx, key, await product_view(tx, row, caller, attributes))
 
@@ -77,7 +77,7 @@ async def _set_content(
         row = await set_product(tx, before.id, {**content.columns, "state": state.value})
     except IntegrityError as error:
         raise taken(error) from error
-    await write_content(tx, before.id, content)
+    await write_contents(tx, {before.id: content})
     return row
 
 

@@ -18,7 +18,7 @@ from catalog.categories.schemas import value_views
 from catalog.categories.service import WRITE, attributes_of, below
 from catalog.price_lists.visibility import scopes_of, visible_offer
 from catalog.products.lifecycle import ProductState
-from catalog.products.records import PRODUCT
+from catalog.products.records import OWN, PRODUCT
 from catalog.products.rules import checked_gtin
 from catalog.products.schemas import (
     ClassCodeView,
@@ -44,7 +44,7 @@ async def read_product(platform: Platform, caller: Caller, product_id: UUID) -> 
     async with transaction(platform, caller) as tx:
         row = await tx.maybe(
             select(*PRODUCT).where(ProductRow.id == product_id, known_to(caller)),
-            _who(caller),
+            who(caller),
         )
         if row is None:
             raise NotFound("There is no such product.")
@@ -68,8 +68,8 @@ def known_to(caller: Caller) -> Any:
     )
 
 
-def _who(caller: Caller) -> dict[str, object]:
-    """Give the values that `visible_offer` asks for."""
+def who(caller: Caller) -> dict[str, object]:
+    """Give the values that `known_to` asks for."""
     return {"scopes": scopes_of(caller.path), "company_id": caller.organization_id}
 
 
@@ -127,30 +127,18 @@ def _told(identifier: UUID | None) -> UUID | UnsetType:
     return UNSET if identifier is None else identifier
 
 
-_OWN: Final = sql("""
-select
-    (select coalesce(jsonb_agg(jsonb_build_object(
-                'language', language, 'name', name, 'description', description,
-                'keywords', keywords) order by language), '[]')
-     from product_texts where product_id = :product_id) as texts,
-    (select coalesce(jsonb_agg(jsonb_build_object(
-                'scheme', scheme, 'code', code, 'version', version) order by scheme, version), '[]')
-     from product_codes where product_id = :product_id) as codes,
-    (select coalesce(jsonb_agg(jsonb_build_object(
-                'kind', kind, 'url', url, 'title', title) order by position), '[]')
-     from product_media where product_id = :product_id and url is not null) as media,
-    (select coalesce(jsonb_agg(jsonb_build_object(
-                'product_id', related_id, 'kind', kind) order by position), '[]')
-     from product_relations where product_id = :product_id) as relations
-""").columns(texts=JSONB, codes=JSONB, media=JSONB, relations=JSONB)
-"""What a product has in tables of its own, in one round trip."""
+_RELATIONS: Final = sql("""
+select coalesce(jsonb_agg(jsonb_build_object('product_id', related_id, 'kind', kind)
+                          order by position), '[]') as relations
+from product_relations where product_id = :product_id
+""").columns(relations=JSONB)
 
 
 async def product_view(
     tx: Transaction, row: Row[Any], caller: Caller, attributes: Attributes
 ) -> ProductView:
     """Show a product in an open transaction."""
-    own = await tx.one(_OWN, {"product_id": row.id})
+    own = await tx.one(select(*OWN).where(ProductRow.id == row.id))
     keeper = caller.may(WRITE)
     return ProductView(
         id=row.id,
@@ -169,6 +157,11 @@ async def product_view(
         category_id=_told(row.category_id),
         replacement_id=_told(row.replacement_id),
         merged_into=_told(row.merged_into),
-        relations=msgspec.convert(own.relations, list[RelationView]) if keeper else UNSET,
+        relations=await _relations(tx, row.id) if keeper else UNSET,
         missing=missing(attributes, row.attributes) if keeper else UNSET,
     )
+
+
+async def _relations(tx: Transaction, product_id: UUID) -> list[RelationView]:
+    found = await tx.scalar(_RELATIONS, {"product_id": product_id})
+    return msgspec.convert(found, list[RelationView])

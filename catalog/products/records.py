@@ -5,8 +5,9 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, literal_column, select, update
 from sqlalchemy import text as sql
+from sqlalchemy.dialects.postgresql import JSONB
 
 from catalog.products.tables import OfferRow, ProductRow
 from marketplace.kernel.errors import NotFound, StaleVersion
@@ -29,6 +30,25 @@ PRODUCT: Final = (
     ProductRow.version,
     ProductRow.created_at,
 )
+
+
+_PARTS: Final = {
+    "texts": "'language', language, 'name', name, 'description', description, 'keywords', keywords",
+    "codes": "'scheme', scheme, 'code', code, 'version', version",
+    "media": "'kind', kind, 'url', url, 'title', title",
+}
+_PLACES: Final = {"texts": "language", "codes": "scheme, version", "media": "position"}
+OWN: Final = tuple(
+    literal_column(
+        f"(select coalesce(jsonb_agg(jsonb_build_object({parts}) "  # noqa: S608 - our own names
+        f"order by {_PLACES[name]}), '[]') "
+        f"from product_{name} where product_id = products.id"
+        f"{' and url is not null' if name == 'media' else ''})",
+        JSONB,
+    ).label(name)
+    for name, parts in _PARTS.items()
+)
+"""What products have in tables of their own: texts, codes and media as JSON."""
 
 
 async def locked(

@@ -6,10 +6,11 @@ from uuid import UUID
 from litestar import Response, get, post, put
 from litestar.params import QueryParameter
 
-from catalog.products import keeping, reading, relating, replacing, service
+from catalog.products import keeping, reading, relating, replacing, service, suggesting
 from catalog.products.lifecycle import ProductState
 from catalog.products.schemas import (
     AcceptInput,
+    DeclineInput,
     DiscontinueInput,
     MergedView,
     MergeInput,
@@ -20,6 +21,10 @@ from catalog.products.schemas import (
     ProductSummary,
     ProductView,
     RelationsInput,
+    SuggestionState,
+    SuggestionView,
+    ToldAnswer,
+    ToldInput,
 )
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
@@ -199,6 +204,95 @@ async def discontinue_product(
 
 
 @put(
+    "/v1/products/{product_id:uuid}/told",
+    operation_id="tellOfProduct",
+    tags=_TAGS,
+    summary="Tell texts, values, codes and media of a product; the operator decides on what is not "
+    "your own proposal.",
+)
+async def tell_of_product(
+    product_id: FromPath[UUID],
+    data: JSONBody[ToldInput],
+    caller: Given[Caller],
+    platform: Given[Platform],
+) -> ToldAnswer:
+    """Tell of a product; what you leave out stays as it is, and the same again changes nothing."""
+    return await suggesting.tell_of_product(platform, caller, product_id, data)
+
+
+@get(
+    "/v1/product-suggestions",
+    operation_id="listProductSuggestions",
+    tags=_TAGS,
+    summary="What suppliers suggest for products, oldest first: for the operator all, for you your "
+    "own.",
+)
+async def list_suggestions(
+    caller: Given[Caller],
+    platform: Given[Platform],
+    page_request: Given[PageRequest],
+    suggestion_state: Annotated[
+        SuggestionState | None,
+        QueryParameter(name="state", description="Only those in this state."),
+    ] = None,
+) -> Response[Page[SuggestionView]]:
+    """List suggestions; the open ones wait for the operator."""
+    wanted = None if suggestion_state is None else suggestion_state.value
+    answer = await suggesting.list_suggestions(platform, caller, wanted, page_request)
+    return paged(page_request, answer)
+
+
+@get(
+    "/v1/product-suggestions/{suggestion_id:uuid}",
+    operation_id="readProductSuggestion",
+    tags=_TAGS,
+    summary="What a supplier suggests for a product.",
+)
+async def read_suggestion(
+    suggestion_id: FromPath[UUID], caller: Given[Caller], platform: Given[Platform]
+) -> Response[SuggestionView]:
+    """Read a suggestion of your own, or as the operator any."""
+    return versioned(await suggesting.read_suggestion(platform, caller, suggestion_id))
+
+
+@post(
+    "/v1/product-suggestions/{suggestion_id:uuid}/take",
+    operation_id="takeProductSuggestion",
+    tags=_TAGS,
+    summary="Let the product say what a supplier suggested; for the operator.",
+    status_code=200,
+)
+async def take_suggestion(
+    suggestion_id: FromPath[UUID],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    if_match: _Version,
+) -> Response[SuggestionView]:
+    """Take a suggestion into the product as it is now."""
+    return versioned(await suggesting.take_suggestion(platform, caller, suggestion_id, if_match))
+
+
+@post(
+    "/v1/product-suggestions/{suggestion_id:uuid}/decline",
+    operation_id="declineProductSuggestion",
+    tags=_TAGS,
+    summary="Leave the product as it is and tell the supplier why; for the operator.",
+    status_code=200,
+)
+async def decline_suggestion(
+    suggestion_id: FromPath[UUID],
+    data: JSONBody[DeclineInput],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    if_match: _Version,
+) -> Response[SuggestionView]:
+    """Decline a suggestion; its supplier reads the reason."""
+    return versioned(
+        await suggesting.decline_suggestion(platform, caller, suggestion_id, if_match, data)
+    )
+
+
+@put(
     "/v1/offers/by-sku/{sku:str}",
     operation_id="putOfferBySku",
     tags=["offers"],
@@ -245,6 +339,11 @@ ROUTES: Final = (
     merge_product,
     activate_product,
     discontinue_product,
+    tell_of_product,
+    list_suggestions,
+    read_suggestion,
+    take_suggestion,
+    decline_suggestion,
     put_offer,
     read_offer,
     list_offers,

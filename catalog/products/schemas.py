@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 from fractions import Fraction
 from typing import Annotated, Final, Literal
 from uuid import UUID
@@ -67,6 +68,14 @@ RatioText = Annotated[
 
 
 Visibility = Literal["everybody", "restricted", "nobody", "buyer"]
+
+
+class SuggestionState(StrEnum):
+    """What became of a suggestion."""
+
+    OPEN = "open"
+    TAKEN = "taken"
+    DECLINED = "declined"
 
 
 class TextInput(Input):
@@ -189,6 +198,46 @@ class ProductInput(ProductContent):
     state: Literal["active", "draft"] = "active"
 
 
+class TextPartInput(Input):
+    """What a product is called in one language; what is left out stays as it is."""
+
+    language: LanguageTag
+    name: Name | None = None
+    description: Text | None = None
+    keywords: Annotated[list[Name], Meta(max_length=KEYWORDS_MAX)] | None = None
+
+
+class ToldInput(Input):
+    """What somebody tells of a product; what he leaves out stays as it is.
+
+    `attributes`, `texts` and `codes` are added to those there are, or take the place of the same;
+    `media` take the place of all.
+    """
+
+    name: Name | None = None
+    description: Text | None = None
+    maker: Name | None = None
+    maker_number: MakerNumber | None = None
+    gtin: Gtin | None = None
+    category_id: UUID | None = None
+    attributes: Annotated[list[ValueInput], Meta(max_length=VALUES_MAX)] = field(
+        default_factory=list
+    )
+    texts: Annotated[list[TextPartInput], Meta(max_length=LANGUAGES_MAX)] = field(
+        default_factory=list
+    )
+    codes: Annotated[list[ClassCodeInput], Meta(max_length=CODES_PER_PRODUCT_MAX)] = field(
+        default_factory=list
+    )
+    media: Annotated[list[MediaInput], Meta(max_length=MEDIA_PER_PRODUCT_MAX)] | None = None
+
+
+class DeclineInput(Input):
+    """Why the operator does not take what a supplier told."""
+
+    reason: Annotated[Text, Meta(min_length=1)]
+
+
 class AcceptInput(Input):
     """What becomes of a proposal; with `product` it is corrected, whole."""
 
@@ -244,6 +293,64 @@ class MediaView(Output):
     kind: MEDIA_KIND
     url: str
     title: str
+
+
+class ToldTextView(Output):
+    """What a supplier calls a product in one language."""
+
+    language: str
+    name: str | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+    keywords: list[str] | UnsetType = UNSET
+
+
+class ToldValueView(Output):
+    """A value of an attribute, as it was told."""
+
+    code: str
+    value: str | bool
+    unit: str | UnsetType = UNSET
+
+
+class ToldView(Output):
+    """What a supplier tells of a product; what is left out stays as it is."""
+
+    name: str | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+    maker: str | UnsetType = UNSET
+    maker_number: str | UnsetType = UNSET
+    gtin: str | UnsetType = UNSET
+    category_id: UUID | UnsetType = UNSET
+    attributes: list[ToldValueView] | UnsetType = UNSET
+    texts: list[ToldTextView] | UnsetType = UNSET
+    codes: list[ClassCodeView] | UnsetType = UNSET
+    media: list[MediaView] | UnsetType = UNSET
+
+
+class SuggestionView(Output):
+    """What a supplier tells of a product that others keep or sell too; the operator decides."""
+
+    id: UUID
+    product_id: UUID
+    supplier_id: UUID
+    state: Literal["open", "taken", "declined"]
+    content: ToldView
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    reason: str | UnsetType = UNSET
+
+
+class ToldAnswer(Output):
+    """What became of what a supplier told.
+
+    ``changed``: the product says so now, for it is your own proposal; ``suggested``: the operator
+    decides, see `suggestion_id`; ``unchanged``: the product, or your suggestion, says so already.
+    """
+
+    product_id: UUID
+    outcome: Literal["changed", "suggested", "unchanged"]
+    suggestion_id: UUID | UnsetType = UNSET
 
 
 class RelationView(Output):

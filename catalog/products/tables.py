@@ -145,6 +145,46 @@ class ProductMediaRow(Base):
     )
 
 
+class ProductSuggestionRow(Base):
+    """What a supplier tells of a product that is not his to change; the operator decides.
+
+    `content` is a `Told` of `catalog.products.telling`. A supplier has one open suggestion for a
+    product: telling again replaces it.
+    """
+
+    __tablename__ = "product_suggestions"
+    id: Mapped[Id]
+    product_id: Mapped[UUID] = mapped_column(ForeignKey("products.id"))
+    supplier_id: Mapped[UUID]
+    content: Mapped[dict[str, Any]]
+    state: Mapped[str] = mapped_column(server_default=text("'open'"))
+    reason: Mapped[str] = mapped_column(server_default=text("''"))
+    version: Mapped[int] = mapped_column(server_default=text("1"))
+    created_at: Mapped[Instant] = mapped_column(server_default=func.clock())
+    updated_at: Mapped[Instant] = mapped_column(server_default=func.clock())
+    __table_args__ = (
+        CheckConstraint("state in ('open', 'taken', 'declined')", name="state"),
+        Index(
+            "uq_product_suggestions_open",
+            "product_id",
+            "supplier_id",
+            unique=True,
+            postgresql_where=text("state = 'open'"),
+        ),
+        Index("ix_product_suggestions_supplier_id", "supplier_id", "id"),
+        Index("ix_product_suggestions_state", "state", "id"),
+    )
+
+
+class ProductSourceRow(Base):
+    """The newest source version in which a company's system told of a product."""
+
+    __tablename__ = "product_sources"
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    product_id: Mapped[UUID] = mapped_column(ForeignKey("products.id"), primary_key=True)
+    source_version: Mapped[Number]
+
+
 class OfferRow(Base):
     """One supplier's way of selling a product.
 

@@ -31,6 +31,7 @@ def identifiers(road: Road, exchanges: Mapping[str, Exchange]) -> dict[str, str]
         "requisition_list_id": shown["createRequisitionList"]["id"],
         "location_code": "MAIN",
         "synonym_id": "019b8c4e-0000-7000-8000-000000000002",  # the road needs no synonyms
+        "suggestion_id": "019b8c4e-0000-7000-8000-000000000003",  # nor suggestions for products
         "system": "sap",
         "external_id": road.order["external"]["id"],
         "kind": "order",

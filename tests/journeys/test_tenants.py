@@ -34,9 +34,12 @@ EXPLAINED = {
             "mergeProduct",
             "activateProduct",
             "discontinueProduct",
+            "takeProductSuggestion",
+            "declineProductSuggestion",
         ),
         "needs the operator; test_only_the_operator_keeps_products_and_categories",
     ),
+    "tellOfProduct": "active products are public; test_suggestions_are_their_suppliers_and_the_operators",
     "listCategories": "the tree of categories is public",
     "readCategory": "the tree of categories is public",
     "readCatalogItem": "test_the_catalog_shows_a_stranger_base_prices_alone",
@@ -203,6 +206,7 @@ async def test_only_the_operator_keeps_products_and_categories(
         "acceptProduct": {},
         "mergeProduct": {"product_id": ids_of(played)["item_id"]},
         "discontinueProduct": {},
+        "declineProductSuggestion": {"reason": "Mine now"},
     }
     refused = 0
     async with played.product.client() as http:
@@ -216,7 +220,7 @@ async def test_only_the_operator_keeps_products_and_categories(
                 )
                 assert answer.status_code == 403, (operation, answer.text)
                 refused += 1
-    assert refused == 9
+    assert refused == 11
 
 
 async def test_the_catalog_shows_a_stranger_base_prices_alone(played: Played) -> None:

@@ -1,13 +1,10 @@
 """What the operator does with products, on a real database."""
 
 import asyncio
-from uuid import UUID
 
 import pytest
 from stdnum import ean
 
-from catalog.categories import service as categories
-from catalog.categories.schemas import AttributeInput, CategoryInput, NameInput
 from catalog.products import keeping, reading, relating, replacing
 from catalog.products import service as offers
 from catalog.products.schemas import (
@@ -15,7 +12,6 @@ from catalog.products.schemas import (
     ClassCodeInput,
     DiscontinueInput,
     MediaInput,
-    MergeInput,
     ProductContent,
     ProductInput,
     ProductView,
@@ -33,10 +29,9 @@ from marketplace.kernel.errors import (
     WrongState,
 )
 from marketplace.kernel.ids import new_id
-from marketplace.platform.caller import Caller
 from marketplace.platform.http.paging import PageRequest
-from tests.catalog.parties import Market, key
-from tests.support.world import World
+from tests.catalog.parties import key
+from tests.catalog.products.keeper import Shelf
 
 GTIN = "4006381333931"
 FULL = {
@@ -60,68 +55,6 @@ FULL = {
 def gtin_of(seven: str) -> str:
     """A GTIN-8 with these digits."""
     return seven + str(ean.calc_check_digit(seven))
-
-
-class Shelf:
-    """The operator and his products on a market."""
-
-    def __init__(self, market: Market, operator: Caller) -> None:
-        self.market = market
-        self.platform = market.platform
-        self.operator = operator
-
-    async def category(self) -> UUID:
-        names = [NameInput(language="en", name="Bearings")]
-        bore = AttributeInput(code="bore", kind="number", names=names, unit="MMT", required=True)
-        data = CategoryInput(names=names, attributes=[bore])
-        made = await categories.put_category(self.platform, self.operator, "bearings", data)
-        return made.id
-
-    async def make(self, name: str = "Thing", **content: object) -> ProductView:
-        data = ProductInput(**{"name": name, **content})  # type: ignore[arg-type]
-        return await keeping.create_product(self.platform, self.operator, data, key())
-
-    async def proposed(self, sku: str, who: Caller | None = None, **terms: object) -> ProductView:
-        offer = await self.market.offer(sku, who, **terms)
-        assert isinstance(offer.product_id, UUID)
-        return await self.read(offer.product_id)
-
-    async def read(self, product_id: UUID, who: Caller | None = None) -> ProductView:
-        return await reading.read_product(self.platform, who or self.operator, product_id)
-
-    async def change(self, product: ProductView, **content: object) -> ProductView:
-        data = ProductContent(**{"name": product.name, **content})  # type: ignore[arg-type]
-        return await keeping.change_product(
-            self.platform, self.operator, product.id, product.version, data
-        )
-
-    async def accept(self, product: ProductView, data: AcceptInput | None = None) -> ProductView:
-        return await keeping.accept_product(
-            self.platform, self.operator, product.id, product.version, data or AcceptInput()
-        )
-
-    async def discontinue(
-        self, product: ProductView, replacement: ProductView | None = None
-    ) -> ProductView:
-        data = DiscontinueInput(replacement_id=replacement.id if replacement else None)
-        return await replacing.discontinue_product(
-            self.platform, self.operator, product.id, product.version, data
-        )
-
-    async def merge(self, product: ProductView, target: ProductView) -> int:
-        merged = await replacing.merge_product(
-            self.platform,
-            self.operator,
-            product.id,
-            product.version,
-            MergeInput(product_id=target.id),
-        )
-        return merged.offers_moved
-
-
-@pytest.fixture
-async def shelf(market: Market, world: World) -> Shelf:
-    return Shelf(market, (await world.operator()).caller)
 
 
 async def test_a_product_tells_all_that_is_known_of_it(shelf: Shelf) -> None:
