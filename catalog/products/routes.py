@@ -18,11 +18,11 @@ from catalog.products.schemas import (
     OfferView,
     ProductContent,
     ProductInput,
+    ProductSuggestionView,
     ProductSummary,
     ProductView,
     RelationsInput,
     SuggestionState,
-    SuggestionView,
     ToldAnswer,
     ToldInput,
 )
@@ -235,7 +235,7 @@ async def list_suggestions(
         SuggestionState | None,
         QueryParameter(name="state", description="Only those in this state."),
     ] = None,
-) -> Response[Page[SuggestionView]]:
+) -> Response[Page[ProductSuggestionView]]:
     """List suggestions; the open ones wait for the operator."""
     wanted = None if suggestion_state is None else suggestion_state.value
     answer = await suggesting.list_suggestions(platform, caller, wanted, page_request)
@@ -250,7 +250,7 @@ async def list_suggestions(
 )
 async def read_suggestion(
     suggestion_id: FromPath[UUID], caller: Given[Caller], platform: Given[Platform]
-) -> Response[SuggestionView]:
+) -> Response[ProductSuggestionView]:
     """Read a suggestion of your own, or as the operator any."""
     return versioned(await suggesting.read_suggestion(platform, caller, suggestion_id))
 
@@ -267,7 +267,7 @@ async def take_suggestion(
     caller: Given[Caller],
     platform: Given[Platform],
     if_match: _Version,
-) -> Response[SuggestionView]:
+) -> Response[ProductSuggestionView]:
     """Take a suggestion into the product as it is now."""
     return versioned(await suggesting.take_suggestion(platform, caller, suggestion_id, if_match))
 
@@ -285,7 +285,7 @@ async def decline_suggestion(
     caller: Given[Caller],
     platform: Given[Platform],
     if_match: _Version,
-) -> Response[SuggestionView]:
+) -> Response[ProductSuggestionView]:
     """Decline a suggestion; its supplier reads the reason."""
     return versioned(
         await suggesting.decline_suggestion(platform, caller, suggestion_id, if_match, data)

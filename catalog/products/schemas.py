@@ -327,7 +327,7 @@ class ToldView(Output):
     media: list[MediaView] | UnsetType = UNSET
 
 
-class SuggestionView(Output):
+class ProductSuggestionView(Output):
     """What a supplier tells of a product that others keep or sell too; the operator decides."""
 
     id: UUID

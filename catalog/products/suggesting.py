@@ -10,7 +10,13 @@ from sqlalchemy import Row, func, select, update
 from catalog.categories.service import WRITE
 from catalog.products.batches import ProductRecord
 from catalog.products.reading import known_to, who
-from catalog.products.schemas import DeclineInput, SuggestionView, ToldAnswer, ToldInput, ToldView
+from catalog.products.schemas import (
+    DeclineInput,
+    ProductSuggestionView,
+    ToldAnswer,
+    ToldInput,
+    ToldView,
+)
 from catalog.products.tables import ProductRow, ProductSuggestionRow
 from catalog.products.taking import Taking
 from marketplace.kernel.errors import Conflict, NotFound, StaleVersion
@@ -71,7 +77,7 @@ async def _take(tx: Transaction, caller: Caller, product_id: UUID, data: ToldInp
 
 async def list_suggestions(
     platform: Platform, caller: Caller, state: str | None, asked: PageRequest
-) -> Page[SuggestionView]:
+) -> Page[ProductSuggestionView]:
     """List suggestions, oldest first: for the operator all, for a supplier his own."""
     caller.require(TELL)
     statement = _seen_by(caller).order_by(ProductSuggestionRow.id).limit(asked.fetch)
@@ -86,7 +92,7 @@ async def list_suggestions(
 
 async def read_suggestion(
     platform: Platform, caller: Caller, suggestion_id: UUID
-) -> SuggestionView:
+) -> ProductSuggestionView:
     """Read a suggestion; raises NotFound."""
     caller.require(TELL)
     async with transaction(platform, caller) as tx:
@@ -96,7 +102,7 @@ async def read_suggestion(
 @retries_conflicts
 async def take_suggestion(
     platform: Platform, caller: Caller, suggestion_id: UUID, version: int
-) -> SuggestionView:
+) -> ProductSuggestionView:
     """Let a product say what a supplier suggested; for the operator.
 
     Raises NotFound, StaleVersion, Conflict where it is decided, and InvalidInput where the product
@@ -111,7 +117,7 @@ async def take_suggestion(
 
 async def decline_suggestion(
     platform: Platform, caller: Caller, suggestion_id: UUID, version: int, data: DeclineInput
-) -> SuggestionView:
+) -> ProductSuggestionView:
     """Leave a product as it is and tell the supplier why; for the operator.
 
     Raises NotFound, StaleVersion, and Conflict where it is decided.
@@ -162,8 +168,8 @@ async def _decide(tx: Transaction, before: Row[Any], state: str, reason: str) ->
     return row
 
 
-def _view(row: Row[Any]) -> SuggestionView:
-    return SuggestionView(
+def _view(row: Row[Any]) -> ProductSuggestionView:
+    return ProductSuggestionView(
         id=row.id,
         product_id=row.product_id,
         supplier_id=row.supplier_id,

@@ -39,7 +39,8 @@ EXPLAINED = {
         ),
         "needs the operator; test_only_the_operator_keeps_products_and_categories",
     ),
-    "tellOfProduct": "active products are public; test_suggestions_are_their_suppliers_and_the_operators",
+    "tellOfProduct": "active products are public; "
+    "test_suggestions_are_their_suppliers_and_the_operators",
     "listCategories": "the tree of categories is public",
     "readCategory": "the tree of categories is public",
     "readCatalogItem": "test_the_catalog_shows_a_stranger_base_prices_alone",

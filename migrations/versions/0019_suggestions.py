@@ -1,15 +1,15 @@
 """What suppliers tell of products: they keep their own proposals, and suggest for all others.
 
-Revision ID: 0018
-Revises: 0017
+Revision ID: 0019
+Revises: 0018
 """
 
 from alembic import op
 
 from migrations.security import API, ENGINE, WORKER, all_rows, own_rows, policy, protect
 
-revision = "0018"
-down_revision = "0017"
+revision = "0019"
+down_revision = "0018"
 branch_labels = None
 depends_on = None
 
