@@ -15,6 +15,9 @@ from catalog.price_lists import routes as price_lists
 from catalog.price_lists.publishing import PublicationApprovals
 from catalog.price_lists.quoting import CatalogPrices
 from catalog.products import routes as products
+from catalog.quotes import routes as quotes
+from catalog.quotes.service import SUBJECT as QUOTE_SUBJECT
+from catalog.quotes.service import QuoteApprovals
 from catalog.search import documents, related
 from catalog.search import routes as search
 from catalog.search.answers import CatalogAnswers
@@ -36,6 +39,12 @@ def _publication_approvals(platform: Platform) -> PublicationApprovals:
     return subject
 
 
+def _quote_approvals(platform: Platform) -> QuoteApprovals:
+    subject = QuoteApprovals()
+    platform.get(ApprovalSubjects).add(QUOTE_SUBJECT, subject)
+    return subject
+
+
 FEATURE: Final = Feature(
     name="catalog",
     routes=(
@@ -49,6 +58,7 @@ FEATURE: Final = Feature(
         *exports.ROUTES,
         *stock.ROUTES,
         *carts.ROUTES,
+        *quotes.ROUTES,
     ),
     scopes=(
         Scope("catalog:read", "Search the catalog", _EVERYBODY),
@@ -57,6 +67,9 @@ FEATURE: Final = Feature(
         Scope("prices:read", "Ask for own prices", _EVERYBODY),
         Scope("prices:write", "Keep and publish price lists", _SELLERS),
         Scope("customers:write", "Keep customers and segments", _SELLERS),
+        Scope("quotes:read", "Read quotes", _EVERYBODY),
+        Scope("quotes:write", "Make and withdraw quotes", _SELLERS),
+        Scope("quotes:answer", "Accept and decline quotes", ("administrator", "purchaser")),
         Scope("imports:write", "Import offers and prices", _SELLERS),
         Scope("stock:read", "Read own stock", (*_SELLERS, "viewer")),
         Scope("stock:write", "Keep stock", _SELLERS),
@@ -74,5 +87,6 @@ FEATURE: Final = Feature(
         CatalogAnswers: lambda _platform: CatalogAnswers(),
         OwnCosts: lambda _platform: OwnCosts(),
         PublicationApprovals: _publication_approvals,
+        QuoteApprovals: _quote_approvals,
     },
 )

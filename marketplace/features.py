@@ -63,5 +63,6 @@ SUBPACKAGES_WITH_TABLES: Final = {
         "search",
         "stock",
         "carts",
+        "quotes",
     ),
 }

@@ -32,7 +32,8 @@ from marketplace.platform.database import Transaction
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """A line somebody wants in a cart; `line` counts from 1 in what he sent.
 
-    Without `quantity` it is the smallest order, without `unit` the offer's own.
+    Without `quantity` it is the smallest order, without `unit` the offer's own. `quote_id` is the
+    quote that must price it when it is ordered.
     """
 
     line: int
@@ -42,6 +43,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     unit: str | None = None
     requested_on: date | None = None
     cost_centre: str = ""
+    quote_id: UUID | None = None
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -209,6 +211,7 @@ def _row(cart: Any, one: Looked, position: int) -> dict[str, Any]:
         "quantity": one.quantity,
         "requested_on": one.wanted.requested_on,
         "cost_centre": one.wanted.cost_centre,
+        "quote_id": one.wanted.quote_id,
         **shown_columns(one.answer),
     }
 

@@ -98,6 +98,7 @@ def _order_input(
                 expected_basis=basis,
                 requested_on=line.requested_on,
                 cost_centre=line.cost_centre,
+                quote_id=line.quote_id,
             )
         )
     return OrderInput(currency=cart.currency, lines=ordered, terms=data.terms, note=data.note)

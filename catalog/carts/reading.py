@@ -51,6 +51,7 @@ LINE: Final[tuple[Any, ...]] = (
     CartLineRow.quantity,
     CartLineRow.requested_on,
     CartLineRow.cost_centre,
+    CartLineRow.quote_id,
     CartLineRow.shown_amount,
     CartLineRow.shown_basis,
     CartLineRow.added_at,

@@ -14,6 +14,7 @@ from catalog.carts import ordering, reading, requisitions, service, sources
 from catalog.carts.rules import CartState
 from catalog.carts.schemas import (
     AddListInput,
+    AddQuoteInput,
     CartChange,
     CartInput,
     CartLineChange,
@@ -266,6 +267,25 @@ async def add_list(
 
 
 @post(
+    "/v1/carts/{cart_id:uuid}/quotes",
+    operation_id="addQuoteToCart",
+    tags=_TAGS,
+    summary="Put an accepted quote into a cart; what cannot be bought is told.",
+)
+async def add_quote(
+    cart_id: FromPath[UUID],
+    data: JSONBody[AddQuoteInput],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    idempotency_key: Given[IdempotencyKey],
+) -> Response[CartLinesAdded]:
+    """Put a quote's lines in; each is ordered at its price or not at all."""
+    return versioned(
+        await sources.add_quote(platform, caller, cart_id, data.quote_id, idempotency_key)
+    )
+
+
+@post(
     "/v1/carts/{cart_id:uuid}/reorders",
     operation_id="reorder",
     tags=_TAGS,
@@ -392,6 +412,7 @@ ROUTES: Final = (
     quick_order,
     upload_quick_order,
     add_list,
+    add_quote,
     reorder,
     check_out,
     create_list,

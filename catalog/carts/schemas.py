@@ -45,7 +45,8 @@ class CartChange(Input):
 class CartLineInput(Input):
     """So much of a supplier's SKU; without `unit` it is the offer's own.
 
-    The same SKU may stand on several lines. `cost_centre` stays inside your company.
+    The same SKU may stand on several lines. `cost_centre` stays inside your company. `quote_id`
+    names the accepted quote that must price the line when it is ordered.
     """
 
     supplier_id: UUID
@@ -54,6 +55,7 @@ class CartLineInput(Input):
     unit: UnitText | None = None
     requested_on: date | None = None
     cost_centre: Words = ""
+    quote_id: UUID | None = None
 
 
 class CartLinesInput(Input):
@@ -136,6 +138,7 @@ class CartLineView(Output):
     cost_centre: str
     added_at: datetime
     availability: AvailabilityView
+    quote_id: UUID | UnsetType = UNSET
     price: PriceView | UnsetType = UNSET
     no_price: NoPriceView | UnsetType = UNSET
     change: PriceChangeView | UnsetType = UNSET
@@ -232,6 +235,12 @@ class QuickOrderView(Output):
 
 
 # From elsewhere
+
+
+class AddQuoteInput(Input):
+    """An accepted quote whose lines go into the cart."""
+
+    quote_id: UUID
 
 
 class AddListInput(Input):

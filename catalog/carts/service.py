@@ -187,6 +187,7 @@ async def put_lines_in(
             unit=line.unit,
             requested_on=line.requested_on,
             cost_centre=line.cost_centre,
+            quote_id=line.quote_id,
         )
         for number, line in enumerate(data.lines, start=1)
     ]

@@ -1,4 +1,4 @@
-"""Fill a cart from elsewhere: pasted SKUs, a file, a requisition list, an earlier order."""
+"""Fill a cart from elsewhere: pasted SKUs, a file, a requisition list, a quote, an old order."""
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
@@ -28,6 +28,7 @@ from catalog.carts.schemas import (
 from catalog.carts.service import added_view
 from catalog.price_lists.visibility import COMPANY, scopes_of, visible_offer
 from catalog.products.tables import OfferRow
+from catalog.quotes.service import quoted_lines
 from marketplace.contracts.rules import ContractState
 from marketplace.contracts.tables import ContractPriceRow
 from marketplace.kernel.errors import BodyTooLarge, StaleVersion, invalid
@@ -279,7 +280,7 @@ def _refused_error(no: Refused) -> QuickOrderError:
     return QuickOrderError(no.wanted.line, no.wanted.sku, no.code, no.detail, [])
 
 
-# Requisition lists and earlier orders
+# Requisition lists, quotes and earlier orders
 
 
 @retries_conflicts
@@ -297,6 +298,37 @@ async def add_list(
         cart = await locked_cart(tx, caller, cart_id)
         kept = lines_of_list(await fetch_list(tx, caller, list_id))
         wanted = [_wanted(number, line) for number, line in enumerate(kept, start=1)]
+        added = await add_lines(tx, caller, cart, wanted, only_buyable=True)
+        return await keep(tx, key, added_view(cart_id, added))
+
+
+@retries_conflicts
+async def add_quote(
+    platform: Platform, caller: Caller, cart_id: UUID, quote_id: UUID, key: IdempotencyKey
+) -> CartLinesAdded:
+    """Put the lines of an accepted quote into a cart, each at the least quantity it prices.
+
+    Each names the quote: ordered at another price it is refused. Raises NotFound for a cart or a
+    quote that is not there, WrongState for a quote that is not accepted.
+    """
+    caller.require("carts:write")
+    caller.require("quotes:read")
+    async with transaction(platform, caller) as tx:
+        if (earlier := await replay(tx, key, CartLinesAdded)) is not None:
+            return earlier
+        cart = await locked_cart(tx, caller, cart_id)
+        supplier_id, lines = await quoted_lines(tx, caller, quote_id)
+        wanted = [
+            Wanted(
+                line=number,
+                supplier_id=supplier_id,
+                sku=line.sku,
+                quantity=line.tiers[0].minimum_quantity,
+                unit=line.unit,
+                quote_id=quote_id,
+            )
+            for number, line in enumerate(lines, start=1)
+        ]
         added = await add_lines(tx, caller, cart, wanted, only_buyable=True)
         return await keep(tx, key, added_view(cart_id, added))
 

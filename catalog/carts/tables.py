@@ -60,6 +60,7 @@ class CartLineRow(Base):
     quantity: Mapped[Quantity]
     requested_on: Mapped[date | None]
     cost_centre: Mapped[str]
+    quote_id: Mapped[UUID | None]
     shown_amount: Mapped[Decimal | None] = mapped_column(Numeric(24, 6))
     shown_basis: Mapped[Decimal | None] = mapped_column(Numeric(24, 6))
     added_at: Mapped[Instant] = mapped_column(server_default=func.clock())

@@ -127,6 +127,7 @@ def _line_view(priced: PricedCartLine, currency: str) -> CartLineView:
         cost_centre=line.cost_centre,
         added_at=line.added_at,
         availability=priced.availability or unknown(),
+        quote_id=line.quote_id or UNSET,
         change=_change(line, answer, currency) or UNSET,
         advice=_advice(line, answer, priced.found.terms) or UNSET,
     )

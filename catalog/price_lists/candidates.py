@@ -49,7 +49,7 @@ from catalog.price_lists.visibility import (
     usual,
     visible_offer,
 )
-from catalog.pricing.terms import Level, Mode, Policy, VolumeMode
+from catalog.pricing.terms import Mode, Policy, VolumeMode
 from catalog.products.tables import OfferRow
 from marketplace.contracts.rules import ContractState
 from marketplace.contracts.tables import ContractPriceRow
@@ -257,7 +257,7 @@ def _agreed(offers: CTE, head: Sequence[Any], whose: Whose) -> Select[*tuple[Any
             price.contract_id,
             price.contract_version,
             constant(""),
-            constant(Level.CONTRACT.value),
+            price.level,
             price.buyer_id,
             price.priority,
             constant(Mode.FILL_GAPS.value),

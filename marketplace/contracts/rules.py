@@ -59,9 +59,10 @@ class Provenance:
     """One step of how a price came about.
 
     `kind` is ``rfq.procedure``, ``rfq.bid`` (`hash` is the receipt's commitment), ``auction``
-    (the ledger's head), ``auction.bid`` (the ledger entry), ``rfq.award`` (the award's content) or
-    ``contract``; `hash` is lower-case hexadecimal. A tuple of them, earliest first, travels with a
-    price: award, contract, order line and invoice line copy it, and nobody follows it upward.
+    (the ledger's head), ``auction.bid`` (the ledger entry), ``rfq.award`` (the award's content),
+    ``quote`` (what was offered) or ``contract``; `hash` is lower-case hexadecimal. A tuple of
+    them, earliest first, travels with a price: award, contract, order line and invoice line copy
+    it, and nobody follows it upward.
     """
 
     kind: str
@@ -196,11 +197,16 @@ def tier_reached(tiers: Sequence[Tier], quantity: Decimal) -> Tier | None:
 
 
 def origin_of(provenance: Sequence[Provenance]) -> str:
-    """Tell how a contract came about: ``award``, ``auction`` or, without either, ``negotiated``."""
+    """Tell how a contract came about: ``award``, ``auction``, ``quote``, else ``negotiated``."""
     kinds = {step.kind for step in provenance}
     if "rfq.award" in kinds:
         return "award"
-    return "auction" if "auction" in kinds else "negotiated"
+    return next((kind for kind in ("auction", "quote") if kind in kinds), "negotiated")
+
+
+def level_of(provenance: Sequence[Provenance]) -> str:
+    """Give the level of a contract's prices: an accepted quote's come before all others."""
+    return "quote" if origin_of(provenance) == "quote" else "contract"
 
 
 def contract_hash(draft: ContractDraft) -> str:

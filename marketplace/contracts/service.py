@@ -7,7 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 from sqlalchemy import Row, Select, func, insert, or_, select, text
 
 from marketplace.contracts.parties import newest_of_party
@@ -21,6 +21,7 @@ from marketplace.contracts.rules import (
     Provenance,
     check_draft,
     contract_hash,
+    level_of,
     origin_of,
     state_at,
     term_of,
@@ -80,7 +81,10 @@ async def conclude(tx: Transaction, draft: ContractDraft) -> UUID:
     )
     await tx.execute(
         insert(ContractPriceRow),
-        [{**common, **_price_values(contract_id, price)} for price in draft.prices],
+        [
+            {**common, **_price_values(contract_id, price), "level": level_of(draft.provenance)}
+            for price in draft.prices
+        ],
     )
     _tell(tx, contract_id, draft)
     return contract_id
@@ -292,6 +296,26 @@ async def read_contract(platform: Platform, caller: Caller, contract_id: UUID) -
     )
 
 
+async def commitments_of(
+    tx: Transaction, contract_id: UUID
+) -> dict[tuple[str, str], CommitmentView]:
+    """Give the commitments of a contract by SKU and unit, with what is drawn of each.
+
+    Joins the open transaction of a party.
+    """
+    rows = await tx.all(
+        select(
+            ContractPriceRow.sku,
+            ContractPriceRow.unit,
+            ContractPriceRow.commitment,
+            ContractPriceRow.drawn,
+        ).where(
+            ContractPriceRow.contract_id == contract_id, ContractPriceRow.commitment.is_not(None)
+        )
+    )
+    return {(row.sku, row.unit): _commitment_view(row) for row in rows}
+
+
 def provenance_view(step: Provenance) -> ProvenanceView:
     """Show one step."""
     return ProvenanceView(kind=step.kind, id=step.id, at=step.at, hash=step.hash)
@@ -353,13 +377,11 @@ def _price_view(row: Row[Any]) -> ContractPriceView:
             )
             for tier in row.tiers
         ],
-        commitment=_commitment_view(row),
+        commitment=UNSET if row.commitment is None else _commitment_view(row),
     )
 
 
-def _commitment_view(row: Row[Any]) -> CommitmentView | UnsetType:
-    if row.commitment is None:
-        return UNSET
+def _commitment_view(row: Row[Any]) -> CommitmentView:
     left = Decimal(row.commitment["cap"]) - row.drawn
     return CommitmentView(
         measure=row.commitment["measure"],

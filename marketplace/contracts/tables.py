@@ -50,6 +50,8 @@ class ContractPriceRow(Base):
 
     `commitment` is ``{"measure": "quantity", "cap": "1000", "at_exhaustion": "split"}``, with
     ``"committed"`` where it is less; `drawn` is what orders took of it, never more than its cap.
+
+    `level` is ``quote`` where an accepted quote was concluded: it comes before other contracts.
     """
 
     __tablename__ = "contract_prices"
@@ -69,9 +71,11 @@ class ContractPriceRow(Base):
     valid_until: Mapped[Instant]
     state: Mapped[str]
     priority: Mapped[int]
+    level: Mapped[str] = mapped_column(server_default=text("'contract'"))
     commitment: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     drawn: Mapped[Amount] = mapped_column(server_default=text("0"))
     __table_args__ = (
+        CheckConstraint("level in ('contract', 'quote')", name="level"),
         CheckConstraint("drawn between 0 and (commitment ->> 'cap')::numeric", name="drawn"),
         Index("ix_contract_prices_buyer_id_supplier_id_sku", "buyer_id", "supplier_id", "sku"),
         Index("ix_contract_prices_contract_id", "contract_id"),

@@ -44,6 +44,7 @@ class ContractPrices:
             select(
                 ContractPriceRow.id,
                 ContractPriceRow.commitment,
+                ContractPriceRow.level,
                 ContractPriceRow.contract_id,
                 ContractPriceRow.contract_version,
                 ContractPriceRow.supplier_id,
@@ -67,7 +68,7 @@ class ContractPrices:
                 ContractPriceRow.supplier_id.in_({line.supplier_id for line in lines}),
                 ContractPriceRow.sku.in_({line.sku for line in lines}),
             )
-            .order_by(ContractPriceRow.priority.desc())
+            .order_by(ContractPriceRow.level.desc(), ContractPriceRow.priority.desc())
         )
         by_offer = defaultdict(list)
         for row in rows:
@@ -122,7 +123,7 @@ def _of_row(line: PriceRequest, row: Row[Any]) -> PriceQuote | NoPriceQuote:
         amount=tier.amount,
         basis=row.basis,
         tier_minimum=tier.minimum_quantity,
-        level="contract",
+        level=row.level,
         source=PriceSource("contract", row.contract_id, row.contract_version),
         line_amount=line_amount(line.quantity, tier.amount, row.basis, line.currency),
         description=row.description,

@@ -79,10 +79,27 @@ def _unpriced(index: int, answer: PriceQuote | NoPriceQuote) -> Iterator[FieldEr
         yield FieldError(f"/lines/{index}/quantity", "too_large", detail)
 
 
+def _by_quote(index: int, asked: OrderLineInput, answer: PriceQuote) -> Iterator[FieldError]:
+    steps = {(step.kind, step.id) for step in answer.provenance}
+    if asked.quote_id is not None and ("quote", asked.quote_id) not in steps:
+        detail = (
+            "This quote does not price this line now: it is not accepted, has ended, is used up, "
+            "is for another SKU, unit, quantity or unit of your company, or another price counts."
+        )
+        yield FieldError(f"/lines/{index}/quote_id", "not_priced_by_quote", detail)
+
+
 def ordered_lines(
     data: OrderInput, requests: Sequence[PriceRequest], quotes: Sequence[PriceQuote]
 ) -> list[OrderedLine]:
-    """Take the prices quoted; raises Conflict where the buyer's document expects lower ones."""
+    """Take the prices quoted.
+
+    Raises Conflict where the buyer's document expects lower ones, and InvalidInput where it names
+    quotes that do not price its lines.
+    """
+    errors = [error for i, each in enumerate(data.lines) for error in _by_quote(i, each, quotes[i])]
+    if errors:
+        raise InvalidInput("Some lines are not priced by the quote they name.", errors=errors)
     lines, higher = [], []
     for number, (asked, request, answer) in enumerate(
         zip(data.lines, requests, quotes, strict=True), start=1

@@ -60,7 +60,9 @@ class OrderLineInput(Input):
     """A line: so much of a supplier's SKU.
 
     `expected_amount` per `expected_basis` is the price the buyer's document states: a lower one is
-    taken, a higher one refused. `cost_centre` stays inside the buyer's company.
+    taken, a higher one refused. `quote_id` names the accepted quote that must price the line: where
+    another price counts, or the quote has ended, the order is refused. `cost_centre` stays inside
+    the buyer's company.
     """
 
     supplier_id: UUID
@@ -71,6 +73,7 @@ class OrderLineInput(Input):
     expected_basis: QuantityText = "1"
     requested_on: date | None = None
     cost_centre: Words = ""
+    quote_id: UUID | None = None
 
 
 class OrderInput(Input):

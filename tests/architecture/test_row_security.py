@@ -106,6 +106,15 @@ CHANGED_BY_THE_PARTIES = {
     "despatches": set(),
     "invoices": set(),
     "invoice_lines": set(),
+    "quotes": {
+        "state",
+        "version",
+        "sent_at",
+        "answered_by",
+        "answered_at",
+        "reason",
+        "contract_id",
+    },
     "credit_notes": set(),
     "credit_note_lines": set(),
 }

@@ -42,8 +42,10 @@ BESIDE = {
     "reorder",
     "checkOutCart",
     "issueCreditNote",
+    "makeQuote",
+    "addQuoteToCart",
 }
-"""Operations of `describe`, `shop` and `correct`: no examples of the road."""
+"""Operations of `describe`, `shop`, `correct` and `quote`: no examples of the road."""
 
 
 async def describe(operator: Actor, suffix: str) -> None:
@@ -115,6 +117,32 @@ async def correct(road: Road, recorder: Recorder) -> None:
     )
 
 
+async def quote(road: Road, recorder: Recorder) -> None:
+    """Let the winner make two quotes, and the buyer put one into a cart and leave one open."""
+    winner = road.suppliers[road.winner]
+    seller = Actor(road.operator.http, "the supplier", winner.keys["seller"], recorder)
+    buyer = Actor(road.operator.http, "the buyer", road.buyer.keys["purchaser"], recorder)
+    sold = {name: road.order["lines"][0][name] for name in ("sku", "unit")}
+    offered = {
+        "organization_id": road.buyer.organization_id,
+        "title": "Spring",
+        "currency": "EUR",
+        "last_day": "2090-12-31",
+        "lines": [{**sold, "tiers": [{"minimum_quantity": "500", "amount": "5"}]}],
+    }
+    made = await seller.post("/v1/quotes", offered, once="first")
+    await buyer.send(
+        "POST", f"/v1/quotes/{made['id']}/accept", None, headers={"If-Match": '"1"'}, expect=200
+    )
+    cart = await buyer.post("/v1/carts", {"currency": "EUR", "name": "Quoted"}, once=True)
+    wanted = {"quote_id": made["id"]}
+    added = await buyer.post(
+        f"/v1/carts/{cart['id']}/quotes", wanted, once=True, show="addQuoteToCart"
+    )
+    assert added["line_count"] == 1
+    await seller.post("/v1/quotes", offered, once="second", show="makeQuote")
+
+
 @pytest.fixture(scope="session")
 def played() -> Iterator[Played]:
     with running_product() as product:
@@ -132,6 +160,7 @@ def played() -> Iterator[Played]:
                 for bought, recorded in ((road, recorder), (spare, spares)):
                     await shop(bought, recorded)
                     await correct(bought, recorded)
+                    await quote(bought, recorded)
                 operator = Actor(http, "the operator", key, Recorder())
                 stranger = await register_company(operator, "Fremdwerk", "buyer", "supplier")
                 return road, spare, stranger

@@ -17,6 +17,7 @@ def identifiers(road: Road, exchanges: Mapping[str, Exchange]) -> dict[str, str]
         "approval_id": shown["decideApproval"]["id"],
         "contract_id": road.award["contract_id"],
         "order_id": road.order["id"],
+        "quote_id": shown["makeQuote"]["id"],
         "line": "1",
         "supplier_order_id": road.supplier_order_id,
         "invoice_id": road.invoice["id"],

@@ -60,6 +60,7 @@ EXPLAINED = {
     "createRequisitionList": "makes something of one's own",
     "createPriceList": "makes something of one's own",
     "createSegment": "makes something of one's own",
+    "makeQuote": "makes something of one's own",
     "createAssortment": "makes something of one's own",
     "putCustomer": "says how the stranger's own prices for a company are weighed",
     "startImport": "makes something of one's own; into a foreign list: "
@@ -83,6 +84,8 @@ BODIES: dict[str, Any] = {
     "changeMember": {"name": "Mine now"},
     "renameSegment": {"name": "Mine now"},
     "renameAssortment": {"name": "Mine now"},
+    "declineQuote": {"reason": "because"},
+    "withdrawQuote": {"reason": "because"},
     "changeCart": {"name": "Mine now"},
     "changeCartLine": {"quantity": "1"},
     "putRequisitionList": {"name": "Mine now", "lines": []},
