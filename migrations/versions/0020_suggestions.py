@@ -1,15 +1,15 @@
 """What suppliers tell of products: they keep their own proposals, and suggest for all others.
 
-Revision ID: 0019
-Revises: 0018
+Revision ID: 0020
+Revises: 0019
 """
 
 from alembic import op
 
 from migrations.security import API, ENGINE, WORKER, all_rows, own_rows, policy, protect
 
-revision = "0019"
-down_revision = "0018"
+revision = "0020"
+down_revision = "0019"
 branch_labels = None
 depends_on = None
 

@@ -1,15 +1,15 @@
 """Quotes; and the level of what contracts price, which an accepted quote's is.
 
-Revision ID: 0019
-Revises: 0018
+Revision ID: 0021
+Revises: 0020
 """
 
 from alembic import op
 
 from migrations.security import API, grant, policy, protect
 
-revision = "0019"
-down_revision = "0018"
+revision = "0021"
+down_revision = "0020"
 branch_labels = None
 depends_on = None
 
