@@ -14,6 +14,7 @@ from auctions.intake import Intake
 from auctions.ledger import Ledger
 from auctions.live.hub import Hub
 from auctions.live.routes import ROUTES as LIVE_ROUTES
+from auctions.room.routes import ROUTES as ROOM_ROUTES
 from auctions.routes import ROUTES
 from auctions.timers import TIMERS
 from marketplace.platform.core import Platform
@@ -55,7 +56,7 @@ _READERS: Final = ("administrator", "purchaser", "approver", "seller", "viewer")
 
 FEATURE: Final = Feature(
     name="auctions",
-    routes=(*ROUTES, *LIVE_ROUTES),
+    routes=(*ROUTES, *LIVE_ROUTES, *ROOM_ROUTES),
     scopes=(
         Scope("auctions:read", "Follow auctions and read their logs", _READERS),
         Scope("auctions:write", "Make and end auctions", ("administrator", "purchaser")),
