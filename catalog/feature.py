@@ -70,7 +70,7 @@ FEATURE: Final = Feature(
         Scope("quotes:read", "Read quotes", _EVERYBODY),
         Scope("quotes:write", "Make and withdraw quotes", _SELLERS),
         Scope("quotes:answer", "Accept and decline quotes", ("administrator", "purchaser")),
-        Scope("imports:write", "Import offers and prices", _SELLERS),
+        Scope("imports:write", "Import files", (*_SELLERS, "operator")),
         Scope("stock:read", "Read own stock", (*_SELLERS, "viewer")),
         Scope("stock:write", "Keep stock", _SELLERS),
         Scope("carts:read", "Read carts", ("administrator", "purchaser", "approver", "viewer")),

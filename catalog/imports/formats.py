@@ -116,7 +116,8 @@ class AnyReader(FileReader[R]):
     def _made(self, chosen: FileFormat) -> FileReader[R]:
         common: dict[str, Any] = {"errors_max": self._errors_max}
         marks: dict[str, Any] = {"comma": ",", "point": "."}
-        mark = DecimalMark(marks.get(self._decimal))
+        text = chosen in {FileFormat.CSV, FileFormat.XLSX}
+        mark = self.mark = DecimalMark(marks.get(self._decimal) if text else ".")
         match chosen:
             case FileFormat.CSV:
                 return CsvReader(self.layout, mark=mark, plain=self._wants_plain, **common)

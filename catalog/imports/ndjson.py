@@ -14,6 +14,8 @@ from catalog.imports.rows import (
     PlainRows,
 )
 
+COLUMNS_KNOWN_MAX: Final = 10_000
+"""Names of keys that are remembered; more than this is no file of ours."""
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 R = TypeVar("R")
@@ -48,7 +50,7 @@ class NdjsonReader(FileReader[R]):
         super().__init__(layout, errors_max=errors_max, mark=DecimalMark("."))
         self._pending = b""
         self._line = 0
-        self._known = {column.name: column for column in layout.columns}
+        self._known: dict[str, Column | None] = {}
 
     def feed(self, chunk: bytes) -> list[R | PlainRows]:
         """Take the next bytes; give the rows that are complete."""
@@ -105,10 +107,9 @@ class NdjsonReader(FileReader[R]):
         fields: list[tuple[Column, str]] = []
         errors_before = self.error_count
         for name, value in decoded.items():
-            column = self._known.get(name)
+            column = self._column(name)
             if column is None:
-                columns = ", ".join(self._known)
-                detail = f"A file of {self.layout.name} has the columns {columns}."
+                detail = f"A file of {self.layout.name} has the columns {self.layout.told}."
                 self.refuse(self._line, name[:VALUE_CHARACTERS_SHOWN], "unknown_column", detail, "")
             elif isinstance(value, bool):
                 fields.append((column, "true" if value else "false"))
@@ -118,3 +119,8 @@ class NdjsonReader(FileReader[R]):
                 detail = "A value is a text or a number, no list and no object."
                 self.refuse(self._line, name, "not_flat", detail, "")
         return fields if self.error_count == errors_before else None
+
+    def _column(self, name: str) -> Column | None:
+        if name not in self._known and len(self._known) < COLUMNS_KNOWN_MAX:
+            self._known[name] = self.layout.find(name)
+        return self._known.get(name)

@@ -6,7 +6,7 @@ the same. What cannot be read to its end is `broken`: nothing of it should be ta
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Generic, TypeVar
 
 from catalog.imports.decimals import DecimalMark, Unfit
@@ -53,13 +53,28 @@ class Layout(Generic[R]):
 
     `make(line, *values)` builds the row from the columns' values, in their order; it may raise
     `Unfit` or an InvalidInput whose pointer names a column, for rules over several columns.
-    `examples` fill the row of a template.
+    `examples` fill the row of a template. A column of `families` stands for many: ``name`` for
+    ``name.de`` and ``name.fr``; `make` is given their values last, by their whole names.
     """
 
     name: str
     columns: tuple[Column, ...]
     make: Callable[..., R]
     examples: tuple[str, ...] = ()
+    families: tuple[Column, ...] = ()
+
+    def find(self, name: str) -> Column | None:
+        """Give the column with a name, None where there is none."""
+        family, dot, member = name.partition(".")
+        if dot and member:
+            found = next((each for each in self.families if each.name == family), None)
+            return None if found is None else replace(found, name=name)
+        return next((each for each in self.columns if each.name == name), None)
+
+    @property
+    def told(self) -> str:
+        """Tell which columns there are."""
+        return ", ".join([*self.names, *(f"{each.name}.…" for each in self.families)])
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -115,6 +130,8 @@ class FileReader(Generic[R]):
             text = undefused(field.strip()) if self.from_spreadsheet else field.strip()
             if not text:
                 continue
+            if isinstance(field, Exact):
+                text = Exact(text)
             missing.discard(column.name)
             texts[column.name] = text
             try:
@@ -128,9 +145,8 @@ class FileReader(Generic[R]):
         if self.error_count != errors_before:
             return None
         try:
-            return self.layout.make(
-                line, *(values.get(column.name) for column in self.layout.columns)
-            )
+            given = [values.pop(column.name, None) for column in self.layout.columns]
+            return self.layout.make(line, *given, *((values,) if self.layout.families else ()))
         except Unfit as unfit:
             self.refuse(line, "", unfit.code, unfit.detail, "")
         except MarketplaceError as error:
@@ -155,11 +171,10 @@ class FileReader(Generic[R]):
 
     def check_names(self, line: int, names: Sequence[str]) -> bool:
         """Refuse columns that are unknown, there twice, or missing; such a file is broken."""
-        known = set(self.layout.names)
         seen: set[str] = set()
         wrong: dict[tuple[str, str], None] = {}
         for name in names:
-            if name not in known:
+            if self.layout.find(name) is None:
                 wrong[name, "unknown_column"] = None
             elif name in seen:
                 wrong[name, "column_twice"] = None
@@ -167,9 +182,8 @@ class FileReader(Generic[R]):
         for column in self.layout.columns:
             if column.required and column.name not in seen:
                 wrong[column.name, "column_missing"] = None
-        columns = ", ".join(self.layout.names)
         for name, code in wrong:
-            detail = f"A file of {self.layout.name} has the columns {columns}."
+            detail = f"A file of {self.layout.name} has the columns {self.layout.told}."
             self.refuse(line, name, code, detail, "")
         self.broken = self.broken or bool(wrong)
         return not wrong

@@ -15,6 +15,7 @@ class ImportKind(StrEnum):
     """What a file holds."""
 
     OFFERS = "offers"
+    PRODUCTS = "products"
     PRICES = "prices"
     STOCK = "stock"
 

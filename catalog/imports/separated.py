@@ -102,10 +102,8 @@ class CsvReader(FileReader[R]):
             )
 
     def _separator_of(self, header: str) -> str:
-        known = set(self.layout.names)
-
         def hits(separator: str) -> int:
-            return sum(name in known for name in _names(header, separator))
+            return sum(self.layout.find(name) is not None for name in _names(header, separator))
 
         return max(_SEPARATORS, key=hits)
 
@@ -198,11 +196,10 @@ class CsvReader(FileReader[R]):
             detail = "This is no text in UTF-8 or Windows-1252; export the file as CSV in UTF-8."
             self.fatal(self._record_line, "not_utf8", detail)
             return
-        known = {column.name: column for column in self.layout.columns}
         self._separator = self._separator_of(text)
         names = _names(text, self._separator)
         if self.check_names(self._record_line, names):
-            self._fields = [known[name] for name in names]
+            self._fields = [column for name in names if (column := self.layout.find(name))]
             plain = PlainForm(self.layout, self._fields, self._separator)
             self._plain = plain if self._wants_plain and plain.possible else None
         else:

@@ -20,6 +20,7 @@ from sqlalchemy import Row, func, insert, select, update
 
 from catalog.imports.formats import AnyReader, FileFormat
 from catalog.imports.layouts import OFFERS, PRICES, STOCK
+from catalog.imports.products import PRODUCTS, ProductRows
 from catalog.imports.rows import FileReader, Layout, PlainRows
 from catalog.imports.schemas import (
     DecimalWish,
@@ -80,6 +81,7 @@ _IMPORT: Final = (
 )
 _SCOPE: Final = {
     ImportKind.OFFERS: "catalog:write",
+    ImportKind.PRODUCTS: "catalog:write",
     ImportKind.PRICES: "prices:write",
     ImportKind.STOCK: "stock:write",
 }
@@ -420,6 +422,14 @@ async def _import_offers(work: _Work) -> _Outcome:
     return work.outcome(reader, judged, written)
 
 
+async def _import_products(work: _Work) -> _Outcome:
+    reader = _reader(work.row, PRODUCTS)
+    rows = ProductRows(work.tx, work.caller, reader)
+    async for batch in work.pieces(reader):
+        await rows.take(batch)
+    return work.outcome(reader, _judge(work.row, reader, rows.errors), rows.written)
+
+
 async def _import_prices(work: _Work) -> _Outcome:
     tx, row = work.tx, work.row
     await loading.open_loading(tx)
@@ -475,6 +485,7 @@ async def _import_stock(work: _Work) -> _Outcome:
 
 _IMPORTERS: Final[Mapping[str, Callable[[_Work], Awaitable[_Outcome]]]] = {
     ImportKind.OFFERS.value: _import_offers,
+    ImportKind.PRODUCTS.value: _import_products,
     ImportKind.PRICES.value: _import_prices,
     ImportKind.STOCK.value: _import_stock,
 }

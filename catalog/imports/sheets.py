@@ -86,7 +86,6 @@ class SheetReader(FileReader[R]):
             yield from self._take(rows)
 
     def _take(self, rows: Iterator[tuple[int, Sequence[Any]]]) -> Iterator[R]:
-        known = {column.name: column for column in self.layout.columns}
         header: list[Column | None] = []
         for line, cells in rows:
             texts = [_text(cell) for cell in cells]
@@ -98,7 +97,7 @@ class SheetReader(FileReader[R]):
                     names.pop()
                 if not self.check_names(line, names):
                     return
-                header = [known[name] for name in names]
+                header = [self.layout.find(name) for name in names]
                 continue
             self.row_count += 1
             texts += [""] * (len(header) - len(texts))

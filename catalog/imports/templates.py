@@ -6,12 +6,14 @@ from typing import Any, Final
 
 from catalog.exports.writers import Cell, ExportFormat, writer_of
 from catalog.imports.layouts import OFFERS, PRICES, STOCK
+from catalog.imports.products import PRODUCTS
 from catalog.imports.rows import Layout
 from catalog.imports.schemas import ImportKind
 from marketplace.platform.caller import Caller
 
 _LAYOUTS: Final[Mapping[ImportKind, Layout[Any]]] = {
     ImportKind.OFFERS: OFFERS,
+    ImportKind.PRODUCTS: PRODUCTS,
     ImportKind.PRICES: PRICES,
     ImportKind.STOCK: STOCK,
 }

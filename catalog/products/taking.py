@@ -166,6 +166,12 @@ class Taking:
         state = record.state or ("active" if self._keeper else "proposed")
         if self._keeper and state not in {"active", "draft"}:
             raise invalid("/state", "wrong_state", "A new product is active or draft.")
+        if not (content.columns["gtin"] or content.columns["maker_number_key"]):
+            detail = (
+                "Nothing known has this number. Tell a gtin, or a maker and his number, by which a "
+                "new product is found again; or offer it first under this sku."
+            )
+            raise invalid("/sku", "unknown_product", detail)
         _check_complete(ProductState(state), content, attributes)
         product_id = new_id()
         self._lines[product_id] = record.line
