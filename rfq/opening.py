@@ -127,14 +127,17 @@ async def close_bids(platform: Platform, procedure_id: UUID) -> Status:
         await tx.execute(closed.values(status=status.value, closed_at=at))
         await _lapse(tx, loaded, at)
         blinding = secrets.token_bytes(BLINDING_BYTES)
-        leaves = leaf_hashes(await _leaves(tx, procedure_id), blinding)
-        root = merkle_root(leaves)
+        leaves = await _leaves(tx, procedure_id)
+        root = merkle_root(leaf_hashes(leaves, blinding))
         await tx.execute(
             closed.values(
                 version=loaded.version + 1,
                 bids_root=root,
                 bids_blinding=blinding,
-                bid_leaves=[leaf.hex() for leaf in leaves],
+                bid_entries=[
+                    {"commitment": leaf.commitment.hex(), "status": leaf.status.value}
+                    for leaf in sorted(leaves, key=lambda leaf: leaf.commitment)
+                ],
             )
         )
         _tell(tx, loaded, "procedure.closed", status, audience=loaded.may_be_seen_by(), root=root)

@@ -17,6 +17,7 @@ from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, transaction
 from marketplace.platform.http.paging import Page, PageRequest, page
 from marketplace.platform.http.schemas import shown_quantity
+from rfq.rules.bid import BidStatus
 from rfq.rules.procedure import (
     BIDS_READABLE,
     Kind,
@@ -27,6 +28,7 @@ from rfq.rules.procedure import (
     Procedure,
     Status,
 )
+from rfq.rules.sealing import Leaf, leaf_hashes
 from rfq.schemas import (
     BuyerProcedureView,
     ProcedureLineView,
@@ -118,7 +120,7 @@ async def load(tx: Transaction, procedure_id: UUID, *, lock: bool = False) -> Lo
         ProcedureRow.sealing_key,
         ProcedureRow.bids_root,
         ProcedureRow.bids_blinding,
-        ProcedureRow.bid_leaves,
+        ProcedureRow.bid_entries,
         ProcedureRow.cancelled_because,
         ProcedureRow.created_at,
         ProcedureRow.published_at,
@@ -228,9 +230,17 @@ def _shared(loaded: Loaded) -> dict[str, Any]:
         "opened_at": row.opened_at,
         "cancelled_because": row.cancelled_because,
         "bids_root": hexadecimal(row.bids_root),
-        "bid_leaves": row.bid_leaves if opened else None,
+        "bid_leaves": _leaves(row) if opened else None,
         "bids_blinding": hexadecimal(row.bids_blinding) if opened else None,
     }
+
+
+def _leaves(row: Row[Any]) -> list[str]:
+    entries = (
+        Leaf(bytes.fromhex(each["commitment"]), BidStatus(each["status"]))
+        for each in row.bid_entries
+    )
+    return [leaf.hex() for leaf in leaf_hashes(entries, bytes(row.bids_blinding))]
 
 
 def _summary(row: Row[Any]) -> dict[str, Any]:

@@ -22,8 +22,10 @@ from rfq import (
     handover,
     opening,
     procedures,
+    proofs,
     publish,
 )
+from rfq.rules.proof import Opening
 from rfq.schemas import (
     AmendmentInput,
     AmendmentList,
@@ -422,6 +424,19 @@ async def open_procedure(
     return versioned(await opening.open_procedure(platform, caller, procedure_id))
 
 
+@get(
+    "/v1/procedures/{procedure_id:uuid}/opening",
+    operation_id="readOpening",
+    tags=TAGS,
+    summary="Read what proves the opening, for `marketplace verify-opening`",
+)
+async def read_opening(
+    procedure_id: FromPath[UUID], caller: Given[Caller], platform: Given[Platform]
+) -> Opening:
+    """Read the opening's proof."""
+    return await proofs.read_opening(platform, caller, procedure_id)
+
+
 @post(
     "/v1/procedures/{procedure_id:uuid}/auction",
     operation_id="startLotAuction",
@@ -508,6 +523,7 @@ ROUTES: Final[list[ControllerRouterHandler]] = [
     list_receipts,
     list_bids,
     open_procedure,
+    read_opening,
     start_auction,
     send_breakdown,
     award_lot,

@@ -18,7 +18,9 @@ class ProcedureRow(Base):
     """A procedure. `audience` is who sees it beside the buyer, empty in a draft.
 
     `sealing_key` is for strict clients and for the record; what we seal ourselves, we seal to the
-    key that the key store names. `bid_leaves` are the hashes below `bids_root`, in order.
+    key that the key store names. `bid_entries` is what lies below `bids_root`: each
+    version of each bid as its commitment and its status at the close, in an order that tells
+    nothing.
     """
 
     __tablename__ = "procedures"
@@ -42,7 +44,7 @@ class ProcedureRow(Base):
     sealing_key: Mapped[bytes | None]
     bids_root: Mapped[bytes | None]
     bids_blinding: Mapped[bytes | None]
-    bid_leaves: Mapped[list[str] | None]
+    bid_entries: Mapped[list[dict[str, Any]] | None]
     cancelled_because: Mapped[str | None]
     created_by: Mapped[UUID]
     created_at: Mapped[Instant]

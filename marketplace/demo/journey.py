@@ -231,6 +231,8 @@ async def _sealed_offers(road: Road) -> None:
     check(len(road.opening_totals) == len(road.suppliers), "All bids were opened.")
     totals = ", ".join(f"{total} EUR" for total in sorted(road.opening_totals.values()))
     road.narrator.say(f"Opened on time. The totals: {totals}.")
+    proof = await road.supplier_as(1).get(f"{path}/opening", show="readOpening")
+    check(len(proof["bids"]) == 1, "A bidder's proof of the opening holds his own bid alone.")
     late = road.supplier_as(2)
     await late.post(f"{path}/bids", _bid(road, 2), once=True, expect=409)
     road.narrator.say("A bid that comes later is refused.")

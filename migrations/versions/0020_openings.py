@@ -1,0 +1,46 @@
+"""What lies below the root of an opening, so that anybody can check it.
+
+Revision ID: 0020
+Revises: 0019
+"""
+
+from alembic import op
+
+revision = "0020"
+down_revision = "0019"
+branch_labels = None
+depends_on = None
+
+# What became of a bid after the close is not what it was at the close.
+ENTRIES = """
+update procedures set bid_entries = coalesce(
+    (
+        select jsonb_agg(
+            jsonb_build_object(
+                'commitment', encode(commitment, 'hex'),
+                'status', case when status in ('opened', 'invalid') then 'live' else status end
+            )
+            order by commitment
+        )
+        from sealed_bids where procedure_id = procedures.id
+    ),
+    '[]'
+)
+where bids_root is not null
+"""
+TABLES = ("procedures", "sealed_bids")
+
+
+def upgrade() -> None:
+    op.execute("alter table procedures add column bid_entries jsonb")
+    for table in TABLES:
+        op.execute(f"alter table {table} no force row level security")
+    op.execute(ENTRIES)
+    for table in TABLES:
+        op.execute(f"alter table {table} force row level security")
+    op.execute("alter table procedures drop column bid_leaves")
+
+
+def downgrade() -> None:
+    op.execute("alter table procedures add column bid_leaves text[]")
+    op.execute("alter table procedures drop column bid_entries")

@@ -1,0 +1,89 @@
+"""The document of an opening, for the buyer and for each bidder."""
+
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Row, select
+
+from marketplace.kernel.errors import NotFound
+from marketplace.platform.caller import Caller
+from marketplace.platform.core import Platform
+from marketplace.platform.database import Transaction, transaction
+from rfq.procedures import Loaded, load
+from rfq.rules.bid import BidStatus
+from rfq.rules.procedure import check_bids_readable
+from rfq.rules.proof import Copy, Entry, OpenedBid, Opening
+from rfq.schemas import hexadecimal
+from rfq.tables import OpenedBidRow, SealedBidRow
+
+_NOT_YOURS: Final = "The opening is shown to the buyer and to those who bid."
+
+
+async def read_opening(platform: Platform, caller: Caller, procedure_id: UUID) -> Opening:
+    """Give what proves an opening; a bidder's copy holds his own bid alone.
+
+    Raises WrongState before the opening, NotFound for who neither bought nor bid.
+    """
+    async with transaction(platform, caller) as tx:
+        loaded = await load(tx, procedure_id)
+        copy = await _copy(tx, caller, loaded)
+        caller.require("rfq:read" if copy is Copy.BUYER else "bids:read")
+        check_bids_readable(loaded.procedure)
+        # Row-level security leaves a bidder his own row, the buyer all.
+        rows = await tx.all(
+            select(
+                OpenedBidRow.id,
+                OpenedBidRow.bidder_id,
+                OpenedBidRow.version,
+                OpenedBidRow.submitted_at,
+                OpenedBidRow.commitment,
+                OpenedBidRow.nonce,
+                OpenedBidRow.content,
+                OpenedBidRow.invalid_reason,
+            )
+            .where(OpenedBidRow.procedure_id == procedure_id)
+            .order_by(OpenedBidRow.submitted_at, OpenedBidRow.id)
+        )
+    row = loaded.row
+    return Opening(
+        copy=copy,
+        procedure_id=procedure_id,
+        closed_at=row.closed_at,
+        opened_at=row.opened_at,
+        bids_root=row.bids_root.hex(),
+        bids_blinding=row.bids_blinding.hex(),
+        entries=tuple(
+            Entry(commitment=each["commitment"], status=BidStatus(each["status"]))
+            for each in row.bid_entries
+        ),
+        bids=tuple(_opened(each) for each in rows),
+    )
+
+
+async def _copy(tx: Transaction, caller: Caller, loaded: Loaded) -> Copy:
+    if loaded.procedure.buyer_id == caller.organization_id:
+        return Copy.BUYER
+    bid = await tx.scalar(
+        select(SealedBidRow.id)
+        .where(
+            SealedBidRow.procedure_id == loaded.procedure.id,
+            SealedBidRow.bidder_id == caller.organization_id,
+        )
+        .limit(1)
+    )
+    if bid is None:
+        raise NotFound(_NOT_YOURS)
+    return Copy.BIDDER
+
+
+def _opened(row: Row[Any]) -> OpenedBid:
+    return OpenedBid(
+        bid_id=row.id,
+        bidder_id=row.bidder_id,
+        version=row.version,
+        submitted_at=row.submitted_at,
+        commitment=row.commitment.hex(),
+        nonce=hexadecimal(row.nonce),
+        content=row.content,
+        invalid_reason=row.invalid_reason,
+    )

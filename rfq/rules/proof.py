@@ -1,0 +1,146 @@
+"""Proof of an opening: what anybody can check without the server.
+
+Before the opening one root was published over all versions of all bids with their status. After it
+the document of the opening names what lies below the root. So a bid that was changed, dropped or
+added is found: its commitment, its place among the entries, or the root does not fit.
+"""
+
+import hmac
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from rfq.rules.bid import BidStatus
+from rfq.rules.receipt import Receipt, is_signed_by
+from rfq.rules.sealing import Leaf, Place, commitment, leaf_hashes, merkle_root
+
+FORM: Final = "rfq.opening/1"
+
+
+class Copy(StrEnum):
+    """Whose copy a document is: the buyer's names all opened bids, a bidder's his own alone."""
+
+    BUYER = "buyer"
+    BIDDER = "bidder"
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One version of one bid as it stood at the close; `commitment` in hexadecimal."""
+
+    commitment: str
+    status: BidStatus
+
+
+class OpenedBid(msgspec.Struct, frozen=True, kw_only=True):
+    """A bid that was opened: with `nonce` its `content` gives the commitment of the receipt.
+
+    Both are absent where the envelope did not open; `invalid_reason` then says why.
+    """
+
+    bid_id: UUID
+    bidder_id: UUID
+    version: int
+    submitted_at: datetime
+    commitment: str
+    nonce: str | None
+    content: str | None
+    invalid_reason: str | None
+
+
+class Opening(msgspec.Struct, frozen=True, kw_only=True):
+    """The document of an opening; hashes, root and blinding in hexadecimal."""
+
+    form: str = FORM
+    copy: Copy
+    procedure_id: UUID
+    closed_at: datetime
+    opened_at: datetime
+    bids_root: str
+    bids_blinding: str
+    entries: tuple[Entry, ...]
+    bids: tuple[OpenedBid, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SignedReceipt:
+    """A receipt as a bidder kept it, with the marketplace's signature."""
+
+    receipt: Receipt
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was checked, in words, and whether it fits."""
+
+    fits: bool
+    what: str
+
+
+def verify_opening(
+    opening: Opening, receipts: Sequence[SignedReceipt], key: Ed25519PublicKey | None
+) -> tuple[Finding, ...]:
+    """Check an opening against its root, and receipts against both.
+
+    `key` is the marketplace's; without it signatures are not checked, and that is said.
+    """
+    return (
+        _root(opening),
+        *_bids(opening),
+        *_completeness(opening),
+        *(found for signed in receipts for found in _receipt(opening, signed, key)),
+    )
+
+
+def _root(opening: Opening) -> Finding:
+    leaves = [Leaf(bytes.fromhex(each.commitment), each.status) for each in opening.entries]
+    root = merkle_root(leaf_hashes(leaves, bytes.fromhex(opening.bids_blinding)))
+    fits = hmac.compare_digest(root.hex(), opening.bids_root)
+    count = len(opening.entries)
+    return Finding(fits, f"{count} versions of bids give the root published at the close")
+
+
+def _bids(opening: Opening) -> Iterator[Finding]:
+    live = {each.commitment for each in opening.entries if each.status is BidStatus.LIVE}
+    for bid in opening.bids:
+        name = f"bid {bid.bid_id}, version {bid.version}"
+        yield Finding(bid.commitment in live, f"{name}: was live at the close")
+        if bid.content is None or bid.nonce is None:
+            yield Finding(fits=True, what=f"{name}: did not open ({bid.invalid_reason})")
+            continue
+        place = Place(opening.procedure_id, bid.bidder_id, bid.version)
+        found = commitment(place, bytes.fromhex(bid.nonce), bid.content.encode())
+        yield Finding(found.hex() == bid.commitment, f"{name}: holds what was committed to")
+
+
+def _completeness(opening: Opening) -> Iterator[Finding]:
+    counts = Counter(bid.commitment for bid in opening.bids)
+    live = [each.commitment for each in opening.entries if each.status is BidStatus.LIVE]
+    if any(times > 1 for times in counts.values()):
+        yield Finding(fits=False, what="no bid stands twice")
+    missing = [each for each in live if each not in counts]
+    if opening.copy is Copy.BUYER:
+        yield Finding(not missing, f"all {len(live)} live bids are in this copy")
+
+
+def _receipt(
+    opening: Opening, signed: SignedReceipt, key: Ed25519PublicKey | None
+) -> Iterator[Finding]:
+    receipt = signed.receipt
+    name = f"receipt of bid {receipt.bid_id}, version {receipt.version}"
+    if receipt.procedure_id != opening.procedure_id:
+        yield Finding(fits=False, what=f"{name}: is for this procedure")
+        return
+    statuses = [e.status for e in opening.entries if e.commitment == receipt.commitment.hex()]
+    status = statuses[0].value if statuses else "missing"
+    yield Finding(len(statuses) == 1, f"{name}: stands below the root, as {status}")
+    if key is not None:
+        signed_here = is_signed_by(receipt, signed.signature, key)
+        yield Finding(signed_here, f"{name}: is signed by the marketplace's key")
