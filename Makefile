@@ -8,7 +8,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
-# As many as there are cores; each test worker has a database of its own.
+# One more than there are cores (tests/conftest.py); each test process has servers of its own.
 WORKERS ?= auto
 
 .PHONY: help

@@ -17,7 +17,7 @@ from marketplace.platform.backlog import look
 from marketplace.platform.consumers import feed
 from marketplace.platform.core import Platform
 from marketplace.platform.feature import Forget
-from marketplace.platform.job_queue import run_jobs
+from marketplace.platform.job_queue import jobs_wait, run_jobs
 from marketplace.platform.outbox import number_events
 from marketplace.platform.retention import forget_answers
 from marketplace.platform.telemetry import log
@@ -60,14 +60,24 @@ class Worker:
 
     async def run_until_idle(self) -> None:
         """Do all there is to do now, then return: for tests and one-off commands."""
+        read = -1
         busy = True
         while busy:
-            busy = await fire_due(self.platform, self.timers) > 0
-            await run_jobs(self.platform, self.jobs, until_empty=True)
-            busy = await number_events(self.platform) > 0 or busy
-            await chain_entries(self.platform)
-            for consumer in self.consumers:
-                busy = await feed(self.platform, consumer) > 0 or busy
+            busy = await jobs_wait(self.platform, self.jobs)
+            if busy:
+                await run_jobs(self.platform, self.jobs, until_empty=True)
+            backlog = await look(self.platform, list(self.timers))
+            if backlog.timer_is_due:
+                busy = await fire_due(self.platform, self.timers) > 0 or busy
+            if backlog.outbox:
+                busy = await number_events(self.platform) > 0 or busy
+            if backlog.audit:
+                busy = await chain_entries(self.platform) > 0 or busy
+            if backlog.last_event > read:
+                for consumer in self.consumers:
+                    while await feed(self.platform, consumer):
+                        busy = True
+                read = backlog.last_event
 
     async def forget(self) -> float:
         """Delete a batch of each kind of rows that are no longer kept; give when to come again."""
@@ -105,10 +115,11 @@ class _Lookout:
             self._last_event = backlog.last_event
             for reader in self._readers:
                 reader.wake()
-        soon = backlog.timer_in_s
-        if self._timers.under_way or (soon is not None and soon <= 0):
+        if backlog.timer_is_due or self._timers.under_way:
             self._firing.wake()
-        return LOOK_SECONDS if soon is None or soon <= 0 else min(LOOK_SECONDS, soon)
+        if backlog.timer_is_due or backlog.timer_in_s is None:
+            return LOOK_SECONDS
+        return min(LOOK_SECONDS, backlog.timer_in_s)
 
 
 class _Sleeper:

@@ -44,8 +44,32 @@ class FoldersTogether(LoadScopeScheduling):
         return next((folder for folder in TOGETHER if nodeid.startswith(folder)), nodeid)
 
 
+LONG = (
+    *("tests/journeys/", "tests/faults/", "tests/adventureworks/"),
+    *("tests/test_cli.py::test_one_command", "tests/benchmarks/test_bench.py"),
+)
+"""What takes longest is begun first, so that none is left to the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put first what takes longest."""
+
+    def rank(item: pytest.Item) -> int:
+        return next((n for n, start in enumerate(LONG) if item.nodeid.startswith(start)), len(LONG))
+
+    items.sort(key=rank)
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Have one process more than there are cores: tests of running products wait much."""
+    if config.option.numprocesses != "auto":
+        return None
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FoldersTogether:
-    """Hand tests out by `FoldersTogether`."""
+    """Hand tests out by `FoldersTogether`, in the order in which they were put."""
+    config.option.loadscopereorder = False
     return FoldersTogether(config, log)
 
 

@@ -172,11 +172,10 @@ def test_one_command_runs_everything_survives_kills_and_leaves_nothing(directory
         return [sys.executable, "-m", "marketplace.cli", *arguments]
 
     def in_another_terminal(*arguments: str) -> str:
-        done = subprocess.run(  # noqa: S603 - our own program
-            marketplace(*arguments), env=environ, cwd=ROOT, capture_output=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout.decode()
+        given = {**NO_SERVERS, "MARKETPLACE_DATA": str(directory)}
+        done = CliRunner().invoke(main, arguments, env=given)
+        assert done.exit_code == 0, done.output
+        return done.output
 
     def is_ready() -> bool:
         try:

@@ -20,6 +20,11 @@ class Backlog:
     last_event: int
     timer_in_s: float | None
 
+    @property
+    def timer_is_due(self) -> bool:
+        """Whether a timer may be taken now."""
+        return self.timer_in_s is not None and self.timer_in_s <= 0
+
 
 # The clock is asked in a subquery, once: as a volatile function it would keep the index from use.
 _LOOK: Final = """

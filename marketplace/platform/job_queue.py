@@ -5,7 +5,7 @@ with the first job.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -22,7 +22,7 @@ from pgqueuer.domain.models import Job as QueuedJob
 from pgqueuer.domain.types import QueueExecutionMode
 
 from marketplace.kernel.limits import JOB_ATTEMPTS_MAX, JOBS_AT_ONCE_MAX, JOBS_PICKED_MAX
-from marketplace.platform.database import Role
+from marketplace.platform.database import HasDatabase, Role
 from marketplace.platform.jobs import P, Run
 from marketplace.platform.telemetry import JOBS_DONE, log
 
@@ -41,6 +41,20 @@ def _queries(driver: AsyncpgDriver) -> Queries:
 async def put(connection: Connection, kind: str, payload: Mapping[str, Any]) -> None:
     """Put a job in, in the transaction that is open on the connection."""
     await _queries(AsyncpgDriver(connection)).enqueue(kind, msgspec.json.encode(payload))
+
+
+async def jobs_wait(platform: HasDatabase, kinds: Iterable[str]) -> bool:
+    """Tell whether there is a job to run now: asking the queue itself takes a connection."""
+    pool = await platform.database.fast(Role.WORKER)
+    waits: bool = await pool.fetchval(_WAITING, list(kinds))
+    return waits
+
+
+_WAITING: Final = """
+select exists (
+    select from jobs.pgqueuer
+    where status = 'queued' and entrypoint = any($1) and execute_after <= now())
+"""
 
 
 async def run_jobs(platform: P, jobs: Mapping[str, Run[P]], *, until_empty: bool = False) -> None:
