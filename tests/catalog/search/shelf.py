@@ -1,10 +1,11 @@
 """A catalog to search in: products with texts, attributes and offers, and who asks for them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-import msgspec
+from sqlalchemy import text
 
 from catalog.categories import service as categories
 from catalog.categories.schemas import AttributeInput, CategoryInput, NameInput, OptionInput
@@ -22,7 +23,9 @@ from catalog.search.finding import Query
 from catalog.search.matching import Filters, Range
 from catalog.search.schemas import CatalogPage, Suggestions
 from catalog.search.suggestions import suggest
+from marketplace.kernel.ids import new_id
 from marketplace.platform.caller import Caller
+from marketplace.platform.database import transaction
 from marketplace.platform.http.paging import PageRequest
 from tests.catalog.parties import Market, entry, key
 
@@ -116,22 +119,37 @@ class Shelf:
     ) -> Suggestions:
         return await suggest(self.platform, who or self.market.buyer, text, languages, limit)
 
-    async def everything(self, who: Caller, texts: Sequence[str]) -> bytes:
-        """Give all that a buyer gets from searching, as it goes over the wire."""
-        told: list[Any] = []
-        for text in texts:
-            for language in ((), ("de",)):
-                told.append(await self.page(text, *language, who=who, facets=True))
-                told.append(await self.suggest(text, *language, who=who))
-            sorted_page = await self.page(
-                text, who=who, sort="price", currency="EUR", facets=True, limit=3
-            )
-            told.append(sorted_page)
-            told += [
-                await service.read_related(self.platform, who, item.id, None)
-                for item in sorted_page.items
-            ]
-        return msgspec.json.encode(told)
+
+_ORDER = text("""
+with made as (
+    insert into orders (id, buyer_id, unit_id, unit_path, requester_id, request_hash, content_hash,
+                        state, currency, total, line_count, terms, note, ordered_at, submitted_at,
+                        placed_at)
+    values (:id, :buyer, :buyer, array[cast(:buyer as uuid)], :buyer, '', '', 'placed', 'EUR', 1, 2,
+            '{}', '', clock(), clock(), clock())
+    returning id
+)
+insert into order_lines (order_id, line, buyer_id, supplier_id, sku, description, unit, quantity,
+                         amount, basis, tier_minimum, line_amount, price_level, source_kind,
+                         source_id, source_version, provenance, tax_category, cost_centre)
+select id, place, :buyer, :supplier, sku, '', 'C62', 1, 1, 1, 1, 1, 'base', 'price_list', id, 1,
+       '[]', 'S', ''
+from made, unnest(cast(:skus as text[])) with ordinality as line (sku, place)
+""")
+
+
+async def order(shelf: Shelf, company: int, *skus: str) -> None:
+    """Write into the books that a company ordered these together."""
+    buyer = UUID(int=company + 1_000)
+    who = replace(shelf.market.buyer, organization_id=buyer, unit_id=buyer, path=(buyer,))
+    values = {
+        "id": new_id(),
+        "buyer": buyer,
+        "supplier": shelf.market.supplier.organization_id,
+        "skus": list(skus),
+    }
+    async with transaction(shelf.platform, who) as tx:
+        await tx.execute(_ORDER, values)
 
 
 def bearing_attributes() -> list[AttributeInput]:

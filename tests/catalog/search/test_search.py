@@ -1,12 +1,10 @@
 """Searching: what is found, in which order, what it can be narrowed by, and what is never told."""
 
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import text
 
 from catalog.search import service, synonyms
 from catalog.search.related import count_together
@@ -14,9 +12,8 @@ from catalog.search.schemas import SynonymsInput
 from marketplace.kernel.errors import InvalidInput, MalformedRequest, NotPermitted, StaleVersion
 from marketplace.kernel.events import PUBLIC
 from marketplace.kernel.ids import new_id
-from marketplace.platform.database import transaction
 from tests.catalog.parties import Market, entry, key
-from tests.catalog.search.shelf import Filters, Range, Shelf, bearing_attributes
+from tests.catalog.search.shelf import Filters, Range, Shelf, bearing_attributes, order
 from tests.support.world import World
 
 
@@ -469,38 +466,6 @@ async def service_related(
     return {name: [item.name for item in items] for name, items in groups.items() if items}
 
 
-_ORDER = text("""
-with made as (
-    insert into orders (id, buyer_id, unit_id, unit_path, requester_id, request_hash, content_hash,
-                        state, currency, total, line_count, terms, note, ordered_at, submitted_at,
-                        placed_at)
-    values (:id, :buyer, :buyer, array[cast(:buyer as uuid)], :buyer, '', '', 'placed', 'EUR', 1, 2,
-            '{}', '', clock(), clock(), clock())
-    returning id
-)
-insert into order_lines (order_id, line, buyer_id, supplier_id, sku, description, unit, quantity,
-                         amount, basis, tier_minimum, line_amount, price_level, source_kind,
-                         source_id, source_version, provenance, tax_category, cost_centre)
-select id, place, :buyer, :supplier, sku, '', 'C62', 1, 1, 1, 1, 1, 'base', 'price_list', id, 1,
-       '[]', 'S', ''
-from made, unnest(cast(:skus as text[])) with ordinality as line (sku, place)
-""")
-
-
-async def order(shelf: Shelf, company: int, *skus: str) -> None:
-    """Write into the books that a company ordered these together."""
-    buyer = UUID(int=company + 1_000)
-    who = replace(shelf.market.buyer, organization_id=buyer, unit_id=buyer, path=(buyer,))
-    values = {
-        "id": new_id(),
-        "buyer": buyer,
-        "supplier": shelf.market.supplier.organization_id,
-        "skus": list(skus),
-    }
-    async with transaction(shelf.platform, who) as tx:
-        await tx.execute(_ORDER, values)
-
-
 async def test_what_several_companies_bought_together_is_told_and_what_fewer_did_is_not(
     stocked: Shelf,
 ) -> None:
@@ -517,51 +482,3 @@ async def test_what_several_companies_bought_together_is_told_and_what_fewer_did
     await order(stocked, 4, "PS-77", "FX-933-8-20")
     await count_together(stocked.platform, PUBLIC)
     assert await service_related(stocked, bolt.id) == {"bought_together": ["Safety glasses clear"]}
-
-
-# What is hidden
-
-TEXTS = ("", "hexagon", "lager", "bering", "fx93", "6204", "schraube m8")
-
-
-async def test_what_is_hidden_changes_no_byte(stocked: Shelf) -> None:
-    """Products and offers a buyer may not see come in; what he gets stays as it was."""
-    buyer, rival = stocked.market.buyer, stocked.market.rival
-    before = await stocked.everything(buyer, TEXTS)
-    assert len(before) > 10_000
-    (bolt,) = (await stocked.page("fx-933-8-20", who=rival)).items
-    nut = (await stocked.page("fx-934-8", who=rival)).items[0]
-    bearings = stocked.categories["bearings"]
-    secret = "Hexagon bering lager schraube M8 6204"
-    for adding in (
-        stocked.add(f"{secret} without an offer", category_id=bearings),
-        stocked.add(
-            f"{secret} of nobody", "FX-93-N", offer={"visibility": "nobody"}, category_id=bearings
-        ),
-        stocked.add(
-            f"A {secret} of others",
-            "FX-93-P",
-            offer={"buyer_id": rival.organization_id, "lead_time_days": 1},
-            category_id=bearings,
-            values={"material": "steel", "sealed": True, "bore": "1"},
-        ),
-        stocked.add(f"{secret} gone", "FX-93-W", offer={"state": "withdrawn"}),
-        stocked.add(f"{secret} draft", state="draft"),
-    ):
-        await adding
-    await stocked.market.offer(
-        "FX-93-OWN", name=f"{secret} made for others", buyer_id=rival.organization_id
-    )
-    await stocked.market.offer(
-        "KA-6205-P", product_id=nut.id, buyer_id=rival.organization_id, who=stocked.market.other
-    )
-    await stocked.category("secret", "bearings", en="Hexagon secrets", de="Lager geheim")
-    await stocked.add("Hexagon hidden", category_id=stocked.categories["secret"])
-    for company in range(6):
-        await order(stocked, company, "FX-933-8-20", "FX-93-P")
-    await count_together(stocked.platform, PUBLIC)
-    await stocked.market.worker.run_until_idle()
-    assert await stocked.everything(buyer, TEXTS) == before
-    assert await stocked.everything(rival, TEXTS) != before
-    told = await service_related(stocked, bolt.id, rival=True)
-    assert told["bought_together"] == [f"A {secret} of others"]
