@@ -9,7 +9,7 @@ from tests.faults.arena import Grounds
 from tests.support.running import running_product
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def grounds() -> Iterator[Grounds]:
     with running_product(durable=True) as product:
         operator_key = product.operator_key()
