@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from redis.exceptions import RedisError
-
 from auctions.board.snapshot import head_of, snapshot_bytes
 from auctions.ledger import AWAY, Head, Ledger
 from marketplace.kernel.errors import MarketplaceError
 from marketplace.kernel.limits import AUCTION_BOARDS_HEALED_MAX
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Role
+from marketplace.platform.redis import REDIS_AWAY
 from marketplace.platform.telemetry import log
 
 WRITE_PAUSE_S: Final = 0.05
@@ -29,7 +28,6 @@ HEAL_SECONDS: Final = 0.5
 READ_SECONDS_MAX: Final = 0.25
 """A reader waits no longer for Redis, which takes a millisecond; then the ledger tells him."""
 KEEP_SECONDS: Final = 7 * 86_400
-REDIS_AWAY: Final = (RedisError, OSError)
 
 Position = tuple[int, int]
 
@@ -48,7 +46,7 @@ class Board:
     """Writes and reads the boards of lots."""
 
     def __init__(self, platform: Platform) -> None:
-        self._redis = platform.redis.commands
+        self._redis: Any = platform.redis.commands
         self._swap = self._redis.register_script((Path(__file__).parent / "swap.lua").read_text())
         self._latest: dict[UUID, Head] = {}
         self._writing: dict[UUID, asyncio.Task[None]] = {}

@@ -21,7 +21,7 @@ from uuid import UUID
 
 import msgspec
 
-from auctions.board import REDIS_AWAY, Board, channel
+from auctions.board import Board, channel
 from auctions.board.snapshot import head_of
 from auctions.clock import ShownClock
 from auctions.engine.visibility import Viewer, number, view
@@ -30,6 +30,7 @@ from auctions.live.messages import Message, delta, heartbeat, merge_patch, snaps
 from marketplace.kernel.errors import MarketplaceError
 from marketplace.kernel.limits import AUCTION_STATES_MAX, VIEWER_BACKLOG_MAX
 from marketplace.platform.core import Platform
+from marketplace.platform.redis import REDIS_AWAY
 from marketplace.platform.telemetry import LIVE_VIEWERS, log
 
 LOOK_SECONDS: Final = 1.0

@@ -15,11 +15,10 @@ from uuid import UUID
 from limits import RateLimitItemPerMinute
 from limits.aio.storage import RedisStorage
 from limits.aio.strategies import FixedWindowRateLimiter
-from redis.exceptions import RedisError
 
 from marketplace.kernel.errors import TooManyRequests
 from marketplace.kernel.limits import COMPANIES_COUNTED_MAX, REQUESTS_PER_MINUTE
-from marketplace.platform.redis import RedisClients
+from marketplace.platform.redis import REDIS_AWAY, RedisClients
 from marketplace.platform.settings import Settings
 from marketplace.platform.telemetry import log
 
@@ -48,6 +47,21 @@ class _Permits:
         return now < self.ends_at and (self.refused or self.left > 0)
 
 
+class _Storage(RedisStorage):
+    """Keeps counts by a client that is there already, whether of a server or of a cluster."""
+
+    def __init__(self, redis: RedisClients) -> None:
+        self._client = redis.commands
+        # Only names the kind of client: ours has the address.
+        super().__init__("redis://localhost:6379", implementation="redispy")
+
+    def configure_bridge(self) -> None:
+        """Take our client."""
+        bridge: Any = self.bridge
+        bridge.storage = self._client
+        bridge.connection_getter = lambda _readonly: self._client
+
+
 class RateLimiter:
     """Counts requests per company in windows of one minute."""
 
@@ -55,14 +69,7 @@ class RateLimiter:
         self.limit = settings.requests_per_minute or REQUESTS_PER_MINUTE
         self._lot = max(1, self.limit // LOTS_PER_LIMIT)
         self._item = RateLimitItemPerMinute(self.limit)
-        self._storage = RedisStorage(
-            # Only names the kind of client; the pool has the address. (`limits` takes an address
-            # of a Unix socket for another client's, and one without a port for none.)
-            "redis://pool:6379",
-            implementation="redispy",
-            connection_pool=redis.commands.connection_pool,  # type: ignore[arg-type]
-        )
-        self._shared = FixedWindowRateLimiter(self._storage)
+        self._shared = FixedWindowRateLimiter(_Storage(redis))
         self._permits: dict[UUID, _Permits] = {}
         self._away_until = 0.0
 
@@ -96,7 +103,7 @@ class RateLimiter:
             try:
                 async with asyncio.timeout(ASK_S):
                     await self._take_lot(organization_id, permits)
-            except (RedisError, OSError) as error:
+            except REDIS_AWAY as error:
                 log.warning("rate_limit_without_redis", error=type(error).__name__)
                 self._away_until = time.time() + AWAY_S
             else:
