@@ -22,6 +22,7 @@ from benchmarks.installation import Installation, installed, machine_facts
 from benchmarks.report import Row, Target, print_report
 from catalog.exports import service as exports
 from catalog.exports.writers import ExportFormat
+from catalog.imports import running
 from catalog.imports import service as imports
 from catalog.imports.schemas import ImportKind, OnError
 from marketplace.app import assemble
@@ -51,10 +52,10 @@ async def _import(
     sent = await imports.start_import(
         market.platform, market.supplier, kind, OnError.REFUSE_ALL, list_id, lines, **to
     )
-    job = imports._job_of(sent.id, market.supplier)  # noqa: SLF001 - what the queue hands over
+    job = running.job_of(sent.id, market.supplier)  # what the queue hands over
     payload = {name: getattr(job, name) for name in job.__struct_fields__}
     began = time.perf_counter()
-    await imports.run_import(market.platform, payload)
+    await running.run_import(market.platform, payload)
     seconds = time.perf_counter() - began
     done = await imports.read_import(market.platform, market.supplier, sent.id)
     assert done.status == "done", done.errors

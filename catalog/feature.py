@@ -9,7 +9,7 @@ from catalog.customers import routes as customers
 from catalog.exports import routes as exports
 from catalog.exports.service import Exports
 from catalog.imports import routes as imports
-from catalog.imports import service as importing
+from catalog.imports import running as importing
 from catalog.imports.commands import import_file
 from catalog.price_lists import routes as price_lists
 from catalog.price_lists.publishing import PublicationApprovals

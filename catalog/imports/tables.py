@@ -1,7 +1,7 @@
 """Imports and the errors of their rows."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, func, text
@@ -46,6 +46,29 @@ class ImportRow(Base):
         CheckConstraint("status in ('queued', 'running', 'done', 'failed')", name="status"),
         Index("ix_imports_organization_id_id", "organization_id", "id"),
     )
+
+
+IMPORT_COLUMNS: Final = (
+    ImportRow.id,
+    ImportRow.organization_id,
+    ImportRow.kind,
+    ImportRow.on_error,
+    ImportRow.price_list_id,
+    ImportRow.publish,
+    ImportRow.dry_run,
+    ImportRow.decimal_mark,
+    ImportRow.format,
+    ImportRow.phase,
+    ImportRow.rows_read,
+    ImportRow.file_key,
+    ImportRow.status,
+    ImportRow.done,
+    ImportRow.total,
+    ImportRow.error_count,
+    ImportRow.result,
+    ImportRow.created_at,
+    ImportRow.finished_at,
+)
 
 
 class ImportErrorRow(Base):

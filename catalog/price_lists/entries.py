@@ -261,17 +261,24 @@ async def overlaps(tx: Transaction, list_id: UUID, draft_version: int) -> list[R
     ]
 
 
-_COUNT_CHANGES: Final = text("""
+_COUNT_LADDERS: Final = text("""
 select (select count(*) from price_ladders where list_id = :list_id and from_version = :draft)
      + (select count(*) from price_ladders
         where list_id = :list_id and until_version = :draft and from_version < :draft)
-     + (select count(*) from price_discounts where list_id = :list_id and from_version = :draft)
+""")
+_COUNT_DISCOUNTS: Final = text("""
+select (select count(*) from price_discounts where list_id = :list_id and from_version = :draft)
      + (select count(*) from price_discounts
         where list_id = :list_id and until_version = :draft and from_version < :draft)
 """)
 
 
-async def count_changes(tx: Transaction, list_id: UUID, draft_version: int) -> int:
-    """Count the ladders and discounts that the draft adds or ends."""
-    count: int = await tx.scalar(_COUNT_CHANGES.bindparams(list_id=list_id, draft=draft_version))
-    return count
+async def count_changes(
+    tx: Transaction, list_id: UUID, draft_version: int, *, ladders: int | None = None
+) -> int:
+    """Count the ladders (unless that is known) and discounts that the draft adds or ends."""
+    values = {"list_id": list_id, "draft": draft_version}
+    if ladders is None:
+        ladders = int(await tx.scalar(_COUNT_LADDERS.bindparams(**values)))
+    discounts: int = await tx.scalar(_COUNT_DISCOUNTS.bindparams(**values))
+    return ladders + discounts

@@ -6,14 +6,15 @@ be becomes a null that the table refuses. Then, and for a list that has prices, 
 of a small batch (`catalog.price_lists.entries`), which names every error and writes what differs.
 """
 
-import io
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import AsyncIterator, Sequence
+from itertools import groupby
+from typing import Final, cast
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
+from catalog.imports.rows import PlainRows
 from catalog.price_lists.entries import PricesWritten
 from catalog.price_lists.rules import ALWAYS, FOREVER, PriceRecord
 from catalog.price_lists.tables import OPEN
@@ -42,22 +43,42 @@ async def open_loading(tx: Transaction) -> None:
     await tx.execute(text(f"set local work_mem = '{_WORK_MEMORY}'"))
 
 
-async def load_lines(tx: Transaction, columns: Sequence[str], lines: bytes) -> None:
-    """Load rows in the text form of COPY; an empty field is null."""
+async def load(tx: Transaction, batches: AsyncIterator[Sequence[PriceRecord | PlainRows]]) -> None:
+    """Load rows while they are read, by one COPY for as long as their columns stay the same.
+
+    A tier without a unit has '' and a basis of 0, see `complete`.
+    """
     connection = await tx.raw()
-    await connection.copy_to_table(
-        "import_prices",
-        source=io.BytesIO(lines),
-        schema_name="pg_temp",
-        columns=list(columns),
-        null="",
-    )
+    pieces = _as_lines(batches)
+    piece = await anext(pieces, None)
+
+    async def run(columns: tuple[str, ...]) -> AsyncIterator[bytes]:
+        nonlocal piece
+        while piece is not None and piece.columns == columns:
+            yield piece.text
+            piece = await anext(pieces, None)
+
+    while piece is not None:
+        await connection.copy_to_table(
+            "import_prices",
+            source=run(piece.columns),
+            schema_name="pg_temp",
+            columns=list(piece.columns),
+            null="",
+        )
 
 
-async def load_records(tx: Transaction, records: Sequence[PriceRecord]) -> None:
-    """Load tiers one by one; one without a unit has '' and a basis of 0, see `complete`."""
-    lines = "".join([_line(record) for record in records])
-    await load_lines(tx, _COLUMNS, lines.encode())
+async def _as_lines(
+    batches: AsyncIterator[Sequence[PriceRecord | PlainRows]],
+) -> AsyncIterator[PlainRows]:
+    async for batch in batches:
+        for plain, rows in groupby(batch, lambda row: isinstance(row, PlainRows)):
+            if plain:
+                for lines in rows:
+                    yield cast("PlainRows", lines)
+            else:
+                made = [_line(cast("PriceRecord", row)) for row in rows]
+                yield PlainRows(_COLUMNS, "".join(made).encode(), len(made))
 
 
 def _line(record: PriceRecord) -> str:
@@ -124,8 +145,15 @@ group by offer_id, unit, valid_from
 """)
 
 
+_COUNT_LOADED: Final = text("analyze pg_temp.import_prices (sku)")
+"""Without a guess at how many rows there are, offers are looked up one by one."""
+
+
 class Filled(PricesWritten, frozen=True, kw_only=True):
-    """What filling an empty list came to; `cannot_overlap` where all begins at one instant."""
+    """What filling an empty list came to: its draft has these ladders and no others.
+
+    `cannot_overlap` where all of them begin at one instant.
+    """
 
     cannot_overlap: bool
 
@@ -154,6 +182,7 @@ async def fill_empty_draft(
     """
     if not await tx.scalar(_IS_EMPTY.bindparams(list_id=list_id)):
         return None
+    await tx.execute(_COUNT_LOADED)
     values = {
         "list_id": list_id,
         "supplier_id": supplier_id,

@@ -17,6 +17,7 @@ from catalog.customers.tables import SegmentMemberRow
 from catalog.price_lists import entries as drafts
 from catalog.price_lists import floors
 from catalog.price_lists.assigning import has_discounts
+from catalog.price_lists.loading import Filled
 from catalog.price_lists.reading import LIST_COLUMNS, list_view, locked_list, own_lists
 from catalog.price_lists.schemas import (
     PriceListView,
@@ -145,18 +146,20 @@ class PublicationApprovals:
 
 
 async def publish_locked(
-    tx: Transaction, row: Row[Any], *, cannot_overlap: bool = False, approved: bool = False
+    tx: Transaction, row: Row[Any], *, filled: Filled | None = None, approved: bool = False
 ) -> list[RowError]:
     """Publish a locked list, or give what forbids it.
 
     That is overlaps; and prices below a margin floor, unless a second person `approved` them.
-    `cannot_overlap` is for a list of which all is known: that all its ladders begin at one instant.
+    `filled` is for a list all of whose ladders have just been written, of which that much is known.
     """
     draft = row.published_version + 1
-    changes = await drafts.count_changes(tx, row.id, draft)
+    ladders = None if filled is None else filled.written
+    changes = await drafts.count_changes(tx, row.id, draft, ladders=ladders)
     if not changes:
         return []
-    if not cannot_overlap and (errors := await drafts.overlaps(tx, row.id, draft)):
+    ordered = filled is not None and filled.cannot_overlap
+    if not ordered and (errors := await drafts.overlaps(tx, row.id, draft)):
         return errors
     if not approved and (errors := await _below_floors(tx, row, draft)):
         return errors

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from catalog.imports import service
+from catalog.imports import running, service
 from catalog.imports.schemas import ImportKind, OnError
 from catalog.products import service as products
 from marketplace.kernel.errors import InvalidInput, NotFound, WrongMediaType
@@ -176,9 +176,9 @@ async def test_a_file_does_not_open_an_offer_that_is_one_buyers(market: Market) 
 
 async def test_an_import_that_runs_twice_is_one(market: Market) -> None:
     done = await market.upload(OFFERS, "sku,name,unit\nA,Bolt,C62\n")
-    job = service._job_of(done.id, market.supplier)
+    job = running.job_of(done.id, market.supplier)
     payload = {name: getattr(job, name) for name in job.__struct_fields__}
-    await service.run_import(market.platform, payload)
+    await running.run_import(market.platform, payload)
     again = await service.read_import(market.platform, market.supplier, done.id)
     assert again == done
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from catalog.imports import service
+from catalog.imports import importers, running, service
+from catalog.imports.rows import PlainRows
 from catalog.imports.schemas import ImportKind, OnError
 from catalog.price_lists import loading
 from marketplace.kernel.errors import Unavailable
@@ -117,7 +118,11 @@ async def test_a_file_is_seen_by_nobody_while_it_comes_in(market: Market) -> Non
     """The table it is loaded into belongs to the session, and goes with the transaction."""
     async with transaction(market.platform, market.supplier) as tx:
         await loading.open_loading(tx)
-        await loading.load_lines(tx, ("line", "sku", "amount"), b"1\tA\t1\n")
+
+        async def rows() -> AsyncIterator[list[PlainRows]]:
+            yield [PlainRows(("line", "sku", "amount"), b"1\tA\t1\n", 1)]
+
+        await loading.load(tx, rows())
         async with transaction(market.platform, market.other) as theirs:
             with pytest.raises(Exception, match="import_prices"):
                 await theirs.all(text("select * from import_prices"))
@@ -131,7 +136,7 @@ async def test_an_import_that_dies_leaves_the_old_list_and_can_be_sent_again(
     base = await market.price_list(entry("S0000", ("1", "10")))
     data = "sku,unit,amount\n" + "".join(f"{s},C62,9\n" for s in skus)
     started = asyncio.Event()
-    true_write = service.entries.write_staged
+    true_write = importers.entries.write_staged
 
     async def write(*args: Any) -> Any:
         written = await true_write(*args)
@@ -140,7 +145,7 @@ async def test_an_import_that_dies_leaves_the_old_list_and_can_be_sent_again(
             await asyncio.sleep(60)  # the connection dies meanwhile
         return written
 
-    monkeypatch.setattr(service.entries, "write_staged", write)
+    monkeypatch.setattr(importers.entries, "write_staged", write)
 
     async def chunks() -> AsyncIterator[bytes]:
         yield data.encode()
@@ -154,17 +159,17 @@ async def test_an_import_that_dies_leaves_the_old_list_and_can_be_sent_again(
         chunks(),
         publish=True,
     )
-    job = service._job_of(sent.id, market.supplier)
-    running = asyncio.create_task(
-        service.run_import(
+    job = running.job_of(sent.id, market.supplier)
+    under_way = asyncio.create_task(
+        running.run_import(
             market.platform, {name: getattr(job, name) for name in job.__struct_fields__}
         )
     )
     await asyncio.wait_for(started.wait(), 30)
     seen = await service.read_import(market.platform, market.supplier, sent.id)
     assert (seen.status, seen.phase, seen.rows_read) == ("running", "writing", 3000)
-    running.cancel()
-    await asyncio.wait([running])
+    under_way.cancel()
+    await asyncio.wait([under_way])
     assert await market.told("S0000") == "10 base"
     assert await count(market, "staged_prices") == 0
     await market.worker.run_until_idle()
@@ -203,12 +208,12 @@ async def test_an_import_whose_connection_is_cut_is_tried_again(
         chunks(),
         publish=True,
     )
-    job = service._job_of(sent.id, market.supplier)
+    job = running.job_of(sent.id, market.supplier)
     payload = {name: getattr(job, name) for name in job.__struct_fields__}
     with pytest.raises(Unavailable):  # what the queue sees, and tries again
-        await service.run_import(market.platform, payload)
+        await running.run_import(market.platform, payload)
     assert await market.told("A") == "10 base"
-    await service.run_import(market.platform, payload)
+    await running.run_import(market.platform, payload)
     done = await service.read_import(market.platform, market.supplier, sent.id)
     assert (done.status, len(times)) == ("done", 2)
     assert await market.told("A") == "9 base"

@@ -2,9 +2,9 @@
 
 import asyncio
 
+from catalog.imports.importers import TURN_BYTES, read_in_turns
 from catalog.imports.layouts import PRICES
 from catalog.imports.separated import CsvReader
-from catalog.imports.service import TURN_BYTES, read_in_turns
 
 
 async def test_others_have_their_turn_while_a_chunk_is_read() -> None:
