@@ -6,11 +6,11 @@ the same statements and the same `resolve` as his price check: what one tells th
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -63,6 +63,7 @@ OWN_PRICE_COLUMNS: Final = (
 )
 """Columns of a buyer's price file: a row a tier, or one that says why there is no price."""
 _NO_PRICE: Final = (None,) * 7
+T = TypeVar("T")
 KNOWN_MAX: Final = 10_000
 """Answers an export keeps: some hundred suffice a buyer, some megabytes at most."""
 
@@ -104,6 +105,23 @@ async def _pages(
         yield rows
 
 
+async def _ahead(pages: AsyncIterator[T]) -> AsyncIterator[T]:
+    """Have the server make the next page while this one is written."""
+    following: asyncio.Task[T | None] = asyncio.ensure_future(_next(pages))
+    try:
+        while (page := await following) is not None:
+            following = asyncio.ensure_future(_next(pages))
+            await asyncio.sleep(0)
+            yield page
+    finally:
+        following.cancel()
+        await asyncio.wait([following])
+
+
+async def _next(pages: AsyncIterator[T]) -> T | None:
+    return await anext(pages, None)
+
+
 async def started(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """Begin a stream now, so that what is wrong is told before the answer begins."""
     first = await anext(stream, None)
@@ -127,7 +145,7 @@ async def _written(
     writer: RowWriter, pages: AsyncIterator[Sequence[Any]], rows_of: Callable[[Any], CellRow]
 ) -> AsyncIterator[bytes]:
     yield writer.begin()
-    async for page in pages:
+    async for page in _ahead(pages):
         yield writer.rows([rows_of(row) for row in page])
         await asyncio.sleep(0)
     for piece in writer.end():
@@ -245,7 +263,8 @@ async def export_price_list(
             raise NotFound("There is no such price list of yours.")
         writer = writer_of(chosen, PRICES.names)
         yield writer.begin()
-        async for page in _pages(connection, _LIST_PRICES, list_id=list_id, version=published + 1):
+        pages = _pages(connection, _LIST_PRICES, list_id=list_id, version=published + 1)
+        async for page in _ahead(pages):
             yield writer.rows([row for ladder in page for row in _tier_rows(ladder)])
             await asyncio.sleep(0)
         for piece in writer.end():
@@ -295,34 +314,30 @@ async def export_own_prices(
     async with _snapshot(platform, caller) as connection:
         asked = _Asked(caller, currency, await connection.fetchval(_CLOCK.sql))
         yield writer.begin()
-        given = {"scopes": scopes_of(caller.path)}
-        async for offers in _pages(connection, _VISIBLE_OFFERS, **given):
-            yield writer.rows(await _own_prices(connection, asked, offers))
-            await asyncio.sleep(0)
+        async for offers, found in _ahead(_priced_offers(connection, caller)):
+            own, best = _by_place(found, len(offers))
+            yield writer.rows(asked.all_rows(offers, own, best))
         for piece in writer.end():
             yield piece
 
 
-async def _own_prices(
-    connection: asyncpg.Connection, asked: "_Asked", offers: Sequence[Any]
-) -> list[CellRow]:
-    caller = asked.caller
-    rows = await connection.fetch(
-        _CANDIDATES.sql,
-        *_CANDIDATES.arguments(
-            offer_ids=[row[2] for row in offers],
-            supplier_ids=[row[0] for row in offers],
-            skus=[row[1] for row in offers],
-            scopes=scopes_of(caller.path),
-            company_id=caller.organization_id,
-        ),
-    )
-    own, best = _by_place(rows, len(offers))
-    made: list[CellRow] = []
-    for columns, found in zip(offers, own, strict=True):
-        policy = Policy.BEST_PRICE if columns[0] in best else Policy.PRIORITY
-        made += asked.rows(columns, found, policy)
-    return made
+async def _priced_offers(
+    connection: asyncpg.Connection, caller: Caller
+) -> AsyncIterator[tuple[Sequence[Any], Sequence[Any]]]:
+    """Give the caller's offers page by page, and the candidates of each page."""
+    scopes = scopes_of(caller.path)
+    candidates = await connection.prepare(_CANDIDATES.sql)
+    async for offers in _pages(connection, _VISIBLE_OFFERS, scopes=scopes):
+        found = await candidates.fetch(
+            *_CANDIDATES.arguments(
+                offer_ids=[row[2] for row in offers],
+                supplier_ids=[row[0] for row in offers],
+                skus=[row[1] for row in offers],
+                scopes=scopes,
+                company_id=caller.organization_id,
+            )
+        )
+        yield offers, found
 
 
 def _by_place(rows: Sequence[Any], count: int) -> tuple[list[list[Any]], set[UUID]]:
@@ -358,29 +373,53 @@ class _Asked:
     currency: str | None
     as_of: datetime
     known: dict[tuple[Any, ...], str | _Tail] = field(default_factory=dict)
+    suppliers: dict[UUID, str] = field(default_factory=dict)
 
-    def rows(self, columns: Sequence[Any], found: Sequence[Any], policy: Policy) -> list[CellRow]:
-        """Give the rows of one offer."""
-        head = (str(columns[0]), columns[1], columns[3], columns[4])
-        if len(found) != 1 or found[0][8] is not None:
-            return self._resolved(head, columns, found, policy)
-        (candidate,) = found
-        tiers = _TIER_TEXTS.decode(candidate[7])
-        key = (*candidate[1:7], tiers[0].minimum_quantity, columns[4], *columns[8:11], policy)
-        tail = self.known.get(key)
-        if tail is None:
-            (first, *_) = self._resolved(head, columns, found, policy)
-            reason = first[-1]
-            tail = str(reason) if reason is not None else (first[4], *first[7:])
-            if len(self.known) < KNOWN_MAX:
-                self.known[key] = tail
-        if isinstance(tail, str):
-            return [(*head, *_NO_PRICE, tail)]
-        currency, *rest = tail
-        return [
-            (*head, currency, NumberText(t.minimum_quantity), NumberText(t.amount), *rest)
-            for t in tiers
-        ]
+    def all_rows(
+        self, offers: Sequence[Any], own: Sequence[Sequence[Any]], best: Container[UUID]
+    ) -> list[CellRow]:
+        """Give the rows of offers; `best` are the suppliers of whom the best price counts."""
+        made: list[CellRow] = []
+        for columns, found in zip(offers, own, strict=True):
+            supplier_id, sku, _, name, unit = columns[:5]
+            supplier = self.suppliers.get(supplier_id)
+            if supplier is None:
+                supplier = self.suppliers[supplier_id] = str(supplier_id)
+            policy = Policy.BEST_PRICE if supplier_id in best else Policy.PRIORITY
+            if len(found) != 1 or found[0][8] is not None:
+                head = (supplier, sku, name, unit)
+                made += self._resolved(head, columns, found, policy)
+                continue
+            (candidate,) = found
+            tiers = _TIER_TEXTS.decode(candidate[7])
+            key = (candidate[1:7], tiers[0].minimum_quantity, unit, columns[8:11], policy)
+            tail = self.known.get(key)
+            if tail is None:
+                tail = self._learn(key, columns, found, policy)
+            if isinstance(tail, str):
+                made.append((supplier, sku, name, unit, *_NO_PRICE, tail))
+                continue
+            currency, basis, mode, level, until, _ = tail
+            for tier in tiers:
+                minimum, amount = NumberText(tier.minimum_quantity), NumberText(tier.amount)
+                made.append(
+                    (
+                        *(supplier, sku, name, unit, currency, minimum, amount, basis),
+                        *(mode, level, until, None),
+                    )
+                )
+        return made
+
+    def _learn(
+        self, key: tuple[Any, ...], columns: Sequence[Any], found: Sequence[Any], policy: Policy
+    ) -> str | _Tail:
+        """Ask the resolver for one offer, and keep what holds for all offers of the key."""
+        (first, *_) = self._resolved((), columns, found, policy)
+        reason = first[-1]
+        tail = str(reason) if reason is not None else (first[0], *first[3:])
+        if len(self.known) < KNOWN_MAX:
+            self.known[key] = tail
+        return tail
 
     def _resolved(
         self, head: CellRow, columns: Sequence[Any], found: Sequence[Any], policy: Policy

@@ -11,11 +11,11 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
 import msgspec
 
-from catalog.imports.defusing import defused
+from catalog.imports.defusing import FORMULA, defused
 from marketplace.kernel.canonical import plain_decimal
 from marketplace.kernel.errors import InvalidInput, invalid
 from marketplace.kernel.limits import SHEET_ROWS_MAX
@@ -23,6 +23,9 @@ from marketplace.kernel.limits import SHEET_ROWS_MAX
 _PIECE: Final = 256 * 1024
 _UNCLEAR: Final = re.compile(r"[1-9][0-9]{0,2}\.[0-9]{3}")
 _FLOAT_DIGITS: Final = 15
+_QUOTED: Final = re.compile(r'[",\r\n]')
+_FORMULAS: Final = re.compile(rf"\n(?:{FORMULA})")
+_UNCLEAR_NUMBERS: Final = re.compile(rf"\n(?:{_UNCLEAR.pattern})\n")
 
 
 class NumberText(str):
@@ -87,14 +90,37 @@ class CsvWriter:
         return (",".join(self._columns) + "\r\n").encode()
 
     def rows(self, rows: Sequence[CellRow]) -> bytes:
-        """Give rows."""
+        """Give rows; column by column, since most of what may need care stands in none of them."""
+        columns = [_texts(column) for column in zip(*rows, strict=True)]
+        if not any(quoted for _, quoted in columns):
+            lines = map(",".join, zip(*(texts for texts, _ in columns), strict=True))
+            return "".join([f"{line}\r\n" for line in lines]).encode()
         out = io.StringIO(newline="")
-        csv.writer(out).writerows([[_cell(cell) for cell in row] for row in rows])
+        csv.writer(out).writerows(zip(*(texts for texts, _ in columns), strict=True))
         return out.getvalue().encode()
 
     def end(self) -> Iterator[bytes]:
         """Give nothing."""
         yield from ()
+
+
+def _texts(column: Sequence[Cell]) -> tuple[Sequence[str], bool]:
+    """Give the cells of one column as texts, and whether one of them needs quotes."""
+    first = column[0]
+    kinds = set(map(type, column))
+    if len(kinds) == 1 and column.count(first) == len(column):
+        text = _cell(first)
+        return [text] * len(column), bool(_QUOTED.search(text))
+    if kinds in ({str}, {NumberText}):
+        texts = cast("Sequence[str]", column)
+        whole = "\n".join(("", *texts, ""))
+        care = _FORMULAS if kinds == {str} else _UNCLEAR_NUMBERS
+        if whole.count("\n") == len(texts) + 1 and not (
+            "," in whole or '"' in whole or "\r" in whole or care.search(whole)
+        ):
+            return texts, False
+    texts = [_cell(cell) for cell in column]
+    return texts, any(map(_QUOTED.search, texts))
 
 
 def _cell(cell: Cell) -> str:

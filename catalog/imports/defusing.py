@@ -7,7 +7,9 @@ export puts an apostrophe before it, an import takes that off again: what went o
 import re
 from typing import Final
 
-_FORMULA: Final = re.compile(r"'*[=+\-@\t\r]")
+FORMULA: Final = r"'*[=+\-@\t\r]"
+"""How a text begins that a spreadsheet runs, or that an import would take for a defused one."""
+_FORMULA: Final = re.compile(FORMULA)
 _DEFUSED: Final = re.compile(r"'+[=+\-@\t\r]")
 
 

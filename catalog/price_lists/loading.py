@@ -119,20 +119,15 @@ async def complete(tx: Transaction, list_id: UUID, supplier_id: UUID, draft_vers
 
 _IS_EMPTY: Final = text("select not exists (select from price_ladders where list_id = :list_id)")
 
-# One row a tier, or several of one ladder: both sorted into ladders by one pass. What must not be
-# (an unknown SKU, tiers that contradict each other, too many of them) makes a null.
-_FILL: Final = text("""
+# What must not be (an unknown SKU, two tiers of one quantity, tiers that disagree) makes a null, or
+# a key twice. In the order of the key, pages of the index are written once; what is wide is made
+# after the sorting.
+_INSERT: Final = """
 insert into price_ladders (list_id, offer_id, unit, valid_from, from_version, until_version,
                            supplier_id, valid_until, basis, volume_mode, tiers)
 select :list_id, offer_id, unit, valid_from, cast(:draft as integer), :open, :supplier_id,
-       min(valid_until), min(basis), min(volume_mode),
-       case when min(valid_until) = max(valid_until) and min(basis) = max(basis)
-                 and min(volume_mode) = max(volume_mode)
-                 and count(*) <= :tiers_max and count(*) = count(distinct minimum_quantity)
-            then cast('[' || string_agg(
-                '{"amount": "' || trim_scale(amount) || '", "minimum_quantity": "'
-                || trim_scale(minimum_quantity) || '"}', ', ' order by minimum_quantity
-            ) || ']' as jsonb) end
+"""
+_GIVEN: Final = """
 from (
     select o.id as offer_id, s.unit, coalesce(s.valid_from, '-infinity') as valid_from,
            coalesce(s.valid_until, 'infinity') as valid_until, coalesce(s.basis, 1) as basis,
@@ -140,7 +135,26 @@ from (
            coalesce(s.volume_mode, 'volume') as volume_mode
     from pg_temp.import_prices s
     left join offers o on o.supplier_id = :supplier_id and o.sku = s.sku
+    order by offer_id, unit, valid_from, minimum_quantity
 ) as given
+"""
+_TIER: Final = """
+'{"amount": "' || trim_scale(amount) || '", "minimum_quantity": "'
+|| trim_scale(minimum_quantity) || '"}'
+"""
+_FILL_SINGLE: Final = text(f"""
+{_INSERT} valid_until, basis, volume_mode, cast('[' || {_TIER} || ']' as jsonb)
+{_GIVEN}
+""")
+_FILL: Final = text(f"""
+{_INSERT}
+       min(valid_until), min(basis), min(volume_mode),
+       case when min(valid_until) = max(valid_until) and min(basis) = max(basis)
+                 and min(volume_mode) = max(volume_mode)
+                 and count(*) <= :tiers_max and count(*) = count(distinct minimum_quantity)
+            then cast('[' || string_agg({_TIER}, ', ' order by minimum_quantity) || ']' as jsonb)
+       end
+{_GIVEN}
 group by offer_id, unit, valid_from
 """)
 
@@ -163,12 +177,14 @@ class Filled(PricesWritten, frozen=True, kw_only=True):
         return PricesWritten(written=self.written, unchanged=self.unchanged)
 
 
-_BEGIN_TOGETHER: Final = text("""
-select count(*) = 0 from (
-    select coalesce(valid_from, '-infinity') from pg_temp.import_prices
-    group by 1 offset 1 limit 1
-) as second
+_LOOK: Final = text("""
+select min(coalesce(valid_from, '-infinity')) is not distinct from
+           max(coalesce(valid_from, '-infinity')) as begins_together,
+       min(coalesce(minimum_quantity, 1)) is not distinct from
+           max(coalesce(minimum_quantity, 1)) as single
+from pg_temp.import_prices
 """)
+"""Whether all rows begin at one instant, and whether none can be a second tier of another."""
 
 
 async def fill_empty_draft(
@@ -188,15 +204,15 @@ async def fill_empty_draft(
         "supplier_id": supplier_id,
         "draft": draft_version,
         "open": OPEN,
-        "tiers_max": TIERS_MAX,
     }
+    loaded = await tx.one(_LOOK)
+    fill = _FILL_SINGLE if loaded.single else _FILL.bindparams(tiers_max=TIERS_MAX)
     try:
         async with tx.connection.begin_nested():
-            written = await tx.execute(_FILL.bindparams(**values))
+            written = await tx.execute(fill.bindparams(**values))
     except IntegrityError:
         return None
-    together = bool(await tx.scalar(_BEGIN_TOGETHER))
-    return Filled(written=written, unchanged=0, cannot_overlap=together)
+    return Filled(written=written, unchanged=0, cannot_overlap=loaded.begins_together)
 
 
 _TO_BATCH: Final = text("""

@@ -12,8 +12,15 @@ from hypothesis import strategies as st
 from sqlalchemy import insert
 
 from catalog.customers.tables import CustomerRow
-from catalog.exports import service
-from catalog.exports.writers import CsvWriter, ExportFormat, NdjsonWriter, XlsxWriter, number_text
+from catalog.exports import service, writers
+from catalog.exports.writers import (
+    CsvWriter,
+    ExportFormat,
+    NdjsonWriter,
+    NumberText,
+    XlsxWriter,
+    number_text,
+)
 from catalog.imports.decimals import decisive
 from catalog.imports.defusing import defused, undefused
 from catalog.imports.formats import AnyReader
@@ -62,6 +69,29 @@ def test_what_a_writer_wrote_the_reader_reads(
     given_rows += reader.finish()  # type: ignore[arg-type]
     assert reader.errors == []
     assert [(r.sku, r.name) for r in given_rows] == rows
+
+
+texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=4) | st.sampled_from(
+    ["=1", "'=1", "a,b", 'say "x"', "two\nlines", "a\r", "1.234", "-"]
+)
+numbers = st.sampled_from(["1", "1.234", "12.5", "0.125", "1234.567"])
+cells = {
+    "texts": texts,
+    "number texts": numbers.map(NumberText),
+    "numbers": numbers.map(Decimal),
+    "alike": st.just("volume"),
+    "any": texts | numbers.map(NumberText) | numbers.map(Decimal) | st.none(),
+}
+
+
+@given(st.data(), st.integers(1, 6))
+def test_rows_written_at_one_look_are_those_written_cell_by_cell(
+    data: st.DataObject, count: int
+) -> None:
+    rows = [tuple(data.draw(each) for each in cells.values()) for _ in range(count)]
+    written = CsvWriter(tuple(cells)).rows(rows).decode()
+    read = list(csv.reader(io.StringIO(written, newline="")))
+    assert read == [[writers._cell(cell) for cell in row] for row in rows]
 
 
 def test_a_number_a_sheet_cannot_hold_is_a_text() -> None:
