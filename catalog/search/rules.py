@@ -29,6 +29,9 @@ _PIECE: Final = re.compile(r"[^\W_]+")
 _MEASURE: Final = re.compile(r"([0-9][0-9.,]*)([^\W\d_]{1,3}[23]?)")
 _NUMBER: Final = re.compile(r"[0-9][0-9.,]*")
 _UNIT: Final = re.compile(r"[^\W\d_]{1,3}[23]?")
+_RAISED: Final = str.maketrans("23", "²³")
+_NORM: Final = re.compile(r"([^\W\d_]{3,})([0-9]+)")
+"""A word and a number that others write apart: DIN125. One or two letters are a size, as in M8."""
 _PREFIX_MIN: Final = 2
 COMPOUND_PART_MIN: Final = 4
 """Letters of what is looked for inside of longer words: `lager` in `kugellager`, not `in`."""
@@ -130,17 +133,23 @@ def _measured(words: Sequence[str], at: int) -> bool:
 
 
 def _measure(number: str, unit: str) -> list[Term]:
-    """A number and its unit, written together or apart."""
-    return [Term(CODE, number + unit), *_pieces((number, unit), (), open_end=False)]
+    """A number and its unit, written together or apart; `mm2` is also written `mm²`."""
+    numbers = _joined(_PIECE.findall(number), open_end=False)
+    units = {unit, unit[:-1] + unit[-1].translate(_RAISED)}
+    either = " | ".join(f"'{each}'" for each in sorted(units))
+    return [Term(CODE, number + unit), Term(PLAIN, f"{numbers} & ({either})")]
 
 
 def _word(word: str, stems: Sequence[str], *, open_end: bool) -> list[Term]:
     measure = _MEASURE.fullmatch(word)
     if measure is not None:
-        return [Term(CODE, word), *_pieces(measure.groups(), (), open_end=False)]
+        return _measure(measure[1], measure[2])
     pieces = _PIECE.findall(word)
     coded = any(map(str.isdigit, word))
     terms = [Term(CODE, word)] if coded or len(pieces) > 1 else []
+    norm = _NORM.fullmatch(word)
+    if norm is not None:
+        return [*terms, Term(PLAIN, _joined(norm.groups(), open_end=False), exact=False)]
     if coded:
         long = len(pieces[-1]) >= _PREFIX_MIN
         return [*terms, *_pieces((word,), (), open_end=long)] if len(pieces) > 1 else terms

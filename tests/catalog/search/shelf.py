@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import insert, text
 
 from catalog.categories import service as categories
 from catalog.categories.schemas import AttributeInput, CategoryInput, NameInput, OptionInput
@@ -18,11 +18,13 @@ from catalog.products.schemas import (
     TextInput,
     ValueInput,
 )
+from catalog.products.tables import OfferRow, ProductRow, ProductTextRow
 from catalog.search import service
 from catalog.search.finding import Query
 from catalog.search.matching import Filters, Range
 from catalog.search.schemas import CatalogPage, Suggestions
 from catalog.search.suggestions import suggest
+from marketplace.kernel.events import PUBLIC
 from marketplace.kernel.ids import new_id
 from marketplace.platform.caller import Caller
 from marketplace.platform.database import transaction
@@ -34,6 +36,20 @@ __all__ = ["Filters", "Range", "Shelf"]
 
 def names(**by_language: str) -> list[NameInput]:
     return [NameInput(language=language, name=name) for language, name in by_language.items()]
+
+
+OPEN_OFFER = {
+    "description": "",
+    "unit": "C62",
+    "content_numerator": 1,
+    "content_denominator": 1,
+    "content_unit": "C62",
+    "minimum_quantity": 1,
+    "tax_category": "S",
+    "audience_id": PUBLIC,
+    "origin": "supplier",
+    "state": "active",
+}
 
 
 class Shelf:
@@ -79,6 +95,37 @@ class Shelf:
         if sku:
             await self.market.offer(sku, product_id=made.id, name=name, **(offer or {}))
         return made
+
+    async def stock(self, goods: Sequence[Mapping[str, Any]]) -> None:
+        """Put many products on the shelf by few statements, each with an open offer.
+
+        A product is its columns and its `texts`; what is not told is as usual.
+        """
+        supplier = self.market.supplier.organization_id
+        columns = ("id", "name", "description", "maker", "maker_number", "gtin", "category_id")
+        usual = {"proposed_by": supplier, "state": "proposed"}
+        products = [
+            {name: each.get(name) for name in columns}
+            | {"description": each.get("description", ""), "attributes": each.get("values", {})}
+            | {"maker_key": None, "maker_number_key": None, **usual}
+            for each in goods
+        ]
+        texts = [
+            {"keywords": [], **text, "product_id": each["id"]}
+            for each in goods
+            for text in each["texts"]
+        ]
+        offers = [
+            {"id": new_id(), "sku": f"S-{place}", "product_id": each["id"], "name": each["name"]}
+            | OPEN_OFFER
+            | {"supplier_id": supplier}
+            for place, each in enumerate(goods)
+        ]
+        async with transaction(self.platform, self.market.supplier) as tx:
+            await tx.execute(insert(ProductRow), products)
+            await tx.execute(insert(OfferRow), offers)
+        async with transaction(self.platform, self.operator) as tx:
+            await tx.execute(insert(ProductTextRow), texts)
 
     async def relate(self, product: ProductView, *others: ProductView, kind: str) -> None:
         relations = [RelationInput(product_id=each.id, kind=kind) for each in others]  # type: ignore[arg-type]

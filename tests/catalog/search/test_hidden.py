@@ -27,7 +27,7 @@ from marketplace.kernel.limits import BUYERS_TOGETHER_MIN
 from marketplace.platform.database import transaction
 from marketplace.platform.settings import Settings
 from tests.catalog.parties import entry
-from tests.catalog.search.shelf import Shelf, bearing_attributes, order
+from tests.catalog.search.shelf import OPEN_OFFER, Shelf, bearing_attributes, order
 from tests.catalog.shop import Shop
 from tests.support.world import World
 
@@ -176,16 +176,9 @@ class Bench:
             "sku": f"6204-{next(self.numbers)}",
             "product_id": product_id,
             "name": thing.name,
-            "description": "",
-            "unit": "C62",
-            "content_numerator": 1,
-            "content_denominator": 1,
-            "content_unit": "C62",
-            "minimum_quantity": 1,
-            "tax_category": "S",
+            **OPEN_OFFER,
             "lead_time_days": thing.lead_time_days,
             "audience_id": audiences.get(thing.seen, UUID(int=1)),
-            "origin": "supplier",
             "state": "withdrawn" if thing.seen == WITHDRAWN else "active",
         }
 

@@ -57,6 +57,16 @@ def test_what_has_a_digit_or_punctuation_in_it_is_a_code_too(text: str, codes: l
     assert [term.text for group in groups for term in group if term.kind == CODE] == codes
 
 
+def test_norms_and_raised_units_are_found_however_they_are_written() -> None:
+    (group,) = groups_of(words_of("DIN125"), "de")
+    assert Term(PLAIN, "'din' & '125'", exact=False) in group
+    (size,) = groups_of(words_of("M8"), "de")
+    assert size == (Term(CODE, "m8"),)
+    for typed in ("1,5mm²", "1,5 mm2"):
+        (group,) = groups_of(words_of(typed), "de")
+        assert group == (Term(CODE, "1,5mm2"), Term(PLAIN, "'1' & '5' & ('mm2' | 'mm²')"))
+
+
 def test_a_synonym_is_looked_for_beside_the_word_and_both_ways_unless_directed() -> None:
     two_way = Synonym(("allen key", "hex key"))
     directed = Synonym(("spanner",), ("wrench",))
