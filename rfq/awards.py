@@ -12,7 +12,15 @@ from sqlalchemy import Row, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from catalog.products.service import add_private_offer
-from marketplace.contracts.rules import ContractDraft, ContractPrice, Provenance, Tier
+from marketplace.contracts.rules import (
+    AtExhaustion,
+    Commitment,
+    ContractDraft,
+    ContractPrice,
+    Measure,
+    Provenance,
+    Tier,
+)
 from marketplace.contracts.schemas import ProvenanceView
 from marketplace.contracts.service import (
     conclude,
@@ -235,13 +243,22 @@ def _contract(
                 description=line.line.description,
                 unit=line.line.unit,
                 basis=line.basis,
-                # The price of the lot holds for any quantity: from the least there is.
+                # Of the lot's price there is one tier: from the least quantity there is.
                 tiers=(Tier(_least(line.line.unit), line.unit_amount),),
+                commitment=_commitment(loaded, line.line.quantity),
             )
             for line, sku in zip(decision.breakdown.lines, decision.skus, strict=True)
         ),
         provenance=provenance,
     )
+
+
+def _commitment(loaded: Loaded, quantity: Decimal) -> Commitment | None:
+    """Give the commitment to the quantity asked for, where the procedure says there is one."""
+    beyond = loaded.row.beyond_quantity
+    if beyond is None:
+        return None
+    return Commitment(Measure.QUANTITY, cap=quantity, at_exhaustion=AtExhaustion(beyond))
 
 
 def _least(unit: str) -> Decimal:

@@ -69,6 +69,7 @@ class Loaded:
             "bids_root": self.row.bids_root,
             "terms_version": self.procedure.terms_version,
             "lots": lots_document(self.procedure.lots),
+            "beyond_quantity": self.row.beyond_quantity,
         }
         return content_hash(terms).hex()
 
@@ -116,6 +117,7 @@ async def load(tx: Transaction, procedure_id: UUID, *, lock: bool = False) -> Lo
         ProcedureRow.questions_until,
         ProcedureRow.answer_hours,
         ProcedureRow.amendment_notice_hours,
+        ProcedureRow.beyond_quantity,
         ProcedureRow.audience,
         ProcedureRow.sealing_key,
         ProcedureRow.bids_root,
@@ -225,6 +227,7 @@ def _shared(loaded: Loaded) -> dict[str, Any]:
         "questions_until": row.questions_until,
         "answer_hours": row.answer_hours,
         "amendment_notice_hours": row.amendment_notice_hours,
+        "beyond_quantity": row.beyond_quantity,
         "sealing_key": hexadecimal(row.sealing_key) or "",
         "closed_at": row.closed_at,
         "opened_at": row.opened_at,

@@ -125,6 +125,7 @@ def _settings(data: ProcedureInput) -> dict[str, Any]:
         "questions_until": data.questions_until,
         "answer_hours": data.answer_hours,
         "amendment_notice_hours": data.amendment_notice_hours,
+        "beyond_quantity": data.beyond_quantity,
     }
 
 

@@ -4,7 +4,7 @@ Amounts are strings. Keys, commitments, hashes and nonces are lower-case hexadec
 """
 
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
@@ -54,6 +54,9 @@ class ProcedureLotInput(Input):
     lines: Annotated[list[ProcedureLineInput], Meta(min_length=1, max_length=LINES_MAX)]
 
 
+BeyondQuantity = Literal["stop", "next_price", "split"]
+
+
 class ProcedureInput(Input):
     """A request for quotation or a tender, as a draft."""
 
@@ -93,6 +96,17 @@ class ProcedureInput(Input):
             description="The least time between an amendment and the deadline.",
         ),
     ] = 24
+    beyond_quantity: (
+        Annotated[
+            BeyondQuantity,
+            Meta(
+                description="What becomes of orders beyond the quantities asked for: no price "
+                "(stop), the next price there is, or a split at it. The award's contract commits "
+                "to these quantities then; without it its prices hold for any quantity."
+            ),
+        ]
+        | None
+    ) = None
 
 
 class InvitationInput(Input):
@@ -155,6 +169,7 @@ class SupplierProcedureView(ProcedureSummary):
     questions_until: datetime | None
     answer_hours: int | None
     amendment_notice_hours: int
+    beyond_quantity: BeyondQuantity | None
     sealing_key: str
     closed_at: datetime | None
     opened_at: datetime | None

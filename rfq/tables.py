@@ -8,7 +8,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from marketplace.platform.columns import Amount, Base, CurrencyCode, Hash, Id, Instant, Quantity
@@ -40,6 +47,7 @@ class ProcedureRow(Base):
     questions_until: Mapped[datetime | None]
     answer_hours: Mapped[int | None]
     amendment_notice_hours: Mapped[int] = mapped_column(server_default=text("0"))
+    beyond_quantity: Mapped[str | None]
     audience: Mapped[list[UUID]]
     sealing_key: Mapped[bytes | None]
     bids_root: Mapped[bytes | None]
@@ -51,7 +59,12 @@ class ProcedureRow(Base):
     published_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
     opened_at: Mapped[datetime | None]
-    __table_args__ = (Index("ix_procedures_buyer_id_id", "buyer_id", "id"),)
+    __table_args__ = (
+        CheckConstraint(
+            "beyond_quantity in ('stop', 'next_price', 'split')", name="beyond_quantity"
+        ),
+        Index("ix_procedures_buyer_id_id", "buyer_id", "id"),
+    )
 
 
 class InvitationRow(Base):

@@ -1,16 +1,17 @@
 """HTTP of contracts."""
 
+from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
-from litestar import Response, get
+from litestar import Response, get, put
 
 from marketplace.contracts import service
-from marketplace.contracts.schemas import ContractSummary, ContractView
+from marketplace.contracts.schemas import CommitmentChange, ContractSummary, ContractView
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.http.access import versioned
-from marketplace.platform.http.given import FromPath, Given
+from marketplace.platform.http.given import FromPath, Given, JSONBody
 from marketplace.platform.http.paging import Page, PageRequest, paged
 
 
@@ -40,4 +41,25 @@ async def read_contract(
     return versioned(await service.read_contract(platform, caller, contract_id))
 
 
-ROUTES: Final = (list_contracts, read_contract)
+@put(
+    "/v1/contracts/{contract_id:uuid}/prices/{contract_price_id:uuid}/commitment",
+    operation_id="raiseCommitment",
+    tags=["contracts"],
+    summary="Let your customer draw more at a price of a contract; never less than agreed.",
+)
+async def raise_commitment(
+    contract_id: FromPath[UUID],
+    contract_price_id: FromPath[UUID],
+    data: JSONBody[CommitmentChange],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    if_match: Given[int],
+) -> Response[ContractView]:
+    """Raise the cap of a commitment, at the version of the contract you read."""
+    cap = Decimal(data.cap)
+    return versioned(
+        await service.raise_cap(platform, caller, contract_id, contract_price_id, cap, if_match)
+    )
+
+
+ROUTES: Final = (list_contracts, read_contract, raise_commitment)

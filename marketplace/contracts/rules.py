@@ -1,7 +1,7 @@
 """What a contract is, when it is in force, and what may be concluded. Pure."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -9,9 +9,9 @@ from itertools import pairwise
 from typing import Final
 from uuid import UUID
 
-from marketplace.kernel.canonical import content_hash
+from marketplace.kernel.canonical import content_hash, plain_decimal
 from marketplace.kernel.clock import Validity, is_time_zone, start_of_day
-from marketplace.kernel.errors import FieldError, InvalidInput
+from marketplace.kernel.errors import FieldError, InvalidInput, invalid
 from marketplace.kernel.limits import CONTRACT_YEARS_MAX, LINES_MAX, TIERS_MAX
 from marketplace.kernel.money import CURRENCIES, UNIT_PRICE_PLACES, currency_digits
 from marketplace.kernel.states import StateMachine, transition
@@ -262,6 +262,23 @@ def _commitment_errors(price: ContractPrice, currency: str, pointer: str) -> Ite
     if max(places(commitment.cap), places(committed)) > digits:
         detail = f"What is drawn here is counted with at most {digits} decimals."
         yield FieldError(f"{pointer}/cap", "too_many_decimals", detail)
+
+
+def raised(commitment: Commitment, cap: Decimal, unit: str, currency: str) -> Commitment:
+    """Give a commitment with a higher cap; what the buyer means to draw stays.
+
+    Raises InvalidInput for a lower cap, and for one finer than what is counted.
+    """
+    if cap < commitment.cap:
+        detail = f"The cap is {plain_decimal(commitment.cap)}; what is agreed is never made less."
+        raise invalid("/cap", "lower", detail)
+    by_value = commitment.measure is Measure.VALUE
+    digits = currency_digits(currency) if by_value else decimals_allowed(unit)
+    if places(cap) > digits:
+        detail = f"What is drawn here is counted with at most {digits} decimals."
+        raise invalid("/cap", "too_many_decimals", detail)
+    means = commitment.cap if commitment.committed is None else commitment.committed
+    return replace(commitment, cap=cap, committed=means)
 
 
 def _price_errors(price: ContractPrice, pointer: str) -> Iterator[FieldError]:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from msgspec import UNSET, UnsetType
 
-from marketplace.platform.http.schemas import Output
+from marketplace.platform.http.schemas import Input, Output, QuantityText
 
 
 class ProvenanceView(Output):
@@ -41,9 +41,16 @@ class CommitmentView(Output):
     at_exhaustion: Literal["stop", "next_price", "split"]
 
 
+class CommitmentChange(Input):
+    """More that may be drawn in all at a price; what is agreed is never made less."""
+
+    cap: QuantityText
+
+
 class ContractPriceView(Output):
     """The agreed ladder of one SKU in one unit."""
 
+    id: UUID
     sku: str
     description: str
     unit: str

@@ -8,21 +8,25 @@ from uuid import UUID
 
 import msgspec
 from msgspec import UNSET
-from sqlalchemy import Row, Select, func, insert, or_, select, text
+from sqlalchemy import Row, Select, bindparam, func, insert, or_, select, text
+from sqlalchemy.dialects.postgresql import JSONB
 
 from marketplace.contracts.parties import newest_of_party
 from marketplace.contracts.rules import (
     CONTRACT,
+    AtExhaustion,
     Commitment,
     ContractDraft,
     ContractPrice,
     ContractState,
     Draw,
+    Measure,
     Provenance,
     check_draft,
     contract_hash,
     level_of,
     origin_of,
+    raised,
     state_at,
     term_of,
 )
@@ -37,12 +41,12 @@ from marketplace.contracts.schemas import (
 from marketplace.contracts.tables import ContractPriceRow, ContractRow
 from marketplace.kernel.canonical import plain_decimal
 from marketplace.kernel.clock import Validity
-from marketplace.kernel.errors import Conflict, NotFound
+from marketplace.kernel.errors import Conflict, NotFound, StaleVersion
 from marketplace.kernel.events import Event
 from marketplace.kernel.ids import new_id
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
-from marketplace.platform.database import Transaction, transaction
+from marketplace.platform.database import Transaction, retries_conflicts, transaction
 from marketplace.platform.http.paging import Page, PageRequest, page
 
 
@@ -244,6 +248,83 @@ def whole_provenance(
     return (*read_provenance(document), own)
 
 
+@retries_conflicts
+async def raise_cap(
+    platform: Platform,
+    caller: Caller,
+    contract_id: UUID,
+    price_id: UUID,
+    cap: Decimal,
+    version: int,
+) -> ContractView:
+    """Let the buyer draw more at a price: its supplier may, and never less than before.
+
+    Raises NotFound, StaleVersion, Conflict for a price without a commitment, and what
+    `rules.raised` raises.
+    """
+    caller.require("contracts:write")
+    async with transaction(platform, caller) as tx:
+        row = await tx.maybe(
+            _contracts(caller).where(
+                ContractRow.id == contract_id, ContractRow.supplier_id == caller.organization_id
+            )
+        )
+        price = await tx.maybe(
+            select(ContractPriceRow.sku, ContractPriceRow.unit, ContractPriceRow.commitment).where(
+                ContractPriceRow.id == price_id, ContractPriceRow.contract_id == contract_id
+            )
+        )
+        if row is None or price is None:
+            raise NotFound("There is no such price in a contract of yours to deliver.")
+        if price.commitment is None:
+            raise Conflict("This price has no commitment: any quantity may be ordered at it.")
+        before = _read_commitment(price.commitment)
+        after = _commitment_document(raised(before, cap, price.unit, row.currency))
+        now = await tx.scalar(
+            _WRITE_COMMITMENT,
+            {"price": price_id, "contract": contract_id, "version": version, "given": after},
+        )
+        if now is None:
+            raise StaleVersion("The contract has changed; read it again.")
+        _tell_raised(tx, row, price_id, price, after)
+        return await _view(
+            tx, await tx.one(_contracts(caller).where(ContractRow.id == contract_id))
+        )
+
+
+_WRITE_COMMITMENT: Final = text(
+    "select write_commitment(:contract, :price, :version, cast(:given as jsonb))"
+).bindparams(bindparam("given", type_=JSONB))
+
+
+def _read_commitment(document: Mapping[str, str]) -> Commitment:
+    committed = document.get("committed")
+    return Commitment(
+        measure=Measure(document["measure"]),
+        cap=Decimal(document["cap"]),
+        at_exhaustion=AtExhaustion(document["at_exhaustion"]),
+        committed=None if committed is None else Decimal(committed),
+    )
+
+
+def _tell_raised(
+    tx: Transaction, contract: Row[Any], price_id: UUID, price: Row[Any], after: Any
+) -> None:
+    facts: dict[str, object] = {
+        "buyer_id": contract.buyer_id,
+        "supplier_id": contract.supplier_id,
+        "contract_price_id": price_id,
+        "sku": price.sku,
+        "unit": price.unit,
+        "cap": after["cap"],
+    }
+    audience = frozenset({contract.buyer_id, contract.supplier_id})
+    version = contract.version + 1
+    tx.emit(Event("contract.cap_raised", "contract", contract.id, version, audience, facts))
+    before = {"cap": price.commitment["cap"]}
+    tx.record("contract.cap_raised", "contract", contract.id, before=before, after=facts)
+
+
 async def list_contracts(
     platform: Platform, caller: Caller, asked: PageRequest
 ) -> Page[ContractSummary]:
@@ -275,19 +356,24 @@ async def read_contract(platform: Platform, caller: Caller, contract_id: UUID) -
         row = await tx.maybe(_contracts(caller).where(ContractRow.id == contract_id))
         if row is None:
             raise NotFound("There is no such contract.")
-        prices = await tx.all(
-            select(
-                ContractPriceRow.sku,
-                ContractPriceRow.description,
-                ContractPriceRow.unit,
-                ContractPriceRow.basis,
-                ContractPriceRow.tiers,
-                ContractPriceRow.commitment,
-                ContractPriceRow.drawn,
-            )
-            .where(ContractPriceRow.contract_id == contract_id)
-            .order_by(ContractPriceRow.id)
+        return await _view(tx, row)
+
+
+async def _view(tx: Transaction, row: Row[Any]) -> ContractView:
+    prices = await tx.all(
+        select(
+            ContractPriceRow.id,
+            ContractPriceRow.sku,
+            ContractPriceRow.description,
+            ContractPriceRow.unit,
+            ContractPriceRow.basis,
+            ContractPriceRow.tiers,
+            ContractPriceRow.commitment,
+            ContractPriceRow.drawn,
         )
+        .where(ContractPriceRow.contract_id == row.id)
+        .order_by(ContractPriceRow.id)
+    )
     steps = whole_provenance(row.id, row.provenance, row.concluded_at, row.content_hash)
     return ContractView(
         **_summary(row, tx.opened_at),
@@ -366,6 +452,7 @@ def _summary(row: Row[Any], at: datetime) -> dict[str, Any]:
 
 def _price_view(row: Row[Any]) -> ContractPriceView:
     return ContractPriceView(
+        id=row.id,
         sku=row.sku,
         description=row.description,
         unit=row.unit,

@@ -16,6 +16,7 @@ def identifiers(road: Road, exchanges: Mapping[str, Exchange]) -> dict[str, str]
         "key_id": shown["createApiKey"]["id"],
         "approval_id": shown["decideApproval"]["id"],
         "contract_id": road.award["contract_id"],
+        "contract_price_id": shown["readContract"]["prices"][0]["id"],
         "order_id": road.order["id"],
         "quote_id": shown["makeQuote"]["id"],
         "line": "1",

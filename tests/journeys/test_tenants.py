@@ -84,6 +84,7 @@ BODIES: dict[str, Any] = {
     "changeMember": {"name": "Mine now"},
     "renameSegment": {"name": "Mine now"},
     "renameAssortment": {"name": "Mine now"},
+    "raiseCommitment": {"cap": "1000"},
     "declineQuote": {"reason": "because"},
     "withdrawQuote": {"reason": "because"},
     "changeCart": {"name": "Mine now"},

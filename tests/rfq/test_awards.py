@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 from sqlalchemy import func, select
 
@@ -77,6 +78,24 @@ async def auctioned(
     await move_clock(HOUR)
     await worker.run_until_idle()
     return auction
+
+
+async def test_what_is_awarded_is_bounded_by_the_quantities_where_the_procedure_says_so(
+    parties: Parties, platform: Platform, move_clock: MoveClock
+) -> None:
+    terms = msgspec.structs.replace(await parties.terms(), beyond_quantity="split")
+    made = await parties.published(terms)
+    assert (await read_procedure(platform, parties.bolt, made.id)).beyond_quantity == "split"
+    await parties.submit(made, parties.bolt, "2.90", "95")
+    await move_clock(HOUR)
+    opened = await open_procedure(platform, parties.buyer, made.id)
+    award = await decided(parties, opened)
+    contract = await read_contract(platform, parties.buyer, award.contract_id)
+    bounds = [price.commitment for price in contract.prices]
+    assert [(c.cap, c.left, c.at_exhaustion) for c in bounds if c] == [
+        ("100", "100", "split"),
+        ("3", "3", "split"),
+    ]
 
 
 async def test_the_first_of_the_ranking_wins_and_has_a_contract(

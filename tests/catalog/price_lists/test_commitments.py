@@ -10,11 +10,12 @@ from marketplace.approvals.schemas import DecisionInput
 from marketplace.approvals.service import decide
 from marketplace.contracts import service as contracts
 from marketplace.contracts.rules import AtExhaustion, Commitment, Measure
-from marketplace.contracts.schemas import CommitmentView
-from marketplace.kernel.errors import Conflict, InvalidInput
+from marketplace.contracts.schemas import CommitmentView, ContractView
+from marketplace.kernel.errors import Conflict, InvalidInput, NotFound, StaleVersion
 from marketplace.orders.contract_prices import ContractPrices
 from marketplace.orders.ports import NoPriceQuote, PriceQuote, PriceRequest
 from marketplace.orders.schemas import OrderView
+from marketplace.platform.caller import Caller
 from marketplace.platform.database import transaction
 from tests.catalog.parties import entry
 from tests.catalog.shop import Shop
@@ -216,3 +217,50 @@ async def test_without_the_catalog_contracts_hold_to_their_commitments_too(shop:
         (answer,) = await ContractPrices().quote(tx, shop.buyer.path, asked[:1], tx.opened_at)
     assert isinstance(answer, NoPriceQuote)
     assert answer.code == "commitment_exhausted"
+
+
+async def raise_to(shop: Shop, contract_id: UUID, cap: str, who: Caller | None = None) -> None:
+    view = await contracts.read_contract(shop.platform, shop.supplier, contract_id)
+    await contracts.raise_cap(
+        shop.platform,
+        who or shop.supplier,
+        contract_id,
+        view.prices[0].id,
+        Decimal(cap),
+        view.version,
+    )
+
+
+async def test_its_supplier_lets_draw_more_and_never_less(shop: Shop) -> None:
+    await stocked(shop)
+    contract = await shop.agree("A", ("1", "8"), commitment=pieces("5"))
+    await shop.order(shop.line("A", "5"))
+    assert await shop.told("A", "3") == "commitment_exhausted"
+    await raise_to(shop, contract, "8")
+    assert await shop.told("A", "3") == "8 contract"
+    told = await state(shop, contract)
+    assert (told.committed, told.cap, told.drawn, told.left) == ("5", "8", "5", "3")
+    for wrong, code in (("7", "lower"), ("9.5", "too_many_decimals")):
+        with pytest.raises(InvalidInput) as refused:
+            await raise_to(shop, contract, wrong)
+        assert refused.value.errors[0].code == code
+    with pytest.raises(NotFound):
+        await raise_to(shop, contract, "100", shop.buyer)
+    with pytest.raises(Conflict):
+        await raise_to(shop, await shop.agree("A", ("1", "7")), "100")
+
+
+async def test_of_many_who_raise_a_cap_at_once_one_does(shop: Shop) -> None:
+    await stocked(shop)
+    contract = await shop.agree("A", ("1", "8"), commitment=pieces("5"))
+    view = await contracts.read_contract(shop.platform, shop.supplier, contract)
+    price = view.prices[0].id
+    results = await asyncio.gather(
+        *(
+            contracts.raise_cap(shop.platform, shop.supplier, contract, price, Decimal(cap), 1)
+            for cap in range(6, 14)
+        ),
+        return_exceptions=True,
+    )
+    assert sum(isinstance(result, ContractView) for result in results) == 1
+    assert sum(isinstance(result, StaleVersion) for result in results) == 7
