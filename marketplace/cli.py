@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -99,9 +100,11 @@ def dev(host: str, port: int) -> None:
         children = [bidders, worker, api]
         try:
             _migrate(complete, meanwhile=api)
+            import_module("marketplace.demo.bidders")  # while the API loads
             development.wait_until_ready(url, api)
-            worker.start()  # only now: until here the API needs every core
-            demo = asyncio.run(_demo(url, complete))
+            demo = asyncio.run(_demo(url, complete, worker))
+            if not worker.running:
+                worker.start()
             _greet(url, time.monotonic() - began)
             if demo is not None:
                 bidders.start()
@@ -115,9 +118,12 @@ def dev(host: str, port: int) -> None:
     console.print("Stopped. The data stays in", str(development.directory_of(environ)))
 
 
-async def _demo(url: str, environ: development.Environ) -> tuple["DemoKeys", str] | None:
+async def _demo(
+    url: str, environ: development.Environ, worker: development.Child
+) -> tuple["DemoKeys", str] | None:
     """Make the demo's companies and its auction, or find those of an earlier start.
 
+    Companies need the worker, which loads their files; else it may wait for the API to have loaded.
     Where that does not work out the API is of use all the same: it is said, and gives None.
     """
     from marketplace.demo.bidders import ensure_auction
@@ -125,6 +131,7 @@ async def _demo(url: str, environ: development.Environ) -> tuple["DemoKeys", str
     from marketplace.demo.story import UnexpectedAnswer
 
     async def new_operator_key() -> str:
+        worker.start()
         key = await _seed_operator(load_settings(environ), new_key=True)
         if key is None:
             raise SettingsError("The operator got no key.")
@@ -285,11 +292,8 @@ def api() -> Any:
 @main.command()
 @click.option("--url", help="A running API; by default the one of `make run`.")
 @click.option("--key", envvar="MARKETPLACE_OPERATOR_KEY", help="The operator's key.")
-@click.option(
-    "--write", is_flag=True, help="Write the examples of the documentation from what was played."
-)
 @says_what_is_wrong
-def demo(url: str | None, key: str | None, write: bool) -> None:
+def demo(url: str | None, key: str | None) -> None:
     """Play the whole road against a running server, and tell it as a story."""
     from marketplace.demo.companies import read_keys
     from marketplace.demo.story import UnexpectedAnswer
@@ -300,26 +304,19 @@ def demo(url: str | None, key: str | None, write: bool) -> None:
             raise SettingsError("No operator's key: start `make run` first, or give --key.")
         key, url = known.operator_key, url or known.url
     try:
-        asyncio.run(_play(url or "http://127.0.0.1:8000", key, write=write))
+        asyncio.run(_play(url or "http://127.0.0.1:8000", key))
     except UnexpectedAnswer as error:
         raise click.ClickException(str(error)) from error
 
 
-async def _play(url: str, key: str, *, write: bool) -> None:
-    import httpx
-
-    from marketplace.demo.examples import write_documentation
+async def _play(url: str, key: str) -> None:
     from marketplace.demo.journey import play
     from marketplace.demo.narration import TerminalNarrator
     from marketplace.demo.story import Recorder
 
-    recorder = Recorder()
-    suffix = "" if write else f" {time.strftime('%H%M%S')}"
+    suffix = f" {time.strftime('%H%M%S')}"
     async with httpx.AsyncClient(base_url=url, timeout=30) as http:
-        await play(http, key, TerminalNarrator(console), recorder=recorder, suffix=suffix)
-    if write:
-        for path in write_documentation(recorder.exchanges):
-            console.print("Wrote", str(path))
+        await play(http, key, TerminalNarrator(console), recorder=Recorder(), suffix=suffix)
 
 
 @main.command()
