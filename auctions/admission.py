@@ -1,10 +1,14 @@
 """Who has to do with a lot: looked up once per process, since a scheduled lot's list is final."""
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
+import msgspec
+
+from auctions.engine.terms import Terms
 from auctions.engine.visibility import OWNER, Viewer
 from auctions.ledger import AWAY
 from marketplace.kernel.errors import NotFound, Unavailable, WrongState
@@ -15,18 +19,30 @@ from marketplace.platform.database import Role
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A scheduled auction's lot, its buyer, and those who may bid."""
+    """A scheduled auction's lot, its buyer, and those who may bid.
+
+    `currencies` are those of bidders who bid in another than the lot's.
+    """
 
     auction_id: UUID
     lot_id: UUID
     buyer_id: UUID
     bidders: frozenset[UUID]
     currency: str
+    currencies: Mapping[UUID, str]
+    terms: Terms
+
+    def currency_of(self, bidder: UUID) -> str:
+        """Give the currency a bidder bids in."""
+        return self.currencies.get(bidder, self.currency)
 
 
 _CARD: Final = """
 select a.status, a.buyer_id, a.currency, l.id as lot_id, l.seq > 0 as scheduled,
-       array(select p.organization_id from auction_participants p where p.lot_id = l.id) as bidders
+       l.terms::text as terms,
+       array(select p.organization_id from auction_participants p where p.lot_id = l.id) as bidders,
+       array(select p.organization_id::text || ' ' || p.currency from auction_participants p
+             where p.lot_id = l.id and p.currency is not null) as currencies
 from auctions a join auction_lots l on l.auction_id = a.id
 where a.id = $1 order by l.place limit 1
 """
@@ -78,6 +94,10 @@ class Admission:
             buyer_id=row["buyer_id"],
             bidders=frozenset(row["bidders"]),
             currency=row["currency"],
+            currencies={
+                UUID(bidder): currency for bidder, currency in map(str.split, row["currencies"])
+            },
+            terms=msgspec.json.decode(row["terms"], type=Terms),
         )
         self._cards[auction_id] = card
         if len(self._cards) > AUCTION_STATES_MAX:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import cast
 from uuid import UUID
 
-from auctions.engine.decide import decide, evolve, refused
+from auctions.engine.decide import decide, refused
 from auctions.engine.events import (
     BidAccepted,
     BidRefused,
@@ -14,9 +14,13 @@ from auctions.engine.events import (
     Command,
     Event,
     PlaceBid,
+    ProxySet,
     Rejection,
+    SetProxy,
     Start,
+    Tick,
 )
+from auctions.engine.evolve import evolve
 from auctions.engine.state import LotState
 from auctions.engine.visibility import explain
 from marketplace.kernel.errors import KeyReused, MarketplaceError, TooManyRequests
@@ -25,8 +29,8 @@ Answer = Event | MarketplaceError
 """What became of a command: the event it led to, or the error to raise."""
 MayRefuse = Callable[[UUID], bool]
 """Counts a refusal of a bidder; False once he is over his limit."""
-KnownBids = MutableMapping[tuple[UUID, str], BidAccepted | BidRefused]
-"""Bids by bidder and client_bid_id."""
+KnownBids = MutableMapping[tuple[UUID, str], BidAccepted | BidRefused | ProxySet]
+"""Bids and proxies by bidder and client_bid_id."""
 
 
 @dataclass(slots=True)
@@ -48,15 +52,18 @@ def decide_all(
     """Decide a batch at one instant.
 
     `known` are the bids that are in the ledger under the keys of this batch; a bid with the key of
-    one of them, or of an earlier one of the batch, gets the same answer. The start comes before the
-    bids and the close after them, so that late bids still get a number.
+    one of them, or of an earlier one of the batch, gets the same answer. The start and the end of a
+    stage come before the bids and the close after them, so that late bids still get a number.
     """
     batch = Batch(state, [], [])
     _apply(batch, Start(), at)
+    _apply(batch, Tick(), at)
     for command in commands:
         batch.answers.append(
             _answer_bid(batch, command, known, at, may_refuse)
             if isinstance(command, PlaceBid)
+            else _answer_proxy(batch, command, known, at)
+            if isinstance(command, SetProxy)
             else _answer(batch, command, at)
         )
     _apply(batch, Close(), at)
@@ -84,15 +91,33 @@ def _answer(batch: Batch, command: Command, at: datetime) -> Answer:
     return result
 
 
+def _answer_proxy(batch: Batch, proxy: SetProxy, known: KnownBids, at: datetime) -> Answer:
+    """Set a proxy once per key. A refused one leaves no entry: it may be sent again."""
+    key = (proxy.bidder, proxy.client_bid_id)
+    before = known.get(key)
+    if isinstance(before, ProxySet) and (before.limit, before.step) == (proxy.limit, proxy.step):
+        return before
+    if before is not None:
+        return _other_use()
+    answer = _answer(batch, proxy, at)
+    if isinstance(answer, ProxySet):
+        known[key] = answer
+    return answer
+
+
+def _other_use() -> KeyReused:
+    return KeyReused("This Idempotency-Key came with another bid before; use a new key.")
+
+
 def _answer_bid(
     batch: Batch, bid: PlaceBid, known: KnownBids, at: datetime, may_refuse: MayRefuse
 ) -> Answer:
     key = (bid.bidder, bid.client_bid_id)
     before = known.get(key)
     if before is not None:
-        if before.amount == bid.amount:
+        if not isinstance(before, ProxySet) and before.amount == bid.amount:
             return before
-        return KeyReused("This Idempotency-Key came with another bid before; use a new key.")
+        return _other_use()
     result = _apply(batch, bid, at)
     if isinstance(result, Rejection):
         refusal = refused(batch.state, bid, result, at)

@@ -8,16 +8,17 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
-from auctions.admission import Admission
+from auctions.admission import Admission, Card
 from auctions.clock import ShownClock
 from auctions.engine.events import BidAccepted, BidRefused, Event, PlaceBid, Rejection
-from auctions.engine.terms import check_amount
+from auctions.engine.terms import Disclosure, check_amount, in_digits
 from auctions.engine.visibility import explain, view
 from auctions.entries import ENTRY_COLUMNS, event_of
 from auctions.intake import Intake
 from auctions.live.hub import Hub
 from auctions.schemas import BidInput, BidView, RefusalView, SnapshotView, money_view
 from marketplace.kernel.errors import (
+    MarketplaceError,
     NotFound,
     invalid,
 )
@@ -51,17 +52,18 @@ async def place_bid(
         raise bad_idempotency_key()
     bidder = caller.organization_id
     card = await platform.get(Admission).bidders_card(auction_id, bidder)
-    if data.amount.currency != card.currency:
-        detail = f"Bids on this lot are in {card.currency}."
+    currency = card.currency_of(bidder)
+    if data.amount.currency != currency:
+        detail = f"Your bids on this lot are in {currency}."
         raise invalid("/amount/currency", "wrong_currency", detail)
-    amount = check_amount(Decimal(data.amount.amount), card.currency, "/amount/amount")
+    amount = check_amount(Decimal(data.amount.amount), currency, "/amount/amount")
     event = await platform.get(Intake).submit(
         card.lot_id,
         PlaceBid(bid_id=new_id(), bidder=bidder, client_bid_id=client_bid_id, amount=amount),
     )
     if isinstance(event, BidRefused):
-        raise explain(Rejection(code=event.code, bound=event.bound), card.currency)
-    return _bid_view(event, card.currency)
+        raise _refusal(event, currency)
+    return _bid_view(event, card, bidder)
 
 
 async def find_bid(
@@ -74,7 +76,7 @@ async def find_bid(
         row = await connection.fetchrow(_BY_KEY, card.lot_id, caller.organization_id, client_bid_id)
     if row is None:
         raise NotFound("No bid of yours with this key was decided.")
-    return _bid_view(event_of(row, card.currency), card.currency)
+    return _bid_view(event_of(row, card.currency), card, caller.organization_id)
 
 
 _BY_KEY: Final = f"""
@@ -83,32 +85,30 @@ where e.lot_id = $1 and e.bidder_id = $2 and e.client_bid_id = $3
 """  # noqa: S608 - constants of our own
 
 
-def _bid_view(event: Event, currency: str) -> BidView:
-    if isinstance(event, BidAccepted):
-        return BidView(
-            id=event.bid_id,
-            client_bid_id=event.client_bid_id,
-            outcome="accepted",
-            amount=money_view(event.amount, currency),
-            decided_at=event.at,
-            rank=event.rank,
-        )
-    if not isinstance(event, BidRefused):
-        msg = f"{type(event).__name__} is no answer to a bid"
-        raise TypeError(msg)
-    error = explain(Rejection(code=event.code, bound=event.bound), currency)
-    refusal = RefusalView(code=event.code.value, detail=error.detail)
-    if event.bound is not None:
-        bound = money_view(event.bound, currency)
-        refusal = RefusalView(code=event.code.value, detail=error.detail, bound=bound)
-    return BidView(
+def _bid_view(event: Event, card: Card, bidder: UUID) -> BidView:
+    if not isinstance(event, BidAccepted | BidRefused):
+        raise NotFound("No bid of yours with this key was decided.")
+    currency = card.currency_of(bidder)
+    accepted = isinstance(event, BidAccepted)
+    shown = BidView(
         id=event.bid_id,
-        client_bid_id=event.client_bid_id,
-        outcome="refused",
-        amount=money_view(event.amount, currency),
+        client_bid_id=event.client_bid_id or "",
+        outcome="accepted" if accepted else "refused",
+        amount=money_view(in_digits(event.amount, currency), currency),
         decided_at=event.at,
-        refusal=refusal,
     )
+    if isinstance(event, BidRefused):
+        shown.refusal = RefusalView(code=event.code.value, detail=_refusal(event, currency).detail)
+        if event.bound is not None:
+            shown.refusal.bound = money_view(in_digits(event.bound, currency), currency)
+    elif card.terms.disclosure is not Disclosure.OWN_ONLY:
+        shown.rank = event.rank
+    return shown
+
+
+def _refusal(event: BidRefused, currency: str) -> MarketplaceError:
+    bound = None if event.bound is None else in_digits(event.bound, currency)
+    return explain(Rejection(code=event.code, bound=bound), currency)
 
 
 async def read_standing(

@@ -8,7 +8,7 @@ import msgspec
 from rich.console import Console
 
 from auctions.engine.log import LogEntry
-from auctions.engine.replay import Verification, verify
+from auctions.engine.verification import Verification, verify
 from marketplace.kernel.canonical import plain_decimal
 from marketplace.platform.documents import document_text, keep
 

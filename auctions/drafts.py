@@ -10,7 +10,11 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import Row, insert, select
 
-from auctions.engine.terms import Terms, check_amount, check_terms
+from auctions.engine.checks import check_terms
+from auctions.engine.decide import check_invitations
+from auctions.engine.events import Invitation
+from auctions.engine.scoring import Adjustment
+from auctions.engine.terms import Terms, in_digits
 from auctions.tables import AuctionRow, LotRow, ParticipantRow
 from marketplace.kernel.canonical import GENESIS
 from marketplace.kernel.errors import (
@@ -31,6 +35,8 @@ class Participant:
     organization_id: UUID
     opening_amount: Decimal | None = None
     alias: str | None = None
+    currency: str | None = None
+    adjustment: Adjustment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,28 +127,49 @@ def _participant_rows(
     if len(taken - {None}) < sum(p.alias is not None for p in draft.participants):
         raise invalid(f"{pointer}/participants", "duplicate", "Two participants have one alias.")
     drawn = iter(draw_aliases(taken))
-    rows = []
-    for place, participant in enumerate(draft.participants, start=1):
-        opening = participant.opening_amount
-        if opening is not None:
-            at = f"{pointer}/participants/{place - 1}/opening_amount"
-            opening = check_amount(opening, draft.terms.currency, at)
-            if opening > draft.terms.ceiling:
-                detail = "An opening amount must not exceed the ceiling."
-                raise invalid(at, "above_ceiling", detail)
-        rows.append(
-            {
-                "lot_id": lot_id,
-                "organization_id": participant.organization_id,
-                "auction_id": auction_id,
-                "buyer_id": draft.buyer_id,
-                "place": place,
-                "alias": participant.alias or next(drawn),
-                "opening_amount": opening,
-                "bid_id": new_id(),
-            }
+    invitations = [
+        Invitation(
+            bidder=participant.organization_id,
+            alias=participant.alias or next(drawn),
+            bid_id=new_id(),
+            opening=participant.opening_amount,
+            currency=participant.currency,
+            adjustment=participant.adjustment,
         )
-    return rows
+        for participant in draft.participants
+    ]
+    check_invitations(draft.terms, invitations, pointer)
+    return [
+        {
+            "lot_id": lot_id,
+            "organization_id": invitation.bidder,
+            "auction_id": auction_id,
+            "buyer_id": draft.buyer_id,
+            "place": place,
+            "alias": invitation.alias,
+            "opening_amount": invitation.opening,
+            "bid_id": invitation.bid_id,
+            "currency": invitation.currency,
+            "adjustment": None
+            if invitation.adjustment is None
+            else msgspec.to_builtins(invitation.adjustment),
+        }
+        for place, invitation in enumerate(invitations, start=1)
+    ]
+
+
+def invitation_of(row: Row[Any], terms: Terms) -> Invitation:
+    """Read a participant back as one to invite."""
+    own = row.adjustment
+    opening, currency = row.opening_amount, row.currency or terms.currency
+    return Invitation(
+        bidder=row.organization_id,
+        alias=row.alias,
+        bid_id=row.bid_id,
+        opening=None if opening is None else in_digits(opening, currency),
+        currency=row.currency,
+        adjustment=None if own is None else msgspec.convert(own, Adjustment),
+    )
 
 
 _FIRST: Final = (
@@ -171,6 +198,8 @@ async def participants_of(tx: Transaction, lot_ids: Sequence[UUID]) -> Sequence[
             ParticipantRow.alias,
             ParticipantRow.opening_amount,
             ParticipantRow.bid_id,
+            ParticipantRow.currency,
+            ParticipantRow.adjustment,
         )
         .where(ParticipantRow.lot_id.in_(lot_ids))
         .order_by(ParticipantRow.lot_id, ParticipantRow.place)

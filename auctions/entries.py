@@ -1,25 +1,13 @@
 """Entries of the ledger as rows of its table, and back."""
 
-from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, get_args
 from uuid import UUID
 
 import msgspec
 
-from auctions.engine.events import (
-    Admitted,
-    BidAccepted,
-    BidRefused,
-    Cancelled,
-    Closed,
-    CloseExtended,
-    Event,
-    RejectionCode,
-    Scheduled,
-    Started,
-)
-from auctions.engine.terms import Terms, in_digits
+from auctions.engine.events import Admitted, BidAccepted, BidRefused, Event, RejectionCode
+from auctions.engine.terms import in_digits
 
 ENTRY_COLUMNS: Final = (
     "e.lot_id, e.seq, e.at, e.kind, e.bidder_id, e.bid_id, e.client_bid_id, e.amount, e.rank, "
@@ -27,24 +15,33 @@ ENTRY_COLUMNS: Final = (
 )
 
 
-def columns_of(event: Event) -> tuple[object, ...]:  # noqa: PLR0911 - a line per kind
+def columns_of(event: Event) -> tuple[object, ...]:
     """Give kind, bidder, bid, key, amount, rank, code, bound, body of an event."""
-    if isinstance(event, BidAccepted):
+    if isinstance(event, BidAccepted | BidRefused):
         bid = (event.bidder, event.bid_id, event.client_bid_id, event.amount)
-        return ("bid_accepted", *bid, event.rank, None, None, None)
-    if isinstance(event, BidRefused):
-        bid = (event.bidder, event.bid_id, event.client_bid_id, event.amount)
-        return ("bid_refused", *bid, None, event.code.value, event.bound, None)
+        body = None if event.surrogate is None else _json({"surrogate": event.surrogate})
+        if isinstance(event, BidAccepted):
+            return ("bid_accepted", *bid, event.rank, None, None, body)
+        return ("bid_refused", *bid, None, event.code.value, event.bound, body)
     if isinstance(event, Admitted):
-        body = _json({"alias": event.alias})
-        return ("admitted", event.bidder, event.bid_id, None, event.amount, None, None, None, body)
-    if isinstance(event, Scheduled):
-        return ("scheduled", *(None,) * 7, _json({"terms": event.terms}))
-    if isinstance(event, CloseExtended):
-        return ("close_extended", *(None,) * 7, _json({"closes_at": event.closes_at}))
-    if isinstance(event, Cancelled):
-        return ("cancelled", *(None,) * 7, _json({"reason": event.reason}))
-    return ("started" if isinstance(event, Started) else "closed", *(None,) * 8)
+        facts: dict[str, object] = {"alias": event.alias}
+        if event.currency is not None:
+            facts["currency"] = event.currency
+        if event.adjustment is not None:
+            facts["adjustment"] = event.adjustment
+        amounts = (event.amount, None, None, None)
+        return ("admitted", event.bidder, event.bid_id, None, *amounts, _json(facts))
+    kind = event.__struct_config__.tag
+    facts = {name: getattr(event, name) for name in event.__struct_fields__}
+    columns = (
+        facts.pop("bidder", None),
+        facts.pop("bid_id", None),
+        facts.pop("client_bid_id", None),
+        facts.pop("limit", None),
+    )
+    for name in ("seq", "at", *(("lot_id",) if kind == "scheduled" else ())):
+        del facts[name]
+    return (kind, *columns, None, None, None, _json(facts) if facts else None)
 
 
 def _json(value: object) -> str:
@@ -55,34 +52,40 @@ Row = Any
 """A row of the ledger, by asyncpg or SQLAlchemy: values by column name."""
 
 
-def event_of(row: Row, currency: str) -> Event:  # noqa: PLR0911 - a line per kind
-    """Read an entry back; amounts come in the currency's digits, as they were decided."""
-    seq, at, kind, body = row["seq"], row["at"], row["kind"], row["body"]
+def event_of(row: Row, currency: str) -> Event:
+    """Read an entry back; amounts come as they were decided, in the digits of the lot's currency.
+
+    The amount of a bid in another currency may need more places, and then has as many as it needs.
+    """
+    kind, body = row["kind"], row["body"] or {}
     if kind == "bid_accepted":
-        return BidAccepted(**_bid(row, currency), rank=row["rank"])
+        return BidAccepted(**_bid(row, body, currency), rank=row["rank"])
     if kind == "bid_refused":
         code = RejectionCode(row["code"])
-        return BidRefused(**_bid(row, currency), code=code, bound=_amount(row["bound"], currency))
-    if kind == "admitted":
-        return Admitted(
-            seq=seq,
-            at=at,
-            bid_id=_uuid(row["bid_id"]),
-            bidder=_uuid(row["bidder_id"]),
-            alias=body["alias"],
-            amount=_amount(row["amount"], currency),
+        return BidRefused(
+            **_bid(row, body, currency), code=code, bound=_amount(row["bound"], currency)
         )
-    if kind == "scheduled":
-        terms = msgspec.convert(body["terms"], Terms)
-        return Scheduled(seq=seq, at=at, lot_id=_uuid(row["lot_id"]), terms=terms)
-    if kind == "close_extended":
-        return CloseExtended(seq=seq, at=at, closes_at=msgspec.convert(body["closes_at"], datetime))
-    if kind == "cancelled":
-        return Cancelled(seq=seq, at=at, reason=body["reason"])
-    return Started(seq=seq, at=at) if kind == "started" else Closed(seq=seq, at=at)
+    type_ = _TYPES[kind]
+    columns = {
+        "seq": row["seq"],
+        "at": row["at"],
+        "lot_id": _uuid(row["lot_id"]),
+        "bidder": _uuid(row["bidder_id"]),
+        "bid_id": _uuid(row["bid_id"]),
+        "client_bid_id": row["client_bid_id"],
+        "amount": _amount(row["amount"], currency),
+        "limit": _amount(row["amount"], currency),
+    }
+    facts = {name: columns[name] for name in type_.__struct_fields__ if name in columns}
+    event: Event = msgspec.convert(body | facts, type_)
+    return event
 
 
-def _bid(row: Row, currency: str) -> dict[str, Any]:
+_TYPES: Final = {type_.__struct_config__.tag: type_ for type_ in get_args(Event)}
+
+
+def _bid(row: Row, body: dict[str, Any], currency: str) -> dict[str, Any]:
+    surrogate = body.get("surrogate")
     return {
         "seq": row["seq"],
         "at": row["at"],
@@ -90,13 +93,17 @@ def _bid(row: Row, currency: str) -> dict[str, Any]:
         "bidder": _uuid(row["bidder_id"]),
         "client_bid_id": row["client_bid_id"],
         "amount": _amount(row["amount"], currency),
+        "surrogate": None if surrogate is None else UUID(surrogate),
     }
 
 
-def _uuid(value: UUID) -> UUID:
+def _uuid(value: UUID | None) -> UUID | None:
     # asyncpg's own UUID compares equal and is slower to print.
-    return UUID(int=value.int)
+    return None if value is None else UUID(int=value.int)
 
 
 def _amount(value: Decimal | None, currency: str) -> Decimal | None:
-    return None if value is None else in_digits(value, currency)
+    if value is None:
+        return None
+    cut = in_digits(value, currency)
+    return cut if cut == value else value.normalize()

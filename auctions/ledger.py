@@ -34,6 +34,8 @@ from auctions.engine.events import (
     Command,
     Event,
     PlaceBid,
+    ProxySet,
+    SetProxy,
     Started,
 )
 from auctions.engine.log import SALT_BYTES, entry_hash
@@ -151,7 +153,7 @@ class Ledger:
         self, connection: Any, lot_id: UUID, commands: Sequence[Command]
     ) -> tuple[datetime, Head, KnownBids]:
         """Read the clock, the lot's head, and the bids the ledger knows under these keys."""
-        bids = [command for command in commands if isinstance(command, PlaceBid)]
+        bids = [command for command in commands if isinstance(command, PlaceBid | SetProxy)]
         rows = await _fetch(
             connection,
             _LOCKED,
@@ -165,7 +167,7 @@ class Ledger:
         known: KnownBids = {}
         for row in rows:
             event = None if row["kind"] is None else event_of(row, row["currency"])
-            if isinstance(event, BidAccepted | BidRefused):
+            if isinstance(event, BidAccepted | BidRefused | ProxySet) and event.client_bid_id:
                 known[event.bidder, event.client_bid_id] = event
         return rows[0]["now"], head, known
 

@@ -9,7 +9,8 @@ import msgspec
 from sqlalchemy import Row, select
 
 from auctions.admission import Admission
-from auctions.drafts import participants_of, unknown_auction
+from auctions.drafts import invitation_of, participants_of, unknown_auction
+from auctions.engine.events import Invitation
 from auctions.engine.log import published
 from auctions.engine.state import Phase
 from auctions.engine.terms import Terms, in_digits
@@ -23,6 +24,7 @@ from auctions.schemas import (
     LogView,
     LotView,
     ParticipantView,
+    adjustment_view,
     money_view,
     terms_view,
 )
@@ -116,12 +118,9 @@ async def owners_view(tx: Transaction, auction_id: UUID) -> AuctionView:
                 closes_at=lot.closes_at,
                 extensions=lot.extensions,
                 buyer_sees_identities=terms.buyer_sees_identities,
+                reserve=_money_view(terms.reserve, terms.currency),
                 participants=[
-                    ParticipantView(
-                        organization_id=row.organization_id,
-                        alias=row.alias,
-                        opening_amount=_money_view(row.opening_amount, terms.currency),
-                    )
+                    _participant_view(invitation_of(row, terms), terms)
                     for row in participants
                     if row.lot_id == lot.id
                 ],
@@ -136,6 +135,17 @@ async def owners_view(tx: Transaction, auction_id: UUID) -> AuctionView:
         lots=views,
         created_at=auction.created_at,
         version=auction.version,
+    )
+
+
+def _participant_view(invitation: Invitation, terms: Terms) -> ParticipantView:
+    currency = invitation.currency or terms.currency
+    return ParticipantView(
+        organization_id=invitation.bidder,
+        alias=invitation.alias,
+        opening_amount=_money_view(invitation.opening, currency),
+        currency=currency,
+        adjustment=adjustment_view(invitation.adjustment),
     )
 
 
@@ -156,7 +166,10 @@ async def _bidders_view(tx: Transaction, auction_id: UUID) -> InvitationView:
                 closes_at=lot.closes_at,
                 extensions=lot.extensions,
                 alias=own[lot.id].alias,
-                opening_amount=_money_view(own[lot.id].opening_amount, terms.currency),
+                currency=own[lot.id].currency or terms.currency,
+                opening_amount=_money_view(
+                    own[lot.id].opening_amount, own[lot.id].currency or terms.currency
+                ),
             )
         )
     return InvitationView(

@@ -1,19 +1,19 @@
 """What a closed auction hands on; for other packages, in an open transaction."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-import msgspec
-from sqlalchemy import Row, select
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy import select
 
-from auctions.drafts import Origin, participants_of, unknown_auction
-from auctions.engine.ranking import Place, score
-from auctions.engine.terms import Terms, in_digits
+from auctions.drafts import Origin, unknown_auction
+from auctions.engine.events import Admitted
+from auctions.engine.outcome import Win, outcome
+from auctions.engine.replay import replay
+from auctions.engine.terms import in_digits
+from auctions.entries import event_of
 from auctions.ledger import acting_as_engine
 from auctions.tables import AuctionRow, LedgerRow, LotRow
 from marketplace.kernel.errors import (
@@ -41,7 +41,10 @@ class Ranked:
 
 @dataclass(frozen=True, slots=True)
 class AuctionResult:
-    """What a closed auction ended with, the leader first; `head` is hexadecimal."""
+    """What a closed auction ended with, the leader first; `head` is hexadecimal.
+
+    `price` is what the winner gets, None where nobody wins by himself; `no_winner` says why.
+    """
 
     auction_id: UUID
     lot_id: UUID
@@ -49,6 +52,8 @@ class AuctionResult:
     closed_at: datetime
     head: str
     ranking: tuple[Ranked, ...]
+    price: Money | None
+    no_winner: str | None
 
 
 async def result_of(tx: Transaction, auction_id: UUID) -> AuctionResult:
@@ -70,15 +75,30 @@ async def result_of(tx: Transaction, auction_id: UUID) -> AuctionResult:
     if auction.status != "closed":
         raise WrongState("An auction has a result once it closed.", state=auction.status)
     lot = await tx.one(
-        select(LotRow.id, LotRow.terms, LotRow.hash, LotRow.closes_at).where(
-            LotRow.auction_id == auction_id
-        )
+        select(LotRow.id, LotRow.hash, LotRow.closes_at).where(LotRow.auction_id == auction_id)
     )
     async with acting_as_engine(tx):
-        rows = await tx.all(_last_bids(lot.id))
-        openings = {
-            row.organization_id: row.opening_amount for row in await participants_of(tx, [lot.id])
-        }
+        rows = await tx.all(_log(lot.id))
+    currency = auction.currency
+    events = [event_of(row._mapping, currency) for row in rows]  # noqa: SLF001
+    state = replay(events)
+    openings = {e.bidder: e.amount for e in events if isinstance(e, Admitted)}
+    decided = {row.bid_id: row for row in rows if row.kind in {"admitted", "bid_accepted"}}
+    ranking = tuple(
+        Ranked(
+            rank=rank,
+            organization_id=place.bidder,
+            amount=_money(place.amount, state.currency_of(place.bidder)),
+            opening=None
+            if (opening := openings[place.bidder]) is None
+            else _money(opening, state.currency_of(place.bidder)),
+            bid_id=place.bid_id,
+            entry_hash=decided[place.bid_id].hash.hex(),
+            decided_at=decided[place.bid_id].at,
+        )
+        for rank, place in enumerate(state.order, start=1)
+    )
+    found = outcome(state)
     origin = None
     if auction.origin_id is not None:
         origin = Origin(auction.origin_kind, auction.origin_id)
@@ -86,53 +106,38 @@ async def result_of(tx: Transaction, auction_id: UUID) -> AuctionResult:
         auction_id=auction_id,
         lot_id=lot.id,
         origin=origin,
-        closed_at=lot.closes_at,
+        # Where a bid or the last round ends an auction it closes before its planned end.
+        closed_at=min(lot.closes_at, state.at),
         head=lot.hash.hex(),
-        ranking=_ranking(rows, openings, msgspec.convert(lot.terms, Terms)),
+        ranking=ranking,
+        price=_money(found.price, state.currency_of(found.bidder))
+        if isinstance(found, Win)
+        else None,
+        no_winner=None if isinstance(found, Win) else found.value,
     )
 
 
-def _last_bids(lot_id: UUID) -> Any:
+def _log(lot_id: UUID) -> Any:
     return (
         select(
-            LedgerRow.bidder_id,
+            LedgerRow.lot_id,
             LedgerRow.seq,
-            LedgerRow.amount,
-            LedgerRow.bid_id,
-            LedgerRow.hash,
             LedgerRow.at,
+            LedgerRow.kind,
+            LedgerRow.bidder_id,
+            LedgerRow.bid_id,
+            LedgerRow.client_bid_id,
+            LedgerRow.amount,
+            LedgerRow.rank,
+            LedgerRow.code,
+            LedgerRow.bound,
+            LedgerRow.body,
+            LedgerRow.hash,
         )
-        .where(
-            LedgerRow.lot_id == lot_id,
-            LedgerRow.kind.in_(("admitted", "bid_accepted")),
-            LedgerRow.amount.is_not(None),
-        )
-        .ext(distinct_on(LedgerRow.bidder_id))
-        .order_by(LedgerRow.bidder_id, LedgerRow.seq.desc())
+        .where(LedgerRow.lot_id == lot_id)
+        .order_by(LedgerRow.seq)
     )
 
 
-def _ranking(
-    rows: Sequence[Row[Any]], openings: dict[UUID, Decimal | None], terms: Terms
-) -> tuple[Ranked, ...]:
-    by_bid, currency = {row.bid_id: row for row in rows}, terms.currency
-    places = sorted(
-        Place(score(terms, row.amount), row.seq, row.bidder_id, row.amount, row.bid_id)
-        for row in rows
-    )
-    return tuple(
-        Ranked(
-            rank=rank,
-            organization_id=place.bidder,
-            amount=Money(in_digits(place.amount, currency), currency),
-            opening=_money(openings.get(place.bidder), currency),
-            bid_id=place.bid_id,
-            entry_hash=by_bid[place.bid_id].hash.hex(),
-            decided_at=by_bid[place.bid_id].at,
-        )
-        for rank, place in enumerate(places, start=1)
-    )
-
-
-def _money(amount: Decimal | None, currency: str) -> Money | None:
-    return None if amount is None else Money(in_digits(amount, currency), currency)
+def _money(amount: Decimal, currency: str) -> Money:
+    return Money(in_digits(amount, currency), currency)

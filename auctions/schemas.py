@@ -2,27 +2,41 @@
 
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, UnsetType, field
 
 from auctions.engine.log import LogEntry
+from auctions.engine.scoring import Adjustment
 from auctions.engine.terms import (
     CountedFrom,
     Decrement,
     Disclosure,
+    Feature,
     Format,
     Measure,
     Overtime,
+    PriceClock,
+    Publication,
+    Rate,
     Reference,
+    Scoring,
+    ScoringMethod,
     Step,
     Terms,
+    Tier,
+    Ties,
+    Turns,
 )
 from auctions.engine.visibility import BidderView, OwnerView
 from marketplace.kernel.errors import invalid
-from marketplace.kernel.limits import AUCTION_PARTICIPANTS_MAX
+from marketplace.kernel.limits import (
+    AUCTION_PARTICIPANTS_MAX,
+    AUCTION_RATES_MAX,
+    AUCTION_TIERS_MAX,
+)
 from marketplace.platform.http.schemas import (
     AmountText,
     CurrencyText,
@@ -50,12 +64,37 @@ class StepInput(Input):
         return Step(self.measure, Decimal(self.value))
 
 
+class TierInput(Input):
+    """The step from references of at least so much."""
+
+    at_least: AmountText
+    step: StepInput
+
+
 class DecrementInput(Input):
-    """How far a new bid must fall below the reference, and how far it may."""
+    """How far a new bid must fall below the reference, and how far it may.
+
+    `tiers`, the highest first, give other steps for higher prices; with `multiples_only` bids fall
+    by whole steps.
+    """
 
     step: StepInput
     reference: Reference = Reference.OWN
     maximum: StepInput | None = None
+    tiers: Annotated[list[TierInput], Meta(max_length=AUCTION_TIERS_MAX)] = field(
+        default_factory=list
+    )
+    multiples_only: bool = False
+
+    def decrement(self) -> Decrement:
+        """Give the value."""
+        return Decrement(
+            self.step.step(),
+            self.reference,
+            None if self.maximum is None else self.maximum.step(),
+            tuple(Tier(Decimal(tier.at_least), tier.step.step()) for tier in self.tiers),
+            self.multiples_only,
+        )
 
 
 class OvertimeInput(Input, kw_only=True):
@@ -86,25 +125,131 @@ def _seconds(duration: timedelta, pointer: str) -> int:
     return duration // timedelta(seconds=1)
 
 
+class PriceClockInput(Input):
+    """The prices a Dutch or Japanese auction calls, from `first` to `last`."""
+
+    first: AmountText
+    last: AmountText
+    step: AmountText
+    every: Duration
+
+    def clock(self, pointer: str) -> PriceClock:
+        """Give the value; raises InvalidInput for a part of a second."""
+        prices = (Decimal(self.first), Decimal(self.last), Decimal(self.step))
+        return PriceClock(*prices, _seconds(self.every, f"{pointer}/every"))
+
+
+class TurnsInput(Input):
+    """The rounds of a staged auction: how many, and how long each bidder has in each."""
+
+    turn: Duration
+    rounds: int = 3
+
+    def turns(self, pointer: str) -> Turns:
+        """Give the value; raises InvalidInput for a part of a second."""
+        return Turns(self.rounds, _seconds(self.turn, f"{pointer}/turn"))
+
+
+FactorText = Annotated[
+    str,
+    Meta(
+        pattern=r"^(0|[1-9][0-9]{0,9})(\.[0-9]{1,12})?(?!\n)$",
+        description="A decimal number that is not negative, up to twelve places.",
+        examples=["1.05"],
+    ),
+]
+
+
+class FeatureInput(Input):
+    """What counts beside the price, and for how much at most: 0.05 is five hundredths."""
+
+    name: Name
+    maximum: FactorText
+
+
+class ScoringInput(Input):
+    """What bids are ranked by; `features` belong to the coefficient."""
+
+    method: ScoringMethod
+    features: Annotated[list[FeatureInput], Meta(max_length=AUCTION_TIERS_MAX)] = field(
+        default_factory=list
+    )
+
+    def scoring(self) -> Scoring:
+        """Give the value."""
+        features = (Feature(f.name, Decimal(f.maximum)) for f in self.features)
+        return Scoring(self.method, tuple(features))
+
+
+class RateInput(Input):
+    """What one unit of another currency is worth in the auction's, fixed for the auction."""
+
+    currency: CurrencyText
+    rate: FactorText
+
+
+class AdjustmentInput(Input):
+    """What counts beside one supplier's price, as the lot's scoring has it.
+
+    `multiplier` and `addend` transform his price, and he never learns them; `features` are what his
+    are worth, `costs` those of owning what he offers.
+    """
+
+    multiplier: FactorText = "1"
+    addend: AmountText = "0"
+    features: dict[str, FactorText] = field(default_factory=dict)
+    costs: dict[str, AmountText] = field(default_factory=dict)
+
+    def adjustment(self) -> Adjustment:
+        """Give the value."""
+        return Adjustment(
+            multiplier=Decimal(self.multiplier),
+            addend=Decimal(self.addend),
+            features={name: Decimal(worth) for name, worth in self.features.items()},
+            costs={name: Decimal(cost) for name, cost in self.costs.items()},
+        )
+
+
 class ParticipantInput(Input):
-    """A supplier who may bid. Without an alias one is drawn; it must not tell who he is."""
+    """A supplier who may bid. Without an alias one is drawn; it must not tell who he is.
+
+    He bids in `currency`, one the lot has a rate for; without it in the auction's.
+    """
 
     organization_id: UUID
     alias: Name | None = None
     opening_amount: AmountText | None = None
+    currency: CurrencyText | None = None
+    adjustment: AdjustmentInput | None = None
 
 
 class LotInput(Input, kw_only=True):
-    """What suppliers compete for, and the rules of it. Amounts are totals of the lot."""
+    """What suppliers compete for, and the rules of it. Amounts are totals of the lot.
+
+    English auctions need a `decrement`, Dutch and Japanese ones a `clock`, staged ones `turns` and
+    a `decrement`. Without a `disclosure` it is the closest of the format: `rank_only` in English
+    auctions, `open` in staged ones, else `own_only`. Nobody but you learns the `reserve`, above
+    which nobody wins by himself. A `practice` auction awards nothing.
+    """
 
     title: Name
     format: Format = Format.ENGLISH
-    disclosure: Disclosure = Disclosure.RANK_ONLY
+    disclosure: Disclosure | None = None
     ceiling: AmountText
-    decrement: DecrementInput
+    reserve: AmountText | None = None
+    decrement: DecrementInput | None = None
     overtime: OvertimeInput | None = None
+    clock: PriceClockInput | None = None
+    turns: TurnsInput | None = None
+    ties: Ties = Ties.BY_TIME
+    scoring: ScoringInput | None = None
+    rates: Annotated[list[RateInput], Meta(max_length=AUCTION_RATES_MAX)] = field(
+        default_factory=list
+    )
     starting_gate: bool = True
     buyer_sees_identities: bool = False
+    publication: Publication = Publication.AS_SHOWN
+    practice: bool = False
     starts_at: InstantIn
     ends_at: InstantIn
     participants: Annotated[
@@ -113,24 +258,30 @@ class LotInput(Input, kw_only=True):
 
     def terms(self, currency: str, pointer: str) -> Terms:
         """Give the terms, not checked yet."""
-        maximum = self.decrement.maximum
-        overtime = self.overtime
+        overtime, clock, turns = self.overtime, self.clock, self.turns
         return Terms(
             format=self.format,
-            disclosure=self.disclosure,
+            disclosure=self.disclosure or _CLOSEST.get(self.format, Disclosure.OWN_ONLY),
             currency=currency,
             ceiling=Decimal(self.ceiling),
-            decrement=Decrement(
-                self.decrement.step.step(),
-                self.decrement.reference,
-                None if maximum is None else maximum.step(),
-            ),
+            decrement=None if self.decrement is None else self.decrement.decrement(),
             overtime=None if overtime is None else overtime.overtime(f"{pointer}/overtime"),
+            ties=self.ties,
             starting_gate=self.starting_gate,
             buyer_sees_identities=self.buyer_sees_identities,
             starts_at=self.starts_at,
             ends_at=self.ends_at,
+            reserve=None if self.reserve is None else Decimal(self.reserve),
+            clock=None if clock is None else clock.clock(f"{pointer}/clock"),
+            turns=None if turns is None else turns.turns(f"{pointer}/turns"),
+            scoring=Scoring() if self.scoring is None else self.scoring.scoring(),
+            rates=tuple(Rate(given.currency, Decimal(given.rate)) for given in self.rates),
+            practice=self.practice,
+            publication=self.publication,
         )
+
+
+_CLOSEST: Final = {Format.ENGLISH: Disclosure.RANK_ONLY, Format.STAGED: Disclosure.OPEN}
 
 
 class AuctionInput(Input):
@@ -160,12 +311,21 @@ class StepView(Output):
     value: str
 
 
+class TierView(Output):
+    """The step from references of at least so much."""
+
+    at_least: MoneyView
+    step: StepView
+
+
 class DecrementView(Output):
     """How far a new bid must fall below the reference, and how far it may."""
 
     step: StepView
     reference: Reference
     maximum: StepView | None
+    tiers: list[TierView]
+    multiples_only: bool
 
 
 class OvertimeView(Output):
@@ -179,17 +339,70 @@ class OvertimeView(Output):
     counted_from: CountedFrom
 
 
+class PriceClockView(Output):
+    """The prices the auction calls."""
+
+    first: MoneyView
+    last: MoneyView
+    step: MoneyView
+    every: timedelta
+
+
+class TurnsView(Output):
+    """The rounds of a staged auction."""
+
+    rounds: int
+    turn: timedelta
+
+
+class FeatureView(Output):
+    """What counts beside the price, and for how much at most."""
+
+    name: str
+    maximum: str
+
+
+class ScoringView(Output):
+    """What bids are ranked by."""
+
+    method: ScoringMethod
+    features: list[FeatureView]
+
+
+class RateView(Output):
+    """What one unit of another currency is worth in the auction's."""
+
+    currency: str
+    rate: str
+
+
 class TermsView(Output):
     """The rules of a lot."""
 
     format: Format
     disclosure: Disclosure
     ceiling: MoneyView
-    decrement: DecrementView
+    decrement: DecrementView | None
     overtime: OvertimeView | None
+    clock: PriceClockView | None
+    turns: TurnsView | None
+    ties: Ties
+    scoring: ScoringView
+    rates: list[RateView]
     starting_gate: bool
+    publication: Publication
+    practice: bool
     starts_at: datetime
     ends_at: datetime
+
+
+class AdjustmentView(Output):
+    """What counts beside a supplier's price."""
+
+    multiplier: str
+    addend: str
+    features: dict[str, str]
+    costs: dict[str, str]
 
 
 class ParticipantView(Output):
@@ -198,15 +411,18 @@ class ParticipantView(Output):
     organization_id: UUID
     alias: str
     opening_amount: MoneyView | None
+    currency: str
+    adjustment: AdjustmentView | None
 
 
 class LotView(Output):
-    """A lot, as its buyer sees it."""
+    """A lot, as its buyer sees it; nobody else sees the reserve."""
 
     id: UUID
     title: str
     phase: Status
     terms: TermsView
+    reserve: MoneyView | None
     closes_at: datetime
     extensions: int
     buyer_sees_identities: bool
@@ -227,7 +443,7 @@ class AuctionView(Output):
 
 
 class InvitedLotView(Output):
-    """A lot, as a bidder sees it; `alias` and `opening_amount` are his own."""
+    """A lot, as a bidder sees it; `alias`, `currency` and `opening_amount` are his own."""
 
     id: UUID
     title: str
@@ -236,6 +452,7 @@ class InvitedLotView(Output):
     closes_at: datetime
     extensions: int
     alias: str
+    currency: str
     opening_amount: MoneyView | None
 
 
@@ -307,17 +524,16 @@ class LogView(Output):
 
 
 def terms_view(terms: Terms) -> TermsView:
-    """Show the terms of a lot; who sees identities is between the buyer and the marketplace."""
-    decrement, overtime = terms.decrement, terms.overtime
+    """Show the terms of a lot as all may see them.
+
+    The reserve is the buyer's alone; who sees identities is between him and the marketplace.
+    """
+    overtime, clock, turns = terms.overtime, terms.clock, terms.turns
     return TermsView(
         format=terms.format,
         disclosure=terms.disclosure,
         ceiling=money_view(terms.ceiling, terms.currency),
-        decrement=DecrementView(
-            step=_step_view(decrement.step),
-            reference=decrement.reference,
-            maximum=None if decrement.maximum is None else _step_view(decrement.maximum),
-        ),
+        decrement=_decrement_view(terms),
         overtime=None
         if overtime is None
         else OvertimeView(
@@ -328,9 +544,58 @@ def terms_view(terms: Terms) -> TermsView:
             total_max=timedelta(seconds=overtime.total_max_s),
             counted_from=overtime.counted_from,
         ),
+        clock=None
+        if clock is None
+        else PriceClockView(
+            first=money_view(clock.first, terms.currency),
+            last=money_view(clock.last, terms.currency),
+            step=money_view(clock.step, terms.currency),
+            every=timedelta(seconds=clock.every_s),
+        ),
+        turns=None
+        if turns is None
+        else TurnsView(rounds=turns.rounds, turn=timedelta(seconds=turns.turn_s)),
+        ties=terms.ties,
+        scoring=ScoringView(
+            method=terms.scoring.method,
+            features=[
+                FeatureView(name=f.name, maximum=f"{f.maximum:f}") for f in terms.scoring.features
+            ],
+        ),
+        rates=[RateView(currency=rate.currency, rate=f"{rate.rate:f}") for rate in terms.rates],
         starting_gate=terms.starting_gate,
+        publication=terms.publication,
+        practice=terms.practice,
         starts_at=terms.starts_at,
         ends_at=terms.ends_at,
+    )
+
+
+def _decrement_view(terms: Terms) -> DecrementView | None:
+    decrement = terms.decrement
+    if decrement is None:
+        return None
+    return DecrementView(
+        step=_step_view(decrement.step),
+        reference=decrement.reference,
+        maximum=None if decrement.maximum is None else _step_view(decrement.maximum),
+        tiers=[
+            TierView(at_least=money_view(tier.at_least, terms.currency), step=_step_view(tier.step))
+            for tier in decrement.tiers
+        ],
+        multiples_only=decrement.multiples_only,
+    )
+
+
+def adjustment_view(adjustment: Adjustment | None) -> AdjustmentView | None:
+    """Show the buyer what counts beside a supplier's price."""
+    if adjustment is None:
+        return None
+    return AdjustmentView(
+        multiplier=f"{adjustment.multiplier:f}",
+        addend=f"{adjustment.addend:f}",
+        features={name: f"{worth:f}" for name, worth in adjustment.features.items()},
+        costs={name: f"{cost:f}" for name, cost in adjustment.costs.items()},
     )
 
 

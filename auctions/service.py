@@ -17,13 +17,14 @@ from auctions.drafts import (
     AuctionDraft,
     Participant,
     insert_draft,
+    invitation_of,
     participants_of,
     unknown_auction,
 )
 from auctions.engine.decide import schedule
-from auctions.engine.events import Cancel, Close, Invitation
+from auctions.engine.events import Cancel, Close
 from auctions.engine.replay import replay as fold
-from auctions.engine.terms import Terms, in_digits
+from auctions.engine.terms import Terms
 from auctions.engine.visibility import OWNER
 from auctions.intake import Intake
 from auctions.ledger import acting_as_engine, announcement, append_entries
@@ -77,6 +78,8 @@ def _participants(lot: LotInput) -> tuple[Participant, ...]:
             organization_id=given.organization_id,
             opening_amount=None if given.opening_amount is None else Decimal(given.opening_amount),
             alias=given.alias,
+            currency=given.currency,
+            adjustment=None if given.adjustment is None else given.adjustment.adjustment(),
         )
         for given in lot.participants
     )
@@ -119,15 +122,7 @@ async def _schedule(tx: Transaction, auction_id: UUID, at: datetime) -> None:
         raise WrongState("Only a draft can be scheduled.", state=lot.phase)
     terms = msgspec.convert(lot.terms, Terms)
     rows = await participants_of(tx, [lot.id])
-    invitations = [
-        Invitation(
-            bidder=row.organization_id,
-            alias=row.alias,
-            bid_id=row.bid_id,
-            opening=_in_digits(row.opening_amount, terms.currency),
-        )
-        for row in rows
-    ]
+    invitations = [invitation_of(row, terms) for row in rows]
     events = schedule(lot.id, terms, invitations, at)
     state = fold(events)
     async with acting_as_engine(tx) as connection:
@@ -146,10 +141,6 @@ async def _schedule(tx: Transaction, auction_id: UUID, at: datetime) -> None:
     )
     tx.emit(announcement("auction.scheduled", auction._mapping, state))  # noqa: SLF001
     await set_first_timer(tx, lot.id, terms.starts_at)
-
-
-def _in_digits(amount: Decimal | None, currency: str) -> Decimal | None:
-    return None if amount is None else in_digits(amount, currency)
 
 
 @retries_conflicts

@@ -91,7 +91,10 @@ class LotRow(Base):
 
 
 class ParticipantRow(Base):
-    """Who may bid on a lot, under which alias, and the amount he enters with, if any."""
+    """Who may bid on a lot, under which alias, and the amount he enters with, if any.
+
+    `currency` is the one he bids in, null for the lot's; `adjustment` what counts beside his price.
+    """
 
     __tablename__ = "auction_participants"
     lot_id: Mapped[UUID] = mapped_column(ForeignKey("auction_lots.id"))
@@ -102,6 +105,8 @@ class ParticipantRow(Base):
     alias: Mapped[str]
     opening_amount: Mapped[Amount | None]
     bid_id: Mapped[UUID]
+    currency: Mapped[str | None]
+    adjustment: Mapped[dict[str, Any] | None]
     __table_args__ = (
         PrimaryKeyConstraint("lot_id", "organization_id", name="pk_auction_participants"),
         UniqueConstraint("lot_id", "alias", name="uq_auction_participants_alias"),

@@ -7,7 +7,8 @@ from uuid import UUID
 import msgspec
 
 from auctions.engine.ranking import Place
-from auctions.engine.state import LotState, Phase, Witnessed
+from auctions.engine.scoring import Yardstick
+from auctions.engine.state import Course, LotState, Phase, Witnessed
 from auctions.engine.terms import Terms
 from auctions.ledger import Head
 
@@ -25,8 +26,10 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True):
     closes_at: datetime
     extensions: int
     roster: dict[UUID, str]
+    yardsticks: dict[UUID, Yardstick]
     order: tuple[Place, ...]
     witnessed: Witnessed
+    course: Course
     cancelled_because: str | None
 
 
@@ -49,8 +52,10 @@ def snapshot_bytes(head: Head) -> bytes:
             state.closes_at,
             state.extensions,
             dict(state.roster),
+            dict(state.yardsticks),
             state.order,
             state.witnessed,
+            state.course,
             state.cancelled_because,
         )
     )
@@ -71,9 +76,11 @@ def head_of(snapshot: bytes) -> Head | None:
         closes_at=read.closes_at,
         extensions=read.extensions,
         roster=read.roster,
+        yardsticks=read.yardsticks,
         places={place.bidder: place for place in read.order},
         order=read.order,
         witnessed=read.witnessed,
+        course=read.course,
         cancelled_because=read.cancelled_because,
     )
     return Head(state, read.epoch, read.hash)

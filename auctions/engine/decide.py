@@ -1,44 +1,60 @@
-"""Deciding on commands and folding events: the heart of the auction.
+"""Deciding on commands: the heart of the auction.
 
 ``decide`` says what happens, ``evolve`` what is then the case. Both are pure; a decision is made
 against the instant it is given, which the ledger reads from the database's clock.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Final, cast
+from typing import Final
 from uuid import UUID
 
-from msgspec.structs import replace
-
-from auctions.engine import visibility
+from auctions.engine import duel
+from auctions.engine.checks import bidder_errors, check_terms, opening_errors
 from auctions.engine.events import (
     Admitted,
+    AllowSurrogate,
     BidAccepted,
     BidRefused,
+    BidWithdrawn,
+    Cancel,
     Cancelled,
     Close,
     Closed,
     CloseExtended,
     Command,
     Event,
+    FollowClose,
     Invitation,
+    Pause,
+    Paused,
     PlaceBid,
+    ProxySet,
     Rejection,
     RejectionCode,
+    Resume,
+    Resumed,
     Scheduled,
+    SetProxy,
     Start,
     Started,
+    SurrogateAllowed,
+    Tick,
+    Withdraw,
 )
-from auctions.engine.extension import extended_close
+from auctions.engine.evolve import evolve, place_of
+from auctions.engine.extension import cap_of, extended_close
 from auctions.engine.formats import FORMATS
-from auctions.engine.ranking import Place, rank_of, score
-from auctions.engine.state import LOT, LotState, Phase
-from auctions.engine.terms import Terms, check_amount, check_terms
+from auctions.engine.ranking import Place, rank_of, shown_rank
+from auctions.engine.scoring import yardstick
+from auctions.engine.state import LotState, Phase
+from auctions.engine.terms import Terms, Ties, check_amount
 from marketplace.kernel.errors import FieldError, InvalidInput, invalid
 from marketplace.kernel.limits import AUCTION_PARTICIPANTS_MAX
 
 Decision = tuple[Event, ...] | Rejection
+Duel = Callable[[LotState, datetime], tuple[BidAccepted, ...]]
+"""Gives the bids proxies make in a state; `duel.fight`, or what a log claims where it is closed."""
 
 START_GRACE: Final = timedelta(minutes=1)
 """A start may have passed by so much when a lot is scheduled: "now" takes a moment to arrive."""
@@ -57,7 +73,7 @@ def schedule(
         raise invalid("/starts_at", "in_the_past", "An auction cannot start in the past.")
     if terms.ends_at <= at:
         raise invalid("/ends_at", "in_the_past", "An auction cannot end in the past.")
-    _check_invitations(terms, invitations)
+    check_invitations(terms, invitations)
     events: list[Event] = [Scheduled(seq=1, at=at, lot_id=lot_id, terms=terms)]
     events += [
         Admitted(
@@ -67,85 +83,196 @@ def schedule(
             bidder=invitation.bidder,
             alias=invitation.alias,
             amount=invitation.opening,
+            currency=invitation.currency,
+            adjustment=invitation.adjustment,
         )
         for seq, invitation in enumerate(invitations, start=2)
     ]
     return tuple(events)
 
 
-def _check_invitations(terms: Terms, invitations: Sequence[Invitation]) -> None:
+def check_invitations(terms: Terms, invitations: Sequence[Invitation], pointer: str = "") -> None:
+    """Raise InvalidInput, with pointers behind `pointer`, if these cannot be a lot's bidders."""
     if not 1 <= len(invitations) <= AUCTION_PARTICIPANTS_MAX:
         detail = f"An auction has 1 to {AUCTION_PARTICIPANTS_MAX} participants."
-        raise invalid("/participants", "out_of_range", detail)
-    errors = []
+        raise invalid(f"{pointer}/participants", "out_of_range", detail)
+    errors = list(opening_errors(terms, [i.opening for i in invitations], pointer))
     bidders: set[UUID] = set()
     aliases: set[str] = set()
     for index, invitation in enumerate(invitations):
-        pointer = f"/participants/{index}"
+        at = f"{pointer}/participants/{index}"
         if invitation.bidder in bidders:
             detail = "This organization is invited twice."
-            errors.append(FieldError(f"{pointer}/organization_id", "duplicate", detail))
+            errors.append(FieldError(f"{at}/organization_id", "duplicate", detail))
         if invitation.alias in aliases:
-            detail = "Two participants have this alias."
-            errors.append(FieldError(f"{pointer}/alias", "duplicate", detail))
+            errors.append(
+                FieldError(f"{at}/alias", "duplicate", "Two participants have this alias.")
+            )
         bidders.add(invitation.bidder)
         aliases.add(invitation.alias)
-        if invitation.opening is not None:
-            check_amount(invitation.opening, terms.currency, f"{pointer}/opening_amount")
-            if invitation.opening > terms.ceiling:
-                detail = "An opening amount must not exceed the ceiling."
-                errors.append(FieldError(f"{pointer}/opening_amount", "above_ceiling", detail))
+        wrong = list(bidder_errors(terms, invitation.currency, invitation.adjustment, at))
+        errors += wrong or _opening_errors(terms, invitation, f"{at}/opening_amount")
     if errors:
         raise InvalidInput("The list of participants is not right.", errors=errors)
 
 
-def decide(state: LotState, command: Command, at: datetime) -> Decision:
+def _opening_errors(terms: Terms, invitation: Invitation, pointer: str) -> Sequence[FieldError]:
+    if invitation.opening is None:
+        return ()
+    try:
+        check_amount(invitation.opening, invitation.currency or terms.currency, pointer)
+    except InvalidInput as error:
+        return error.errors
+    own = yardstick(terms, invitation.currency, invitation.adjustment)
+    highest = terms.ceiling if own is None else own.amount_for(terms.ceiling)
+    if invitation.opening > highest:
+        detail = "An opening amount must not exceed the ceiling."
+        return [FieldError(pointer, "above_ceiling", detail)]
+    return ()
+
+
+def decide(state: LotState, command: Command, at: datetime, fight: Duel = duel.fight) -> Decision:
     """Say what a command brings about at an instant: events, numbered after the state, or why not.
 
     An instant before the state's last one counts as that one: the log's instants never fall.
     """
     at = max(at, state.at)
     if isinstance(command, PlaceBid):
-        return _decide_bid(state, command, at)
-    if isinstance(command, Start):
-        if state.phase is not Phase.SCHEDULED or at < state.terms.starts_at:
-            return Rejection(code=RejectionCode.NOT_DUE)
-        return (Started(seq=state.seq + 1, at=at),)
-    if isinstance(command, Close):
-        return _decide_close(state, at)
-    if state.phase in {Phase.CLOSED, Phase.CANCELLED}:
-        return _ended(state)
-    return (Cancelled(seq=state.seq + 1, at=at, reason=command.reason),)
+        return _decide_bid(state, command, at, fight)
+    return _DECIDERS[type(command)](state, command, at, fight)
 
 
-def _decide_bid(state: LotState, bid: PlaceBid, at: datetime) -> Decision:
-    rejection = _untimely(state, at)
+# Bids and proxies
+
+
+def _decide_bid(state: LotState, bid: PlaceBid, at: datetime, fight: Duel) -> Decision:
+    rules = FORMATS[state.terms.format]
+    rejection = _unwelcome(state, bid, at) or rules.judge(state, bid)
     if rejection is not None:
         return rejection
-    if bid.bidder not in state.roster:
-        return Rejection(code=RejectionCode.NOT_INVITED)
-    rejection = FORMATS[state.terms.format].judge(state, bid)
-    if rejection is not None:
-        return rejection
-    seq = state.seq + 1
-    rank = rank_of(state.order, (score(state.terms, bid.amount), seq))
+    place = place_of(state, state.seq + 1, bid.bidder, bid.amount, bid.bid_id)
+    rank = rank_of(state.order, place.key)
     accepted = BidAccepted(
-        seq=seq,
+        seq=state.seq + 1,
         at=at,
         bid_id=bid.bid_id,
         bidder=bid.bidder,
         client_bid_id=bid.client_bid_id,
         amount=bid.amount,
-        rank=rank,
+        rank=rank if state.terms.ties is Ties.BY_TIME else _shown(state, place),
+        surrogate=bid.surrogate,
     )
+    if state.terms.proxies:
+        return answered(state, (accepted,), rank, at, fight)
     closes_at = extended_close(state, rank, at)
-    if closes_at is None:
+    if closes_at is not None:
+        return (accepted, CloseExtended(seq=state.seq + 2, at=at, closes_at=closes_at))
+    if state.course.stage is None:
         return (accepted,)
-    return (accepted, CloseExtended(seq=seq + 1, at=at, closes_at=closes_at))
+    return (accepted, *rules.accepted(evolve(state, accepted), at))
+
+
+def _unwelcome(state: LotState, bid: PlaceBid, at: datetime) -> Rejection | None:
+    """Refuse a bid at the wrong time or from the wrong person, whatever its amount."""
+    rejection = _untimely(state, at)
+    if rejection is not None:
+        return rejection
+    if bid.bidder not in state.roster:
+        return Rejection(code=RejectionCode.NOT_INVITED)
+    if bid.surrogate is not None and bid.bidder not in state.course.consents:
+        return Rejection(code=RejectionCode.NO_CONSENT)
+    return None
+
+
+def _shown(state: LotState, place: Place) -> int:
+    """Give the rank shown for a bid once it stands."""
+    others = [other for other in state.order if other.bidder != place.bidder]
+    return shown_rank(sorted((*others, place)), place, state.terms.ties)
+
+
+def answered(
+    state: LotState, first: tuple[Event, ...], rank: int | None, at: datetime, fight: Duel
+) -> tuple[Event, ...]:
+    """Let proxies answer what happened, to the point where none moves; then reckon the overtime.
+
+    `rank` is what a bid among `first` took, None if there is none. A command moves the close once
+    at most, however many bids it led to.
+    """
+    after = state
+    for event in first:
+        after = evolve(after, event)
+    answers = fight(after, at)
+    for answer in answers:
+        after = evolve(after, answer)
+        key = after.places[answer.bidder].key
+        taken = rank_of(after.order, key)
+        rank = taken if rank is None else min(rank, taken)
+    closes_at = None if rank is None else extended_close(state, rank, at)
+    if closes_at is None:
+        return (*first, *answers)
+    return (
+        *first,
+        *answers,
+        CloseExtended(seq=after.seq + 1, at=at, closes_at=closes_at),
+    )
+
+
+def _decide_proxy(state: LotState, command: SetProxy, at: datetime, fight: Duel) -> Decision:
+    rejection = _untimely(state, at)
+    if rejection is not None:
+        return rejection
+    if command.bidder not in state.roster:
+        return Rejection(code=RejectionCode.NOT_INVITED)
+    if not state.terms.proxies:
+        return Rejection(code=RejectionCode.NO_PROXIES)
+    if command.limit is not None:
+        highest = FORMATS[state.terms.format].bounds(state, command.bidder).highest
+        if command.limit > highest:
+            bound = highest if highest > 0 else None
+            return Rejection(code=RejectionCode.ABOVE_LIMIT, bound=bound)
+    event = ProxySet(
+        seq=state.seq + 1,
+        at=at,
+        bid_id=command.bid_id,
+        bidder=command.bidder,
+        client_bid_id=command.client_bid_id,
+        limit=command.limit,
+        step=command.step,
+    )
+    return answered(state, (event,), None, at, fight)
+
+
+def _decide_consent(state: LotState, command: AllowSurrogate, at: datetime, _: Duel) -> Decision:
+    if state.phase in {Phase.CLOSED, Phase.CANCELLED}:
+        return _ended(state)
+    if command.bidder not in state.roster:
+        return Rejection(code=RejectionCode.NOT_INVITED)
+    if not state.terms.surrogates:
+        return Rejection(code=RejectionCode.NO_CONSENT)
+    return (SurrogateAllowed(seq=state.seq + 1, at=at, bidder=command.bidder),)
+
+
+def _decide_withdrawal(state: LotState, command: Withdraw, at: datetime, _: Duel) -> Decision:
+    if state.phase in {Phase.CLOSED, Phase.CANCELLED}:
+        return _ended(state)
+    place = state.places.get(command.bidder)
+    if place is None:
+        return Rejection(code=RejectionCode.NO_SUCH_BID)
+    return (
+        BidWithdrawn(
+            seq=state.seq + 1,
+            at=at,
+            bid_id=place.bid_id,
+            bidder=command.bidder,
+            reason=command.reason,
+        ),
+    )
 
 
 def _untimely(state: LotState, at: datetime) -> Rejection | None:
     if state.phase is Phase.OPEN:
+        if state.course.paused_at is not None:
+            return Rejection(code=RejectionCode.PAUSED)
         return Rejection(code=RejectionCode.TOO_LATE) if at >= state.closes_at else None
     if state.phase is Phase.SCHEDULED:
         return Rejection(code=RejectionCode.NOT_STARTED)
@@ -157,12 +284,79 @@ def _ended(state: LotState) -> Rejection:
     return Rejection(code=RejectionCode.CLOSED if closed else RejectionCode.CANCELLED)
 
 
-def _decide_close(state: LotState, at: datetime) -> Decision:
+# The clock
+
+
+def _decide_start(state: LotState, _command: Start, at: datetime, _: Duel) -> Decision:
+    if state.phase is not Phase.SCHEDULED or at < state.terms.starts_at:
+        return Rejection(code=RejectionCode.NOT_DUE)
+    started = Started(seq=state.seq + 1, at=at)
+    following = FORMATS[state.terms.format].started(evolve(state, started), at)
+    return (started, *following)
+
+
+def _decide_tick(state: LotState, _command: Tick, at: datetime, _: Duel) -> Decision:
+    stage = state.course.stage
+    if stage is None or not _runs(state) or at < stage.until:
+        return Rejection(code=RejectionCode.NOT_DUE)
+    return FORMATS[state.terms.format].tick(state, at)
+
+
+def _decide_close(state: LotState, _command: Close, at: datetime, _: Duel) -> Decision:
     if state.phase in {Phase.CLOSED, Phase.CANCELLED}:
         return _ended(state)
-    if state.phase is Phase.SCHEDULED or at < state.closes_at:
+    if not _runs(state) or at < state.closes_at:
         return Rejection(code=RejectionCode.NOT_DUE)
     return (Closed(seq=state.seq + 1, at=at),)
+
+
+def _decide_pause(state: LotState, command: Pause, at: datetime, _: Duel) -> Decision:
+    rejection = _untimely(state, at)
+    if rejection is not None:
+        return rejection
+    return (Paused(seq=state.seq + 1, at=at, reason=command.reason),)
+
+
+def _decide_resume(state: LotState, _command: Resume, at: datetime, _: Duel) -> Decision:
+    paused_at = state.course.paused_at
+    if state.phase is not Phase.OPEN or paused_at is None:
+        return Rejection(code=RejectionCode.NOT_PAUSED)
+    return (Resumed(seq=state.seq + 1, at=at, closes_at=state.closes_at + (at - paused_at)),)
+
+
+def _decide_following(state: LotState, command: FollowClose, at: datetime, _: Duel) -> Decision:
+    rejection = _untimely(state, at)
+    if rejection is not None:
+        return rejection
+    overtime = state.terms.overtime
+    closes_at = min(command.closes_at, cap_of(state))
+    if overtime is None or not overtime.all_lots or closes_at <= state.closes_at:
+        return Rejection(code=RejectionCode.NOT_LATER)
+    return (CloseExtended(seq=state.seq + 1, at=at, closes_at=closes_at, followed=True),)
+
+
+def _decide_cancel(state: LotState, command: Cancel, at: datetime, _: Duel) -> Decision:
+    if state.phase in {Phase.CLOSED, Phase.CANCELLED}:
+        return _ended(state)
+    return (Cancelled(seq=state.seq + 1, at=at, reason=command.reason),)
+
+
+def _runs(state: LotState) -> bool:
+    return state.phase is Phase.OPEN and state.course.paused_at is None
+
+
+_DECIDERS: Final[dict[type, Callable[..., Decision]]] = {
+    SetProxy: _decide_proxy,
+    AllowSurrogate: _decide_consent,
+    Withdraw: _decide_withdrawal,
+    Start: _decide_start,
+    Tick: _decide_tick,
+    Close: _decide_close,
+    Pause: _decide_pause,
+    Resume: _decide_resume,
+    FollowClose: _decide_following,
+    Cancel: _decide_cancel,
+}
 
 
 def refused(
@@ -185,92 +379,5 @@ def refused(
         amount=bid.amount,
         code=rejection.code,
         bound=rejection.bound,
+        surrogate=bid.surrogate,
     )
-
-
-def born(event: Scheduled) -> LotState:
-    """Give the state after the first entry of a log."""
-    return LotState(
-        lot_id=event.lot_id,
-        terms=event.terms,
-        phase=Phase.SCHEDULED,
-        seq=event.seq,
-        at=event.at,
-        closes_at=event.terms.ends_at,
-    )
-
-
-def evolve(state: LotState, event: Event) -> LotState:
-    """Give the state after an event.
-
-    Raises ValueError if the event does not carry the next number: a log with a gap is no log.
-    """
-    if event.seq != state.seq + 1:
-        msg = f"entry {event.seq} cannot follow entry {state.seq}"
-        raise ValueError(msg)
-    if isinstance(event, BidAccepted):
-        return _after_bid(state, event)
-    if isinstance(event, BidRefused):
-        return replace(state, seq=event.seq, at=event.at)
-    if isinstance(event, Admitted):
-        return _after_admission(state, event)
-    return _after_clock(state, event)
-
-
-def _after_bid(state: LotState, event: BidAccepted) -> LotState:
-    bidder = event.bidder
-    place = Place(score(state.terms, event.amount), event.seq, bidder, event.amount, event.bid_id)
-    order, old = state.order, state.places.get(bidder)
-    index = rank_of(order, place.key) - 1
-    old_index = None if old is None else rank_of(order, old.key) - 1
-    if old_index is None:
-        order = (*order[:index], place, *order[index:])
-    else:
-        order = (*order[:index], place, *order[index:old_index], *order[old_index + 1 :])
-    return LotState(
-        lot_id=state.lot_id,
-        terms=state.terms,
-        phase=state.phase,
-        seq=event.seq,
-        at=event.at,
-        closes_at=state.closes_at,
-        extensions=state.extensions,
-        roster=state.roster,
-        places={**state.places, bidder: place},
-        order=order,
-        witnessed=visibility.seen_bid(state, index, old_index),
-    )
-
-
-def _after_admission(state: LotState, event: Admitted) -> LotState:
-    """Take a bidder in. Nobody saw anything yet, so admissions count for nobody."""
-    roster = {**state.roster, event.bidder: event.alias}
-    if event.amount is None:
-        return replace(state, seq=event.seq, at=event.at, roster=roster)
-    place = Place(
-        score(state.terms, event.amount), event.seq, event.bidder, event.amount, event.bid_id
-    )
-    order = tuple(sorted((*state.order, place)))
-    return replace(
-        state,
-        seq=event.seq,
-        at=event.at,
-        roster=roster,
-        places={**state.places, event.bidder: place},
-        order=order,
-        witnessed=replace(state.witnessed, own=(0,) * len(order)),
-    )
-
-
-def _after_clock(state: LotState, event: Event) -> LotState:
-    state = replace(
-        state, seq=event.seq, at=event.at, witnessed=visibility.seen_by_all(state.witnessed)
-    )
-    if isinstance(event, Started):
-        return replace(state, phase=LOT.after(state.phase, "start"))
-    if isinstance(event, CloseExtended):
-        return replace(state, closes_at=event.closes_at, extensions=state.extensions + 1)
-    if isinstance(event, Closed):
-        return replace(state, phase=LOT.after(state.phase, "close"))
-    reason = cast("Cancelled", event).reason
-    return replace(state, phase=LOT.after(state.phase, "cancel"), cancelled_because=reason)

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 
+from auctions.engine.scoring import Adjustment
 from auctions.engine.terms import Terms
 
 
@@ -25,23 +26,85 @@ class RejectionCode(Enum):
     ABOVE_LIMIT = "above_limit"
     BELOW_FLOOR = "below_floor"
     NOT_DUE = "not_due"
+    PAUSED = "paused"
+    NOT_PAUSED = "not_paused"
+    TIED = "tied"
+    OFF_GRID = "off_grid"
+    OFF_PRICE = "off_price"
+    ALREADY_IN = "already_in"
+    OUT = "out"
+    NOT_YOUR_TURN = "not_your_turn"
+    NO_PROXIES = "no_proxies"
+    NO_CONSENT = "no_consent"
+    NO_SUCH_BID = "no_such_bid"
+    NOT_LATER = "not_later"
 
 
 class PlaceBid(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A bidder's price for the lot; `client_bid_id` names the bid once and for all."""
+    """A bidder's price for the lot; `client_bid_id` names the bid once and for all.
+
+    `surrogate` is who of the buyer's side enters it for him, None if he does himself.
+    """
 
     bid_id: UUID
     bidder: UUID
     client_bid_id: str
     amount: Decimal
+    surrogate: UUID | None = None
+
+
+class SetProxy(msgspec.Struct, frozen=True, kw_only=True):
+    """A bidder has the engine bid for him down to `limit`; None takes the order back.
+
+    `step` is how far below the leader it bids, at least the step of the terms.
+    """
+
+    bid_id: UUID
+    bidder: UUID
+    client_bid_id: str
+    limit: Decimal | None
+    step: Decimal | None = None
+
+
+class AllowSurrogate(msgspec.Struct, frozen=True):
+    """A bidder lets the buyer enter bids for him."""
+
+    bidder: UUID
+
+
+class Withdraw(msgspec.Struct, frozen=True):
+    """The buyer strikes a bidder's standing bid, as if it had not been made."""
+
+    bidder: UUID
+    reason: str
 
 
 class Start(msgspec.Struct, frozen=True):
     """The clock may have reached the start."""
 
 
+class Tick(msgspec.Struct, frozen=True):
+    """The clock may have reached the end of a round, a turn or a called price."""
+
+
 class Close(msgspec.Struct, frozen=True):
     """The clock may have reached the close."""
+
+
+class Pause(msgspec.Struct, frozen=True):
+    """The buyer stops the clock."""
+
+    reason: str
+
+
+class Resume(msgspec.Struct, frozen=True):
+    """The clock goes on, with the time that was left."""
+
+
+class FollowClose(msgspec.Struct, frozen=True):
+    """A bid on another lot extended all of the auction's: this one closes no earlier."""
+
+    closes_at: datetime
 
 
 class Cancel(msgspec.Struct, frozen=True):
@@ -50,16 +113,33 @@ class Cancel(msgspec.Struct, frozen=True):
     reason: str
 
 
-Command = PlaceBid | Start | Close | Cancel
+Command = (
+    PlaceBid
+    | SetProxy
+    | AllowSurrogate
+    | Withdraw
+    | Start
+    | Tick
+    | Close
+    | Pause
+    | Resume
+    | FollowClose
+    | Cancel
+)
 
 
 class Invitation(msgspec.Struct, frozen=True, kw_only=True):
-    """A supplier who may bid. `opening` is the amount he enters with, or None."""
+    """A supplier who may bid. `opening` is the amount he enters with, or None.
+
+    `currency` is the one he bids in, None for the lot's.
+    """
 
     bidder: UUID
     alias: str
     bid_id: UUID
     opening: Decimal | None = None
+    currency: str | None = None
+    adjustment: Adjustment | None = None
 
 
 class Rejection(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,6 +172,8 @@ class Admitted(msgspec.Struct, frozen=True, kw_only=True, tag="admitted", tag_fi
     bidder: UUID
     alias: str
     amount: Decimal | None
+    currency: str | None = None
+    adjustment: Adjustment | None = None
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True, tag="started", tag_field="kind"):
@@ -102,15 +184,19 @@ class Started(msgspec.Struct, frozen=True, kw_only=True, tag="started", tag_fiel
 
 
 class BidAccepted(msgspec.Struct, frozen=True, kw_only=True, tag="bid_accepted", tag_field="kind"):
-    """A bid stands; `rank` is the one it took."""
+    """A bid stands; `rank` is the one it took.
+
+    A bid the engine made for a proxy has no `client_bid_id`.
+    """
 
     seq: int
     at: datetime
     bid_id: UUID
     bidder: UUID
-    client_bid_id: str
+    client_bid_id: str | None
     amount: Decimal
     rank: int
+    surrogate: UUID | None = None
 
 
 class BidRefused(msgspec.Struct, frozen=True, kw_only=True, tag="bid_refused", tag_field="kind"):
@@ -124,12 +210,83 @@ class BidRefused(msgspec.Struct, frozen=True, kw_only=True, tag="bid_refused", t
     amount: Decimal
     code: RejectionCode
     bound: Decimal | None
+    surrogate: UUID | None = None
+
+
+class ProxySet(msgspec.Struct, frozen=True, kw_only=True, tag="proxy_set", tag_field="kind"):
+    """A bidder's proxy has this limit from now on, or no proxy bids for him any more."""
+
+    seq: int
+    at: datetime
+    bid_id: UUID
+    bidder: UUID
+    client_bid_id: str
+    limit: Decimal | None
+    step: Decimal | None
+
+
+class SurrogateAllowed(
+    msgspec.Struct, frozen=True, kw_only=True, tag="surrogate_allowed", tag_field="kind"
+):
+    """A bidder let the buyer enter bids for him."""
+
+    seq: int
+    at: datetime
+    bidder: UUID
+
+
+class BidWithdrawn(
+    msgspec.Struct, frozen=True, kw_only=True, tag="bid_withdrawn", tag_field="kind"
+):
+    """A standing bid was struck; its bidder has none now."""
+
+    seq: int
+    at: datetime
+    bid_id: UUID
+    bidder: UUID
+    reason: str
+
+
+class StageOpened(msgspec.Struct, frozen=True, kw_only=True, tag="stage_opened", tag_field="kind"):
+    """A round, a turn or a price begins and lasts until `until`."""
+
+    seq: int
+    at: datetime
+    round: int
+    until: datetime
+    price: Decimal | None = None
+    bidder: UUID | None = None
+
+
+class BidderLeft(msgspec.Struct, frozen=True, kw_only=True, tag="bidder_left", tag_field="kind"):
+    """A bidder did not stay in and may not bid any more."""
+
+    seq: int
+    at: datetime
+    bidder: UUID
 
 
 class CloseExtended(
     msgspec.Struct, frozen=True, kw_only=True, tag="close_extended", tag_field="kind"
 ):
-    """The bid before moved the close."""
+    """The bid before moved the close, or a bid on another lot did: `followed`."""
+
+    seq: int
+    at: datetime
+    closes_at: datetime
+    followed: bool = False
+
+
+class Paused(msgspec.Struct, frozen=True, kw_only=True, tag="paused", tag_field="kind"):
+    """The clock stands still."""
+
+    seq: int
+    at: datetime
+    reason: str
+
+
+class Resumed(msgspec.Struct, frozen=True, kw_only=True, tag="resumed", tag_field="kind"):
+    """The clock goes on; the close is as far away as it was when it stopped."""
 
     seq: int
     at: datetime
@@ -152,5 +309,19 @@ class Cancelled(msgspec.Struct, frozen=True, kw_only=True, tag="cancelled", tag_
 
 
 Event = (
-    Scheduled | Admitted | Started | BidAccepted | BidRefused | CloseExtended | Closed | Cancelled
+    Scheduled
+    | Admitted
+    | Started
+    | BidAccepted
+    | BidRefused
+    | ProxySet
+    | SurrogateAllowed
+    | BidWithdrawn
+    | StageOpened
+    | BidderLeft
+    | CloseExtended
+    | Paused
+    | Resumed
+    | Closed
+    | Cancelled
 )

@@ -18,5 +18,10 @@ def extended_close(state: LotState, rank: int, at: datetime) -> datetime | None:
         return None
     counted_from = state.closes_at if overtime.counted_from is CountedFrom.CLOSE else at
     wanted = counted_from + timedelta(seconds=overtime.extension_s)
-    allowed = min(wanted, state.terms.latest_close_at())
+    allowed = min(wanted, cap_of(state))
     return allowed if allowed > state.closes_at else None
+
+
+def cap_of(state: LotState) -> datetime:
+    """Give the instant no bid moves the close beyond: that of the terms, and the pauses."""
+    return state.terms.latest_close_at() + state.course.paused_for

@@ -8,8 +8,9 @@ able to try out the few identities there are.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
@@ -19,13 +20,28 @@ import msgspec
 from auctions.engine.events import (
     Admitted,
     BidAccepted,
+    BidderLeft,
     BidRefused,
+    BidWithdrawn,
     Cancelled,
     CloseExtended,
     Event,
+    Paused,
+    ProxySet,
+    Resumed,
     Scheduled,
+    StageOpened,
+    SurrogateAllowed,
 )
-from auctions.engine.terms import Disclosure, Terms
+from auctions.engine.scoring import Adjustment
+from auctions.engine.terms import (
+    Decrement,
+    Disclosure,
+    Overtime,
+    Publication,
+    ScoringMethod,
+    Terms,
+)
 from auctions.engine.visibility import OWNER, Viewer
 from marketplace.kernel.canonical import canonical_bytes, chain_hash, plain_decimal
 from marketplace.kernel.clock import rfc3339
@@ -35,6 +51,12 @@ IDENTITY: Final = "identity"
 """The secret that says whose an entry is."""
 PRICE: Final = "price"
 """The secret that says which amount it is about."""
+RESERVE: Final = "reserve"
+"""The secret that says above which price the buyer does not award."""
+ADJUSTMENT: Final = "adjustment"
+"""The secret that says what counts beside a bidder's price."""
+LIMIT: Final = "limit"
+"""The secret that says down to where a proxy bids. It is opened to nobody but its bidder."""
 
 Document = dict[str, object]
 Secrets = Mapping[str, Mapping[str, str | None]]
@@ -100,20 +122,100 @@ def commitment(salt: bytes, secret: Mapping[str, str | None]) -> str:
 def secrets_of(event: Event) -> Secrets:
     """Give the secrets of an event by name; none where all of it is public."""
     if isinstance(event, BidAccepted | BidRefused):
-        identity = {
+        return _secrets_of_bid(event)
+    find = _SECRETS.get(type(event))
+    return {} if find is None else find(event)
+
+
+def _secrets_of_bid(event: BidAccepted | BidRefused) -> Secrets:
+    identity: dict[str, str | None] = {
+        "bid": str(event.bid_id),
+        "bidder": str(event.bidder),
+        "client_bid_id": event.client_bid_id,
+    }
+    if event.surrogate is not None:
+        identity["surrogate"] = str(event.surrogate)
+    price: dict[str, str | None] = {"amount": plain_decimal(event.amount)}
+    if isinstance(event, BidRefused) and event.bound is not None:
+        price["bound"] = plain_decimal(event.bound)
+    return {IDENTITY: identity, PRICE: price}
+
+
+def _secrets_of_admission(event: Admitted) -> Secrets:
+    identity = {"alias": event.alias, "bid": str(event.bid_id), "bidder": str(event.bidder)}
+    price: dict[str, str | None] = {"amount": _plain(event.amount)}
+    if event.currency is not None:
+        price["currency"] = event.currency
+    secrets: dict[str, Mapping[str, str | None]] = {IDENTITY: identity, PRICE: price}
+    if event.adjustment is not None:
+        secrets[ADJUSTMENT] = _adjustment_secret(event.adjustment)
+    return secrets
+
+
+def _adjustment_secret(adjustment: Adjustment) -> dict[str, str | None]:
+    secret: dict[str, str | None] = {
+        "multiplier": plain_decimal(adjustment.multiplier),
+        "addend": plain_decimal(adjustment.addend),
+    }
+    for kind in ("features", "costs"):
+        for name, value in getattr(adjustment, kind).items():
+            secret[f"{kind}/{name}"] = plain_decimal(value)
+    return secret
+
+
+def adjustment_of(secret: Mapping[str, str | None]) -> Adjustment:
+    """Read the secret of an adjustment back; raises what a wrong one makes Python raise."""
+    values = {name: Decimal(text or "") for name, text in secret.items()}
+    parts: dict[str, dict[str, Decimal]] = {"features": {}, "costs": {}}
+    for name, value in values.items():
+        kind, slash, rest = name.partition("/")
+        if slash:
+            parts[kind][rest] = value
+    return Adjustment(
+        multiplier=values["multiplier"],
+        addend=values["addend"],
+        features=parts["features"],
+        costs=parts["costs"],
+    )
+
+
+def _secrets_of_terms(event: Scheduled) -> Secrets:
+    reserve = event.terms.reserve
+    return {} if reserve is None else {RESERVE: {"reserve": plain_decimal(reserve)}}
+
+
+def _secrets_of_proxy(event: ProxySet) -> Secrets:
+    return {
+        IDENTITY: {
             "bid": str(event.bid_id),
             "bidder": str(event.bidder),
             "client_bid_id": event.client_bid_id,
-        }
-        price: dict[str, str | None] = {"amount": plain_decimal(event.amount)}
-        if isinstance(event, BidRefused) and event.bound is not None:
-            price["bound"] = plain_decimal(event.bound)
-        return {IDENTITY: identity, PRICE: price}
-    if isinstance(event, Admitted):
-        amount = None if event.amount is None else plain_decimal(event.amount)
-        identity = {"alias": event.alias, "bid": str(event.bid_id), "bidder": str(event.bidder)}
-        return {IDENTITY: identity, PRICE: {"amount": amount}}
-    return {}
+        },
+        LIMIT: {"limit": _plain(event.limit), "step": _plain(event.step)},
+    }
+
+
+def _secrets_of_withdrawal(event: BidWithdrawn) -> Secrets:
+    return {IDENTITY: {"bid": str(event.bid_id), "bidder": str(event.bidder)}}
+
+
+def _whose(event: StageOpened | BidderLeft | SurrogateAllowed) -> Secrets:
+    return {} if event.bidder is None else {IDENTITY: {"bidder": str(event.bidder)}}
+
+
+_SECRETS: Final[dict[type, Callable[[Any], Secrets]]] = {
+    Scheduled: _secrets_of_terms,
+    Admitted: _secrets_of_admission,
+    ProxySet: _secrets_of_proxy,
+    BidWithdrawn: _secrets_of_withdrawal,
+    StageOpened: _whose,
+    BidderLeft: _whose,
+    SurrogateAllowed: _whose,
+}
+
+
+def _plain(amount: Decimal | None) -> str | None:
+    return None if amount is None else plain_decimal(amount)
 
 
 def _document(event: Event, salt: bytes) -> Document:
@@ -126,14 +228,61 @@ def _document(event: Event, salt: bytes) -> Document:
         document[name] = commitment(_salt_of(salt, name), secret)
     if isinstance(event, BidRefused):
         document["code"] = event.code.value
-    elif isinstance(event, CloseExtended):
-        document["closes_at"] = _instant(event.closes_at)
-    elif isinstance(event, Cancelled):
-        document["reason"] = event.reason
-    elif isinstance(event, Scheduled):
-        document["lot_id"] = str(event.lot_id)
-        document["terms"] = event.terms
+    elif not isinstance(event, BidAccepted):
+        document |= _facts(event)
     return document
+
+
+def _facts(event: Event) -> Document:
+    """Give the public facts of the seldom kinds of events."""
+    if isinstance(event, CloseExtended):
+        facts: Document = {"closes_at": _instant(event.closes_at)}
+        return facts | {"followed": True} if event.followed else facts
+    if isinstance(event, Resumed):
+        return {"closes_at": _instant(event.closes_at)}
+    if isinstance(event, Cancelled | Paused | BidWithdrawn):
+        return {"reason": event.reason}
+    if isinstance(event, StageOpened):
+        facts = {"round": event.round, "until": _instant(event.until)}
+        return facts if event.price is None else facts | {"price": plain_decimal(event.price)}
+    if isinstance(event, Scheduled):
+        return {"lot_id": str(event.lot_id), "terms": terms_document(event.terms)}
+    return {}
+
+
+_ALWAYS_WRITTEN: Final[Mapping[type, frozenset[str]]] = {
+    Terms: frozenset(
+        "format disclosure currency ceiling decrement overtime ties starting_gate "
+        "buyer_sees_identities starts_at ends_at".split()
+    ),
+    Decrement: frozenset({"step", "reference", "maximum"}),
+    Overtime: frozenset(Overtime.__struct_fields__) - {"all_lots"},
+}
+"""Fields that logs hold whatever they are. All other fields of terms are left out where they have
+their default, so a field that is added changes no byte of a log that was written before."""
+
+
+def terms_document(terms: msgspec.Struct) -> Document:
+    """Give terms as they stand in a log: without the reserve, which is committed to beside them."""
+    always = _ALWAYS_WRITTEN.get(type(terms), frozenset())
+    document: Document = {}
+    for field in msgspec.structs.fields(terms):
+        value = getattr(terms, field.name)
+        default = field.default_factory() if _made(field) else field.default
+        if field.name in always or value != default:
+            document[field.name] = _written(value)
+    document.pop("reserve", None)
+    return document
+
+
+def _made(field: "msgspec.structs.FieldInfo") -> bool:
+    return field.default_factory is not msgspec.NODEFAULT
+
+
+def _written(value: object) -> object:
+    if isinstance(value, msgspec.Struct):
+        return terms_document(value)
+    return [_written(item) for item in value] if isinstance(value, tuple) else value
 
 
 def _salt_of(salt: bytes, name: str) -> bytes:
@@ -141,15 +290,23 @@ def _salt_of(salt: bytes, name: str) -> bytes:
 
 
 def _open_to(event: Event, terms: Terms, reader: Viewer) -> tuple[str, ...]:
-    """Name the secrets a reader may see: all of them the buyer, and every bidder his own.
+    """Name the secrets a reader may see: the buyer all but proxies' limits, a bidder his own.
 
-    Rivals' amounts stay closed unless the auction showed them while it ran: refused ones never
-    were, and a late bid would tell how low a rival could have gone.
+    Rivals' amounts stay closed unless the auction showed them while it ran or publishes them:
+    refused ones never were, and a late bid would tell how low a rival could have gone. What was
+    never shown to a bidder, a transformation of his price, stays closed to him afterwards.
     """
+    if reader == OWNER:
+        return (IDENTITY, PRICE, RESERVE, ADJUSTMENT)
     bidder: UUID | None = getattr(event, "bidder", None)
-    if reader in (OWNER, bidder):
+    if reader == bidder:
+        transformed = terms.scoring.method is ScoringMethod.TRANSFORMED
+        return (IDENTITY, PRICE, LIMIT) if transformed else (IDENTITY, PRICE, LIMIT, ADJUSTMENT)
+    if isinstance(event, BidRefused | ProxySet):
+        return ()
+    if terms.publication is Publication.IDENTITIES:
         return (IDENTITY, PRICE)
-    shown = terms.disclosure is Disclosure.OPEN and not isinstance(event, BidRefused)
+    shown = terms.disclosure is Disclosure.OPEN or terms.publication is Publication.AMOUNTS
     return (PRICE,) if shown else ()
 
 

@@ -1,21 +1,20 @@
-"""From the log to the state, and from a published log to the proof of its result.
-
-Anybody can do this offline: nothing is needed but the log's copy.
-"""
+"""From the log to the state, and from the log to the proof that the rules made it."""
 
 from collections.abc import Iterable, Sequence
-from decimal import Decimal
-from typing import Any
-from uuid import UUID
+from datetime import datetime
+from typing import Final
 
-import msgspec
 from msgspec.structs import replace
 
-from auctions.engine.decide import born, decide, evolve, refused, schedule
+from auctions.engine import duel
+from auctions.engine.decide import Duel, answered, decide, refused, schedule
 from auctions.engine.events import (
     Admitted,
+    AllowSurrogate,
     BidAccepted,
+    BidderLeft,
     BidRefused,
+    BidWithdrawn,
     Cancel,
     Cancelled,
     Close,
@@ -23,18 +22,27 @@ from auctions.engine.events import (
     CloseExtended,
     Command,
     Event,
+    FollowClose,
     Invitation,
+    Pause,
+    Paused,
     PlaceBid,
+    ProxySet,
     Rejection,
-    RejectionCode,
+    Resume,
+    Resumed,
     Scheduled,
+    SetProxy,
+    StageOpened,
     Start,
     Started,
+    SurrogateAllowed,
+    Tick,
+    Withdraw,
 )
-from auctions.engine.log import IDENTITY, PRICE, LogEntry, Opening, commitment, instant_of
-from auctions.engine.state import LotState
-from auctions.engine.terms import Terms
-from marketplace.kernel.canonical import canonical_bytes, first_broken_link
+from auctions.engine.evolve import born, evolve
+from auctions.engine.formats import FORMATS
+from auctions.engine.state import LotState, Phase
 from marketplace.kernel.errors import MarketplaceError
 
 
@@ -57,10 +65,15 @@ def replay(events: Iterable[Event], state: LotState | None = None) -> LotState:
     return state
 
 
-def first_wrong_decision(events: Sequence[Event]) -> int | None:
+def first_wrong_decision(
+    events: Sequence[Event], closed: frozenset[int] = frozenset()
+) -> int | None:
     """Decide everything again and give the number of the first entry the rules would not have made.
 
     None if the whole log follows from its terms, its participants and the bids in their order.
+    `closed` are entries whose secrets this copy keeps: refused bids, which change nothing, and
+    proxies' limits. Where limits are closed the bids proxies made are taken as claimed, and checked
+    to be bids the rules allow.
     """
     admitted = [event for event in events if isinstance(event, Admitted)]
     if not events or not isinstance(events[0], Scheduled):
@@ -70,13 +83,18 @@ def first_wrong_decision(events: Sequence[Event]) -> int | None:
         expected = _scheduled_again(first, admitted)
     except MarketplaceError:
         return 1
+    claimed = any(e.seq in closed and isinstance(e, ProxySet) for e in events)
     state: LotState | None = None
     pending = list(expected)
-    for event in events:
+    for place, event in enumerate(events):
         if not pending:
             if state is None:
                 return event.seq
-            pending = _decided_again(state, event)
+            fight = _as_claimed(events[place + 1 :]) if claimed else duel.fight
+            if event.seq in closed:
+                pending = _closed_again(state, event, fight)
+            else:
+                pending = _decided_again(state, event, fight)
         if not pending or not _same(pending[0], event):
             return event.seq
         state = born(first) if state is None else evolve(state, pending[0])
@@ -86,38 +104,101 @@ def first_wrong_decision(events: Sequence[Event]) -> int | None:
 
 def _scheduled_again(first: Scheduled, admitted: Sequence[Admitted]) -> tuple[Event, ...]:
     invitations = [
-        Invitation(bidder=a.bidder, alias=a.alias, bid_id=a.bid_id, opening=a.amount)
+        Invitation(
+            bidder=a.bidder,
+            alias=a.alias,
+            bid_id=a.bid_id,
+            opening=a.amount,
+            currency=a.currency,
+            adjustment=a.adjustment,
+        )
         for a in admitted
     ]
     return schedule(first.lot_id, first.terms, invitations, first.at)
 
 
-def _decided_again(state: LotState, event: Event) -> list[Event]:
-    command = _command_of(event)
-    if command is None:
-        return []
-    decision = decide(state, command, event.at)
-    if not isinstance(decision, Rejection):
-        return list(decision)
-    if not isinstance(command, PlaceBid):
-        return []
-    refusal = refused(state, command, decision, event.at)
-    return [] if refusal is None else [refusal]
+def _as_claimed(following: Sequence[Event]) -> Duel:
+    """Give the duel a log claims: the bids without a key that follow, if the rules allow them."""
+
+    def claims(state: LotState, at: datetime) -> tuple[BidAccepted, ...]:
+        bids: list[BidAccepted] = []
+        for event in following:
+            if not isinstance(event, BidAccepted) or event.client_bid_id is not None:
+                break
+            bounds = FORMATS[state.terms.format].bounds(state, event.bidder)
+            if event.at != at or event.seq != state.seq + 1 or event.amount > bounds.highest:
+                break
+            bids.append(event)
+            state = evolve(state, event)
+        return tuple(bids)
+
+    return claims
 
 
-def _command_of(event: Event) -> Command | None:
+def _closed_again(state: LotState, event: Event, fight: Duel) -> list[Event]:
+    """Take an entry that is closed in this copy as it is, and decide what followed from it."""
+    if isinstance(event, BidRefused):
+        return [event]
+    if state.phase is not Phase.OPEN or event.at >= state.closes_at:
+        return []
+    return list(answered(state, (event,), None, event.at, fight))
+
+
+def _decided_again(state: LotState, event: Event, fight: Duel) -> list[Event]:
+    for command in _commands_of(event):
+        decision = decide(state, command, event.at, fight)
+        if not isinstance(decision, Rejection):
+            return list(decision)
+        if isinstance(command, PlaceBid):
+            refusal = refused(state, command, decision, event.at)
+            return [] if refusal is None else [refusal]
+    return []
+
+
+def _commands_of(event: Event) -> tuple[Command, ...]:  # noqa: PLR0911 - a line per kind
+    """Give the commands that can have led to an event as the first one, in the order to try."""
     if isinstance(event, BidAccepted | BidRefused):
-        return PlaceBid(
-            bid_id=event.bid_id,
-            bidder=event.bidder,
-            client_bid_id=event.client_bid_id,
-            amount=event.amount,
+        return () if event.client_bid_id is None else (_bid_again(event, event.client_bid_id),)
+    if isinstance(event, ProxySet):
+        return (
+            SetProxy(
+                bid_id=event.bid_id,
+                bidder=event.bidder,
+                client_bid_id=event.client_bid_id,
+                limit=event.limit,
+                step=event.step,
+            ),
         )
-    if isinstance(event, Started):
-        return Start()
-    if isinstance(event, Closed):
-        return Close()
-    return Cancel(event.reason) if isinstance(event, Cancelled) else None
+    if isinstance(event, SurrogateAllowed):
+        return (AllowSurrogate(event.bidder),)
+    if isinstance(event, BidWithdrawn):
+        return (Withdraw(event.bidder, event.reason),)
+    if isinstance(event, CloseExtended):
+        return (FollowClose(event.closes_at),) if event.followed else ()
+    if isinstance(event, Paused):
+        return (Pause(event.reason),)
+    if isinstance(event, Cancelled):
+        return (Cancel(event.reason),)
+    return _BY_CLOCK.get(type(event), ())
+
+
+_BY_CLOCK: Final[dict[type, tuple[Command, ...]]] = {
+    Started: (Start(),),
+    Resumed: (Resume(),),
+    StageOpened: (Tick(),),
+    BidderLeft: (Tick(),),
+    Closed: (Tick(), Close()),
+}
+
+
+def _bid_again(event: BidAccepted | BidRefused, client_bid_id: str) -> PlaceBid:
+    return PlaceBid(
+        bid_id=event.bid_id,
+        bidder=event.bidder,
+        client_bid_id=client_bid_id,
+        amount=event.amount,
+        surrogate=event.surrogate,
+    )
 
 
 def _same(ours: Event, theirs: Event) -> bool:
@@ -125,152 +206,3 @@ def _same(ours: Event, theirs: Event) -> bool:
     if isinstance(ours, BidAccepted) and isinstance(theirs, BidAccepted):
         return replace(ours, rank=0) == replace(theirs, rank=0)
     return ours == theirs
-
-
-class Verification(msgspec.Struct, frozen=True, kw_only=True):
-    """What an offline check of a published log found.
-
-    The copy is sound if `broken_link`, `false_openings` and `wrong_decision` are all empty.
-    `sealed` secrets were not opened by this copy: the chain binds them, their content is unchecked.
-    Decisions can be made again only where nothing is sealed: `recomputed` tells whether they were,
-    and `state` is then the result.
-    """
-
-    entries: int
-    head: str
-    broken_link: int | None
-    false_openings: tuple[tuple[int, str], ...]
-    opened: int
-    sealed: int
-    recomputed: bool
-    wrong_decision: int | None
-    state: LotState | None
-
-    @property
-    def sound(self) -> bool:
-        """Tell whether nothing was found."""
-        return self.broken_link is None and not self.false_openings and self.wrong_decision is None
-
-
-def verify(log: Sequence[LogEntry], expected_head: str | None = None) -> Verification:
-    """Check a published log: its chain, the secrets it opens and, if all are open, its decisions.
-
-    `expected_head`, from elsewhere, also finds a log whose end was cut off.
-    """
-    broken = first_broken_link(map(_link, log))
-    broken_at = None if broken is None else broken.number
-    if broken_at is None:
-        broken_at = next(
-            (n for n, entry in enumerate(log, start=1) if entry.document.get("seq") != n), None
-        )
-    head = log[-1].hash if log else ""
-    if broken_at is None and expected_head is not None and head != expected_head:
-        broken_at = len(log) + 1
-    false, opened, sealed = _openings(log)
-    complete = not sealed and not false and broken_at is None and bool(log)
-    events, unreadable = _events_of(log) if complete else ([], None)
-    wrong = unreadable
-    if complete and unreadable is None:
-        wrong = first_wrong_decision(events)
-    return Verification(
-        entries=len(log),
-        head=head,
-        broken_link=broken_at,
-        false_openings=tuple(false),
-        opened=opened,
-        sealed=sealed,
-        recomputed=complete,
-        wrong_decision=wrong,
-        state=replay(events) if complete and wrong is None else None,
-    )
-
-
-def _link(entry: LogEntry) -> tuple[bytes, bytes]:
-    try:
-        return canonical_bytes(entry.document), bytes.fromhex(entry.hash)
-    except (TypeError, ValueError):
-        return b"", b""  # no form that could have been hashed: the chain breaks here
-
-
-def _events_of(log: Sequence[LogEntry]) -> tuple[list[Event], int | None]:
-    """Read a log back; also give the number of the first entry that is none the rules know."""
-    events: list[Event] = []
-    for number, entry in enumerate(log, start=1):
-        try:
-            events.append(_event_of(entry))
-        except (ArithmeticError, LookupError, TypeError, ValueError):
-            return events, number
-    return events, None
-
-
-def _openings(log: Sequence[LogEntry]) -> tuple[list[tuple[int, str]], int, int]:
-    false: list[tuple[int, str]] = []
-    opened = sealed = 0
-    for place, entry in enumerate(log, start=1):
-        for name in (IDENTITY, PRICE):
-            if name not in entry.document:
-                continue
-            opening = entry.openings.get(name)
-            if opening is None:
-                sealed += 1
-            elif _opens(opening, entry.document[name]):
-                opened += 1
-            else:
-                false.append((place, name))
-    return false, opened, sealed
-
-
-def _opens(opening: Opening, committed: object) -> bool:
-    try:
-        return commitment(bytes.fromhex(opening.salt), opening.secret) == committed
-    except ValueError:
-        return False
-
-
-def _event_of(entry: LogEntry) -> Event:
-    document: dict[str, Any] = entry.document
-    # Only what the document committed to: an opening beside it proves nothing.
-    identity = entry.openings[IDENTITY].secret if IDENTITY in document else {}
-    price = entry.openings[PRICE].secret if PRICE in document else {}
-    seq, at = int(document["seq"]), instant_of(document["at"])
-    kind = document["kind"]
-    if kind == "scheduled":
-        terms = msgspec.convert(document["terms"], Terms)
-        return Scheduled(seq=seq, at=at, lot_id=UUID(document["lot_id"]), terms=terms)
-    if kind == "admitted":
-        return Admitted(
-            seq=seq,
-            at=at,
-            bid_id=UUID(identity["bid"]),
-            bidder=UUID(identity["bidder"]),
-            alias=str(identity["alias"]),
-            amount=_decimal(price["amount"]),
-        )
-    if kind in {"bid_accepted", "bid_refused"}:
-        return _bid_of(document, identity, price)
-    if kind == "close_extended":
-        return CloseExtended(seq=seq, at=at, closes_at=instant_of(document["closes_at"]))
-    if kind == "cancelled":
-        return Cancelled(seq=seq, at=at, reason=document["reason"])
-    return Started(seq=seq, at=at) if kind == "started" else Closed(seq=seq, at=at)
-
-
-def _bid_of(
-    document: dict[str, Any], identity: dict[str, str | None], price: dict[str, str | None]
-) -> BidAccepted | BidRefused:
-    facts: dict[str, Any] = {
-        "seq": int(document["seq"]),
-        "at": instant_of(document["at"]),
-        "bid_id": UUID(identity["bid"]),
-        "bidder": UUID(identity["bidder"]),
-        "client_bid_id": identity["client_bid_id"],
-        "amount": _decimal(price["amount"]),
-    }
-    if document["kind"] == "bid_accepted":
-        return BidAccepted(**facts, rank=0)
-    code = RejectionCode(document["code"])
-    return BidRefused(**facts, code=code, bound=_decimal(price.get("bound")))
-
-
-def _decimal(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)

@@ -1,9 +1,10 @@
 """What the buyer lays down for a lot before the bidding: its terms.
 
-A lot's terms never change once it is scheduled; the first entry of its log holds them.
+A lot's terms never change once it is scheduled; the first entry of its log holds them. Whether they
+fit together is for `checks`. A field that is added here must have a default that means what logs
+without it mean: `log` leaves it out where it has its default, so old logs keep their bytes.
 """
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from enum import Enum
@@ -12,13 +13,7 @@ from typing import Final
 import msgspec
 
 from marketplace.kernel.errors import FieldError, InvalidInput
-from marketplace.kernel.limits import (
-    AUCTION_DURATION_SECONDS_MAX,
-    AUCTION_EXTENSIONS_MAX,
-    AUCTION_OVERTIME_SECONDS_MAX,
-)
 from marketplace.kernel.money import currency_digits
-from marketplace.kernel.units import places
 
 _DOWN: Final = Context(prec=60, rounding=ROUND_FLOOR)
 _UP: Final = Context(prec=60, rounding=ROUND_CEILING)
@@ -30,6 +25,16 @@ class Format(Enum):
 
     ENGLISH = "english"
     """Suppliers underbid in the open time; the lowest at the close leads."""
+    SEALED = "sealed"
+    """Nobody sees any bid before the close; the lowest leads and gets what he asked."""
+    VICKREY = "vickrey"
+    """As sealed, but the lowest gets what the second asked."""
+    DUTCH = "dutch"
+    """The price rises until the first supplier takes it."""
+    JAPANESE = "japanese"
+    """The price falls round by round; who does not stay in is out."""
+    STAGED = "staged"
+    """Rounds in which each supplier bids alone in his turn, the worst first."""
 
 
 class Disclosure(Enum):
@@ -41,6 +46,8 @@ class Disclosure(Enum):
     """The leading amount and his own rank."""
     RANK_ONLY = "rank_only"
     """His own rank and nothing else."""
+    OWN_ONLY = "own_only"
+    """Nothing, not even his own rank, before the close."""
 
 
 class Reference(Enum):
@@ -53,10 +60,16 @@ class Reference(Enum):
 
 
 class Ties(Enum):
-    """Who of two equal bids is ahead."""
+    """Who of two equal bids is ahead. An award always follows the order of time."""
 
     BY_TIME = "by_time"
     """The one with the lower number in the log."""
+    FORBIDDEN = "forbidden"
+    """A bid that equals a standing one is refused. Only where all amounts are shown."""
+    EQUAL_BEST = "equal_best"
+    """Both are shown the better rank: two firsts, then a third."""
+    EQUAL_WORST = "equal_worst"
+    """Both are shown the worse rank: two seconds, then a third."""
 
 
 class Measure(Enum):
@@ -75,6 +88,30 @@ class CountedFrom(Enum):
     """From the decision on the bid: nobody waits longer than the length after the last bid."""
 
 
+class ScoringMethod(Enum):
+    """What bids are ranked by. None is relative: who leads never depends on a third bid."""
+
+    PRICE = "price"
+    """The price alone."""
+    TRANSFORMED = "transformed"
+    """Price × multiplier + addend, both per supplier and hidden from him."""
+    COEFFICIENT = "coefficient"
+    """Price / (1 + Σv / (1 - Σvmax)), v the worth of the supplier's features."""
+    LIFE_CYCLE = "life_cycle"
+    """Price + the costs of owning what the supplier offers."""
+
+
+class Publication(Enum):
+    """What bidders' copies of the log open of their rivals, once the auction is closed."""
+
+    AS_SHOWN = "as_shown"
+    """What they saw while it ran: amounts in an open auction, else nothing."""
+    AMOUNTS = "amounts"
+    """The amounts of all accepted bids."""
+    IDENTITIES = "identities"
+    """Those, and whose they were."""
+
+
 class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A distance between two amounts: so much of the lot's currency, or so many percent."""
 
@@ -83,29 +120,54 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def highest_below(self, reference: Decimal, digits: int) -> Decimal:
         """Give the highest amount of `digits` places that is a step or more below `reference`."""
-        return _below(self, reference).quantize(_QUANTA[digits], context=_DOWN)
+        return self.below(reference).quantize(_QUANTA[digits], context=_DOWN)
 
     def lowest_below(self, reference: Decimal, digits: int) -> Decimal:
         """Give the lowest amount of `digits` places that is at most a step below `reference`."""
-        return _below(self, reference).quantize(_QUANTA[digits], context=_UP)
+        return self.below(reference).quantize(_QUANTA[digits], context=_UP)
+
+    def below(self, reference: Decimal) -> Decimal:
+        """Give the exact amount a step below `reference`."""
+        if self.measure is Measure.ABSOLUTE:
+            return _DOWN.subtract(reference, self.value)
+        share = _DOWN.subtract(Decimal(100), self.value)
+        return _DOWN.multiply(reference, share).scaleb(-2, _DOWN)
+
+    def in_currency_of(self, rate: Decimal) -> "Step":
+        """Give the step in a currency that is worth `rate` of the lot's: never a smaller one."""
+        if self.measure is Measure.PERCENT or rate == 1:
+            return self
+        return Step(Measure.ABSOLUTE, _UP.divide(self.value, rate))
 
 
-def _below(step: Step, reference: Decimal) -> Decimal:
-    if step.measure is Measure.ABSOLUTE:
-        return _DOWN.subtract(reference, step.value)
-    return _DOWN.multiply(reference, _DOWN.subtract(Decimal(100), step.value)).scaleb(-2, _DOWN)
+class Tier(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The step from references of at least so much, in the lot's currency."""
+
+    at_least: Decimal
+    step: Step
 
 
 class Decrement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How far a new bid must and may fall.
 
     `maximum` guards against typing errors; it is measured from the same reference as `step`, and a
-    first bid, which has none, is bounded by the ceiling alone.
+    first bid, which has none, is bounded by the ceiling alone. Of `tiers`, the highest first, the
+    one the reference reaches gives the step; `step` holds below all of them. With `multiples_only`
+    a bid falls by whole multiples of the step, a first one from the ceiling.
     """
 
     step: Step
     reference: Reference = Reference.OWN
     maximum: Step | None = None
+    tiers: tuple[Tier, ...] = ()
+    multiples_only: bool = False
+
+    def step_from(self, reference: Decimal) -> Step:
+        """Give the step from a reference, which is in the lot's currency."""
+        for tier in self.tiers:
+            if reference >= tier.at_least:
+                return tier.step
+        return self.step
 
 
 class Overtime(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -113,7 +175,8 @@ class Overtime(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     An accepted bid within the last `window_s` seconds that takes a rank of `lowest_rank` or better
     moves the close by `extension_s` seconds, at most `at_most` times, and never further than
-    `total_max_s` seconds beyond the close first laid down.
+    `total_max_s` seconds beyond the close first laid down. With `all_lots` the auction's other open
+    lots close no earlier than this one.
     """
 
     window_s: int
@@ -122,51 +185,89 @@ class Overtime(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     at_most: int
     total_max_s: int
     counted_from: CountedFrom = CountedFrom.CLOSE
+    all_lots: bool = False
+
+
+class PriceClock(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Prices the auction itself calls: from `first` to `last` by `step`, each for `every_s`."""
+
+    first: Decimal
+    last: Decimal
+    step: Decimal
+    every_s: int
+
+    def calls(self) -> int:
+        """Give how many prices are called if nothing ends the auction before."""
+        return 1 + int(abs(_DOWN.subtract(self.last, self.first)) // self.step)
+
+
+class Turns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Rounds of turns: in each of `rounds` every bidder has `turn_s` seconds alone."""
+
+    rounds: int
+    turn_s: int
+
+
+class Feature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What counts beside the price, and for how much at most: 0.05 is five hundredths."""
+
+    name: str
+    maximum: Decimal
+
+
+class Scoring(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What bids are ranked by; `features` belong to the coefficient alone."""
+
+    method: ScoringMethod = ScoringMethod.PRICE
+    features: tuple[Feature, ...] = ()
+
+
+class Rate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What one unit of another currency is worth in the lot's, fixed with the terms."""
+
+    currency: str
+    rate: Decimal
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The rules of one lot. Amounts are totals of the lot, in `currency`, with its digits.
 
-    `ceiling` is the highest amount anybody may bid. With `starting_gate` nobody sees anything of
-    his rivals before he has bid himself. `buyer_sees_identities` tells the buyer who bids while the
-    bidding runs; otherwise he sees aliases until the close.
+    `ceiling` is the highest amount anybody may bid, `reserve` the highest the buyer takes, which
+    nobody else learns: above it there is no automatic winner. With `starting_gate` nobody sees
+    anything of his rivals before he has bid himself. `buyer_sees_identities` tells the buyer who
+    bids while the bidding runs; otherwise he sees aliases until the close. `decrement` belongs to
+    English and staged auctions, `clock` to Dutch and Japanese ones, `turns` to staged ones. Where
+    prices are called `ends_at` is when the auction is over at the earliest if nothing ends it
+    before. `rates` are the other currencies somebody may bid in. A `practice` auction awards
+    nothing. With `surrogates` the buyer may enter bids for bidders who consent.
     """
 
     format: Format = Format.ENGLISH
     disclosure: Disclosure = Disclosure.RANK_ONLY
     currency: str
     ceiling: Decimal
-    decrement: Decrement
+    decrement: Decrement | None = None
     overtime: Overtime | None = None
     ties: Ties = Ties.BY_TIME
     starting_gate: bool = True
     buyer_sees_identities: bool = False
     starts_at: datetime
     ends_at: datetime
+    reserve: Decimal | None = None
+    clock: PriceClock | None = None
+    turns: Turns | None = None
+    scoring: Scoring = Scoring()
+    rates: tuple[Rate, ...] = ()
+    proxies: bool = False
+    surrogates: bool = False
+    practice: bool = False
+    publication: Publication = Publication.AS_SHOWN
 
     def latest_close_at(self) -> datetime:
-        """Give the instant the close can never pass, however many bids extend it."""
+        """Give the instant no bid can move the close beyond; pauses are not counted in it."""
         if self.overtime is None:
             return self.ends_at
         return self.ends_at + timedelta(seconds=self.overtime.total_max_s)
-
-
-def check_terms(terms: Terms, pointer: str = "") -> Terms:
-    """Give the terms back, or raise InvalidInput with every place that is wrong.
-
-    `pointer` is put in front of the pointers, for terms that lie inside a larger body.
-    """
-    digits = currency_digits(terms.currency)
-    errors = [
-        *_amount_errors(terms, digits),
-        *_decrement_errors(terms, digits),
-        *_time_errors(terms),
-        *(_overtime_errors(terms.overtime) if terms.overtime is not None else ()),
-    ]
-    if errors:
-        pointed = [FieldError(pointer + e.pointer, e.code, e.detail) for e in errors]
-        raise InvalidInput("The terms of the lot do not fit together.", errors=pointed)
-    return terms
 
 
 def check_amount(amount: Decimal, currency: str, pointer: str = "/amount") -> Decimal:
@@ -174,10 +275,20 @@ def check_amount(amount: Decimal, currency: str, pointer: str = "/amount") -> De
 
     What is refused here can never become a valid bid; whether it is low enough is for `decide`.
     """
-    error = _amount_error(amount, currency_digits(currency), pointer)
+    error = amount_error(amount, currency_digits(currency), pointer)
     if error is not None:
         raise InvalidInput(error.detail, errors=(error,))
     return in_digits(amount, currency)
+
+
+def rounded_down(amount: Decimal, digits: int) -> Decimal:
+    """Cut an amount to so many places, towards zero for what is above it."""
+    return amount.quantize(_QUANTA[digits], context=_DOWN)
+
+
+def smallest(digits: int) -> Decimal:
+    """Give the smallest amount of a currency of so many digits."""
+    return _QUANTA[digits]
 
 
 def in_digits(amount: Decimal, currency: str) -> Decimal:
@@ -185,72 +296,11 @@ def in_digits(amount: Decimal, currency: str) -> Decimal:
     return amount.quantize(_QUANTA[currency_digits(currency)], context=_DOWN)
 
 
-def _amount_error(amount: Decimal, digits: int, pointer: str) -> FieldError | None:
+def amount_error(amount: Decimal, digits: int, pointer: str) -> FieldError | None:
+    """Say what is wrong with an amount in a currency of so many digits, None if nothing is."""
     if not amount.is_finite() or amount <= 0:
         return FieldError(pointer, "not_positive", "An amount must be greater than zero.")
     if amount != amount.quantize(_QUANTA[digits], context=_DOWN):
         detail = f"An amount in this currency has at most {digits} decimals."
         return FieldError(pointer, "too_many_decimals", detail)
     return None
-
-
-def _amount_errors(terms: Terms, digits: int) -> Iterator[FieldError]:
-    error = _amount_error(terms.ceiling, digits, "/ceiling")
-    if error is not None:
-        yield error
-
-
-def _decrement_errors(terms: Terms, digits: int) -> Iterator[FieldError]:
-    decrement = terms.decrement
-    yield from _step_errors(decrement.step, terms.ceiling, digits, "/decrement/step")
-    if decrement.maximum is not None:
-        yield from _step_errors(decrement.maximum, terms.ceiling, digits, "/decrement/maximum")
-        if _below(decrement.maximum, terms.ceiling) > _below(decrement.step, terms.ceiling):
-            detail = "The maximum decrement is smaller than the step every bid must make."
-            yield FieldError("/decrement/maximum", "below_step", detail)
-    if decrement.reference is Reference.LEADER and terms.disclosure is Disclosure.RANK_ONLY:
-        detail = (
-            "Where bidders see their rank alone the decrement must refer to the own bid: a refusal "
-            "would tell them the leading price."
-        )
-        yield FieldError("/decrement/reference", "tells_hidden_price", detail)
-
-
-def _step_errors(step: Step, ceiling: Decimal, digits: int, pointer: str) -> Iterator[FieldError]:
-    if not step.value.is_finite() or step.value <= 0:
-        yield FieldError(f"{pointer}/value", "not_positive", "A step must be greater than zero.")
-    elif step.measure is Measure.PERCENT:
-        if step.value >= 100:  # noqa: PLR2004 - per cent
-            yield FieldError(f"{pointer}/value", "too_large", "A step must be less than 100 %.")
-        if places(step.value) > 4:  # noqa: PLR2004 - a hundredth of a basis point
-            detail = "A percentage has at most 4 decimals."
-            yield FieldError(f"{pointer}/value", "too_many_decimals", detail)
-    else:
-        if places(step.value) > digits:
-            detail = f"An amount in this currency has at most {digits} decimals."
-            yield FieldError(f"{pointer}/value", "too_many_decimals", detail)
-        if step.value >= ceiling:
-            detail = "A step must be smaller than the ceiling."
-            yield FieldError(f"{pointer}/value", "too_large", detail)
-
-
-def _time_errors(terms: Terms) -> Iterator[FieldError]:
-    if terms.ends_at <= terms.starts_at:
-        yield FieldError("/ends_at", "not_after_start", "An auction must end after it starts.")
-    elif terms.ends_at - terms.starts_at > timedelta(seconds=AUCTION_DURATION_SECONDS_MAX):
-        detail = f"An auction lasts at most {AUCTION_DURATION_SECONDS_MAX // 86_400} days."
-        yield FieldError("/ends_at", "too_long", detail)
-
-
-def _overtime_errors(overtime: Overtime) -> Iterator[FieldError]:
-    bounds = {
-        "window_s": AUCTION_OVERTIME_SECONDS_MAX,
-        "extension_s": AUCTION_OVERTIME_SECONDS_MAX,
-        "lowest_rank": AUCTION_EXTENSIONS_MAX,
-        "at_most": AUCTION_EXTENSIONS_MAX,
-        "total_max_s": AUCTION_DURATION_SECONDS_MAX,
-    }
-    for name, highest in bounds.items():
-        if not 1 <= getattr(overtime, name) <= highest:
-            detail = f"Must lie between 1 and {highest}."
-            yield FieldError(f"/overtime/{name}", "out_of_range", detail)

@@ -14,13 +14,15 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from auctions.engine import witnessed
 from auctions.engine.events import Rejection, RejectionCode
 from auctions.engine.formats import FORMATS
-from auctions.engine.ranking import rank_of
-from auctions.engine.state import LotState, Phase, Witnessed
+from auctions.engine.ranking import Place, shown_rank
+from auctions.engine.scoring import in_terms_of
+from auctions.engine.state import LotState, Phase
 from auctions.engine.terms import Disclosure
 from marketplace.kernel.errors import MarketplaceError, NotFound, WrongState, invalid
-from marketplace.kernel.money import Money
+from marketplace.kernel.money import Money, currency_digits
 
 OWNER: Final = "owner"
 """The viewer who is the buyer."""
@@ -37,14 +39,23 @@ class RivalView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     amount: Money
 
 
+class StageView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The round or turn that lasts until `until`: the price called, or whose turn it is."""
+
+    round: int
+    until: datetime
+    price: Money | UnsetType = UNSET
+    turn_of: str | UnsetType = UNSET
+
+
 class BidderView(msgspec.Struct, frozen=True, kw_only=True, tag="bidder", tag_field="viewer"):
-    """A lot as one of its bidders sees it.
+    """A lot as one of its bidders sees it; rivals' amounts are in his terms and currency.
 
     `number` counts the changes he saw. `limit` is the highest amount he may bid now and always
     acceptable, absent once he cannot go lower; `floor` the lowest, where the terms guard against
-    typing errors. `best_price` and
-    `standings` exist only where the terms disclose them and, behind a starting gate, after his
-    first bid.
+    typing errors. `best_price` and `standings` exist only where the terms disclose them and, behind
+    a starting gate, after his first bid; `rank` not in auctions that hide it until the close. Since
+    `paused_at` the clock stands still. `proxy` is his own limit, `out` that he left.
     """
 
     number: int
@@ -58,10 +69,14 @@ class BidderView(msgspec.Struct, frozen=True, kw_only=True, tag="bidder", tag_fi
     floor: Money | UnsetType = UNSET
     best_price: Money | UnsetType = UNSET
     standings: tuple[RivalView, ...] | UnsetType = UNSET
+    paused_at: datetime | UnsetType = UNSET
+    stage: StageView | UnsetType = UNSET
+    proxy: Money | UnsetType = UNSET
+    out: bool | UnsetType = UNSET
 
 
 class StandingView(msgspec.Struct, frozen=True, kw_only=True):
-    """One standing bid, as the buyer sees it.
+    """One standing bid, as the buyer sees it; `score` is what it is ranked by, if not the amount.
 
     `organization_id` exists once the lot is closed, or earlier if the terms say so.
     """
@@ -70,10 +85,14 @@ class StandingView(msgspec.Struct, frozen=True, kw_only=True):
     alias: str
     amount: Money
     organization_id: UUID | UnsetType = UNSET
+    score: str | UnsetType = UNSET
 
 
 class OwnerView(msgspec.Struct, frozen=True, kw_only=True, tag="owner", tag_field="viewer"):
-    """A lot as its buyer sees it; `number` counts the changes he saw."""
+    """A lot as its buyer sees it; `number` counts the changes he saw.
+
+    Of sealed bids he sees nothing before the close. `left` counts who left a Japanese auction.
+    """
 
     number: int
     phase: Phase
@@ -82,6 +101,9 @@ class OwnerView(msgspec.Struct, frozen=True, kw_only=True, tag="owner", tag_fiel
     extensions: int
     participants: int
     standings: tuple[StandingView, ...]
+    paused_at: datetime | UnsetType = UNSET
+    stage: StageView | UnsetType = UNSET
+    left: int | UnsetType = UNSET
 
 
 def view(state: LotState, viewer: Viewer) -> BidderView | OwnerView:
@@ -91,43 +113,14 @@ def view(state: LotState, viewer: Viewer) -> BidderView | OwnerView:
 
 def number(state: LotState, viewer: Viewer) -> int:
     """Give how many changes `viewer` saw: it rises by one whenever his view changes, else never."""
-    witnessed = state.witnessed
     if isinstance(viewer, str):
-        return witnessed.by_owner
-    place = state.places.get(viewer)
-    if place is None:
-        return witnessed.by_all
-    own = witnessed.own[rank_of(state.order, place.key) - 1]
-    return witnessed.by_all + witnessed.by_ranked + own
+        return state.witnessed.by_owner
+    return witnessed.number_of_bidder(state, viewer)
 
 
-def seen_by_all(before: Witnessed) -> Witnessed:
-    """Count a change of what everybody sees: the phase or the clock."""
-    return Witnessed(before.by_all + 1, before.by_ranked, before.by_owner + 1, before.own)
-
-
-def seen_bid(state: LotState, index: int, old_index: int | None) -> Witnessed:
-    """Count who sees an accepted bid that moved its bidder to `index` of the ranking.
-
-    `old_index` is where he stood before, None if nowhere. Bids only fall, so nobody moves back by
-    his own bid; those he passed see their rank change.
-    """
-    before = state.witnessed
-    disclosed = _discloses(state, index)
-    gate = state.terms.starting_gate
-    by_all = before.by_all + (disclosed and not gate)
-    by_ranked = before.by_ranked + (disclosed and gate)
-    own = before.own
-    if old_index is None:
-        mover = before.by_all + 1 - by_all - by_ranked
-        passed, rest = own[index:], own[:0]
-    else:
-        mover = own[old_index] + (not disclosed)
-        passed, rest = own[index:old_index], own[old_index + 1 :]
-    if not disclosed:
-        passed = tuple([count + 1 for count in passed])
-    own = (*own[:index], mover, *passed, *rest)
-    return Witnessed(by_all, by_ranked, before.by_owner + 1, own)
+def shows_rank(state: LotState) -> bool:
+    """Tell whether bidders see their rank now."""
+    return state.terms.disclosure is not Disclosure.OWN_ONLY or state.phase is Phase.CLOSED
 
 
 def explain(rejection: Rejection, currency: str) -> MarketplaceError:
@@ -135,44 +128,67 @@ def explain(rejection: Rejection, currency: str) -> MarketplaceError:
     code, bound = rejection.code, rejection.bound
     if code is RejectionCode.NOT_INVITED:
         return NotFound("There is no such auction.")
-    if code is RejectionCode.ABOVE_LIMIT and bound is None:
-        return invalid("/amount", code.value, "Less than a step is left: you cannot go lower.")
-    if code is RejectionCode.ABOVE_LIMIT:
-        detail = f"The bid is too high: at most {bound} {currency} is acceptable from you now."
-        return invalid("/amount", code.value, detail)
-    if code is RejectionCode.BELOW_FLOOR:
-        detail = f"The bid falls too far at once: at least {bound} {currency}. Is it a slip?"
+    if code in _AMOUNT_REFUSALS:
+        with_bound, without = _AMOUNT_REFUSALS[code]
+        detail = without if bound is None else with_bound.format(bound=f"{bound} {currency}")
         return invalid("/amount", code.value, detail)
     detail, state = _STATE_REFUSALS[code]
     return WrongState(detail, state=state.value)
 
 
+_AMOUNT_REFUSALS: Final = {
+    RejectionCode.ABOVE_LIMIT: (
+        "The bid is too high: at most {bound} is acceptable from you now.",
+        "Less than a step is left: you cannot go lower.",
+    ),
+    RejectionCode.BELOW_FLOOR: (
+        "The bid falls too far at once: at least {bound}. Is it a slip?",
+        "The bid falls too far at once. Is it a slip?",
+    ),
+    RejectionCode.TIED: (
+        "Somebody has bid this amount and ties are forbidden; {bound} is free.",
+        "Somebody has bid this amount and ties are forbidden.",
+    ),
+    RejectionCode.OFF_GRID: (
+        "Bids fall by whole steps: {bound} is the next one above.",
+        "Bids fall by whole steps.",
+    ),
+    RejectionCode.OFF_PRICE: (
+        "The price called is {bound}: bid it to stay in.",
+        "Another price is called.",
+    ),
+}
 _STATE_REFUSALS: Final = {
     RejectionCode.NOT_STARTED: ("The auction has not started.", Phase.SCHEDULED),
     RejectionCode.TOO_LATE: ("The bid was decided at or after the close.", Phase.CLOSED),
     RejectionCode.CLOSED: ("The auction is closed.", Phase.CLOSED),
     RejectionCode.CANCELLED: ("The auction was cancelled.", Phase.CANCELLED),
     RejectionCode.NOT_DUE: ("The auction closes by its clock alone.", Phase.OPEN),
+    RejectionCode.PAUSED: ("The auction is paused; the time that was left stays.", Phase.OPEN),
+    RejectionCode.NOT_PAUSED: ("The auction is not paused.", Phase.OPEN),
+    RejectionCode.ALREADY_IN: ("You stay in at this price already.", Phase.OPEN),
+    RejectionCode.OUT: ("You did not stay in at an earlier price and are out.", Phase.OPEN),
+    RejectionCode.NOT_YOUR_TURN: ("It is not your turn.", Phase.OPEN),
+    RejectionCode.NO_PROXIES: ("This auction takes no proxy bids.", Phase.OPEN),
+    RejectionCode.NO_CONSENT: (
+        "Bids for a bidder need the terms' consent and the bidder's.",
+        Phase.OPEN,
+    ),
+    RejectionCode.NO_SUCH_BID: ("There is no standing bid of this bidder.", Phase.OPEN),
+    RejectionCode.NOT_LATER: ("The close would not be later.", Phase.OPEN),
 }
-
-
-def _discloses(state: LotState, index: int) -> bool:
-    """Tell whether rivals see more of a bid at `index` than their own rank."""
-    disclosure = state.terms.disclosure
-    if disclosure is Disclosure.RANK_ONLY:
-        return False
-    return disclosure is Disclosure.OPEN or index == 0
 
 
 def _bidder_view(state: LotState, bidder: UUID) -> BidderView:
     if bidder not in state.roster:
         raise NotFound("There is no such auction.")
-    terms, currency = state.terms, state.terms.currency
+    terms, currency = state.terms, state.currency_of(bidder)
     place = state.places.get(bidder)
-    shown: dict[str, object] = {}
+    shown: dict[str, object] = _incidents(state)
     if place is not None:
         shown["amount"] = Money(place.amount, currency)
-        shown["rank"] = rank_of(state.order, place.key)
+        if shows_rank(state):
+            shown["rank"] = shown_rank(state.order, place, terms.ties)
     if state.phase in {Phase.SCHEDULED, Phase.OPEN}:
         bounds = FORMATS[terms.format].bounds(state, bidder)
         if bounds.highest > 0:
@@ -180,7 +196,12 @@ def _bidder_view(state: LotState, bidder: UUID) -> BidderView:
         if bounds.lowest is not None:
             shown["floor"] = Money(bounds.lowest, currency)
     if place is not None or not terms.starting_gate:
-        shown |= _rivals(state)
+        shown |= _rivals(state, bidder)
+    proxy = state.course.proxies.get(bidder)
+    if proxy is not None:
+        shown["proxy"] = Money(proxy.limit, currency)
+    if bidder in state.course.out:
+        shown["out"] = True
     return BidderView(
         number=number(state, bidder),
         phase=state.phase,
@@ -191,34 +212,50 @@ def _bidder_view(state: LotState, bidder: UUID) -> BidderView:
     )
 
 
-def _rivals(state: LotState) -> dict[str, object]:
-    disclosure, currency = state.terms.disclosure, state.terms.currency
+def _incidents(state: LotState) -> dict[str, object]:
+    """Give what everybody sees of a pause and of a stage."""
+    shown: dict[str, object] = {}
+    stage = state.course.stage
+    if state.course.paused_at is not None:
+        shown["paused_at"] = state.course.paused_at
+    if stage is not None and state.phase is Phase.OPEN:
+        price = UNSET if stage.price is None else Money(stage.price, state.terms.currency)
+        turn_of = UNSET if stage.bidder is None else state.roster[stage.bidder]
+        shown["stage"] = StageView(
+            round=stage.round, until=stage.until, price=price, turn_of=turn_of
+        )
+    return shown
+
+
+def _rivals(state: LotState, bidder: UUID) -> dict[str, object]:
+    disclosure = state.terms.disclosure
     if disclosure is Disclosure.BEST_PRICE and state.order:
-        return {"best_price": Money(state.order[0].amount, currency)}
+        return {"best_price": _as_own(state, bidder, state.order[0])}
     if disclosure is Disclosure.OPEN:
         rivals = tuple(
             RivalView(
-                rank=rank,
+                rank=shown_rank(state.order, place, state.terms.ties),
                 alias=state.roster[place.bidder],
-                amount=Money(place.amount, currency),
+                amount=_as_own(state, bidder, place),
             )
-            for rank, place in enumerate(state.order, start=1)
+            for place in state.order
         )
         return {"standings": rivals}
     return {}
 
 
+def _as_own(state: LotState, bidder: UUID, place: Place) -> Money:
+    """Give a rival's bid as the amount of the bidder's own that would be ranked as well."""
+    if not state.yardsticks:
+        return Money(place.amount, state.terms.currency)
+    digits = currency_digits(state.terms.currency)
+    amount = in_terms_of(state.yardsticks, bidder, place.score, digits)
+    return Money(amount, state.currency_of(bidder))
+
+
 def _owner_view(state: LotState) -> OwnerView:
-    identified = state.terms.buyer_sees_identities or state.phase is Phase.CLOSED
-    standings = tuple(
-        StandingView(
-            rank=rank,
-            alias=state.roster[place.bidder],
-            amount=Money(place.amount, state.terms.currency),
-            organization_id=place.bidder if identified else UNSET,
-        )
-        for rank, place in enumerate(state.order, start=1)
-    )
+    hidden = state.terms.format in witnessed.SEALED and state.phase is not Phase.CLOSED
+    out = state.course.out
     return OwnerView(
         number=state.witnessed.by_owner,
         phase=state.phase,
@@ -226,5 +263,21 @@ def _owner_view(state: LotState) -> OwnerView:
         closes_at=state.closes_at,
         extensions=state.extensions,
         participants=len(state.roster),
-        standings=standings,
+        standings=() if hidden else _standings(state),
+        left=len(out) if out else UNSET,
+        **_incidents(state),  # type: ignore[arg-type]
+    )
+
+
+def _standings(state: LotState) -> tuple[StandingView, ...]:
+    identified = state.terms.buyer_sees_identities or state.phase is Phase.CLOSED
+    return tuple(
+        StandingView(
+            rank=shown_rank(state.order, place, state.terms.ties),
+            alias=state.roster[place.bidder],
+            amount=Money(place.amount, state.currency_of(place.bidder)),
+            organization_id=place.bidder if identified else UNSET,
+            score=f"{place.score:f}" if place.bidder in state.yardsticks else UNSET,
+        )
+        for place in state.order
     )

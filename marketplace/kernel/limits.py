@@ -183,6 +183,14 @@ AUCTION_OVERTIME_SECONDS_MAX: Final = 86_400
 """Window and length of one extension."""
 AUCTION_EXTENSIONS_MAX: Final = 1_000
 """Extensions of one lot, and the lowest rank that may trigger one."""
+AUCTION_STAGES_MAX: Final = 1_000
+"""Prices an auction calls: each is an entry of its log and a message to every viewer."""
+AUCTION_ROUNDS_MAX: Final = 10
+"""Rounds of turns: ProZorro has three."""
+AUCTION_TIERS_MAX: Final = 20
+"""Steps by price: more than a bidder can keep in mind."""
+AUCTION_RATES_MAX: Final = 20
+"""Currencies of one lot beside its own."""
 AUCTION_STATES_MAX: Final = 500
 """Lots whose state one process keeps in memory: about 100 kB each with 128 bidders."""
 AUCTION_BOARDS_HEALED_MAX: Final = 10_000

@@ -15,8 +15,8 @@ from auctions.bidding import place_bid
 from auctions.drafts import Origin
 from auctions.engine.events import Close, Closed
 from auctions.engine.log import LogEntry
-from auctions.engine.replay import verify
 from auctions.engine.terms import Disclosure, Overtime
+from auctions.engine.verification import verify
 from auctions.intake import Intake
 from auctions.ledger import Ledger
 from auctions.results import result_of

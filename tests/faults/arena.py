@@ -18,7 +18,8 @@ from redis.asyncio import Redis
 from auctions.board import board_key
 from auctions.board.snapshot import head_of
 from auctions.engine.log import LogEntry
-from auctions.engine.replay import replay, verify
+from auctions.engine.replay import replay
+from auctions.engine.verification import verify
 from auctions.engine.visibility import OWNER, view
 from auctions.entries import ENTRY_COLUMNS, event_of
 from auctions.ledger import Head

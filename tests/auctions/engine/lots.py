@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from auctions.engine.decide import decide, evolve, refused, schedule
+from auctions.engine.decide import decide, refused, schedule
 from auctions.engine.events import (
     BidRefused,
     Cancel,
@@ -19,6 +19,7 @@ from auctions.engine.events import (
     RejectionCode,
     Start,
 )
+from auctions.engine.evolve import evolve
 from auctions.engine.replay import replay
 from auctions.engine.state import LotState
 from auctions.engine.terms import Decrement, Measure, Overtime, Reference, Step, Terms

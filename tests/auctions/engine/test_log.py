@@ -19,13 +19,15 @@ from auctions.engine.log import (
     published,
     secrets_of,
 )
-from auctions.engine.replay import first_wrong_decision, replay, verify
+from auctions.engine.replay import first_wrong_decision, replay
 from auctions.engine.terms import Disclosure
+from auctions.engine.verification import verify
 from auctions.engine.visibility import OWNER, Viewer
 from marketplace.kernel.canonical import GENESIS, canonical_bytes, chain_hash
 from tests.auctions.engine.lots import ACME, BOLT, CORE, END, MOMENT, OVERTIME, START, Lot, terms
 
 SALT = bytes(range(16))
+ENGLISH = [Disclosure.OPEN, Disclosure.BEST_PRICE, Disclosure.RANK_ONLY]
 
 
 def a_lot(disclosure: Disclosure = Disclosure.RANK_ONLY) -> Lot:
@@ -106,7 +108,7 @@ def test_the_buyers_copy_proves_the_result() -> None:
     assert result.state == lot.state
 
 
-@pytest.mark.parametrize("disclosure", list(Disclosure))
+@pytest.mark.parametrize("disclosure", ENGLISH)
 def test_a_bidders_copy_opens_what_he_saw_and_proves_the_chain(disclosure: Disclosure) -> None:
     entries = copy_for(a_lot(disclosure), ACME)
     result = verify(entries)
@@ -119,7 +121,7 @@ def test_a_bidders_copy_opens_what_he_saw_and_proves_the_chain(disclosure: Discl
     assert all(PRICE in e.openings for e in stood) is (disclosure is Disclosure.OPEN)
 
 
-@pytest.mark.parametrize("disclosure", list(Disclosure))
+@pytest.mark.parametrize("disclosure", ENGLISH)
 def test_what_a_rival_was_refused_stays_closed(disclosure: Disclosure) -> None:
     """No auction shows it while it runs; a late bid would tell how low he could have gone."""
     lot = a_lot(disclosure)

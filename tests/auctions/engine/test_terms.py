@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auctions.engine.checks import check_terms
 from auctions.engine.decide import START_GRACE, schedule
 from auctions.engine.events import Invitation
 from auctions.engine.terms import (
@@ -15,7 +16,6 @@ from auctions.engine.terms import (
     Overtime,
     Step,
     check_amount,
-    check_terms,
 )
 from marketplace.kernel.errors import InvalidInput
 from tests.auctions.engine.lots import (

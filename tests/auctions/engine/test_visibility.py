@@ -20,6 +20,8 @@ from tests.auctions.engine.lots import (
     terms,
 )
 
+ENGLISH = [Disclosure.OPEN, Disclosure.BEST_PRICE, Disclosure.RANK_ONLY]
+
 
 def seen(lot: Lot, bidder: UUID) -> BidderView:
     result = view(lot.state, bidder)
@@ -68,7 +70,7 @@ def test_in_an_open_auction_all_amounts_are_shown_under_aliases() -> None:
     ]
 
 
-@pytest.mark.parametrize("disclosure", list(Disclosure))
+@pytest.mark.parametrize("disclosure", ENGLISH)
 def test_behind_the_starting_gate_nothing_of_rivals_is_seen(disclosure: Disclosure) -> None:
     nothing_bid = Lot(terms(disclosure=disclosure)).started()
     assert view(a_lot(disclosure).state, DUNE) == view(nothing_bid.state, DUNE)
