@@ -64,7 +64,7 @@ class StepInput(Input):
         return Step(self.measure, Decimal(self.value))
 
 
-class TierInput(Input):
+class DecrementTierInput(Input):
     """The step from references of at least so much."""
 
     at_least: AmountText
@@ -81,7 +81,7 @@ class DecrementInput(Input):
     step: StepInput
     reference: Reference = Reference.OWN
     maximum: StepInput | None = None
-    tiers: Annotated[list[TierInput], Meta(max_length=AUCTION_TIERS_MAX)] = field(
+    tiers: Annotated[list[DecrementTierInput], Meta(max_length=AUCTION_TIERS_MAX)] = field(
         default_factory=list
     )
     multiples_only: bool = False
@@ -139,7 +139,7 @@ class PriceClockInput(Input):
         return PriceClock(*prices, _seconds(self.every, f"{pointer}/every"))
 
 
-class TurnsInput(Input):
+class BiddingTurnsInput(Input):
     """The rounds of a staged auction: how many, and how long each bidder has in each."""
 
     turn: Duration
@@ -160,7 +160,7 @@ FactorText = Annotated[
 ]
 
 
-class FeatureInput(Input):
+class ScoredFeatureInput(Input):
     """What counts beside the price, and for how much at most: 0.05 is five hundredths."""
 
     name: Name
@@ -171,7 +171,7 @@ class ScoringInput(Input):
     """What bids are ranked by; `features` belong to the coefficient."""
 
     method: ScoringMethod
-    features: Annotated[list[FeatureInput], Meta(max_length=AUCTION_TIERS_MAX)] = field(
+    features: Annotated[list[ScoredFeatureInput], Meta(max_length=AUCTION_TIERS_MAX)] = field(
         default_factory=list
     )
 
@@ -181,14 +181,14 @@ class ScoringInput(Input):
         return Scoring(self.method, tuple(features))
 
 
-class RateInput(Input):
+class CurrencyRateInput(Input):
     """What one unit of another currency is worth in the auction's, fixed for the auction."""
 
     currency: CurrencyText
     rate: FactorText
 
 
-class AdjustmentInput(Input):
+class PriceAdjustmentInput(Input):
     """What counts beside one supplier's price, as the lot's scoring has it.
 
     `multiplier` and `addend` transform his price, and he never learns them; `features` are what his
@@ -220,7 +220,7 @@ class ParticipantInput(Input):
     alias: Name | None = None
     opening_amount: AmountText | None = None
     currency: CurrencyText | None = None
-    adjustment: AdjustmentInput | None = None
+    adjustment: PriceAdjustmentInput | None = None
 
 
 class LotInput(Input, kw_only=True):
@@ -240,10 +240,10 @@ class LotInput(Input, kw_only=True):
     decrement: DecrementInput | None = None
     overtime: OvertimeInput | None = None
     clock: PriceClockInput | None = None
-    turns: TurnsInput | None = None
+    turns: BiddingTurnsInput | None = None
     ties: Ties = Ties.BY_TIME
     scoring: ScoringInput | None = None
-    rates: Annotated[list[RateInput], Meta(max_length=AUCTION_RATES_MAX)] = field(
+    rates: Annotated[list[CurrencyRateInput], Meta(max_length=AUCTION_RATES_MAX)] = field(
         default_factory=list
     )
     starting_gate: bool = True
@@ -311,7 +311,7 @@ class StepView(Output):
     value: str
 
 
-class TierView(Output):
+class DecrementTierView(Output):
     """The step from references of at least so much."""
 
     at_least: MoneyView
@@ -324,7 +324,7 @@ class DecrementView(Output):
     step: StepView
     reference: Reference
     maximum: StepView | None
-    tiers: list[TierView]
+    tiers: list[DecrementTierView]
     multiples_only: bool
 
 
@@ -348,14 +348,14 @@ class PriceClockView(Output):
     every: timedelta
 
 
-class TurnsView(Output):
+class BiddingTurnsView(Output):
     """The rounds of a staged auction."""
 
     rounds: int
     turn: timedelta
 
 
-class FeatureView(Output):
+class ScoredFeatureView(Output):
     """What counts beside the price, and for how much at most."""
 
     name: str
@@ -366,10 +366,10 @@ class ScoringView(Output):
     """What bids are ranked by."""
 
     method: ScoringMethod
-    features: list[FeatureView]
+    features: list[ScoredFeatureView]
 
 
-class RateView(Output):
+class CurrencyRateView(Output):
     """What one unit of another currency is worth in the auction's."""
 
     currency: str
@@ -385,10 +385,10 @@ class TermsView(Output):
     decrement: DecrementView | None
     overtime: OvertimeView | None
     clock: PriceClockView | None
-    turns: TurnsView | None
+    turns: BiddingTurnsView | None
     ties: Ties
     scoring: ScoringView
-    rates: list[RateView]
+    rates: list[CurrencyRateView]
     starting_gate: bool
     publication: Publication
     practice: bool
@@ -396,7 +396,7 @@ class TermsView(Output):
     ends_at: datetime
 
 
-class AdjustmentView(Output):
+class PriceAdjustmentView(Output):
     """What counts beside a supplier's price."""
 
     multiplier: str
@@ -412,7 +412,7 @@ class ParticipantView(Output):
     alias: str
     opening_amount: MoneyView | None
     currency: str
-    adjustment: AdjustmentView | None
+    adjustment: PriceAdjustmentView | None
 
 
 class LotView(Output):
@@ -554,15 +554,15 @@ def terms_view(terms: Terms) -> TermsView:
         ),
         turns=None
         if turns is None
-        else TurnsView(rounds=turns.rounds, turn=timedelta(seconds=turns.turn_s)),
+        else BiddingTurnsView(rounds=turns.rounds, turn=timedelta(seconds=turns.turn_s)),
         ties=terms.ties,
         scoring=ScoringView(
             method=terms.scoring.method,
-            features=[
-                FeatureView(name=f.name, maximum=f"{f.maximum:f}") for f in terms.scoring.features
-            ],
+            features=[_feature_view(feature) for feature in terms.scoring.features],
         ),
-        rates=[RateView(currency=rate.currency, rate=f"{rate.rate:f}") for rate in terms.rates],
+        rates=[
+            CurrencyRateView(currency=rate.currency, rate=f"{rate.rate:f}") for rate in terms.rates
+        ],
         starting_gate=terms.starting_gate,
         publication=terms.publication,
         practice=terms.practice,
@@ -580,18 +580,24 @@ def _decrement_view(terms: Terms) -> DecrementView | None:
         reference=decrement.reference,
         maximum=None if decrement.maximum is None else _step_view(decrement.maximum),
         tiers=[
-            TierView(at_least=money_view(tier.at_least, terms.currency), step=_step_view(tier.step))
+            DecrementTierView(
+                at_least=money_view(tier.at_least, terms.currency), step=_step_view(tier.step)
+            )
             for tier in decrement.tiers
         ],
         multiples_only=decrement.multiples_only,
     )
 
 
-def adjustment_view(adjustment: Adjustment | None) -> AdjustmentView | None:
+def _feature_view(feature: Feature) -> ScoredFeatureView:
+    return ScoredFeatureView(name=feature.name, maximum=f"{feature.maximum:f}")
+
+
+def adjustment_view(adjustment: Adjustment | None) -> PriceAdjustmentView | None:
     """Show the buyer what counts beside a supplier's price."""
     if adjustment is None:
         return None
-    return AdjustmentView(
+    return PriceAdjustmentView(
         multiplier=f"{adjustment.multiplier:f}",
         addend=f"{adjustment.addend:f}",
         features={name: f"{worth:f}" for name, worth in adjustment.features.items()},

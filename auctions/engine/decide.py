@@ -201,13 +201,13 @@ def answered(
     after = state
     for event in first:
         after = evolve(after, event)
-    answers = fight(after, at)
+    running, answers = after, fight(after, at)
     for answer in answers:
         after = evolve(after, answer)
         key = after.places[answer.bidder].key
         taken = rank_of(after.order, key)
         rank = taken if rank is None else min(rank, taken)
-    closes_at = None if rank is None else extended_close(state, rank, at)
+    closes_at = None if rank is None else extended_close(running, rank, at)
     if closes_at is None:
         return (*first, *answers)
     return (
@@ -252,21 +252,23 @@ def _decide_consent(state: LotState, command: AllowSurrogate, at: datetime, _: D
     return (SurrogateAllowed(seq=state.seq + 1, at=at, bidder=command.bidder),)
 
 
-def _decide_withdrawal(state: LotState, command: Withdraw, at: datetime, _: Duel) -> Decision:
+def _decide_withdrawal(state: LotState, command: Withdraw, at: datetime, fight: Duel) -> Decision:
+    """Strike a standing bid; where the auction runs, proxies it kept back may lead now."""
     if state.phase in {Phase.CLOSED, Phase.CANCELLED}:
         return _ended(state)
     place = state.places.get(command.bidder)
     if place is None:
         return Rejection(code=RejectionCode.NO_SUCH_BID)
-    return (
-        BidWithdrawn(
-            seq=state.seq + 1,
-            at=at,
-            bid_id=place.bid_id,
-            bidder=command.bidder,
-            reason=command.reason,
-        ),
+    withdrawn = BidWithdrawn(
+        seq=state.seq + 1,
+        at=at,
+        bid_id=place.bid_id,
+        bidder=command.bidder,
+        reason=command.reason,
     )
+    if not state.terms.proxies or _untimely(state, at) is not None:
+        return (withdrawn,)
+    return answered(state, (withdrawn,), None, at, fight)
 
 
 def _untimely(state: LotState, at: datetime) -> Rejection | None:
@@ -317,11 +319,14 @@ def _decide_pause(state: LotState, command: Pause, at: datetime, _: Duel) -> Dec
     return (Paused(seq=state.seq + 1, at=at, reason=command.reason),)
 
 
-def _decide_resume(state: LotState, _command: Resume, at: datetime, _: Duel) -> Decision:
+def _decide_resume(state: LotState, _command: Resume, at: datetime, fight: Duel) -> Decision:
     paused_at = state.course.paused_at
     if state.phase is not Phase.OPEN or paused_at is None:
         return Rejection(code=RejectionCode.NOT_PAUSED)
-    return (Resumed(seq=state.seq + 1, at=at, closes_at=state.closes_at + (at - paused_at)),)
+    resumed = Resumed(seq=state.seq + 1, at=at, closes_at=state.closes_at + (at - paused_at))
+    if not state.terms.proxies:
+        return (resumed,)
+    return answered(state, (resumed,), None, at, fight)
 
 
 def _decide_following(state: LotState, command: FollowClose, at: datetime, _: Duel) -> Decision:

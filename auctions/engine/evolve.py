@@ -127,11 +127,11 @@ def _after_proxy(state: LotState, event: ProxySet) -> LotState:
     proxies = _without(state.course.proxies, event.bidder)
     if event.limit is not None:
         proxies[event.bidder] = Proxy(event.bidder, event.limit, event.step, event.seq)
-    return replace(
-        state,
-        course=replace(state.course, proxies=proxies),
-        witnessed=witnessed.by_one(state.witnessed, event.bidder),
-    )
+    before = state.course.proxies.get(event.bidder)
+    state = replace(state, course=replace(state.course, proxies=proxies))
+    if event.limit == (None if before is None else before.limit):
+        return state
+    return replace(state, witnessed=witnessed.by_one(state.witnessed, event.bidder))
 
 
 def _after_consent(state: LotState, event: SurrogateAllowed) -> LotState:

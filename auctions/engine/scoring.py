@@ -90,18 +90,20 @@ def yardstick(
     if method is ScoringMethod.TRANSFORMED:
         made = Yardstick(currency, digits, rate, given.multiplier, _ONE, given.addend)
     elif method is ScoringMethod.COEFFICIENT:
-        made = Yardstick(currency, digits, rate, _ONE, _divisor(terms.scoring, given))
+        made = Yardstick(currency, digits, rate, *_coefficient(terms.scoring, given))
     elif method is ScoringMethod.LIFE_CYCLE:
         costs = sum(given.costs.values(), _ZERO)
         made = Yardstick(currency, digits, rate, _ONE, _ONE, costs)
     return None if made == plain and not foreign else made
 
 
-def _divisor(scoring: Scoring, adjustment: Adjustment) -> Decimal:
-    """Give 1 + Σv / (1 - Σvmax): better features make a price count for less."""
-    best = sum((feature.maximum for feature in scoring.features), _ZERO)
-    own = sum(adjustment.features.values(), _ZERO)
-    return _EXACT.add(_ONE, _EXACT.divide(own, _EXACT.subtract(_ONE, best)))
+def _coefficient(scoring: Scoring, adjustment: Adjustment) -> tuple[Decimal, Decimal]:
+    """Give multiplier and divisor for 1 / (1 + Σv / (1 - Σvmax)): better features weigh less.
+
+    Both are exact, so a score is divided once and equal scores come out equal.
+    """
+    rest = _EXACT.subtract(_ONE, sum((feature.maximum for feature in scoring.features), _ZERO))
+    return rest, _EXACT.add(rest, sum(adjustment.features.values(), _ZERO))
 
 
 Yardsticks = Mapping[UUID, Yardstick]

@@ -1,0 +1,154 @@
+"""What bidders, the buyer and the clock do next in a made-up auction."""
+
+from datetime import timedelta
+from decimal import Decimal
+from random import Random
+from uuid import UUID
+
+from auctions.engine.events import (
+    AllowSurrogate,
+    Cancel,
+    Close,
+    Command,
+    FollowClose,
+    Pause,
+    PlaceBid,
+    ProxySet,
+    Resume,
+    SetProxy,
+    Start,
+    Withdraw,
+)
+from auctions.engine.formats import FORMATS
+from auctions.engine.formats.protocol import digits_of
+from auctions.engine.state import LotState, Phase
+from auctions.engine.terms import Format, rounded_down, smallest
+from auctions.simulation.house import House
+from auctions.simulation.made import BUYER
+
+MOMENT = timedelta(microseconds=1)
+
+
+def next_step(house: House) -> timedelta:
+    """Give how far the clock moves: often to the edges, sometimes back."""
+    chance, state = house.chance, house.state
+    draw = chance.random()
+    deadline = state.deadline()
+    if draw < 0.25 and deadline is not None:  # noqa: PLR2004
+        edge = chance.choice([-MOMENT, -MOMENT, timedelta(0), MOMENT, -timedelta(seconds=20)])
+        return max(deadline + edge - house.clock, timedelta(0))
+    if draw < 0.3:  # noqa: PLR2004
+        return -timedelta(seconds=chance.randint(1, 90))
+    if draw < 0.5:  # noqa: PLR2004
+        return timedelta(0)
+    return timedelta(seconds=chance.randint(1, 50), microseconds=chance.randint(0, 999_999))
+
+
+def next_commands(house: House, number: int) -> list[Command]:
+    """Give the batch that arrives next: one to four commands."""
+    chance = house.chance
+    size = chance.choice([1, 1, 2, 3])
+    commands = [_command(house, number * 10 + place) for place in range(size)]
+    if chance.random() < 0.15 and house.known:  # noqa: PLR2004 - somebody sends again
+        commands.append(_again(house))
+    return commands
+
+
+def _again(house: House) -> Command:
+    bidder, key = house.chance.choice(list(house.known))
+    event = house.known[bidder, key]
+    if isinstance(event, ProxySet):
+        return SetProxy(
+            bid_id=UUID(int=9),
+            bidder=bidder,
+            client_bid_id=key,
+            limit=event.limit,
+            step=event.step,
+        )
+    return PlaceBid(bid_id=UUID(int=9), bidder=bidder, client_bid_id=key, amount=event.amount)
+
+
+def _command(house: House, number: int) -> Command:
+    chance, state = house.chance, house.state
+    draw = chance.random()
+    bidder = chance.choice(house.invitations).bidder
+    if state.course.paused_at is not None and draw < 0.5:  # noqa: PLR2004
+        return Resume()
+    if draw < 0.05:  # noqa: PLR2004
+        return _of_the_buyer(house, bidder)
+    if draw < 0.2 and state.terms.proxies:  # noqa: PLR2004
+        return _proxy(house, bidder, number)
+    stage = state.course.stage
+    if stage is not None and stage.bidder is not None and draw < 0.8:  # noqa: PLR2004
+        bidder = stage.bidder
+    amount = _amount(chance, state, bidder)
+    surrogate = BUYER if state.terms.surrogates and chance.random() < 0.2 else None  # noqa: PLR2004
+    return PlaceBid(
+        bid_id=UUID(int=10_000 + number),
+        bidder=bidder,
+        client_bid_id=f"bid-{number}",
+        amount=amount,
+        surrogate=surrogate,
+    )
+
+
+def _of_the_buyer(house: House, bidder: UUID) -> Command:
+    chance = house.chance
+    if house.state.terms.surrogates and chance.random() < 0.5:  # noqa: PLR2004
+        return AllowSurrogate(bidder)
+    later = house.state.closes_at + timedelta(seconds=chance.randint(-30, 60))
+    return chance.choice(
+        [
+            Pause("a question"),
+            Pause("a fire alarm"),
+            Withdraw(bidder, "a slip"),
+            FollowClose(later),
+            Cancel("no need") if chance.random() < 0.1 else Close(),  # noqa: PLR2004
+            Start(),
+        ]
+    )
+
+
+def _proxy(house: House, bidder: UUID, number: int) -> SetProxy:
+    chance, state = house.chance, house.state
+    highest = FORMATS[state.terms.format].bounds(state, bidder).highest
+    digits = digits_of(state, bidder)
+    unit = smallest(digits)
+    factor = Decimal(chance.choice([50, 70, 70, 90, 101])).scaleb(-2)
+    limit: Decimal | None = max(unit, rounded_down(max(highest, unit) * factor, digits))
+    others = list(state.course.proxies.values())
+    if others and chance.random() < 0.3:  # noqa: PLR2004 - a limit like a rival's
+        limit = max(unit, rounded_down(chance.choice(others).limit, digits))
+    if chance.random() < 0.1:  # noqa: PLR2004
+        limit = None
+    step = unit * 300 if chance.random() < 0.2 else None  # noqa: PLR2004
+    return SetProxy(
+        bid_id=UUID(int=50_000 + number),
+        bidder=bidder,
+        client_bid_id=f"proxy-{number}",
+        limit=limit,
+        step=step,
+    )
+
+
+def _amount(chance: Random, state: LotState, bidder: UUID) -> Decimal:
+    """Give an amount to try: just acceptable, just not, a rival's, or anything."""
+    highest, lowest = FORMATS[state.terms.format].bounds(state, bidder)
+    digits = digits_of(state, bidder)
+    unit = smallest(digits)
+    draw = chance.random()
+    amount = highest
+    if draw < 0.15:  # noqa: PLR2004
+        amount = highest + unit
+    elif draw < 0.25 and state.order:  # noqa: PLR2004
+        amount = chance.choice(state.order).amount
+    elif draw < 0.3 and lowest is not None:  # noqa: PLR2004
+        amount = lowest - unit
+    elif draw < 0.65 and state.terms.format is not Format.JAPANESE:  # noqa: PLR2004
+        amount = highest * Decimal(chance.randint(80, 99)).scaleb(-2)
+    return max(unit, rounded_down(amount, digits))
+
+
+def ended(state: LotState) -> bool:
+    """Tell whether a lot's log is complete."""
+    return state.phase in {Phase.CLOSED, Phase.CANCELLED}
