@@ -12,8 +12,10 @@ from catalog.imports import routes as imports
 from catalog.imports import running as importing
 from catalog.imports.commands import import_file
 from catalog.price_lists import routes as price_lists
+from catalog.price_lists.kept import KeptPrices
 from catalog.price_lists.publishing import PublicationApprovals
 from catalog.price_lists.quoting import CatalogPrices
+from catalog.price_lists.written import WrittenPrices
 from catalog.products import routes as products
 from catalog.quotes import routes as quotes
 from catalog.quotes.service import SUBJECT as QUOTE_SUBJECT
@@ -85,6 +87,8 @@ FEATURE: Final = Feature(
         Stock: lambda _platform: CatalogStock(),
         Exports: lambda _platform: Exports(),
         CatalogAnswers: lambda _platform: CatalogAnswers(),
+        KeptPrices: lambda _platform: KeptPrices(),
+        WrittenPrices: lambda _platform: WrittenPrices(),
         OwnCosts: lambda _platform: OwnCosts(),
         PublicationApprovals: _publication_approvals,
         QuoteApprovals: _quote_approvals,

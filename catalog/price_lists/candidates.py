@@ -23,6 +23,7 @@ from sqlalchemy import (
     bindparam,
     case,
     cast,
+    false,
     func,
     literal_column,
     null,
@@ -57,6 +58,8 @@ from marketplace.kernel.events import PUBLIC
 
 PRICE_LIST: Final = "price_list"
 CONTRACT: Final = "contract"
+_CANDIDATE_COLUMNS: Final = 9
+"""Description of its list, begin, end, unit, basis, volume mode, tiers, what few have, text."""
 _VOLUME: Final = f"'{VolumeMode.VOLUME.value}'"
 
 
@@ -73,34 +76,75 @@ HIS: Final = Whose(
 """What is the buyer's, which is all that he may learn of."""
 
 
-def with_candidates(offers: CTE, whose: Whose = HIS) -> CompoundSelect[*tuple[Any, ...]]:
+POLICY: Final = 0
+FACE: Final = -1
+KNOWN: Final = -2
+"""In the place of an offer's: what a row says that is of no single offer."""
+
+
+def with_candidates(
+    offers: CTE, whose: Whose = HIS, *, faces: bool = False
+) -> CompoundSelect[*tuple[Any, ...]]:
     """Make the statement that gives offers, and every price the buyer might have for them.
 
     `offers` begins with a `place` and has, beside others, `offer_id`, `supplier_id` and `sku`. Each
     row of the answer is either an offer (then the columns of the candidate, which stand last, are
     null) or a candidate (then all before these are null but the place). It is a union and not a
-    join, so that no plan can look candidates up again for every offer.
+    join, so that no plan can look candidates up again for every offer. With `faces` the buyer's
+    lists of these suppliers are told too.
     """
-    nothing = [cast(null(), column.type) for column in offers.c][1:]
-    candidates = _candidates(offers, [offers.c.place, *nothing], whose)
-    candidate = list(candidates[0].selected_columns)[len(offers.c) :]
-    return union_all(
-        select(*offers.c, *(cast(null(), column.type) for column in candidate)), *candidates
-    )
+    return _beside(offers, _candidates(offers, _head(offers), whose, faces=faces))
+
+
+def with_heads(offers: CTE) -> CompoundSelect[*tuple[Any, ...]]:
+    """Make the statement that gives offers, and what their prices follow from.
+
+    As `with_candidates`, with the buyer's lists told, and what is in lists for everybody left out:
+    ladders of a published version never change, so most are known (`catalog.price_lists.kept`).
+    """
+    return _beside(offers, _heads(offers, _head(offers), _suppliers_of(offers), own=True))
+
+
+def _head(offers: CTE) -> list[Any]:
+    return [offers.c.place, *(cast(null(), column.type) for column in list(offers.c)[1:])]
+
+
+def _beside(
+    offers: CTE, others: Sequence[Select[*tuple[Any, ...]]]
+) -> CompoundSelect[*tuple[Any, ...]]:
+    more = list(others[0].selected_columns)[len(offers.c) :]
+    return union_all(select(*offers.c, *(cast(null(), column.type) for column in more)), *others)
 
 
 def _candidates(
-    offers: CTE, head: Sequence[Any], whose: Whose = HIS
+    offers: CTE, head: Sequence[Any], whose: Whose = HIS, *, faces: bool = False
 ) -> list[Select[*tuple[Any, ...]]]:
     """Give the statements of all kinds of candidates, and of what is agreed about them."""
-    face = _faces(offers, whose)
+    face = _faces(_suppliers_of(offers), whose)
     listed = _listed(offers, face, head)
+    columns = list(listed.selected_columns)
     return [
         listed,
         _discounted(offers, face, head),
         _agreed(offers, head, whose),
-        _policies(offers, len(head), list(listed.selected_columns)),
+        _policies(offers, columns),
+        *([_told(face, columns)] if faces else []),
     ]
+
+
+def _heads(
+    offers: CTE, head: Sequence[Any], suppliers: ColumnElement[Any], *, own: bool
+) -> list[Select[*tuple[Any, ...]]]:
+    """Give the statements of what prices follow from, with `own` of ladders in the buyer's own."""
+    agreed = _agreed(offers, head, HIS)
+    columns = list(agreed.selected_columns)
+    face = _faces(suppliers, HIS)
+    listed = [_listed(offers, face, head, face.c.own)] if own else []
+    return [agreed, *listed, _policies(offers, columns, suppliers), _told(face, columns)]
+
+
+def _suppliers_of(offers: CTE) -> ColumnElement[Any]:
+    return func.array(select(offers.c.supplier_id).distinct().scalar_subquery(), type_=ARRAY(Uuid))
 
 
 def _described(*columns: Any) -> ColumnElement[str]:
@@ -117,7 +161,7 @@ def _between(begins: Sequence[Any], ends: Sequence[Any]) -> tuple[ColumnElement[
     )
 
 
-def _faces(offers: CTE, whose: Whose) -> CTE:
+def _faces(suppliers: ColumnElement[Any], whose: Whose) -> CTE:
     """Find the buyer's lists of these suppliers, once."""
     assignment = PriceListAssignmentRow
     return (
@@ -139,11 +183,14 @@ def _faces(offers: CTE, whose: Whose) -> CTE:
             assignment.valid_from,
             assignment.valid_until,
             assignment.discounts,
+            and_(
+                assignment.scope_id != literal_column(f"'{PUBLIC}'::uuid", Uuid),
+                assignment.discounts.is_(false()),
+            ).label("own"),
         )
         .where(
             # An array, so that the index is asked for both columns, never for scopes alone.
-            assignment.supplier_id
-            == any_(func.array(select(offers.c.supplier_id).scalar_subquery(), type_=ARRAY(Uuid))),
+            assignment.supplier_id == any_(suppliers),
             whose.lists,
             assignment.published_version > literal_column("0"),
         )
@@ -152,7 +199,9 @@ def _faces(offers: CTE, whose: Whose) -> CTE:
     )
 
 
-def _listed(offers: CTE, face: CTE, head: Sequence[Any]) -> Select[*tuple[Any, ...]]:
+def _listed(
+    offers: CTE, face: CTE, head: Sequence[Any], *which: ColumnElement[bool]
+) -> Select[*tuple[Any, ...]]:
     """Find ladders in lists, each by its key."""
     ladder = PriceLadderRow
     of_offer = and_(
@@ -172,7 +221,9 @@ def _listed(offers: CTE, face: CTE, head: Sequence[Any]) -> Select[*tuple[Any, .
         cast(null(), Text),
         cast(null(), Text),
     ).select_from(
-        offers.join(face, face.c.supplier_id == offers.c.supplier_id).join(ladder, of_offer)
+        offers.join(face, and_(face.c.supplier_id == offers.c.supplier_id, *which)).join(
+            ladder, of_offer
+        )
     )
 
 
@@ -229,14 +280,45 @@ def _discounted(offers: CTE, face: CTE, head: Sequence[Any]) -> Select[*tuple[An
     )
 
 
-def _policies(offers: CTE, width: int, columns: Sequence[Any]) -> Select[*tuple[Any, ...]]:
-    """Find the suppliers that grant the buyer the best price: each a row at place 0."""
-    nothing: list[ColumnElement[Any]] = [cast(null(), column.type) for column in columns]
-    nothing[0] = literal_column("0", Integer)
-    nothing[width] = cast(CustomerRow.supplier_id, Text)
-    return select(*nothing).where(
+def _bare(
+    columns: Sequence[ColumnElement[Any]], place: int, described: Any, *more: Any
+) -> list[ColumnElement[Any]]:
+    """Give a row that is of no offer: its place, then `more` in the columns of a candidate."""
+    width = len(columns) - _CANDIDATE_COLUMNS
+    given = [literal_column(str(place), Integer), *[None] * (width - 1), described, *more]
+    given += [None] * (len(columns) - len(given))
+    return [
+        cast(null(), column.type) if value is None else value
+        for column, value in zip(columns, given, strict=True)
+    ]
+
+
+def _told(face: CTE, columns: Sequence[ColumnElement[Any]]) -> Select[*tuple[Any, ...]]:
+    """Tell the buyer's lists and their validity.
+
+    Where candidates have a unit it says whether the list has discounts, where they have their tiers
+    whether it is his own, without such; and behind that its supplier.
+    """
+    discounts = case((face.c.discounts, constant("discounts")))
+    own = case((face.c.own, constant("own")))
+    validity = _between((face.c.valid_from,), (face.c.valid_until,))
+    more = (*validity, discounts, None, None, own)
+    return select(*_bare(columns, FACE, face.c.described, *more, cast(face.c.supplier_id, Text)))
+
+
+def _policies(
+    offers: CTE, columns: Sequence[Any], suppliers: ColumnElement[Any] | None = None
+) -> Select[*tuple[Any, ...]]:
+    """Find the suppliers that grant the buyer the best price."""
+    row = _bare(columns, POLICY, cast(CustomerRow.supplier_id, Text))
+    theirs = (
+        CustomerRow.supplier_id.in_(select(offers.c.supplier_id))
+        if suppliers is None
+        else CustomerRow.supplier_id == any_(suppliers)
+    )
+    return select(*row).where(
         CustomerRow.buyer_id == COMPANY,
-        CustomerRow.supplier_id.in_(select(offers.c.supplier_id)),
+        theirs,
         CustomerRow.price_policy == constant(Policy.BEST_PRICE.value),
     )
 
@@ -300,7 +382,9 @@ def _lines() -> FromClause:
     )
 
 
-def by_lines(visible: ColumnElement[bool], whose: Whose) -> CompoundSelect[*tuple[Any, ...]]:
+def by_lines(
+    visible: ColumnElement[bool], whose: Whose, *, faces: bool = False
+) -> CompoundSelect[*tuple[Any, ...]]:
     """Make the statement of (supplier, SKU) pairs: offers that are `visible`, and candidates."""
     line = _lines()
     supplier_id, sku = cast(line.c.supplier_id, Uuid), cast(line.c.sku, Text)
@@ -319,10 +403,10 @@ def by_lines(visible: ColumnElement[bool], whose: Whose) -> CompoundSelect[*tupl
         .select_from(line.outerjoin(OfferRow, its_offer))
         .cte("offer")
     )
-    return with_candidates(offers, whose)
+    return with_candidates(offers, whose, faces=faces)
 
 
-def _by_offers() -> CompoundSelect[*tuple[Any, ...]]:
+def _by_offers(*, faces: bool = False) -> CompoundSelect[*tuple[Any, ...]]:
     given = (
         func.unnest(
             bindparam("offer_ids", type_=ARRAY(Uuid)),
@@ -338,7 +422,39 @@ def _by_offers() -> CompoundSelect[*tuple[Any, ...]]:
         cast(given.c.supplier_id, Uuid).label("supplier_id"),
         cast(given.c.sku, Text).label("sku"),
     ).cte("offer")
-    return union_all(*_candidates(offers, [offers.c.place]))
+    return union_all(*_candidates(offers, [offers.c.place], faces=faces))
+
+
+def _by_known(*, own: bool) -> CompoundSelect[*tuple[Any, ...]]:
+    """Look whether offers are still as they are known, and what their prices follow from."""
+    given = (
+        func.unnest(
+            bindparam("offer_ids", type_=ARRAY(Uuid)), bindparam("versions", type_=ARRAY(Integer))
+        )
+        .table_valued("offer_id", "version", with_ordinality="place", joins_implicitly=True)
+        .render_derived("given")
+    )
+    same = and_(
+        OfferRow.id == cast(given.c.offer_id, Uuid),
+        OfferRow.version == cast(given.c.version, Integer),
+        visible_offer(),
+    )
+    offers = (
+        select(
+            cast(given.c.place, Integer).label("place"),
+            OfferRow.id.label("offer_id"),
+            OfferRow.supplier_id,
+            OfferRow.sku,
+        )
+        .select_from(given.join(OfferRow, same))
+        .cte("offer")
+    )
+    suppliers = bindparam("supplier_ids", type_=ARRAY(Uuid))
+    heads = _heads(offers, [offers.c.place], suppliers, own=own)
+    count = cast(select(func.count()).select_from(offers).scalar_subquery(), Text)
+    columns = list(heads[0].selected_columns)
+    known = _bare(columns, KNOWN, count, select(CLOCK).scalar_subquery())
+    return union_all(select(*known), *heads)
 
 
 CANDIDATES_OF_OFFERS: Final = _by_offers()
@@ -348,6 +464,13 @@ For many offers this is faster than one statement for both: rows stay narrow.
 """
 CANDIDATES_OF_LINES: Final = by_lines(visible_offer(), HIS)
 """Offers and candidates of (supplier, SKU) pairs, the first of which has place 1."""
+CANDIDATES_AND_FACES_OF_OFFERS: Final = _by_offers(faces=True)
+CANDIDATES_AND_FACES_OF_LINES: Final = by_lines(visible_offer(), HIS, faces=True)
+"""The same with a row for each of the buyer's lists of these suppliers."""
+HEADS_OF_KNOWN: Final = _by_known(own=False)
+"""How many of these offers the buyer sees at these versions, and what their prices follow from."""
+HEADS_AND_OWN_OF_KNOWN: Final = _by_known(own=True)
+"""The same with the ladders of the buyer's own lists, those with percentages aside."""
 
 
 def line_arguments(path: Sequence[UUID], keys: Sequence[tuple[UUID, str]]) -> Mapping[str, object]:

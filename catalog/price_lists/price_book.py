@@ -13,7 +13,7 @@ from uuid import UUID
 
 import msgspec
 
-from catalog.price_lists.candidates import CONTRACT
+from catalog.price_lists.candidates import CONTRACT, POLICY
 from catalog.price_lists.visibility import OFFER_COLUMNS
 from catalog.pricing.terms import (
     ONE,
@@ -44,10 +44,11 @@ _FACES_KEPT_MAX: Final = 5_000
 """Descriptions of lists a process keeps read: what a text says never changes; some 3 MB."""
 _OFFER_END: Final = 3 + len(OFFER_COLUMNS)
 _LINE_CLOCK_AT: Final = _OFFER_END
-_LINE_CANDIDATE_AT: Final = _OFFER_END + 1
+LINE_CANDIDATE_AT: Final = _OFFER_END + 1
+"""Where the columns of a candidate begin in rows of lines."""
 
 
-class Offer(msgspec.Struct, frozen=True, kw_only=True):
+class Offer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An offer as a price needs it; a line of a document is called by its `name`."""
 
     id: UUID
@@ -56,9 +57,10 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     terms: OfferTerms
     private: bool
+    version: int = 1
 
 
-class Found(msgspec.Struct):
+class Found(msgspec.Struct, gc=False):
     """What the book holds of one offer; `offer` is None where the buyer sees none.
 
     A contract may price an SKU that is not, or no longer, in the catalog: then `agreed_text` is
@@ -94,6 +96,7 @@ def read_offer(supplier_id: UUID, sku: str, columns: Sequence[Any]) -> Offer:
         lead_time_days,
         tax_category,
         audience_id,
+        version,
     ) = columns
     return Offer(
         id=offer_id,
@@ -111,10 +114,11 @@ def read_offer(supplier_id: UUID, sku: str, columns: Sequence[Any]) -> Offer:
             tax_category=tax_category or "S",
         ),
         private=audience_id is not None and audience_id != RESTRICTED,
+        version=version or 1,
     )
 
 
-class _Face(msgspec.Struct, array_like=True):
+class Face(msgspec.Struct, array_like=True):
     """What the candidates of one list, or of one contract, have in common."""
 
     kind: str
@@ -130,22 +134,29 @@ class _Face(msgspec.Struct, array_like=True):
 
     @property
     def source(self) -> Source:
+        """The document."""
         return Source(self.kind, self.source_id, self.version, self.title)
 
     @property
     def assigned_to(self) -> tuple[UUID, ...]:
+        """Whom it is for; nobody in particular where it is for everybody."""
         if self.kind == CONTRACT:
             return self.unit_ids or (self.scope_id,)
         return () if self.scope_id == PUBLIC else (self.scope_id,)
 
 
-_FACE: Final = msgspec.json.Decoder(_Face)
+_FACE: Final = msgspec.json.Decoder(Face)
 
 
 @lru_cache(_FACES_KEPT_MAX)
-def _read_face(described: str) -> tuple[_Face, Source, tuple[UUID, ...]]:
+def _read_face(described: str) -> tuple[Face, Source, tuple[UUID, ...]]:
     face = _FACE.decode(described)
     return face, face.source, face.assigned_to
+
+
+def read_face(described: str) -> Face:
+    """Read what the candidates of a list have in common."""
+    return _read_face(described)[0]
 
 
 def read_candidate(columns: Sequence[Any]) -> Candidate | None:
@@ -204,39 +215,55 @@ _COMMITMENT: Final = msgspec.json.Decoder(_Commitment)
 _DISCOUNT: Final = msgspec.json.Decoder(_Discount)
 
 
+Listed = dict[tuple[str, int], list[Candidate]]
+"""Candidates by the description of their list, and the place of the offer."""
+
+
 def candidates_by_place(
-    rows: Iterable[Any], count: int
+    rows: Iterable[Any], count: int, listed: Listed | None = None
 ) -> tuple[list[list[Candidate]], frozenset[UUID]]:
-    """Gather the rows of `CANDIDATES_OF_OFFERS` by place; give the suppliers of the best price."""
+    """Gather the rows of `CANDIDATES_OF_OFFERS` by place; give the suppliers of the best price.
+
+    Those of lists are put into `listed` too.
+    """
     found: list[list[Candidate]] = [[] for _ in range(count)]
     best: set[UUID] = set()
     for row in rows:
-        if not row[0]:
+        place = row[0]
+        if place == POLICY:
             best.add(UUID(row[1]))
-        elif (candidate := read_candidate(row[1:])) is not None:
-            found[row[0] - 1].append(candidate)
+        elif place > 0 and (candidate := read_candidate(row[1:])) is not None:
+            found[place - 1].append(candidate)
+            if listed is not None:
+                listed.setdefault((row[1], place), []).append(candidate)
     return found, frozenset(best)
 
 
-def found_by_line(rows: Sequence[Any], line_count: int) -> tuple[list[Found], datetime]:
-    """Gather the rows of `CANDIDATES_OF_LINES` by line; give the clock they carry too."""
+def found_by_line(
+    rows: Sequence[Any], line_count: int, listed: Listed | None = None
+) -> tuple[list[Found], datetime]:
+    """Gather the rows of `CANDIDATES_OF_LINES` by line; give the clock they carry too.
+
+    Candidates of lists are put into `listed` too.
+    """
     found = [Found(None, []) for _ in range(line_count)]
     suppliers: list[UUID | None] = [None] * line_count
     best: set[UUID] = set()
     clock: datetime | None = None
     for row in rows:
-        place, described = row[0], row[_LINE_CANDIDATE_AT]
-        if not place:
-            best.add(UUID(described))
-            continue
-        one = found[place - 1]
-        if described is None:
+        place, described = row[0], row[LINE_CANDIDATE_AT]
+        one = found[place - 1] if place > POLICY else None
+        if one is None:
+            best |= {UUID(described)} if place == POLICY else set()
+        elif described is None:
             clock = row[_LINE_CLOCK_AT] or clock
             suppliers[place - 1] = row[1]
             if row[3] is not None:
                 one.offer = read_offer(row[1], row[2], row[3:_OFFER_END])
-        elif (candidate := read_candidate(row[_LINE_CANDIDATE_AT:])) is not None:
+        elif (candidate := read_candidate(row[LINE_CANDIDATE_AT:])) is not None:
             one.candidates.append(candidate)
+            if listed is not None:
+                listed.setdefault((described, place), []).append(candidate)
             one.agreed_text = one.agreed_text or row[-1] or ""
     if clock is None:
         msg = "a statement of lines gives a row for each"

@@ -1,136 +1,30 @@
-"""What lines cost: asked by buyers over HTTP, and by orders through their port."""
+"""What lines cost that are ordered together: asked by orders through their port."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
-from typing import Final
 from uuid import UUID
 
 from msgspec import structs
 
-from catalog.price_lists.candidates import CANDIDATES_OF_LINES, CONTRACT, line_arguments
-from catalog.price_lists.explaining import Looked, look_wide, path_of
-from catalog.price_lists.price_book import Found, buyer_of, found_by_line
-from catalog.price_lists.rules import Unpriced, price_line
-from catalog.price_lists.schemas import (
-    PriceCheckInput,
-    PriceCheckLine,
-    PriceCheckView,
-    PricedLineView,
+from catalog.price_lists.candidates import (
+    CANDIDATES_OF_LINES,
+    CONTRACT,
+    line_arguments,
 )
-from catalog.price_lists.views import draws, no_price_view, price_detail, price_view
+from catalog.price_lists.price_book import (
+    Found,
+    buyer_of,
+    found_by_line,
+)
+from catalog.price_lists.rules import Unpriced, price_line
+from catalog.price_lists.views import draws, price_detail
 from catalog.pricing.terms import Price
 from marketplace.contracts.rules import Draw, Provenance
 from marketplace.contracts.service import lock_drawn, provenance_of
-from marketplace.kernel.errors import FieldError, InvalidInput
-from marketplace.kernel.money import Money, currency_digits
-from marketplace.kernel.units import UNITS, Quantity
+from marketplace.kernel.money import Money
 from marketplace.orders.ports import NoPriceQuote, PriceQuote, PriceRequest, PriceSource
-from marketplace.platform.caller import Caller
-from marketplace.platform.core import Platform
-from marketplace.platform.database import HotRead, Transaction, hot_rows
-from marketplace.platform.http.schemas import shown_quantity
-
-_CHECK: Final = HotRead(CANDIDATES_OF_LINES)
-
-
-async def check_prices(platform: Platform, caller: Caller, data: PriceCheckInput) -> PriceCheckView:
-    """Price up to 1,000 lines for the caller's unit; a line without a price says why.
-
-    A unit of his company, or a customer of his, may be named instead. Raises InvalidInput for an
-    unknown currency or organization, and for lines that cannot be read.
-    """
-    caller.require("prices:read")
-    currency_digits(data.currency)
-    quantities = _quantities(data.lines)
-    if data.organization_id is not None and data.organization_id not in caller.path[:1]:
-        path = await path_of(platform, caller, data.organization_id)
-        if path[-1] != caller.organization_id:
-            asked = await look_wide(platform, caller, data, path)
-            return _answer(data, quantities, asked, to_supplier=True)
-        caller = replace(caller, unit_id=data.organization_id, path=path)
-    keys = [(line.supplier_id, line.sku) for line in data.lines]
-    rows = await hot_rows(platform, caller, _CHECK, line_arguments(caller.path, keys))
-    found, clock = found_by_line(rows, len(keys))
-    buyer = buyer_of(caller.path, (each for book in found for each in book.candidates))
-    return _answer(data, quantities, Looked(found, buyer, clock), to_supplier=False)
-
-
-def _answer(
-    data: PriceCheckInput, quantities: Sequence[Decimal], looked: Looked, *, to_supplier: bool
-) -> PriceCheckView:
-    as_of = looked.clock if data.as_of is None else data.as_of.astimezone(UTC)
-    view = PriceCheckView(
-        as_of=as_of,
-        lines=[
-            _line_view(line, quantity, book, looked, as_of, data, to_supplier=to_supplier)
-            for line, quantity, book in zip(data.lines, quantities, looked.found, strict=True)
-        ],
-    )
-    for place in looked.hidden:
-        view.lines[place].hidden = True
-    return view
-
-
-def _quantities(lines: Sequence[PriceCheckLine]) -> list[Decimal]:
-    """Read the quantities; raises InvalidInput with a pointer for each line that is wrong."""
-    quantities: list[Decimal] = []
-    errors: list[FieldError] = []
-    for place, line in enumerate(lines):
-        quantity = Decimal(line.quantity)
-        pointer = f"/lines/{place}"
-        if line.unit is not None:
-            try:
-                Quantity.checked(quantity, line.unit, pointer)
-            except InvalidInput as error:
-                errors += error.errors
-        elif quantity <= 0:
-            detail = "A quantity must be greater than zero."
-            errors.append(FieldError(f"{pointer}/quantity", "not_positive", detail))
-        quantities.append(quantity)
-    if errors:
-        raise InvalidInput("Some lines cannot be read.", errors=errors)
-    return quantities
-
-
-def _line_view(
-    line: PriceCheckLine,
-    quantity: Decimal,
-    found: Found,
-    looked: Looked,
-    as_of: datetime,
-    asked: PriceCheckInput,
-    *,
-    to_supplier: bool,
-) -> PricedLineView:
-    unit = line.unit or _own_unit(found)
-    answer = price_line(
-        found.terms,
-        found.candidates,
-        looked.buyer,
-        quantity,
-        unit,
-        asked.currency,
-        as_of,
-        policy=found.policy,
-        explain=asked.explain,
-    )
-    held = looked.held_back(found)
-    if held:
-        answer = structs.replace(answer, losers=(*answer.losers, *held))
-    view = PricedLineView(line.supplier_id, line.sku, shown_quantity(quantity))
-    if isinstance(answer, Price):
-        view.price = price_view(answer, explain=asked.explain, to_supplier=to_supplier)
-    else:
-        view.no_price = no_price_view(answer, explain=asked.explain, to_supplier=to_supplier)
-    return view
-
-
-def _own_unit(found: Found) -> str:
-    if found.offer is not None:
-        return found.offer.terms.unit
-    return found.candidates[0].unit if found.candidates else next(iter(UNITS))
+from marketplace.platform.database import Transaction
 
 
 async def price_lines(

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from litestar import Response, delete, get, post, put
 
-from catalog.price_lists import assigning, discounts, floors, publishing, quoting, reading, service
+from catalog.price_lists import assigning, checking, discounts, floors, publishing, reading, service
 from catalog.price_lists.schemas import (
     AssignmentInput,
     AssignmentView,
@@ -241,7 +241,7 @@ async def check_prices(
     data: JSONBody[PriceCheckInput], caller: Given[Caller], platform: Given[Platform]
 ) -> PriceCheckView:
     """Price lines for the unit you act for; a line without a price says why, the others answer."""
-    return await quoting.check_prices(platform, caller, data)
+    return await checking.answer_check(platform, caller, data)
 
 
 ROUTES: Final = (

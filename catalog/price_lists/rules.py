@@ -54,7 +54,7 @@ class PriceRecord(msgspec.Struct, frozen=True):
     volume_mode: str = VolumeMode.VOLUME.value
 
 
-class Unpriced(msgspec.Struct, frozen=True):
+class Unpriced(msgspec.Struct, frozen=True, gc=False):
     """Why a line has no price: a reason, the line's field to blame, and a sentence."""
 
     reason: str

@@ -60,12 +60,8 @@ def _ladder(price: Price) -> list[LadderStepView]:
     The tiers of one candidate are written as they are: a `Tier` has the very fields of a step, and
     msgspec writes its numbers as strings. A page of 100 offers makes 300 structs less by it.
     """
-    best, *others = price.fitting
-    first = best.ladder.tiers[0].minimum_quantity
-    if price.policy is Policy.PRIORITY and (
-        not others or all(other.ladder.tiers[0].minimum_quantity >= first for other in others)
-    ):
-        return cast("list[LadderStepView]", best.ladder.tiers)
+    if _of_best(price):
+        return cast("list[LadderStepView]", price.fitting[0].ladder.tiers)
     return [
         LadderStepView(
             minimum_quantity=plain_decimal(step.tier.minimum_quantity),
@@ -76,6 +72,24 @@ def _ladder(price: Price) -> list[LadderStepView]:
         )
         for step in price.steps
     ]
+
+
+def _of_best(price: Price) -> bool:
+    """Tell whether the buyer's ladder is that of the best candidate alone."""
+    best, *others = price.fitting
+    if price.policy is not Policy.PRIORITY:
+        return False
+    first = best.ladder.tiers[0].minimum_quantity
+    return all(other.ladder.tiers[0].minimum_quantity >= first for other in others)
+
+
+def follows_from_winner(price: Price) -> bool:
+    """Tell whether all that is shown of a price but quantity and amount is its winner's and tier's.
+
+    Then two lines at the same tier of the same candidate are written alike.
+    """
+    winner = price.winner
+    return winner is price.fitting[0] and winner.commitment is None and _of_best(price)
 
 
 def price_detail(price: Price) -> PriceDetailView | None:

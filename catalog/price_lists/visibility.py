@@ -82,8 +82,9 @@ OFFER_COLUMNS: Final[tuple[ColumnElement[Any], ...]] = (
     OfferRow.lead_time_days.expression,
     usual(OfferRow.tax_category, "'S'"),
     usual(OfferRow.audience_id, f"'{PUBLIC}'::uuid"),
+    usual(OfferRow.version, "1"),
 )
-"""A null in the place of a content of 1, a minimum of 1, tax category S, and of everybody."""
+"""A null for a content of 1, a minimum of 1, tax category S, everybody's offer, and version 1."""
 
 
 _ACTIVE: Final = OfferRow.state == constant("active")

@@ -96,7 +96,7 @@ class Tier(msgspec.Struct, frozen=True, gc=False):
     amount: Decimal
 
 
-class Ladder(msgspec.Struct, frozen=True):
+class Ladder(msgspec.Struct, frozen=True, gc=False):
     """Tiers in ascending order of their minimum quantity.
 
     `basis` is the number of units one amount buys: a price per 100 keeps its amount and has the
@@ -214,7 +214,7 @@ class AtExhaustion(StrEnum):
     """What is left is drawn, the rest takes the next price: as two lines would."""
 
 
-class Commitment(msgspec.Struct, frozen=True):
+class Commitment(msgspec.Struct, frozen=True, gc=False):
     """What may be drawn at a contract's price in all (`cap`), and what is `left` of it."""
 
     id: UUID
@@ -252,7 +252,7 @@ class Commitment(msgspec.Struct, frozen=True):
         return EXACT.divide(EXACT.multiply(self.left, ladder.basis), tier.amount)
 
 
-class Discount(msgspec.Struct, frozen=True):
+class Discount(msgspec.Struct, frozen=True, gc=False):
     """From which published list an amount was reckoned, and how: `percent_off` of its amounts."""
 
     percent_off: Decimal
@@ -278,7 +278,7 @@ def discounted(ladder: Ladder, percent_off: Decimal) -> Ladder:
     return Ladder(tiers, ladder.basis, ladder.volume_mode)
 
 
-class Source(msgspec.Struct, frozen=True):
+class Source(msgspec.Struct, frozen=True, gc=False):
     """The document that holds a candidate: a price list at a version, a contract, a quote."""
 
     kind: str
@@ -287,7 +287,7 @@ class Source(msgspec.Struct, frozen=True):
     title: str
 
 
-class Candidate(msgspec.Struct, frozen=True, kw_only=True):
+class Candidate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One ladder that might price one offer.
 
     `assigned_to` names the organizations, units or segments it is for; empty means everybody.
@@ -310,7 +310,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     commitment: Commitment | None = None
 
 
-class Buyer(msgspec.Struct, frozen=True):
+class Buyer(msgspec.Struct, frozen=True, gc=False):
     """Who buys: the acting unit first, then its ancestors up to the company; and his segments."""
 
     path: tuple[UUID, ...]
@@ -328,21 +328,21 @@ class Buyer(msgspec.Struct, frozen=True):
         return None
 
 
-class Step(msgspec.Struct, frozen=True):
+class Step(msgspec.Struct, frozen=True, gc=False):
     """One step of the ladder a buyer really has, which several candidates may have made."""
 
     tier: Tier
     candidate: Candidate
 
 
-class Loser(msgspec.Struct, frozen=True):
+class Loser(msgspec.Struct, frozen=True, gc=False):
     """A candidate that did not price the line, and why."""
 
     candidate: Candidate
     reason: Reason
 
 
-class Part(msgspec.Struct, frozen=True):
+class Part(msgspec.Struct, frozen=True, gc=False):
     """One of the parts of a split line, priced as a line of its own."""
 
     candidate: Candidate
@@ -351,7 +351,7 @@ class Part(msgspec.Struct, frozen=True):
     line_amount: Decimal
 
 
-class Price(msgspec.Struct, frozen=True, kw_only=True):
+class Price(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The answer: what a line costs, from where, and (on request) what it might have cost.
 
     `fitting` are the candidates in the line's unit and currency, best first; the ladder the buyer
@@ -417,7 +417,7 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
         return next((s for s in self.steps if s.tier.minimum_quantity > self.quantity), None)
 
 
-class NoPrice(msgspec.Struct, frozen=True, kw_only=True):
+class NoPrice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Nobody prices the line, and what stands nearest in the way.
 
     `minimum_quantity` is where prices begin, when only the quantity is too small.

@@ -20,7 +20,7 @@ TAX_CATEGORIES: Final = frozenset({"S", "Z", "E", "AE", "K", "G", "O", "L", "M"}
 """Duty or tax categories of UNCL 5305 that EN 16931 admits."""
 
 
-class OfferTerms(msgspec.Struct, frozen=True, kw_only=True):
+class OfferTerms(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How an offer may be ordered.
 
     One `unit` holds exactly `content` of `content_unit`. `multiple`, `maximum_quantity` and

@@ -13,10 +13,11 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET
 
+from catalog.price_lists.kept import Heads, KeptPrices
 from catalog.price_lists.price_book import (
     UNBOUNDED,
+    Listed,
     Offer,
-    buyer_of,
     candidates_by_place,
     read_offer,
 )
@@ -29,6 +30,8 @@ from catalog.search.own_prices import CHUNK, Costs, OwnCosts
 from catalog.search.page_statements import (
     CANDIDATES,
     CHOSEN,
+    HEADS_AT,
+    ITEM_AT,
     ITEM_END,
     NAME_AT,
     OFFER_AT,
@@ -82,7 +85,7 @@ async def costs_of(
         for row, offers in gathered:
             priced = (_priced(each, buyer, currency, explain=False) for each in offers)
             known = [one.cost()[2] for one in priced if isinstance(one.answer, Price)]
-            made[row[0]] = min(known, default=None)
+            made[row[ITEM_AT]] = min(known, default=None)
         costs.add(made, _next_boundary(gathered))
     return costs
 
@@ -92,21 +95,34 @@ async def _gather(
 ) -> tuple[list[tuple[Any, list["_OfferPrices"]]], Buyer]:
     """Find items, their offers and all prices these might have for the caller."""
     values |= {"scopes": scopes_of(caller.path), "company_id": caller.organization_id}
-    rows = await hot_rows(platform, caller, statement, values)
+    read = await hot_rows(platform, caller, statement, values)
+    kept = platform.get(KeptPrices)
+    heads = kept.read_heads(read, HEADS_AT)
+    rows = sorted((row for row in read if row[HEADS_AT] is None), key=_place)
     if not rows:
-        return [], buyer_of(caller.path, ())
-    seen = {
-        "offer_ids": [row[OFFER_AT] for row in rows],
-        "supplier_ids": [row[ITEM_END] for row in rows],
-        "skus": [row[ITEM_END + 1] for row in rows],
-    }
-    candidates = await hot_rows(platform, caller, CANDIDATES, values | seen)
-    gathered = _gathered(rows, candidates)
-    found = (offer for _, offers in gathered for offer in offers)
-    return gathered, buyer_of(caller.path, (each for offer in found for each in offer.candidates))
+        return [], heads.buyer(caller.path)
+    offers = [read_offer(row[ITEM_END], row[ITEM_END + 1], row[OFFER_AT:OFFER_END]) for row in rows]
+    found = kept.candidates_of(offers, heads, own_read=True)
+    if found is None:
+        seen = {
+            "offer_ids": [offer.id for offer in offers],
+            "supplier_ids": [offer.supplier_id for offer in offers],
+            "skus": [offer.sku for offer in offers],
+        }
+        candidates = await hot_rows(platform, caller, CANDIDATES, values | seen)
+        listed: Listed = {}
+        found, _ = candidates_by_place(candidates, len(rows), listed)
+        heads = kept.read_heads(candidates, 1, candidates=False)
+        kept.learn(caller.path, offers, listed, heads, own=False)
+    return _gathered(rows, offers, found, heads), heads.buyer(caller.path)
 
 
-class _OfferPrices(msgspec.Struct):
+def _place(row: Any) -> int:
+    place: int = row[0]
+    return place
+
+
+class _OfferPrices(msgspec.Struct, gc=False):
     offer: Offer
     supplier_name: str
     as_of: datetime
@@ -131,26 +147,27 @@ def _next_boundary(gathered: Sequence[tuple[Any, list[_OfferPrices]]]) -> dateti
 
 
 def _gathered(
-    rows: Sequence[Any], candidates: Sequence[Any]
+    rows: Sequence[Any],
+    offers: Sequence[Offer],
+    found: Sequence[list[Candidate]],
+    heads: Heads,
 ) -> list[tuple[Any, list[_OfferPrices]]]:
     """Gather rows to items (each as its first row) and their offers, in the order of the page."""
-    found, best = candidates_by_place(candidates, len(rows))
     items: dict[UUID, tuple[Any, list[_OfferPrices]]] = {}
-    for row, own in zip(rows, found, strict=True):
-        gathered = items.get(row[0])
+    for row, offer, own in zip(rows, offers, found, strict=True):
+        gathered = items.get(row[ITEM_AT])
         if gathered is None:
-            gathered = items[row[0]] = (row, [])
-        offer = read_offer(row[ITEM_END], row[ITEM_END + 1], row[OFFER_AT:OFFER_END])
-        policy = Policy.BEST_PRICE if offer.supplier_id in best else Policy.PRIORITY
+            gathered = items[row[ITEM_AT]] = (row, [])
+        policy = heads.policy_of(offer.supplier_id)
         gathered[1].append(_OfferPrices(offer, row[OFFER_END], row[OFFER_END + 1], own, policy))
     return sorted(items.values(), key=_by_name)
 
 
 def _by_name(gathered: tuple[Any, list[_OfferPrices]]) -> tuple[str, UUID]:
-    return gathered[0][NAME_AT], gathered[0][0]
+    return gathered[0][NAME_AT], gathered[0][ITEM_AT]
 
 
-class _Priced(msgspec.Struct):
+class _Priced(msgspec.Struct, gc=False):
     found: _OfferPrices
     answer: Price | Unpriced
 
@@ -193,7 +210,7 @@ def _shown(
 
 
 def _item(row: Any, offer_count: int, offers: list[CatalogOffer], whole: bool) -> CatalogItem:
-    item_id, product_id, _, name, description, maker, maker_number, gtin = row[:ITEM_END]
+    item_id, product_id, _, name, description, maker, maker_number, gtin = row[ITEM_AT:ITEM_END]
     return CatalogItem(
         id=item_id,
         kind="private_offer" if product_id is None else "product",

@@ -9,12 +9,15 @@ from typing import Any, Final
 
 from sqlalchemy import (
     ARRAY,
+    CompoundSelect,
+    Integer,
     Select,
     Text,
     Uuid,
     and_,
     any_,
     bindparam,
+    cast,
     func,
     literal_column,
     select,
@@ -22,7 +25,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from catalog.price_lists.candidates import CANDIDATES_OF_OFFERS
+from catalog.price_lists.candidates import CANDIDATES_AND_FACES_OF_OFFERS, with_heads
 from catalog.price_lists.visibility import CLOCK, OFFER_COLUMNS, visible_by_itself, visible_offer
 from catalog.products.tables import OfferRow, ProductRow
 from catalog.search.details import FOUND_STATES, READ_STATES, seen_product
@@ -31,6 +34,7 @@ from marketplace.organizations.tables import OrganizationRow
 from marketplace.platform.database import HotRead
 
 _Statement = Select[*tuple[Any, ...]]
+_Rows = CompoundSelect[*tuple[Any, ...]]
 
 
 def _products(*conditions: Any, states: Sequence[Any] = FOUND_STATES) -> _Statement:
@@ -72,8 +76,11 @@ def _private_in_order(*conditions: Any) -> Any:
     )
 
 
-def _page_of(products: _Statement, private_offers: Any, offers_max: int) -> _Statement:
-    """Join a page's items to their offers; `ITEM_COLUMNS`, the supplier, `OFFER_COLUMNS`."""
+def _page_of(products: _Statement, private_offers: Any, offers_max: int) -> _Rows:
+    """Join a page's items to their offers, and tell what prices follow from but for ladders.
+
+    A place from 1, the item, the supplier, `OFFER_COLUMNS`, the supplier's name, and the clock.
+    """
     items = union_all(products.subquery().select(), private_offers.subquery().select()).subquery()
     shown = select(items).order_by(items.c.name, items.c.id).limit(bindparam("fetch")).cte("item")
     columns = (OfferRow.supplier_id, OfferRow.sku, *OFFER_COLUMNS)
@@ -97,16 +104,27 @@ def _page_of(products: _Statement, private_offers: Any, offers_max: int) -> _Sta
     name = select(OrganizationRow.name).where(OrganizationRow.id == seller.c.id).scalar_subquery()
     supplier = select(seller.c.id, name.label("name")).cte("supplier").prefix_with("MATERIALIZED")
     its_supplier = and_(supplier.c.id == found.c.supplier_id, supplier.c.name.is_not(None))
-    return select(
-        *found.c, supplier.c.name.label("supplier_name"), select(CLOCK).scalar_subquery()
-    ).join_from(found, supplier, its_supplier)
+    offers = (
+        select(
+            cast(func.row_number().over(), Integer).label("place"),
+            *found.c,
+            supplier.c.name.label("supplier_name"),
+            select(CLOCK).scalar_subquery().label("clock"),
+        )
+        .join_from(found, supplier, its_supplier)
+        .cte("offer")
+    )
+    return with_heads(offers)
 
 
-ITEM_END: Final = 8
+ITEM_AT: Final = 1
+ITEM_END: Final = ITEM_AT + 8
 """The item's identifier, product, private offer, name, description, maker, number, GTIN."""
-NAME_AT: Final = 3
+NAME_AT: Final = ITEM_AT + 3
 OFFER_AT: Final = ITEM_END + 2
 OFFER_END: Final = OFFER_AT + len(OFFER_COLUMNS)
+HEADS_AT: Final = OFFER_END + 2
+"""Where rows that are of no offer begin to say something."""
 
 
 def _after(name: Any, identifier: Any) -> Any:
@@ -146,7 +164,7 @@ def _one() -> Any:
     )
 
 
-CANDIDATES: Final = HotRead(CANDIDATES_OF_OFFERS)
+CANDIDATES: Final = HotRead(CANDIDATES_AND_FACES_OF_OFFERS)
 BROWSE: Final = HotRead(_browse())
 CHOSEN: Final = HotRead(_chosen())
 ONE: Final = HotRead(_one())

@@ -117,7 +117,8 @@ def total(amounts: Sequence[Money], currency: str) -> Money:
 
 def exact_line_amount(quantity: Decimal, unit_amount: Decimal, basis: Decimal) -> Decimal:
     """Give quantity × unit amount ÷ basis before rounding (exact for every basis 2^a · 5^b)."""
-    return EXACT.divide(EXACT.multiply(quantity, unit_amount), basis)
+    exact = EXACT.multiply(quantity, unit_amount)
+    return exact if basis == 1 else EXACT.divide(exact, basis)
 
 
 def line_amount(quantity: Decimal, unit_amount: Decimal, basis: Decimal, currency: str) -> Money:

@@ -15,7 +15,7 @@ from catalog.customers import service as customers
 from catalog.customers.schemas import SegmentMembersInput
 from catalog.imports import service as imports
 from catalog.imports.schemas import ImportKind, ImportView, OnError
-from catalog.price_lists import assigning, publishing, quoting
+from catalog.price_lists import assigning, checking, publishing
 from catalog.price_lists import service as price_lists
 from catalog.price_lists.schemas import (
     AssignmentInput,
@@ -235,7 +235,7 @@ class Market:
             unit=unit,
         )
         data = PriceCheckInput(currency=currency, lines=[line], as_of=at, explain=explain)
-        answer = await quoting.check_prices(self.platform, who or self.buyer, data)
+        answer = await checking.check_prices(self.platform, who or self.buyer, data)
         return answer.lines[0]
 
     async def told(self, *args: object, **kwargs: object) -> str:

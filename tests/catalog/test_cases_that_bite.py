@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import pytest
 
-from catalog.price_lists import quoting
+from catalog.price_lists import checking
 from catalog.price_lists.schemas import PriceCheckInput, PriceCheckLine
 from marketplace.billing import service as billing
 from marketplace.kernel.errors import Conflict, InvalidInput
@@ -158,7 +158,7 @@ async def test_1000_lines_of_which_3_have_no_price(shop: Shop) -> None:
         for n in range(1_000)
     ]
     data = PriceCheckInput(currency="EUR", lines=lines)
-    answer = await quoting.check_prices(shop.platform, shop.buyer, data)
+    answer = await checking.check_prices(shop.platform, shop.buyer, data)
     assert {n for n, line in enumerate(answer.lines) if line.no_price} == missing
     assert (
         sum(Decimal(line.price.line_amount.amount) for line in answer.lines if line.price) == 9970

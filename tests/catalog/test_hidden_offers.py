@@ -16,7 +16,7 @@ from sqlalchemy import insert
 
 from catalog.exports import service as exports
 from catalog.exports.writers import ExportFormat
-from catalog.price_lists.quoting import check_prices
+from catalog.price_lists.checking import check_prices
 from catalog.price_lists.schemas import PriceCheckInput, PriceCheckLine
 from catalog.products.schemas import OfferView
 from catalog.search import service as search

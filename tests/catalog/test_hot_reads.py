@@ -6,13 +6,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from catalog.price_lists import quoting
+from catalog.price_lists import checking
 from catalog.search import facets, matching, page_statements
 from marketplace.platform.core import Platform
 from marketplace.platform.database import HotRead, Role
 
 READS = {
-    "the price check": quoting._CHECK,
+    "the price check": checking._CHECK,
     "a page": page_statements.BROWSE,
     "chosen items": page_statements.CHOSEN,
     "a search": matching.SEARCHES[True, False],

@@ -239,7 +239,8 @@ async def test_a_price_and_a_page_take_the_same_few_round_trips_whatever_their_s
             # An answer still known to be true costs the question whether it is.
             assert await trips("GET", "/v1/catalog?limit=1") == 1
             assert await trips("GET", "/v1/catalog?limit=50") == 1
-            # Made anew, as many for fifty as for one: another page size is another answer.
+            # Made anew, as many for fifty as for one: another page size is another answer. The
+            # first time the ladders of lists for everybody are read, by one more.
             for few in (2, 40):
                 sizes = iter(range(few, few + 10))
-                assert await trips_of(lambda: f"/v1/catalog?limit={next(sizes)}") == 3  # noqa: B023
+                assert await trips_of(lambda: f"/v1/catalog?limit={next(sizes)}") == 2  # noqa: B023

@@ -22,11 +22,11 @@ from marketplace.kernel.limits import (
 from marketplace.kernel.money import Money, currency_digits
 
 
-class Input(msgspec.Struct, forbid_unknown_fields=True):
+class Input(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     """Base of what clients send."""
 
 
-class Output(msgspec.Struct):
+class Output(msgspec.Struct, gc=False):
     """Base of what we answer."""
 
 

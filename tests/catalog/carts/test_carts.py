@@ -8,7 +8,7 @@ from msgspec import UNSET
 
 from catalog.carts import reading, service
 from catalog.carts.schemas import CartChange, CartLineChange, CartLineView, ExpectedPriceInput
-from catalog.price_lists import quoting
+from catalog.price_lists import checking
 from catalog.price_lists.schemas import PriceCheckInput, PriceCheckLine
 from marketplace.kernel.errors import (
     Conflict,
@@ -195,7 +195,7 @@ async def test_cart_and_price_check_agree(shop: Shop) -> None:
         PriceCheckLine(line.supplier_id, line.sku, line.quantity, line.unit) for line in cart.lines
     ]
     data = PriceCheckInput(currency="EUR", lines=asked)
-    checked = await quoting.check_prices(shop.platform, buying.caller, data)
+    checked = await checking.check_prices(shop.platform, buying.caller, data)
     assert [(line.price, line.no_price) for line in cart.lines] == [
         (line.price, line.no_price) for line in checked.lines
     ]

@@ -8,7 +8,7 @@ from msgspec import UNSET
 from sqlalchemy import insert, update
 
 from catalog.customers.tables import CustomerRow, SegmentMemberRow, SegmentRow
-from catalog.price_lists import quoting
+from catalog.price_lists import checking
 from catalog.price_lists.schemas import PriceCheckInput, PriceCheckLine, PricedLineView
 from catalog.price_lists.tables import PriceListAssignmentRow, PriceListRow
 from marketplace.kernel.errors import InvalidInput
@@ -35,7 +35,7 @@ async def ask(
     data = PriceCheckInput(
         currency="EUR", lines=lines, explain=explain, organization_id=organization_id
     )
-    return (await quoting.check_prices(market.platform, who, data)).lines
+    return (await checking.check_prices(market.platform, who, data)).lines
 
 
 async def put_in_segment(market: Market, *members: Caller) -> UUID:
@@ -145,7 +145,7 @@ async def test_only_who_keeps_prices_asks_for_a_customer_and_only_for_one_of_his
     line = PriceCheckLine(supplier_id=market.other.organization_id, sku="B")
     data = PriceCheckInput(currency="EUR", lines=[line], organization_id=market.buyer.unit_id)
     with pytest.raises(InvalidInput) as refused:
-        await quoting.check_prices(market.platform, market.supplier, data)
+        await checking.check_prices(market.platform, market.supplier, data)
     assert refused.value.errors[0].code == "not_yours"
 
 

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from catalog.imports.schemas import ImportKind
-from catalog.price_lists import discounts, floors, quoting
+from catalog.price_lists import checking, discounts, floors
 from catalog.price_lists.schemas import (
     MarginFloor,
     MarginFloorsInput,
@@ -130,10 +130,10 @@ async def test_only_the_suppliers_own_people_are_told(shop: Shop) -> None:
     await shop.price_list(entry("A", ("1", "9")), level="organization", to=[shop.buyer])
     line = PriceCheckLine(supplier_id=shop.supplier.organization_id, sku="A")
     data = PriceCheckInput(currency="EUR", lines=[line], explain=True)
-    own = await quoting.check_prices(shop.platform, shop.buyer, data)
+    own = await checking.check_prices(shop.platform, shop.buyer, data)
     assert b"below_margin_floor" not in msgspec.json.encode(own)
     wide = msgspec.structs.replace(data, organization_id=shop.buyer.organization_id)
-    told = (await quoting.check_prices(shop.platform, shop.supplier, wide)).lines[0].price
+    told = (await checking.check_prices(shop.platform, shop.supplier, wide)).lines[0].price
     assert told
     held = [loser for loser in told.losers or () if loser.reason == "below_margin_floor"]
     assert [(x.source.id, x.source.version, x.tiers[0].amount) for x in held] == [

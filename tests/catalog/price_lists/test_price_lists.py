@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import select
 
 from catalog.price_lists import assigning, reading, service
-from catalog.price_lists.quoting import CatalogPrices, check_prices
+from catalog.price_lists.checking import check_prices
+from catalog.price_lists.quoting import CatalogPrices
 from catalog.price_lists.schemas import (
     AssignmentInput,
     PriceCheckInput,

@@ -8,7 +8,7 @@ import asyncpg
 import msgspec
 
 from benchmarks.scale import load_prices
-from catalog.price_lists import quoting
+from catalog.price_lists import checking
 from catalog.price_lists.candidates import line_arguments
 from catalog.price_lists.visibility import scopes_of
 from catalog.search import page_statements
@@ -49,7 +49,7 @@ async def asked(market: Market) -> dict[str, tuple[int, set[str]]]:
     page = {"after_name": "", "after_id": UUID(int=0), "fetch": LINES}
     his = {"scopes": scopes_of(path), "company_id": path[-1]}
     return {
-        "lines": await pages_read(market, quoting._CHECK, line_arguments(path, keys)),
+        "lines": await pages_read(market, checking._CHECK, line_arguments(path, keys)),
         "page": await pages_read(market, page_statements.BROWSE, page | his),
     }
 
