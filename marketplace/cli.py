@@ -351,6 +351,35 @@ async def _work(settings: Settings) -> None:
 
 
 @main.command()
+@click.option("--retry", is_flag=True, help="Hand them over once more, when the cause is mended.")
+@says_what_is_wrong
+def parked(*, retry: bool) -> None:
+    """Tell which events were parked, since a consumer failed to take them."""
+    os.environ.update(development.found_environment(os.environ))
+    asyncio.run(_parked(load_settings(), retry=retry))
+
+
+async def _parked(settings: Settings, *, retry: bool) -> None:
+    from marketplace.app import assemble
+    from marketplace.platform.consumers import parked_events, retry_parked
+
+    assembly = assemble(settings)
+    consumers = {c.name: c for feature in assembly.features for c in feature.consumers}
+    try:
+        for event in await parked_events(assembly.platform):
+            click.echo(
+                f"{event.consumer}  {event.number}  {event.kind}  {event.subject_id}  "
+                f"{event.error}  {event.parked_at.isoformat()}"
+            )
+            if retry:
+                # In order, and to the first that fails again: that stays, with those after it.
+                await retry_parked(assembly.platform, consumers[event.consumer], event.number)
+                click.echo("  taken")
+    finally:
+        await assembly.platform.close()
+
+
+@main.command()
 @click.option("--to", "revision", default="head", show_default=True)
 @click.option(
     "--check", is_flag=True, help="Compare the migrations with the code, on a scratch database."

@@ -19,7 +19,7 @@ from marketplace.platform.core import Platform
 from marketplace.platform.feature import Forget
 from marketplace.platform.job_queue import jobs_wait, run_jobs
 from marketplace.platform.outbox import number_events
-from marketplace.platform.retention import forget_answers
+from marketplace.platform.retention import forget_answers, forget_failures
 from marketplace.platform.telemetry import log
 from marketplace.platform.timers import DueTimers, fire_due
 
@@ -39,7 +39,7 @@ class Worker:
         self.jobs = {job.kind: job.run for f in assembly.features for job in f.jobs}
         self.timers = {timer.kind: timer.fire for f in assembly.features for timer in f.timers}
         self.consumers = [c for f in assembly.features for c in f.consumers]
-        self.forgets: list[Forget] = [forget_answers]
+        self.forgets: list[Forget] = [forget_answers, forget_failures]
         self.forgets += [forget for f in assembly.features for forget in f.forgets]
 
     async def run(self) -> None:

@@ -238,3 +238,14 @@ each other."""
 JOBS_PICKED_MAX: Final = 20
 """Per worker: what waits here no other worker can do."""
 JOB_ATTEMPTS_MAX: Final = 5
+JOB_LOG_DAYS: Final = 90
+"""How long it is known why a job failed: a quarter, and whoever asked for it has asked again."""
+CONSUMER_BATCH_MAX: Final = 200
+"""Events handed to one consumer before it is said that there were some."""
+EVENT_ATTEMPTS_MAX: Final = 20
+"""Of a consumer at one event, some ten seconds: what is not through then waits for a person, and
+no longer for itself."""
+WORKER_CONNECTIONS: Final = 4
+"""Per process and kind of pool: the sequencer, the audit trail, timers and a consumer."""
+AUTH_CONNECTIONS: Final = 4
+"""Per process: callers are remembered, so few are looked up at once."""

@@ -34,9 +34,11 @@ from marketplace.kernel.errors import MarketplaceError, Unavailable
 from marketplace.kernel.events import Event
 from marketplace.kernel.ids import new_id
 from marketplace.kernel.limits import (
+    AUTH_CONNECTIONS,
     IMPORT_STATEMENT_SECONDS_MAX,
     JOBS_AT_ONCE_MAX,
     REQUEST_SECONDS_MAX,
+    WORKER_CONNECTIONS,
 )
 from marketplace.platform.caller import Caller
 from marketplace.platform.settings import Settings
@@ -104,15 +106,15 @@ class Database:
         sizes = {
             Role.API: settings.api_connections,
             Role.ENGINE: settings.engine_connections,
-            Role.WORKER: 4,
-            Role.AUTH: 4,
+            Role.WORKER: WORKER_CONNECTIONS,
+            Role.AUTH: AUTH_CONNECTIONS,
         }
         self._engines = {role: self._engine(role, size) for role, size in sizes.items()}
         self._fast_sizes = {
             Role.API: settings.fast_connections,
             Role.ENGINE: settings.engine_connections,
-            Role.AUTH: 4,
-            Role.WORKER: 4,
+            Role.AUTH: AUTH_CONNECTIONS,
+            Role.WORKER: WORKER_CONNECTIONS,
         }
         self._patient = self._engine(Role.API, JOBS_AT_ONCE_MAX, IMPORT_STATEMENT_SECONDS_MAX)
         self._fast: dict[Role, asyncpg.Pool] = {}

@@ -44,7 +44,8 @@ class Consumer:
     """A reader of events inside the product.
 
     `handle(platform, tx, event)` joins a transaction of `role`, in which the consumer's place moves
-    on: what it writes there happens exactly once. It sees the events of `kinds` in order.
+    on: what it writes there happens exactly once. It sees the events of `kinds` in order, but for
+    those it failed at so often that they were parked: they come when somebody has them retried.
     """
 
     name: str

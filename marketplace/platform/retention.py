@@ -1,10 +1,11 @@
 """Forgets what is kept for a time only; the worker calls it now and then, a batch at a time."""
 
 from datetime import timedelta
+from typing import Final
 
 from sqlalchemy import delete, select, tuple_
 
-from marketplace.kernel.limits import FORGET_BATCH_MAX, IDEMPOTENCY_DAYS
+from marketplace.kernel.limits import FORGET_BATCH_MAX, IDEMPOTENCY_DAYS, JOB_LOG_DAYS
 from marketplace.platform.database import HasDatabase, Role, system_transaction
 from marketplace.platform.tables import IdempotencyRow
 
@@ -20,3 +21,23 @@ async def forget_answers(platform: HasDatabase) -> int:
             .limit(FORGET_BATCH_MAX)
         )
         return await tx.execute(delete(IdempotencyRow).where(key.in_(old)))
+
+
+async def forget_failures(platform: HasDatabase) -> int:
+    """Delete what the queue of jobs noted long ago, failures with their traces; give how many."""
+    pool = await platform.database.fast(Role.WORKER)
+    gone: int = await pool.fetchval(
+        _FORGET_FAILURES, timedelta(days=JOB_LOG_DAYS), FORGET_BATCH_MAX
+    )
+    return gone
+
+
+_FORGET_FAILURES: Final = """
+with gone as (
+    delete from jobs.pgqueuer_log where id in (
+        select id from jobs.pgqueuer_log where created < now() - $1::interval
+        order by created limit $2)
+    returning id
+)
+select count(*) from gone
+"""

@@ -65,6 +65,19 @@ class ConsumerRow(Base):
     __tablename__ = "event_consumers"
     name: Mapped[str] = mapped_column(primary_key=True)
     number: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    attempts: Mapped[int] = mapped_column(server_default=text("0"))
+    """How often the event after `number` has failed."""
+
+
+class ParkedEventRow(Base):
+    """An event that a consumer failed to take, passed over until somebody has it retried."""
+
+    __tablename__ = "parked_events"
+    consumer: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    error: Mapped[str]
+    """The kind of the error; its text may tell of offers and is in the log alone."""
+    parked_at: Mapped[Instant] = mapped_column(server_default=func.clock())
 
 
 class AuditIntakeRow(Base):

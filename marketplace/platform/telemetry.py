@@ -27,6 +27,9 @@ REQUEST_SECONDS: Final = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
 )
 EVENTS_NUMBERED: Final = Counter("events_numbered", "Events given a number", registry=METRICS)
+EVENTS_PARKED: Final = Counter(
+    "events_parked", "Events given up for a consumer", ["consumer"], registry=METRICS
+)
 JOBS_DONE: Final = Counter("jobs_done", "Jobs finished", ["kind", "outcome"], registry=METRICS)
 TIMERS_FIRED: Final = Counter("timers_fired", "Timers handled", ["kind"], registry=METRICS)
 TIMER_LATENESS_SECONDS: Final = Histogram(

@@ -11,6 +11,7 @@ WITHOUT_OWNER = {
     "clock_offset": "one row; roles may only read it",
     "event_counter": "one row; the sequencer's",
     "event_consumers": "places of readers inside the product",
+    "parked_events": "names of such readers and numbers; no content of any company",
     "timers": "kinds, identifiers and instants; no content of any company",
 }
 

@@ -6,7 +6,7 @@ import httpx
 from sqlalchemy import func, insert, select
 
 from marketplace.kernel.ids import new_id
-from marketplace.kernel.limits import IDEMPOTENCY_DAYS
+from marketplace.kernel.limits import IDEMPOTENCY_DAYS, JOB_LOG_DAYS
 from marketplace.organizations.tables import SessionRow
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Role, system_transaction
@@ -40,6 +40,20 @@ async def test_an_answer_is_forgotten_once_it_is_no_longer_replayed(
     await move_clock(timedelta(minutes=1))
     assert await worker.forget() == FORGET_SECONDS
     assert await count(platform, Role.WORKER, IdempotencyRow) == 1
+
+
+async def test_why_a_job_failed_is_forgotten_after_a_quarter(
+    platform: Platform, worker: Worker
+) -> None:
+    pool = await platform.database.fast(Role.WORKER)
+    for days in (JOB_LOG_DAYS - 1, JOB_LOG_DAYS + 1):
+        await pool.execute(
+            "insert into jobs.pgqueuer_log (created, job_id, status, priority, entrypoint)"
+            " values (now() - $1::interval, 1, 'exception', 0, 'catalog.import')",
+            timedelta(days=days),
+        )
+    await worker.forget()
+    assert await pool.fetchval("select count(*) from jobs.pgqueuer_log") == 1
 
 
 async def test_a_session_is_forgotten_a_day_after_its_end(
