@@ -11,7 +11,7 @@ import httpx
 import uvloop
 from rich.console import Console
 
-from benchmarks import scale, subjects, world
+from benchmarks import live, scale, subjects, world
 from benchmarks.compare import FULL, QUICK, Pace, Subject, interleave
 from benchmarks.installation import Api, Installation, installed, machine_facts
 from benchmarks.load import Client, drive
@@ -38,7 +38,7 @@ Tell = Callable[[str], None]
 
 
 @click.command()
-@click.argument("what", type=click.Choice(["all", "scale"]), default="all")
+@click.argument("what", type=click.Choice(["all", "scale", "live"]), default="all")
 @click.option("--organizations", type=int, help="For scale: how many in the end (10,000).")
 @click.option("--quick", is_flag=True, help="A smoke run: few requests, figures without meaning.")
 @click.option(
@@ -63,6 +63,8 @@ def main(
             chosen = scale.QUICK if quick else scale.FULL
             chosen = replace(chosen, many=organizations or chosen.many)
             rows, ran_on = uvloop.run(_measure_scale(installation, pace, chosen))
+        elif what == "live":
+            rows, ran_on = uvloop.run(_measure_live(installation, quick=quick))
         else:
             rows, ran_on = uvloop.run(_measure(installation, pace, size, status.update))
     print_report(console, rows, ran_on, NOTES)
@@ -121,6 +123,15 @@ async def _measure_scale(
         async with operator.http:
             made = await world.make_world(operator, chosen.world)
             return await scale.scale_rows(installation, operator, made, chosen, pace), ran_on
+
+
+async def _measure_live(installation: Installation, *, quick: bool) -> tuple[list[Row], list[str]]:
+    ran_on = await machine_facts(installation)
+    async with installation.api() as api:  # no worker: it would heal boards beside the measured
+        operator = await _operator(installation, api)
+        async with operator.http:
+            chosen = live.QUICK if quick else live.FULL
+            return await live.live_rows(installation, operator, chosen), ran_on
 
 
 async def _operator(installation: Installation, api: Api) -> Party:
