@@ -21,6 +21,7 @@ from rich.console import Console
 from benchmarks.installation import Installation, installed, machine_facts
 from benchmarks.report import Row, Target, print_report
 from catalog.exports import service as exports
+from catalog.exports.streaming import started
 from catalog.exports.writers import ExportFormat
 from catalog.imports import running
 from catalog.imports import service as imports
@@ -92,7 +93,7 @@ async def _export(market: Market, chosen: ExportFormat) -> float:
     began = time.perf_counter()
     pieces = exports.export_own_prices(market.platform, market.buyer, chosen, None)
     size = 0
-    async for piece in await exports.started(pieces):
+    async for piece in await started(pieces):
         size += len(piece)
     assert size
     return time.perf_counter() - began

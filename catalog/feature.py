@@ -7,7 +7,7 @@ from catalog.carts import routes as carts
 from catalog.categories import routes as categories
 from catalog.customers import routes as customers
 from catalog.exports import routes as exports
-from catalog.exports.service import Exports
+from catalog.exports.streaming import Exports
 from catalog.imports import routes as imports
 from catalog.imports import running as importing
 from catalog.imports.commands import import_file

@@ -8,8 +8,9 @@ from litestar import get
 from litestar.params import QueryParameter
 from litestar.response import Stream
 
-from catalog.exports import service
-from catalog.exports.downloads import FileDownload
+from catalog.exports import bmecat, products, service, stock
+from catalog.exports.downloads import BmecatDownload, FileDownload
+from catalog.exports.streaming import started
 from catalog.exports.writers import MEDIA_TYPES, ExportFormat
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
@@ -23,7 +24,7 @@ Format = Annotated[
 
 async def _answer(pieces: AsyncIterator[bytes], chosen: ExportFormat, name: str) -> Stream:
     return Stream(
-        await service.started(pieces),
+        await started(pieces),
         media_type=MEDIA_TYPES[chosen],
         headers={
             "Content-Disposition": f'attachment; filename="{name}.{chosen.value}"',
@@ -85,4 +86,68 @@ async def export_own_prices(
     return await _answer(pieces, chosen, "own-prices")
 
 
-ROUTES: Final = (export_offers, export_price_list, export_own_prices)
+@get(
+    "/v1/products/export",
+    operation_id="exportProducts",
+    operation_class=FileDownload,
+    tags=["exports"],
+    summary="Products with texts, values, classes and media as a file that can be imported again: "
+    "those you offer or proposed, for the operator all.",
+)
+async def export_products(
+    caller: Given[Caller], platform: Given[Platform], chosen: Format = ExportFormat.CSV
+) -> Stream:
+    """Stream products."""
+    pieces = products.export_products(platform, caller, chosen)
+    return await _answer(pieces, chosen, "products")
+
+
+@get(
+    "/v1/stock-levels/export",
+    operation_id="exportStock",
+    operation_class=FileDownload,
+    tags=["exports"],
+    summary="What you have where, and what of it is reserved, as a file.",
+)
+async def export_stock(
+    caller: Given[Caller], platform: Given[Platform], chosen: Format = ExportFormat.CSV
+) -> Stream:
+    """Stream the stock of your company."""
+    return await _answer(stock.export_stock(platform, caller, chosen), chosen, "stock")
+
+
+@get(
+    "/v1/offers/export/bmecat",
+    operation_id="exportBmecat",
+    operation_class=BmecatDownload,
+    tags=["exports"],
+    summary="Your own active offers as BMEcat 2005 (T_NEW_CATALOG), with the published prices of "
+    "one of your lists.",
+)
+async def export_bmecat(
+    caller: Given[Caller],
+    platform: Given[Platform],
+    price_list_id: Annotated[
+        UUID | None,
+        QueryParameter(name="price_list_id", description="The list whose prices are in it."),
+    ] = None,
+) -> Stream:
+    """Stream your catalog; it can be imported again as offers, products and prices."""
+    return Stream(
+        await started(bmecat.export_bmecat(platform, caller, price_list_id)),
+        media_type=bmecat.MEDIA_TYPE,
+        headers={
+            "Content-Disposition": 'attachment; filename="catalog.xml"',
+            "Cache-Control": "no-store",
+        },
+    )
+
+
+ROUTES: Final = (
+    export_offers,
+    export_price_list,
+    export_own_prices,
+    export_products,
+    export_stock,
+    export_bmecat,
+)

@@ -6,11 +6,10 @@ the same statements and the same `resolve` as his price check: what one tells th
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Container, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Container, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
@@ -18,12 +17,12 @@ import msgspec
 from sqlalchemy import Text, Uuid, bindparam, case, cast, func, literal_column, select
 from sqlalchemy.sql import ClauseElement
 
+from catalog.exports.streaming import ahead, pages, snapshot, written
 from catalog.exports.writers import (
     Cell,
     CellRow,
     ExportFormat,
     NumberText,
-    RowWriter,
     writer_of,
 )
 from catalog.imports.layouts import OFFERS, PRICES
@@ -37,13 +36,12 @@ from catalog.products.rules import RESTRICTED
 from catalog.products.schemas import ratio_text
 from catalog.products.tables import OfferRow, ProductRow
 from marketplace.kernel.clock import rfc3339
-from marketplace.kernel.errors import NotFound, Unavailable
+from marketplace.kernel.errors import NotFound
 from marketplace.kernel.events import PUBLIC
-from marketplace.kernel.limits import EXPORT_PAGE_ROWS, EXPORTS_AT_ONCE_MAX
 from marketplace.kernel.money import currency_digits
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
-from marketplace.platform.database import Compiled, Role, scopes_literal
+from marketplace.platform.database import Compiled
 
 _TIERS: Final = msgspec.json.Decoder(tuple[Tier, ...])
 
@@ -63,93 +61,8 @@ OWN_PRICE_COLUMNS: Final = (
 )
 """Columns of a buyer's price file: a row a tier, or one that says why there is no price."""
 _NO_PRICE: Final = (None,) * 7
-T = TypeVar("T")
 KNOWN_MAX: Final = 10_000
 """Answers an export keeps: some hundred suffice a buyer, some megabytes at most."""
-
-
-class Exports:
-    """How many exports one process may have under way."""
-
-    def __init__(self) -> None:
-        self.free = asyncio.Semaphore(EXPORTS_AT_ONCE_MAX)
-
-
-@asynccontextmanager
-async def _snapshot(platform: Platform, caller: Caller) -> AsyncIterator[asyncpg.Connection]:
-    """Open a read-only snapshot on behalf of the caller; raises Unavailable beyond the bound."""
-    exports = platform.get(Exports)
-    if exports.free.locked():
-        detail = f"{EXPORTS_AT_ONCE_MAX} exports are under way; ask again in a moment."
-        raise Unavailable(detail, retry_after_s=10)
-    async with exports.free:
-        connection = await platform.database.connection(Role.API)
-        try:
-            async with connection.transaction(isolation="repeatable_read", readonly=True):
-                await connection.execute(
-                    "select set_config('app.org', $1, true), set_config('app.scopes', $2, true)",
-                    str(caller.organization_id),
-                    scopes_literal(caller),
-                )
-                yield connection
-        finally:
-            await connection.close()
-
-
-async def _pages(
-    connection: asyncpg.Connection, statement: Compiled, **values: object
-) -> AsyncIterator[Sequence[Any]]:
-    """Read a statement page by page from a cursor of the server."""
-    cursor = await connection.cursor(statement.sql, *statement.arguments(**values))
-    while rows := await cursor.fetch(EXPORT_PAGE_ROWS):
-        yield rows
-
-
-async def _ahead(pages: AsyncIterator[T]) -> AsyncIterator[T]:
-    """Have the server make the next page while this one is written."""
-    following: asyncio.Task[T | None] = asyncio.ensure_future(_next(pages))
-    try:
-        while (page := await following) is not None:
-            following = asyncio.ensure_future(_next(pages))
-            await asyncio.sleep(0)
-            yield page
-    finally:
-        following.cancel()
-        await asyncio.wait([following])
-
-
-async def _next(pages: AsyncIterator[T]) -> T | None:
-    return await anext(pages, None)
-
-
-async def started(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Begin a stream now, so that what is wrong is told before the answer begins."""
-    first = await anext(stream, None)
-    while first == b"":
-        first = await anext(stream, None)
-
-    async def whole() -> AsyncIterator[bytes]:
-        try:
-            if first:
-                yield first
-            async for piece in stream:
-                if piece:
-                    yield piece
-        finally:
-            await stream.aclose()  # type: ignore[attr-defined]
-
-    return whole()
-
-
-async def _written(
-    writer: RowWriter, pages: AsyncIterator[Sequence[Any]], rows_of: Callable[[Any], CellRow]
-) -> AsyncIterator[bytes]:
-    yield writer.begin()
-    async for page in _ahead(pages):
-        yield writer.rows([rows_of(row) for row in page])
-        await asyncio.sleep(0)
-    for piece in writer.end():
-        yield piece
 
 
 # What a supplier takes out
@@ -199,9 +112,9 @@ async def export_offers(
 ) -> AsyncIterator[bytes]:
     """Give the caller's own offers, open and restricted, in the columns they are imported in."""
     caller.require("catalog:read")
-    async with _snapshot(platform, caller) as connection:
-        pages = _pages(connection, _OFFERS, supplier_id=caller.organization_id)
-        async for piece in _written(writer_of(chosen, OFFERS.names), pages, _offer_row):
+    async with snapshot(platform, caller) as connection:
+        found = pages(connection, _OFFERS, supplier_id=caller.organization_id)
+        async for piece in written(writer_of(chosen, OFFERS.names), found, _offer_row):
             yield piece
 
 
@@ -255,7 +168,7 @@ async def export_price_list(
     Raises NotFound.
     """
     caller.require("prices:write")
-    async with _snapshot(platform, caller) as connection:
+    async with snapshot(platform, caller) as connection:
         published = await connection.fetchval(
             _LIST.sql, *_LIST.arguments(list_id=list_id, supplier_id=caller.organization_id)
         )
@@ -263,8 +176,8 @@ async def export_price_list(
             raise NotFound("There is no such price list of yours.")
         writer = writer_of(chosen, PRICES.names)
         yield writer.begin()
-        pages = _pages(connection, _LIST_PRICES, list_id=list_id, version=published + 1)
-        async for page in _ahead(pages):
+        found = pages(connection, _LIST_PRICES, list_id=list_id, version=published + 1)
+        async for page in ahead(found):
             yield writer.rows([row for ladder in page for row in _tier_rows(ladder)])
             await asyncio.sleep(0)
         for piece in writer.end():
@@ -311,10 +224,10 @@ async def export_own_prices(
     if currency is not None:
         currency_digits(currency)
     writer = writer_of(chosen, OWN_PRICE_COLUMNS)
-    async with _snapshot(platform, caller) as connection:
+    async with snapshot(platform, caller) as connection:
         asked = _Asked(caller, currency, await connection.fetchval(_CLOCK.sql))
         yield writer.begin()
-        async for offers, found in _ahead(_priced_offers(connection, caller)):
+        async for offers, found in ahead(_priced_offers(connection, caller)):
             own, best = _by_place(found, len(offers))
             yield writer.rows(asked.all_rows(offers, own, best))
         for piece in writer.end():
@@ -327,7 +240,7 @@ async def _priced_offers(
     """Give the caller's offers page by page, and the candidates of each page."""
     scopes = scopes_of(caller.path)
     candidates = await connection.prepare(_CANDIDATES.sql)
-    async for offers in _pages(connection, _VISIBLE_OFFERS, scopes=scopes):
+    async for offers in pages(connection, _VISIBLE_OFFERS, scopes=scopes):
         found = await candidates.fetch(
             *_CANDIDATES.arguments(
                 offer_ids=[row[2] for row in offers],

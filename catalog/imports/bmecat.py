@@ -8,16 +8,27 @@ XML from outside: no entity is resolved, no DTD loaded, no network asked; a docu
 an entity is refused, and so is one that nests deeper or holds larger parts than a catalog does.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, TypeVar, cast
 
 import msgspec
 from lxml import etree
 
+from catalog.imports.bmecat_parts import (
+    GRADUATED,
+    ORDER,
+    Document,
+    children,
+    first,
+    name_of,
+    offer,
+    product_columns,
+)
 from catalog.imports.decimals import DecimalMark
 from catalog.imports.rows import FileReader, Layout, PlainRows
 from catalog.price_lists.rules import PriceRecord
+from catalog.pricing.terms import VolumeMode
 
 R = TypeVar("R")
 
@@ -27,26 +38,6 @@ ELEMENTS_MAX: Final = 20_000
 PIECE_BYTES: Final = 16 * 1024
 DEPTH_MAX: Final = 64
 """A real document is a dozen deep."""
-
-_ORDER: Final = "PRODUCT_ORDER_DETAILS/"
-_DETAILS: Final = "PRODUCT_DETAILS/"
-OFFER_PATHS: Final[Mapping[str, tuple[str, ...]]] = {
-    "sku": ("SUPPLIER_PID",),
-    "name": (f"{_DETAILS}DESCRIPTION_SHORT",),
-    "description": (f"{_DETAILS}DESCRIPTION_LONG",),
-    "maker": (f"{_DETAILS}MANUFACTURER_NAME",),
-    "maker_number": (f"{_DETAILS}MANUFACTURER_PID",),
-    "gtin": (f"{_DETAILS}INTERNATIONAL_PID", f"{_DETAILS}EAN"),
-    "lead_time_days": (f"{_DETAILS}DELIVERY_TIME",),
-    "unit": (f"{_ORDER}ORDER_UNIT",),
-    "content": (f"{_ORDER}NO_CU_PER_OU",),
-    "content_unit": (f"{_ORDER}CONTENT_UNIT",),
-    "minimum_quantity": (f"{_ORDER}QUANTITY_MIN",),
-    "multiple": (f"{_ORDER}QUANTITY_INTERVAL",),
-    "maximum_quantity": (f"{_ORDER}QUANTITY_MAX",),
-}
-"""Where the columns of an offer stand in a PRODUCT."""
-_GTIN_TYPES: Final = frozenset({"gtin", "ean", "upc", ""})
 
 
 class BmecatReader(FileReader[R]):
@@ -65,7 +56,7 @@ class BmecatReader(FileReader[R]):
             remove_pis=True,
         )
         self._currency = currency
-        self._document_currency = ""
+        self._document = Document()
         self._head = b""
         self._depth = 0
         self._elements = 0
@@ -133,7 +124,7 @@ class BmecatReader(FileReader[R]):
 
     def _open(self, element: Any) -> None:
         self._depth += 1
-        name = _name(element)
+        name = name_of(element)
         if self._depth == 1:
             self._root = element
             dtd = element.getroottree().docinfo.internalDTD
@@ -159,8 +150,7 @@ class BmecatReader(FileReader[R]):
     def _close(self, element: Any) -> Iterator[R]:
         self._depth -= 1
         if self._product is None:
-            if _name(element) == "CURRENCY":
-                self._document_currency = (element.text or "").strip()
+            self._document.learn(name_of(element), element)
         elif element is self._product:
             self._product = None
             self.row_count += 1
@@ -175,60 +165,64 @@ class BmecatReader(FileReader[R]):
             parent.remove(element)
 
     def _rows(self, product: Any) -> Iterator[R]:
-        sources = (
-            self._prices(product) if self.layout.name == "prices" else iter((_offer(product),))
-        )
-        for place, texts in enumerate(sources):
-            fields = [(column, texts.get(column.name, "")) for column in self.layout.columns]
+        for place, texts in enumerate(self._sources(product)):
+            fields = [
+                (column, text)
+                for name, text in texts.items()
+                if (column := self.layout.find(name)) is not None
+            ]
             row = self.make_row(self._number, fields)
             if isinstance(row, PriceRecord):
                 yield cast("R", msgspec.structs.replace(row, tier=place))
             elif row is not None:
                 yield row
 
+    def _sources(self, product: Any) -> Iterator[dict[str, str]]:
+        """Give the texts of a product's rows, by their columns."""
+        match self.layout.name:
+            case "prices":
+                yield from self._prices(product)
+            case "products" if product.get("mode") != "delete":
+                yield product_columns(product, self._document)
+            case "offers":
+                yield offer(product, self._document)
+
     def _prices(self, product: Any) -> Iterator[dict[str, str]]:
         """Give the prices of a product; PRICE_QUANTITY is the basis, LOWER_BOUND the tier."""
-        sku = _first(product, "SUPPLIER_PID")
+        sku = first(product, "SUPPLIER_PID")
         common = {
             "sku": sku,
-            "unit": _first(product, f"{_ORDER}ORDER_UNIT"),
-            "basis": _first(product, f"{_ORDER}PRICE_QUANTITY"),
+            "unit": first(product, f"{ORDER}ORDER_UNIT"),
+            "basis": first(product, f"{ORDER}PRICE_QUANTITY"),
         }
-        for details in _all(product, "PRODUCT_PRICE_DETAILS"):
+        for details in children(product, "PRODUCT_PRICE_DETAILS"):
             valid = {
-                date.get("type", ""): _first(date, "DATE") for date in _all(details, "DATETIME")
+                date.get("type", ""): first(date, "DATE") for date in children(details, "DATETIME")
             }
-            for price in _all(details, "PRODUCT_PRICE"):
-                currency = _first(price, "PRICE_CURRENCY") or self._document_currency
+            for price in children(details, "PRODUCT_PRICE"):
+                currency = first(price, "PRICE_CURRENCY") or self._document.currency
                 if self._currency is not None and currency and currency != self._currency:
                     detail = f"The list is in {self._currency}, this price is not."
                     self.refuse(
                         self._number, "amount", "wrong_currency", detail, f"{sku} {currency}"
                     )
                     continue
-                amount = _first(price, "PRICE_AMOUNT")
+                amount = first(price, "PRICE_AMOUNT")
+                unit = first(price, "PRICE_BASE/PRICE_UNIT")
                 yield {
                     **common,
-                    "amount": _times(amount, _first(price, "PRICE_FACTOR")),
-                    "minimum_quantity": _first(price, "LOWER_BOUND"),
-                    "valid_from": _first(details, "VALID_START_DATE")
+                    **({"unit": unit} if unit else {}),
+                    "volume_mode": _GRADUATED.get(price.get("price_type", ""), ""),
+                    "amount": _times(amount, first(price, "PRICE_FACTOR")),
+                    "minimum_quantity": first(price, "LOWER_BOUND"),
+                    "valid_from": first(details, "VALID_START_DATE")
                     or valid.get("valid_start_date", ""),
-                    "valid_until": _first(details, "VALID_END_DATE")
+                    "valid_until": first(details, "VALID_END_DATE")
                     or valid.get("valid_end_date", ""),
                 }
 
 
-def _offer(product: Any) -> dict[str, str]:
-    texts = {
-        name: next(filter(None, (_first(product, path) for path in paths)), "")
-        for name, paths in OFFER_PATHS.items()
-    }
-    numbers = _all(product, f"{_DETAILS}INTERNATIONAL_PID")
-    if numbers:
-        gtins = [n for n in numbers if (n.get("type") or "").lower() in _GTIN_TYPES]
-        texts["gtin"] = (gtins[0].text or "").strip() if gtins else ""
-    texts["state"] = "withdrawn" if product.get("mode") == "delete" else ""
-    return texts
+_GRADUATED: Final = {GRADUATED: VolumeMode.GRADUATED.value}
 
 
 def _times(amount: str, factor: str) -> str:
@@ -239,21 +233,3 @@ def _times(amount: str, factor: str) -> str:
         return f"{Decimal(amount) * Decimal(factor):f}"
     except InvalidOperation:
         return f"{amount} × {factor}"
-
-
-def _name(element: Any) -> str:
-    tag = element.tag
-    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
-
-
-def _all(element: Any, path: str) -> list[Any]:
-    """Find the elements at a path of names, whatever their namespace."""
-    found = [element]
-    for name in path.split("/"):
-        found = [child for parent in found for child in parent if _name(child) == name]
-    return found
-
-
-def _first(element: Any, path: str) -> str:
-    found = _all(element, path)
-    return (found[0].text or "").strip() if found else ""

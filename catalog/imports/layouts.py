@@ -318,6 +318,18 @@ def version(value: str) -> int:
     return int(value)
 
 
+def not_taken(value: str) -> str:
+    """Parse what an export tells and an import does not take."""
+    return value
+
+
+def make_stock(
+    line: int, sku: str, place: str, on_hand: Decimal, source_version: int, *_told: Any
+) -> StockRecord:
+    """Make the row of what lies at a location."""
+    return StockRecord(line, sku, place, on_hand, source_version)
+
+
 STOCK: Final = Layout(
     "stock",
     (
@@ -325,7 +337,9 @@ STOCK: Final = Layout(
         Column("location", location, required=True),
         Column("on_hand", number, required=True, numeric=True),
         Column("source_version", version, required=True),
+        Column("reserved", not_taken, numeric=True),
+        Column("available", not_taken, numeric=True),
     ),
-    StockRecord,
-    ("A-1", "MAIN", "250", "20260131"),
+    make_stock,
+    ("A-1", "MAIN", "250", "20260131", "", ""),
 )

@@ -3,7 +3,7 @@
 A row tells part of what there is to say of a product; an empty field leaves what is known. Texts
 have a column for each language (``name.de``), values one for each attribute (``attribute.bore``, or
 ``attribute.bore@INH`` for a whole column in inches), classes one for each scheme (``code.unspsc``,
-``code.eclass@11.0``).
+``code.eclass@11.0``). ``new.name`` and ``new.description`` are for a product that is not known yet.
 """
 
 import re
@@ -116,6 +116,7 @@ def make_product(
     texts: dict[str, TextPartInput] = {}
     values: list[ValueInput] = []
     codes: list[ClassCodeInput] = []
+    new: dict[str, str] = {}
     for column, value in others.items():
         family, _, member = column.partition(".")
         if family == "attribute":
@@ -124,9 +125,13 @@ def make_product(
         elif family == "code":
             scheme, _, scheme_version = member.partition("@")
             codes.append(ClassCodeInput(scheme, value, scheme_version))
-        else:
+        elif family != "new":
             part = texts.setdefault(member, TextPartInput(member))
             setattr(part, family, value)
+        elif member in {"name", "description"}:
+            new[member] = value
+        else:
+            raise Unfit("unknown_column", "Of new, there are new.name and new.description.")
     told = ToldInput(
         name=name,
         description=description,
@@ -146,12 +151,12 @@ def make_product(
         category=category,
         state=state,
         source_version=source_version,
+        new=new,
     )
 
 
-def _one_line(value: str) -> str:
-    """Parse a value; what it is its attribute tells."""
-    text(NAME_CHARACTERS_MAX)(value)
+def _as_it_is(value: str) -> str:
+    """Take a value as it is; its attribute tells what it may be."""
     return value
 
 
@@ -188,8 +193,9 @@ PRODUCTS: Final = Layout(
         Column("name", text(NAME_CHARACTERS_MAX)),
         Column("description", text(TEXT_CHARACTERS_MAX)),
         Column("keywords", keywords),
-        Column("attribute", _one_line),
+        Column("attribute", _as_it_is),
         Column("code", text(CODE_CHARACTERS_MAX)),
+        Column("new", text(TEXT_CHARACTERS_MAX)),
     ),
 )
 

@@ -33,8 +33,8 @@ from marketplace.platform.database import Transaction
 class ProductRecord(msgspec.Struct, kw_only=True):
     """What one row of a file tells; found by `product_id`, GTIN, maker's number, or `sku`.
 
-    `category` is a category's code. `raw` values come from a file: texts, of which the category
-    tells what they are.
+    `category` is a category's code. `new` has the name and description of a product that is not
+    known yet: how a seller words his offer is no reason to change what is.
     """
 
     line: int
@@ -44,6 +44,7 @@ class ProductRecord(msgspec.Struct, kw_only=True):
     category: str | None = None
     state: str | None = None
     source_version: int | None = None
+    new: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class Known(msgspec.Struct):
@@ -344,5 +345,15 @@ async def _write_suggestions(
 
 def told_as_kept(told: ToldInput) -> dict[str, Any]:
     """Give what was told as it is stored: what was left out is not there."""
-    fields: dict[str, Any] = msgspec.to_builtins(told)
-    return {name: value for name, value in fields.items() if value not in (None, [])}
+    kept: dict[str, Any] = _without_blanks(msgspec.to_builtins(told))
+    return {name: value for name, value in kept.items() if value != []}
+
+
+def _without_blanks(value: Any) -> Any:
+    match value:
+        case dict():
+            return {name: _without_blanks(each) for name, each in value.items() if each is not None}
+        case list():
+            return [_without_blanks(each) for each in value]
+        case _:
+            return value

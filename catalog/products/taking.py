@@ -151,6 +151,9 @@ class Taking:
         told = _without_numbers(record.told, found)
         category_id = told.category_id or (product.content.category_id if product else None)
         attributes = await self.attributes_of(category_id)
+        if product is None:
+            told.name = told.name or record.new.get("name")
+            told.description = told.description or record.new.get("description")
         record.told = told
         self._interpret(record, attributes)
         whole = merged(record.told, product.content if product else None)

@@ -13,6 +13,7 @@ from sqlalchemy import insert
 
 from catalog.customers.tables import CustomerRow
 from catalog.exports import service, writers
+from catalog.exports.streaming import started
 from catalog.exports.writers import (
     Cell,
     CsvWriter,
@@ -29,6 +30,7 @@ from catalog.imports.layouts import OFFERS
 from catalog.imports.schemas import ImportKind
 from catalog.products.rules import OfferRecord
 from marketplace.kernel.errors import NotFound, Unavailable
+from marketplace.kernel.limits import EXPORTS_AT_ONCE_MAX
 from marketplace.platform.database import transaction
 from tests.catalog.parties import Market, entry
 
@@ -36,7 +38,7 @@ CSV, NDJSON, XLSX = ExportFormat.CSV, ExportFormat.NDJSON, ExportFormat.XLSX
 
 
 async def whole(pieces: AsyncIterator[bytes]) -> bytes:
-    return b"".join([piece async for piece in await service.started(pieces)])
+    return b"".join([piece async for piece in await started(pieces)])
 
 
 @given(st.text(st.characters(exclude_categories=("Cs",)), max_size=6) | st.text("'=+-@\t\rA"))
@@ -168,7 +170,7 @@ async def test_a_list_is_exported_to_its_owner_alone(market: Market) -> None:
 async def test_no_more_exports_run_at_once_than_there_are_connections_for(market: Market) -> None:
     streams = [
         service.export_offers(market.platform, market.supplier, CSV)
-        for _ in range(service.EXPORTS_AT_ONCE_MAX)
+        for _ in range(EXPORTS_AT_ONCE_MAX)
     ]
     for stream in streams:
         await anext(stream)

@@ -10,6 +10,7 @@ import pytest
 
 from catalog.imports.bmecat import BmecatReader
 from catalog.imports.layouts import OFFERS, PRICES
+from catalog.imports.products import PRODUCTS
 from catalog.imports.rows import Layout
 
 HEADER = """<?xml version="1.0" encoding="{encoding}"?>
@@ -154,3 +155,39 @@ def test_what_was_read_goes_so_memory_holds_one_product() -> None:
     root = reader._root
     assert sum(1 for _ in root.iter()) < 120
     assert reader.row_count == 300
+
+
+RICH = PRODUCT.replace(
+    "</PRODUCT_DETAILS>",
+    """<KEYWORD lang="deu">Wälzlager</KEYWORD></PRODUCT_DETAILS>
+ <PRODUCT_FEATURES><REFERENCE_FEATURE_SYSTEM_NAME>ECLASS-8.0</REFERENCE_FEATURE_SYSTEM_NAME>
+  <REFERENCE_FEATURE_GROUP_ID>23050801</REFERENCE_FEATURE_GROUP_ID>
+  <FEATURE><FNAME>Bore</FNAME><FVALUE>2</FVALUE><FUNIT>CMT</FUNIT></FEATURE></PRODUCT_FEATURES>""",
+).replace(
+    "</PRODUCT>",
+    """<MIME_INFO><MIME><MIME_TYPE>image/jpeg</MIME_TYPE><MIME_SOURCE>6204.jpg</MIME_SOURCE>
+  <MIME_DESCR>Front</MIME_DESCR><MIME_PURPOSE>normal</MIME_PURPOSE></MIME>
+  <MIME><MIME_SOURCE>ftp://x.example.com/a.pdf</MIME_SOURCE></MIME></MIME_INFO></PRODUCT>""",
+)
+
+
+def test_a_product_tells_texts_classes_values_and_media() -> None:
+    data = document(RICH).replace(
+        b"<CURRENCY>", b"<MIME_ROOT>https://m.example.com/p/</MIME_ROOT><CURRENCY>"
+    )
+    (record,), reader = read(data, PRODUCTS)
+    assert reader.errors == []
+    told = record.told
+    assert (record.sku, told.gtin, told.maker_number) == ("K-6204", "04006381333931", "6204-2RS")
+    # How he words his offer is no reason to change what a product is called in no language.
+    assert (told.name, record.new["name"]) == (None, "Rillenkugellager 6204 für Öl")
+    assert [(t.language, t.name, t.description, t.keywords) for t in told.texts] == [
+        ("de", "Rillenkugellager 6204 für Öl", "Beidseitig <abgedichtet>", ["Wälzlager"])
+    ]
+    assert [(c.scheme, c.version, c.code) for c in told.codes] == [("eclass", "8.0", "23050801")]
+    assert [(v.code, v.value, v.unit) for v in told.attributes] == [("Bore", "2", "CMT")]
+    assert [(m.kind, m.url, m.title) for m in told.media or ()] == [
+        ("image", "https://m.example.com/p/6204.jpg", "Front")
+    ]
+    gone, _ = read(document(RICH.replace('mode="new"', 'mode="delete"')), PRODUCTS)
+    assert gone == []

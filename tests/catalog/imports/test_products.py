@@ -12,6 +12,7 @@ from catalog.products.batches import ProductRecord
 from catalog.products.schemas import ProductView
 from marketplace.platform.caller import Caller
 from marketplace.platform.http.paging import PageRequest
+from tests.catalog.imports.test_bmecat import PRODUCT, document
 from tests.catalog.parties import Market
 from tests.support.world import World
 
@@ -194,6 +195,28 @@ async def test_a_suppliers_file_proposes_completes_and_suggests(
         (3, "state", "not_permitted"),
         (4, "", "no_number"),
     ]
+
+
+async def test_features_of_bmecat_are_found_by_code_or_name_and_others_left_out(
+    market: Market, operator: Caller
+) -> None:
+    known = f"gtin,name,category,attribute.bore\n{GTIN},B,bearings,1\n"
+    await market.upload(KIND, known, who=operator)
+    told = [("bore", "2", "CMT"), ("Cage", "steel", ""), ("Sealed", "true", "C62")]
+    features = "".join(
+        f"<FEATURE><FNAME>{name}</FNAME><FVALUE>{value}</FVALUE><FUNIT>{unit}</FUNIT></FEATURE>"
+        for name, value, unit in [*told, ("Paint", "red", "")]
+    )
+    begin = "<PRODUCT_ORDER_DETAILS>"
+    rich = PRODUCT.replace(begin, f"<PRODUCT_FEATURES>{features}</PRODUCT_FEATURES>{begin}")
+    done = await market.upload(KIND, document(rich), who=operator)
+    assert done.errors == []
+    assert done.result
+    assert (done.result["changed"], done.result["values_left_out"]) == (1, 1)
+    made = await product(market, operator)
+    assert {each.code: each.value for each in made.attributes} == {
+        "bore": "20", "cage": "ST", "sealed": True
+    }  # fmt: skip
 
 
 async def test_an_older_file_changes_nothing_and_is_told_so(
