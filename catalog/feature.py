@@ -23,6 +23,7 @@ from catalog.quotes.service import QuoteApprovals
 from catalog.search import documents, related
 from catalog.search import routes as search
 from catalog.search.answers import CatalogAnswers
+from catalog.search.known import Known
 from catalog.search.own_prices import OwnCosts
 from catalog.stock import routes as stock
 from catalog.stock.reserving import CatalogStock
@@ -90,6 +91,7 @@ FEATURE: Final = Feature(
         KeptPrices: lambda _platform: KeptPrices(),
         WrittenPrices: lambda _platform: WrittenPrices(),
         OwnCosts: lambda _platform: OwnCosts(),
+        Known: lambda _platform: Known(),
         PublicationApprovals: _publication_approvals,
         QuoteApprovals: _quote_approvals,
     },

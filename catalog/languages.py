@@ -44,6 +44,11 @@ def canonical_language(tag: str) -> str | None:
     return "-".join(filter(None, (language, script, region))) if known else None
 
 
+def base_language(tag: str) -> str:
+    """Give the language of a tag alone, whose words are looked for: `de` of ``de-AT``."""
+    return tag.partition("-")[0]
+
+
 def checked_language(tag: str, pointer: str = "/language") -> str:
     """Give a tag in its usual case; raises InvalidInput for one nobody knows."""
     canonical = canonical_language(tag)

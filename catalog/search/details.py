@@ -1,7 +1,7 @@
-"""What is told of a product beside its offers: its place, its values, papers and relatives.
+"""What is told of a product beside its offers: its place, its values, papers, what replaces it.
 
-What the reader may not see does not exist here either: relations and replacements are asked for an
-offer in his catalog, as pages are.
+What the reader may not see does not exist here either: a replacement is asked for an offer in his
+catalog, as pages are. What goes with a product is told by `catalog.search.related`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -36,11 +36,10 @@ from catalog.products.tables import (
     OfferRow,
     ProductCodeRow,
     ProductMediaRow,
-    ProductRelationRow,
     ProductRow,
     ProductTextRow,
 )
-from catalog.search.schemas import CatalogItem, ProductRef, RelatedProduct
+from catalog.search.schemas import CatalogItem, ProductRef
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Compiled, HotRead, fast_read, hot_rows
@@ -102,16 +101,6 @@ _MEDIA: Final = Compiled(
     .where(ProductMediaRow.product_id == _PRODUCT_ID, ProductMediaRow.url.is_not(None))
     .order_by(ProductMediaRow.position)
 )
-_RELATED: Final = Compiled(
-    select(ProductRow.id, ProductRow.name, ProductRelationRow.kind)
-    .join_from(ProductRelationRow, ProductRow, ProductRow.id == ProductRelationRow.related_id)
-    .where(
-        ProductRelationRow.product_id == _PRODUCT_ID,
-        ProductRow.state.in_(FOUND_STATES),
-        seen_product(),
-    )
-    .order_by(ProductRelationRow.position, ProductRow.id)
-)
 _REPLACEMENT: Final = Compiled(
     select(
         ProductRow.id,
@@ -130,7 +119,7 @@ async def add_details(
     values = {"scopes": scopes_of(caller.path), "product_id": item.id}
     async with fast_read(platform, caller) as connection:
         await _add(_Reader(connection, values), item, languages)
-    named = [item, *(item.relations or ())]
+    named: list[CatalogItem | ProductRef] = [item]
     if isinstance(item.replacement, ProductRef):
         named.append(item.replacement)
     await add_texts(platform, caller, named, languages)
@@ -153,9 +142,6 @@ async def _add(reader: "_Reader", item: CatalogItem, languages: Languages) -> No
     ]
     item.media = [
         MediaView(kind=row[0], url=row[1], title=row[2]) for row in await reader.fetch(_MEDIA)
-    ]
-    item.relations = [
-        RelatedProduct(id=row[0], name=row[1], kind=row[2]) for row in await reader.fetch(_RELATED)
     ]
     if state == ProductState.DISCONTINUED.value and replacement_id is not None:
         replacement = await _replacement(reader, replacement_id)
@@ -193,7 +179,7 @@ async def _replacement(reader: _Reader, product_id: UUID) -> ProductRef | None:
 async def add_texts(
     platform: Platform,
     caller: Caller,
-    named: Iterable[CatalogItem | ProductRef | RelatedProduct],
+    named: Iterable[CatalogItem | ProductRef],
     languages: Languages,
 ) -> None:
     """Call products by what they are called in the reader's languages, where they have texts."""

@@ -10,9 +10,11 @@ from typing import Any, Final, Literal
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ARRAY, Text, bindparam, text
 
+from catalog.languages import base_language
 from catalog.price_lists.visibility import scopes_of
+from catalog.search.answers import Mark
+from catalog.search.known import read_synonyms
 from catalog.search.matching import (
     FOUND,
     HIT,
@@ -27,13 +29,12 @@ from catalog.search.rules import (
     Group,
     Synonym,
     groups_of,
-    phrases_of,
     words_of,
 )
 from marketplace.kernel.limits import SEARCH_COUNTED_MAX, SEARCH_FEW_HITS
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
-from marketplace.platform.database import HotRead, hot_rows
+from marketplace.platform.database import hot_rows
 
 Sort = Literal["relevance", "name", "price", "-price"]
 _NIL: Final = UUID(int=0)
@@ -54,7 +55,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def language(self) -> str:
         """Give the language of the words, whose stems are asked for; '' where that is unknown."""
-        return self.languages[0].partition("-")[0] if self.languages else ""
+        return base_language(self.languages[0]) if self.languages else ""
 
     @property
     def plain(self) -> bool:
@@ -97,19 +98,11 @@ class Found(msgspec.Struct, frozen=True):
     near: list[Hit]
 
 
-_SYNONYMS: Final = HotRead(
-    text("""
-    select terms, replacements from search_synonyms
-    where terms && :phrases and language in ('', :language)
-    order by id
-    """).bindparams(bindparam("phrases", type_=ARRAY(Text)), bindparam("language", type_=Text))
-)
-
-
 async def find(
     platform: Platform,
     caller: Caller,
     query: Query,
+    mark: Mark,
     after: Place | None,
     fetch: int,
     stage: int | None = None,
@@ -121,7 +114,9 @@ async def find(
     `priced` are the hits in a range of prices, where one narrows the search.
     """
     words = words_of(query.text)
-    synonyms = await _synonyms(platform, caller, words, query.language) if words else []
+    synonyms: list[Synonym] = []
+    if words:
+        synonyms = await read_synonyms(platform, caller, mark, words, query.language)
     groups = groups_of(words, query.language, synonyms)
     if stage is None and after is not None:
         stage = after.stage
@@ -135,14 +130,6 @@ async def find(
         return found
     groups = groups_of(words, query.language, synonyms, meant)
     return await _run(platform, caller, query, groups, after, fetch, 1, priced)
-
-
-async def _synonyms(
-    platform: Platform, caller: Caller, words: Sequence[str], language: str
-) -> list[Synonym]:
-    values = {"phrases": phrases_of(words), "language": language}
-    rows = await hot_rows(platform, caller, _SYNONYMS, values)
-    return [Synonym(tuple(terms), tuple(replacements)) for terms, replacements in rows]
 
 
 async def _run(

@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, UnsetType, field
 
 from catalog.categories.schemas import CategoryRef, ValueView
 from catalog.price_lists.schemas import NoPriceView, PriceView
-from catalog.products.schemas import PRODUCT_STATE, RELATION_KIND, ClassCodeView, MediaView
+from catalog.products.schemas import PRODUCT_STATE, ClassCodeView, MediaView
 from marketplace.kernel.limits import SYNONYM_TERMS_MAX
 from marketplace.platform.http.paging import Page
 from marketplace.platform.http.schemas import Input, Name, Output
@@ -44,19 +44,13 @@ class ProductRef(Output):
     name: str
 
 
-class RelatedProduct(ProductRef):
-    """A product of your catalog that belongs to another one."""
-
-    kind: RELATION_KIND
-
-
 class CatalogItem(Output):
     """A product with its offers, the cheapest first; or an offer made for you alone.
 
     A page shows the first of `offer_count` offers. Where one item is asked for, all of them stand
     side by side, and all else that is told of a product: the way of its `category` from the root,
-    values, codes, media, relations to others of your catalog, and what took its place. `language`
-    is that of name and description; it is left out for texts of no language.
+    values, codes, media, and what took its place; what goes with it is asked for by `related`.
+    `language` is that of name and description; it is left out for texts of no language.
     """
 
     id: UUID
@@ -74,7 +68,6 @@ class CatalogItem(Output):
     attributes: list[ValueView] | UnsetType = UNSET
     codes: list[ClassCodeView] | UnsetType = UNSET
     media: list[MediaView] | UnsetType = UNSET
-    relations: list[RelatedProduct] | UnsetType = UNSET
     replacement: ProductRef | UnsetType = UNSET
 
 
@@ -219,8 +212,9 @@ class SynonymsInput(Input):
     language: Annotated[
         str,
         Meta(
-            pattern=r"^([a-z]{2})?(?!\n)$",
-            description="Two small letters, such as de; empty for every language.",
+            pattern=r"^([A-Za-z]{2,3}(-[A-Za-z]{4})?(-([A-Za-z]{2}|[0-9]{3}))?)?(?!\n)$",
+            description="Language of the searches (BCP 47; de-AT says the same as de); empty for "
+            "every language.",
             examples=["de"],
         ),
     ] = ""

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET
 
 from catalog.asked_languages import Languages
-from catalog.search.answers import Answer, CatalogAnswers, read_mark
+from catalog.search.answers import Answer, CatalogAnswers, Mark, read_mark
 from catalog.search.details import add_details, add_texts
 from catalog.search.facets import facets_of
 from catalog.search.finding import Query, find
@@ -55,7 +55,7 @@ async def search_catalog(
     and where own prices decide and no currency is named.
     """
     asking = query if isinstance(query, Query) else Query(text=query)
-    made, _ = await _make_page(platform, caller, asking, currency, asked)
+    made, _ = await _make_page(platform, caller, asking, currency, asked, await read_mark(platform))
     await add_texts(platform, caller, made.items, languages)
     return made
 
@@ -75,7 +75,7 @@ async def answer_search(
     key = (caller.path, asking, currency, asked.limit, asked.after, languages)
     answer = answers.find(key, mark)
     if answer is None:
-        made, true_until = await _make_page(platform, caller, asking, currency, asked)
+        made, true_until = await _make_page(platform, caller, asking, currency, asked, mark)
         await add_texts(platform, caller, made.items, languages)
         items = msgspec.Raw(msgspec.json.encode(made.items))
         more = None if made.found is UNSET else msgspec.Raw(msgspec.json.encode(made.found))
@@ -90,15 +90,20 @@ async def answer_search(
 
 
 async def _make_page(
-    platform: Platform, caller: Caller, query: Query, currency: str | None, asked: PageRequest
+    platform: Platform,
+    caller: Caller,
+    query: Query,
+    currency: str | None,
+    asked: PageRequest,
+    mark: Mark,
 ) -> tuple[CatalogPage, datetime | None]:
     caller.require("catalog:read")
     if currency is not None:
         currency_digits(currency, "?currency")
     if query.by_price:
-        return await _page_by_price(platform, caller, query, currency, asked)
+        return await _page_by_price(platform, caller, query, currency, asked, mark)
     if not query.plain:
-        return await _page_of_hits(platform, caller, query, currency, asked)
+        return await _page_of_hits(platform, caller, query, currency, asked, mark)
     after = asked.key(_Key) or _Key()
     values: dict[str, object] = {
         "after_name": after.name,
@@ -111,21 +116,31 @@ async def _make_page(
 
 
 async def _page_of_hits(
-    platform: Platform, caller: Caller, query: Query, currency: str | None, asked: PageRequest
+    platform: Platform,
+    caller: Caller,
+    query: Query,
+    currency: str | None,
+    asked: PageRequest,
+    mark: Mark,
 ) -> tuple[CatalogPage, datetime | None]:
-    found = await find(platform, caller, query, asked.key(Place), asked.fetch)
+    found = await find(platform, caller, query, mark, asked.key(Place), asked.fetch)
     shown = page(asked, found.hits, lambda hit: hit.place)
     items, true_until = await chosen_items(
         platform, caller, [hit.id for hit in shown.items], currency
     )
     findings = CatalogFindings(count=found.count, count_bounded=found.bounded)
     if query.facets:
-        findings.facets = await facets_of(platform, caller, query.language, found)
+        findings.facets = await facets_of(platform, caller, query.languages, found, mark)
     return CatalogPage(items=items, next=shown.next, found=findings), true_until
 
 
 async def _page_by_price(
-    platform: Platform, caller: Caller, query: Query, currency: str | None, asked: PageRequest
+    platform: Platform,
+    caller: Caller,
+    query: Query,
+    currency: str | None,
+    asked: PageRequest,
+    mark: Mark,
 ) -> tuple[CatalogPage, datetime | None]:
     """Price what is found, as far as the bound goes, and give the page in that order."""
     if currency is None:
@@ -133,11 +148,10 @@ async def _page_by_price(
         raise invalid("?currency", "missing", detail)
     after = asked.key(CostPlace)
     stage = None if after is None else after.stage
-    mark = await read_mark(platform)
     limited = query.price_from is not None or query.price_to is not None
     # A range of prices narrows all facets but its own: they are counted when it is known who is in.
     uncounted = msgspec.structs.replace(query, facets=query.facets and not limited)
-    found = await find(platform, caller, uncounted, None, PRICES_SORTED_MAX, stage)
+    found = await find(platform, caller, uncounted, mark, None, PRICES_SORTED_MAX, stage)
     near = found.near if limited and query.facets else []
     costs = await costs_of(
         platform, caller, [hit.id for hit in (*found.hits, *near)], currency, mark
@@ -160,8 +174,8 @@ async def _page_by_price(
         if limited:
             within = (*places, *ordered(near, costs, query, limited=True))
             priced = [place.id for place in within]
-            counted = await find(platform, caller, query, None, 1, stage, priced)
-        findings.facets = await facets_of(platform, caller, query.language, counted)
+            counted = await find(platform, caller, query, mark, None, 1, stage, priced)
+        findings.facets = await facets_of(platform, caller, query.languages, counted, mark)
         findings.facets.prices = ranges_of(found, costs)
     ends = [at for at in (true_until, costs.true_until) if at is not None]
     return (

@@ -13,7 +13,7 @@ from sqlalchemy import ARRAY, Integer, Text, Uuid, bindparam
 from catalog.asked_languages import Languages
 from catalog.languages import LAST_RESORT
 from catalog.price_lists.visibility import scopes_of
-from catalog.search.answers import Answer, CatalogAnswers, read_mark
+from catalog.search.answers import Answer, CatalogAnswers, Mark, read_mark
 from catalog.search.finding import Query, find
 from catalog.search.matching import IN_LANGUAGE, VISIBLE, VISIBLE_BY_ITSELF, statement_of
 from catalog.search.rules import words_of
@@ -103,6 +103,7 @@ async def suggest(
     text: str,
     languages: Languages,
     limit: int = SUGGESTIONS_SHOWN,
+    mark: Mark | None = None,
 ) -> Suggestions:
     """Suggest so many of each kind at most."""
     caller.require("catalog:read")
@@ -128,7 +129,8 @@ async def suggest(
         else:
             made.skus.append(SuggestedSku(code, supplier_id, item_id, name))
     if len(products) < limit and len(" ".join(words)) >= WORD_MIN:
-        found = await find(platform, caller, query, None, limit)
+        now = mark or await read_mark(platform)
+        found = await find(platform, caller, query, now, None, limit)
         for hit in found.hits:
             products.setdefault(hit.id, SuggestedProduct(hit.id, hit.place.name))
     made.products = list(products.values())[:limit]
@@ -144,7 +146,7 @@ async def answer_suggestions(
     key = ("suggestions", caller.path, " ".join(words_of(text)), languages, limit)
     answer = answers.find(key, mark)
     if answer is None:
-        made = await suggest(platform, caller, text, languages, limit)
+        made = await suggest(platform, caller, text, languages, limit, mark)
         answer = Answer(msgspec.Raw(msgspec.json.encode(made)), None, None)
         answers.keep(key, mark, answer)
     return answer.items

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Row, delete, insert, select, update
 
+from catalog.languages import base_language, checked_language
 from catalog.search.rules import words_of
 from catalog.search.schemas import SynonymsInput, SynonymsView
 from catalog.search.tables import SearchSynonymRow
@@ -114,13 +115,17 @@ async def _locked(tx: Transaction, synonym_id: UUID, version: int) -> Row[Any]:
 
 
 def _values(data: SynonymsInput) -> dict[str, Any]:
-    """Write terms as searches read them; raises InvalidInput for one without a letter or digit."""
+    """Write terms as searches read them.
+
+    Raises InvalidInput for one without a letter or digit, and for a language nobody knows.
+    """
     terms = _phrases(data.terms, "/terms")
     replacements = _phrases(data.replacements, "/replacements")
     if not replacements and len(terms) == 1:
         detail = "One term alone means nothing else: name another, or replacements."
         raise invalid("/terms", "too_few", detail)
-    return {"language": data.language, "terms": terms, "replacements": replacements}
+    language = base_language(checked_language(data.language)) if data.language else ""
+    return {"language": language, "terms": terms, "replacements": replacements}
 
 
 def _phrases(given: Sequence[str], pointer: str) -> list[str]:

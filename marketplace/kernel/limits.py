@@ -97,6 +97,10 @@ SEARCH_INDEX_BATCH: Final = 1_000
 SUGGESTIONS_SHOWN: Final = 10
 """Of each kind; who sees more than that keeps typing."""
 SYNONYM_TERMS_MAX: Final = 20
+SYNONYMS_KEPT_MAX: Final = 1_000
+"""Synonyms a process keeps read; where there are more, each search asks for its own."""
+CATALOG_NAMES_KEPT_MAX: Final = 20_000
+"""Names of categories, attributes and suppliers a process keeps read: about 10 MB."""
 BUYERS_TOGETHER_MIN: Final = 5
 """Companies that must have ordered two products together before anybody is told of it."""
 PRODUCTS_TOGETHER_MAX: Final = 50

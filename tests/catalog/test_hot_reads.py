@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from catalog.price_lists import checking
-from catalog.search import facets, matching, page_statements
+from catalog.search import known, matching, page_statements
 from marketplace.platform.core import Platform
 from marketplace.platform.database import HotRead, Role
 
@@ -17,7 +17,7 @@ READS = {
     "chosen items": page_statements.CHOSEN,
     "a search": matching.SEARCHES[True, False],
     "a search with facets": matching.SEARCHES[True, True],
-    "names of facets": facets._NAMES,
+    "names of facets": known._NAMES,
     "a category with facets": matching.SEARCHES[False, True],
     "one item": page_statements.ONE,
     "prices of a page": page_statements.CANDIDATES,

@@ -7,15 +7,13 @@ import pytest
 
 from catalog.categories import service as categories
 from catalog.categories.schemas import AttributeInput, CategoryInput, NameInput, OptionInput
-from catalog.products import keeping, relating, replacing
+from catalog.products import keeping, replacing
 from catalog.products.schemas import (
     ClassCodeInput,
     DiscontinueInput,
     MediaInput,
     ProductInput,
     ProductView,
-    RelationInput,
-    RelationsInput,
     TextInput,
     ValueInput,
 )
@@ -46,12 +44,6 @@ class Shop:
         if sku:
             await self.market.offer(sku, product_id=made.id)
         return made
-
-    async def relate(self, product: ProductView, *others: ProductView) -> None:
-        relations = [RelationInput(product_id=other.id, kind="accessory") for other in others]
-        await relating.put_relations(
-            self.platform, self.operator, product.id, 1, RelationsInput(relations=relations)
-        )
 
     async def discontinue(self, product: ProductView, replacement: ProductView) -> None:
         await replacing.discontinue_product(
@@ -116,18 +108,10 @@ async def test_an_item_tells_its_place_values_codes_and_media_in_the_readers_lan
     assert [each.name for each in plain.category or ()] == ["Parts", "Bearings"]
 
 
-async def test_relations_and_replacements_lead_only_to_what_the_reader_sees(shop: Shop) -> None:
+async def test_replacements_lead_only_to_what_the_reader_sees(shop: Shop) -> None:
     market = shop.market
-    product, seen, unseen, gone = [
-        await shop.make(name, sku)
-        for name, sku in (("Drill", "D"), ("Bit", "B"), ("Secret", ""), ("Gone", "G"))
-    ]
+    unseen, gone = await shop.make("Secret"), await shop.make("Gone", "G")
     await market.offer("S", product_id=unseen.id, buyer_id=market.rival.organization_id)
-    await shop.relate(product, unseen, seen)
-    before = await shop.read(product.id)
-    assert [each.name for each in before.relations or ()] == ["Bit"]
-    rivals = await shop.read(product.id, who=market.rival)
-    assert [each.name for each in rivals.relations or ()] == ["Secret", "Bit"]
     await shop.discontinue(gone, unseen)
     assert "Gone" not in [item.name for item in await market.catalog()]
     read = await shop.read(gone.id)

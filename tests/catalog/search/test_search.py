@@ -164,15 +164,20 @@ async def test_synonyms_are_kept_by_the_operator_and_known_at_once(stocked: Shel
     assert made.terms == ["goggles", "safety glasses"]
     assert await stocked.found("goggles", "en") == ["Safety glasses clear"]
     assert await stocked.found("goggles", "de") == []
+    assert await stocked.found("goggles", "en-GB", "en") == ["Safety glasses clear"]
     directed = SynonymsInput(terms=["hex key"], replacements=["allen key"])
     await synonyms.create_synonyms(platform, operator, directed, key("key"))
     assert await stocked.found("hex key", "en") == ["Allen key 5 mm"]
-    changed = SynonymsInput(terms=["spectacles", "safety glasses"], language="en")
+    changed = SynonymsInput(terms=["spectacles", "safety glasses"], language="en-GB")
     with pytest.raises(StaleVersion):
         await synonyms.change_synonyms(platform, operator, made.id, 7, changed)
     await synonyms.change_synonyms(platform, operator, made.id, 1, changed)
     assert await stocked.found("goggles", "en") == []
     assert await stocked.found("spectacles", "en") == ["Safety glasses clear"]
+    unknown = SynonymsInput(terms=["a", "b"], language="xx")
+    with pytest.raises(InvalidInput) as refused:
+        await synonyms.create_synonyms(platform, operator, unknown, key())
+    assert [error.pointer for error in refused.value.errors] == ["/language"]
     await synonyms.delete_synonyms(platform, operator, made.id, 2)
     assert await stocked.found("spectacles", "en") == []
 
