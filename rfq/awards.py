@@ -41,12 +41,14 @@ from marketplace.platform.database import Transaction, retries_conflicts, transa
 from marketplace.platform.http.schemas import MoneyView
 from marketplace.platform.idempotency import IdempotencyKey, keep, replay
 from rfq.bids import bids_lock
-from rfq.evaluations import Evaluated, evaluate, line_view
-from rfq.handover import EndedAuction, ended_auction, results_of
+from rfq.evaluations import evaluate, line_view
+from rfq.handover import EndedAuction, results_of
 from rfq.procedures import Loaded, load
 from rfq.publish import load_own
+from rfq.rankings import Ranking, rank_lot
+from rfq.rules.abnormal import check_award
 from rfq.rules.award import Breakdown, check_choice, own_breakdown, scaled
-from rfq.rules.evaluation import Final, finals
+from rfq.rules.evaluation import Final
 from rfq.rules.procedure import LOT, LotAction, Status, check_bids_readable, status_after_lots
 from rfq.schemas import (
     AwardInput,
@@ -97,9 +99,9 @@ async def award_lot(
         lot_status = LOT.after(loaded.lot_statuses[data.lot_id], LotAction.AWARD)
         at = await tx.clock()
         first_day = _first_day(data, at)
-        auction = await ended_auction(tx, data.lot_id)
-        decision = await _decide(tx, loaded, data, auction)
-        provenance = _provenance(loaded, decision, auction, at)
+        ranking = await rank_lot(tx, loaded, data.lot_id)
+        decision = await _decide(tx, loaded, data, ranking)
+        provenance = _provenance(loaded, decision, ranking.auction, at)
         contract_id = await conclude(
             tx, _contract(loaded, decision, data, first_day, provenance=provenance)
         )
@@ -118,12 +120,10 @@ def _first_day(data: AwardInput, at: datetime) -> date:
     return data.first_day or at.astimezone(ZoneInfo(data.time_zone)).date()
 
 
-async def _decide(
-    tx: Transaction, loaded: Loaded, data: AwardInput, auction: EndedAuction | None
-) -> Decision:
-    evaluated = await evaluate(tx, loaded)
-    ranking = ranking_of(evaluated, data.lot_id, auction)
+async def _decide(tx: Transaction, loaded: Loaded, data: AwardInput, ranking: Ranking) -> Decision:
     rank, final = _chosen(ranking, data.bid_id)
+    bidder_id = final.offer.bidder_id
+    check_award(ranking.flags.get(bidder_id), ranking.explanations.get(bidder_id))
     check_choice(rank, data.reason)
     breakdown = await _breakdown(tx, data.lot_id, final)
     skus = [
@@ -140,20 +140,9 @@ async def _decide(
     return Decision(new_id(), data.lot_id, rank, final, breakdown, tuple(skus), data.reason)
 
 
-def ranking_of(
-    evaluated: Evaluated, lot_id: UUID, auction: EndedAuction | None
-) -> tuple[Final, ...]:
-    """Give the ranking an award is made from: the bids', or the auction's where there was one."""
-    standings = evaluated.standings[lot_id]
-    if auction is None:
-        return finals(standings, {})
-    currency = standings[0].total.currency
-    amounts = {entry.bidder_id: Money(entry.amount, currency) for entry in auction.ranking}
-    return finals(standings, amounts, [entry.bidder_id for entry in auction.ranking])
-
-
-def _chosen(ranking: Sequence[Final], bid_id: UUID | None) -> tuple[int, Final]:
-    for rank, final in enumerate(ranking, start=1):
+def _chosen(ranking: Ranking, bid_id: UUID | None) -> tuple[int, Final]:
+    # Who was rejected is behind all others: the first of those left wins without a reason.
+    for rank, final in enumerate((*ranking.finals, *ranking.rejected), start=1):
         if bid_id is None or final.offer.bid_id == bid_id:
             return rank, final
     raise invalid("/bid_id", "unknown_bid", "No valid bid for this lot has this id.")

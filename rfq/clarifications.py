@@ -31,7 +31,7 @@ from rfq.rules.clarification import (
     deadline_after_answer,
 )
 from rfq.rules.procedure import check_receiving
-from rfq.schemas import AnswerInput, DeclineInput, QuestionInput, QuestionView
+from rfq.schemas import AnswerInput, QuestionDeclineInput, QuestionInput, QuestionView
 from rfq.tables import QuestionAskerRow, QuestionRow
 
 _QUESTION: Final = (
@@ -137,7 +137,7 @@ async def answer_question(
 
 @retries_conflicts
 async def decline_question(
-    platform: Platform, caller: Caller, question_id: UUID, data: DeclineInput, version: int
+    platform: Platform, caller: Caller, question_id: UUID, data: QuestionDeclineInput, version: int
 ) -> QuestionView:
     """Leave a question unanswered, with a reason that its asker reads.
 

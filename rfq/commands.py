@@ -8,7 +8,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from rich.console import Console
 
-from rfq.rules.proof import FORM, Opening, SignedReceipt, verify_opening
+from rfq.rules.proof import FORM, OpeningProof, SignedReceipt, verify_opening
 from rfq.rules.receipt import Receipt
 from rfq.schemas import ReceiptView
 
@@ -31,7 +31,7 @@ def check_opening(path: Path, receipts: tuple[Path, ...], key: str | None) -> No
     Needs no server. Finds a bid that was changed, dropped or added after the close; exits with 1 if
     anything does not fit.
     """
-    opening = _read(path, Opening, "the document of an opening")
+    opening = _read(path, OpeningProof, "the document of an opening")
     if opening.form != FORM:
         raise click.ClickException(f"{path} has the form {opening.form!r}; known is {FORM!r}.")
     kept = [_read(each, ReceiptView, "a receipt") for each in receipts]

@@ -24,6 +24,7 @@ from rfq.rules.procedure import (
     Line,
     Lot,
     LotStatus,
+    LowOfferRule,
     Openness,
     Procedure,
     Status,
@@ -118,6 +119,8 @@ async def load(tx: Transaction, procedure_id: UUID, *, lock: bool = False) -> Lo
         ProcedureRow.answer_hours,
         ProcedureRow.amendment_notice_hours,
         ProcedureRow.beyond_quantity,
+        ProcedureRow.low_below_mean,
+        ProcedureRow.low_below_next,
         ProcedureRow.audience,
         ProcedureRow.sealing_key,
         ProcedureRow.bids_root,
@@ -147,6 +150,7 @@ async def load(tx: Transaction, procedure_id: UUID, *, lock: bool = False) -> Lo
         questions_until=row.questions_until,
         answer_time=hours(row.answer_hours),
         amendment_notice=timedelta(hours=row.amendment_notice_hours),
+        low_offers=LowOfferRule(row.low_below_mean, row.low_below_next),
     )
     return Loaded(procedure, statuses, row)
 
@@ -228,6 +232,8 @@ def _shared(loaded: Loaded) -> dict[str, Any]:
         "answer_hours": row.answer_hours,
         "amendment_notice_hours": row.amendment_notice_hours,
         "beyond_quantity": row.beyond_quantity,
+        "low_below_mean": row.low_below_mean,
+        "low_below_next": row.low_below_next,
         "sealing_key": hexadecimal(row.sealing_key) or "",
         "closed_at": row.closed_at,
         "opened_at": row.opened_at,

@@ -12,14 +12,14 @@ from marketplace.platform.database import Transaction, transaction
 from rfq.procedures import Loaded, load
 from rfq.rules.bid import BidStatus
 from rfq.rules.procedure import check_bids_readable
-from rfq.rules.proof import Copy, Entry, OpenedBid, Opening
+from rfq.rules.proof import Copy, Entry, OpenedBid, OpeningProof
 from rfq.schemas import hexadecimal
 from rfq.tables import OpenedBidRow, SealedBidRow
 
 _NOT_YOURS: Final = "The opening is shown to the buyer and to those who bid."
 
 
-async def read_opening(platform: Platform, caller: Caller, procedure_id: UUID) -> Opening:
+async def read_opening(platform: Platform, caller: Caller, procedure_id: UUID) -> OpeningProof:
     """Give what proves an opening; a bidder's copy holds his own bid alone.
 
     Raises WrongState before the opening, NotFound for who neither bought nor bid.
@@ -45,7 +45,7 @@ async def read_opening(platform: Platform, caller: Caller, procedure_id: UUID) -
             .order_by(OpenedBidRow.submitted_at, OpenedBidRow.id)
         )
     row = loaded.row
-    return Opening(
+    return OpeningProof(
         copy=copy,
         procedure_id=procedure_id,
         closed_at=row.closed_at,

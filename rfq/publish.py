@@ -21,7 +21,17 @@ from marketplace.platform.timers import set_timer
 from rfq.key_store import KeyStore
 from rfq.procedures import Loaded, buyer_view, hours, load
 from rfq.rules import procedure as rules
-from rfq.rules.procedure import Action, Line, Lot, LotStatus, Openness, Party, Procedure, Status
+from rfq.rules.procedure import (
+    Action,
+    Line,
+    Lot,
+    LotStatus,
+    LowOfferRule,
+    Openness,
+    Party,
+    Procedure,
+    Status,
+)
 from rfq.schemas import BuyerProcedureView, InvitationInput, ProcedureInput, ProcedureLotInput
 from rfq.tables import InvitationRow, LineRow, LotRow, ProcedureRow
 
@@ -83,6 +93,7 @@ def _drafted(caller: Caller, data: ProcedureInput, procedure_id: UUID) -> Proced
         questions_until=data.questions_until,
         answer_time=hours(data.answer_hours),
         amendment_notice=timedelta(hours=data.amendment_notice_hours),
+        low_offers=LowOfferRule(data.low_below_mean, data.low_below_next),
     )
 
 
@@ -126,6 +137,8 @@ def _settings(data: ProcedureInput) -> dict[str, Any]:
         "answer_hours": data.answer_hours,
         "amendment_notice_hours": data.amendment_notice_hours,
         "beyond_quantity": data.beyond_quantity,
+        "low_below_mean": data.low_below_mean,
+        "low_below_next": data.low_below_next,
     }
 
 

@@ -19,13 +19,15 @@ from rfq import (
     cancel,
     clarifications,
     evaluations,
+    explanations,
     handover,
     opening,
     procedures,
     proofs,
     publish,
+    rankings,
 )
-from rfq.rules.proof import Opening
+from rfq.rules.proof import OpeningProof
 from rfq.schemas import (
     AmendmentInput,
     AmendmentList,
@@ -37,14 +39,20 @@ from rfq.schemas import (
     BuyerAwardView,
     BuyerProcedureView,
     CancellationInput,
-    DeclineInput,
+    ExplanationDecisionInput,
+    ExplanationInput,
+    ExplanationList,
+    ExplanationRequestInput,
+    ExplanationView,
     ExtensionInput,
     InvitationInput,
     LotAuctionInput,
     LotAuctionView,
+    LotRankingView,
     OpenedBidList,
     ProcedureInput,
     ProcedureSummary,
+    QuestionDeclineInput,
     QuestionInput,
     QuestionView,
     ReceiptList,
@@ -290,7 +298,7 @@ async def answer_question(
 )
 async def decline_question(
     question_id: FromPath[UUID],
-    data: JSONBody[DeclineInput],
+    data: JSONBody[QuestionDeclineInput],
     caller: Given[Caller],
     platform: Given[Platform],
     if_match: Given[int],
@@ -432,7 +440,7 @@ async def open_procedure(
 )
 async def read_opening(
     procedure_id: FromPath[UUID], caller: Given[Caller], platform: Given[Platform]
-) -> Opening:
+) -> OpeningProof:
     """Read the opening's proof."""
     return await proofs.read_opening(platform, caller, procedure_id)
 
@@ -469,6 +477,98 @@ async def send_breakdown(
 ) -> BreakdownView:
     """Send a breakdown."""
     return await awards.send_breakdown(platform, caller, procedure_id, lot_id, data)
+
+
+@get(
+    "/v1/procedures/{procedure_id:uuid}/lots/{lot_id:uuid}/ranking",
+    operation_id="readLotRanking",
+    tags=TAGS,
+    summary="Read what a lot would be awarded from, with offers that are abnormally low",
+)
+async def read_ranking(
+    procedure_id: FromPath[UUID],
+    lot_id: FromPath[UUID],
+    caller: Given[Caller],
+    platform: Given[Platform],
+) -> LotRankingView:
+    """Read a lot's ranking."""
+    return await rankings.read_ranking(platform, caller, procedure_id, lot_id)
+
+
+@post(
+    "/v1/procedures/{procedure_id:uuid}/lots/{lot_id:uuid}/explanations",
+    operation_id="requestExplanation",
+    tags=TAGS,
+    summary="Ask the bidder of an abnormally low offer to explain it",
+)
+async def request_explanation(
+    *,
+    procedure_id: FromPath[UUID],
+    lot_id: FromPath[UUID],
+    data: JSONBody[ExplanationRequestInput],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    idempotency_key: Given[IdempotencyKey],
+) -> Response[ExplanationView]:
+    """Ask for an explanation."""
+    return versioned(
+        await explanations.request_explanation(
+            platform, caller, procedure_id, lot_id, data, idempotency_key
+        )
+    )
+
+
+@get(
+    "/v1/procedures/{procedure_id:uuid}/explanations",
+    operation_id="listExplanations",
+    tags=TAGS,
+    summary="Read the explanations of low offers: as the buyer all, as a bidder your own",
+)
+async def list_explanations(
+    procedure_id: FromPath[UUID], caller: Given[Caller], platform: Given[Platform]
+) -> ExplanationList:
+    """List explanations."""
+    return await explanations.list_explanations(platform, caller, procedure_id)
+
+
+@post(
+    "/v1/explanations/{explanation_id:uuid}/explain",
+    operation_id="explainOffer",
+    tags=TAGS,
+    summary="Explain your own low offer, once",
+    status_code=200,
+)
+async def explain_offer(
+    explanation_id: FromPath[UUID],
+    data: JSONBody[ExplanationInput],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    if_match: Given[int],
+) -> Response[ExplanationView]:
+    """Explain an offer."""
+    return versioned(
+        await explanations.explain_offer(platform, caller, explanation_id, data, if_match)
+    )
+
+
+@post(
+    "/v1/explanations/{explanation_id:uuid}/decide",
+    operation_id="decideExplanation",
+    tags=TAGS,
+    summary="Accept an explanation, or reject the offer with a reason",
+    status_code=200,
+)
+async def decide_explanation(
+    explanation_id: FromPath[UUID],
+    data: JSONBody[ExplanationDecisionInput],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    if_match: Given[int],
+) -> Response[ExplanationView]:
+    """Decide on an explanation."""
+    return versioned(
+        await explanations.decide_explanation(platform, caller, explanation_id, data, if_match)
+    )
 
 
 @post(
@@ -526,6 +626,11 @@ ROUTES: Final[list[ControllerRouterHandler]] = [
     read_opening,
     start_auction,
     send_breakdown,
+    read_ranking,
+    request_explanation,
+    list_explanations,
+    explain_offer,
+    decide_explanation,
     award_lot,
     list_awards,
 ]

@@ -33,6 +33,7 @@ from marketplace.platform.http.schemas import (
     TimeZone,
     UnitText,
 )
+from rfq.rules.abnormal import ExplanationStatus
 from rfq.rules.amendment import ChangeKind
 from rfq.rules.clarification import QuestionStatus
 from rfq.rules.procedure import Kind, LotStatus, Openness, Status
@@ -55,6 +56,15 @@ class ProcedureLotInput(Input):
 
 
 BeyondQuantity = Literal["stop", "next_price", "split"]
+PercentBelow = Annotated[
+    int,
+    Meta(
+        ge=1,
+        le=99,
+        description="An offer at least so many percent below the others' mean, or the next offer, "
+        "has to be explained before it can win. Usual are 40 and 30.",
+    ),
+]
 
 
 class ProcedureInput(Input):
@@ -107,6 +117,9 @@ class ProcedureInput(Input):
         ]
         | None
     ) = None
+
+    low_below_mean: PercentBelow | None = None
+    low_below_next: PercentBelow | None = None
 
 
 class InvitationInput(Input):
@@ -170,6 +183,8 @@ class SupplierProcedureView(ProcedureSummary):
     answer_hours: int | None
     amendment_notice_hours: int
     beyond_quantity: BeyondQuantity | None
+    low_below_mean: int | None
+    low_below_next: int | None
     sealing_key: str
     closed_at: datetime | None
     opened_at: datetime | None
@@ -264,7 +279,7 @@ class AnswerInput(Input):
     answer: Annotated[Text, Meta(min_length=1)]
 
 
-class DeclineInput(Input):
+class QuestionDeclineInput(Input):
     """Why a question is not answered; its asker reads it, nobody else."""
 
     reason: Annotated[Text, Meta(min_length=1)]
@@ -376,6 +391,74 @@ class OpenedBidList(Output):
     """All bids, best rank first; invalid ones last."""
 
     items: list[OpenedBidView]
+
+
+class RankedOfferView(Output):
+    """An offer with its place; `abnormally_low` says why it has to be explained."""
+
+    rank: int
+    bid_id: UUID
+    bidder_id: UUID
+    total: MoneyView
+    abnormally_low: str | None
+    explanation: ExplanationStatus | None
+
+
+class LotRankingView(Output):
+    """What a lot would be awarded from: its bids, or what was reached in its auction.
+
+    `rejected` are the offers whose explanation was rejected; they cannot win.
+    """
+
+    lot_id: UUID
+    auctioned: bool
+    items: list[RankedOfferView]
+    rejected: list[RankedOfferView]
+
+
+class ExplanationRequestInput(Input):
+    """A question to the bidder of an abnormally low offer."""
+
+    bid_id: UUID
+    question: Annotated[Text, Meta(min_length=1)]
+
+
+class ExplanationInput(Input):
+    """How the own price comes about."""
+
+    explanation: Annotated[Text, Meta(min_length=1)]
+
+
+class ExplanationDecisionInput(Input):
+    """Whether the explanation convinces; a rejection says why not."""
+
+    accepted: bool
+    reason: Text = ""
+
+
+class ExplanationView(Output):
+    """An explanation as both sides read it."""
+
+    id: UUID
+    version: int
+    procedure_id: UUID
+    lot_id: UUID
+    bid_id: UUID
+    bidder_id: UUID
+    status: ExplanationStatus
+    flag: str
+    question: str
+    explanation: str | None
+    decision_reason: str | None
+    requested_at: datetime
+    explained_at: datetime | None
+    decided_at: datetime | None
+
+
+class ExplanationList(Output):
+    """Explanations, the first asked for first."""
+
+    items: list[ExplanationView]
 
 
 class LotAuctionInput(Input):

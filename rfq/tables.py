@@ -48,6 +48,8 @@ class ProcedureRow(Base):
     answer_hours: Mapped[int | None]
     amendment_notice_hours: Mapped[int] = mapped_column(server_default=text("0"))
     beyond_quantity: Mapped[str | None]
+    low_below_mean: Mapped[int | None]
+    low_below_next: Mapped[int | None]
     audience: Mapped[list[UUID]]
     sealing_key: Mapped[bytes | None]
     bids_root: Mapped[bytes | None]
@@ -280,6 +282,33 @@ class BreakdownRow(Base):
     __table_args__ = (
         Index("ix_lot_breakdowns_buyer_id", "buyer_id"),
         Index("ix_lot_breakdowns_bidder_id", "bidder_id"),
+    )
+
+
+class ExplanationRow(Base):
+    """What a bidder says of an abnormally low offer; `flag` is why he was asked."""
+
+    __tablename__ = "bid_explanations"
+    id: Mapped[Id]
+    version: Mapped[int] = mapped_column(server_default=text("1"))
+    procedure_id: Mapped[UUID] = mapped_column(ForeignKey("procedures.id"))
+    lot_id: Mapped[UUID] = mapped_column(ForeignKey("procedure_lots.id"))
+    bid_id: Mapped[UUID] = mapped_column(ForeignKey("opened_bids.id"))
+    buyer_id: Mapped[UUID]
+    bidder_id: Mapped[UUID]
+    status: Mapped[str]
+    flag: Mapped[str]
+    question: Mapped[str]
+    explanation: Mapped[str | None]
+    decision_reason: Mapped[str | None]
+    requested_at: Mapped[Instant]
+    explained_at: Mapped[datetime | None]
+    decided_at: Mapped[datetime | None]
+    __table_args__ = (
+        UniqueConstraint("lot_id", "bidder_id"),
+        Index("ix_bid_explanations_procedure_id_id", "procedure_id", "id"),
+        Index("ix_bid_explanations_buyer_id", "buyer_id"),
+        Index("ix_bid_explanations_bidder_id", "bidder_id"),
     )
 
 

@@ -165,6 +165,14 @@ class Lot:
 
 
 @dataclass(frozen=True, slots=True)
+class LowOfferRule:
+    """From how many percent below the others on an offer is flagged; None asks nothing."""
+
+    below_mean: int | None = None
+    below_next: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Procedure:
     """What the rules need to know of a procedure.
 
@@ -188,6 +196,7 @@ class Procedure:
     questions_until: datetime | None = None
     answer_time: timedelta | None = None
     amendment_notice: timedelta = timedelta(0)
+    low_offers: LowOfferRule = LowOfferRule()
 
     def lot(self, lot_id: UUID) -> Lot | None:
         """Find a lot by its id."""

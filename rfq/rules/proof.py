@@ -54,7 +54,7 @@ class OpenedBid(msgspec.Struct, frozen=True, kw_only=True):
     invalid_reason: str | None
 
 
-class Opening(msgspec.Struct, frozen=True, kw_only=True):
+class OpeningProof(msgspec.Struct, frozen=True, kw_only=True):
     """The document of an opening; hashes, root and blinding in hexadecimal."""
 
     form: str = FORM
@@ -85,7 +85,7 @@ class Finding:
 
 
 def verify_opening(
-    opening: Opening, receipts: Sequence[SignedReceipt], key: Ed25519PublicKey | None
+    opening: OpeningProof, receipts: Sequence[SignedReceipt], key: Ed25519PublicKey | None
 ) -> tuple[Finding, ...]:
     """Check an opening against its root, and receipts against both.
 
@@ -99,7 +99,7 @@ def verify_opening(
     )
 
 
-def _root(opening: Opening) -> Finding:
+def _root(opening: OpeningProof) -> Finding:
     leaves = [Leaf(bytes.fromhex(each.commitment), each.status) for each in opening.entries]
     root = merkle_root(leaf_hashes(leaves, bytes.fromhex(opening.bids_blinding)))
     fits = hmac.compare_digest(root.hex(), opening.bids_root)
@@ -107,7 +107,7 @@ def _root(opening: Opening) -> Finding:
     return Finding(fits, f"{count} versions of bids give the root published at the close")
 
 
-def _bids(opening: Opening) -> Iterator[Finding]:
+def _bids(opening: OpeningProof) -> Iterator[Finding]:
     live = {each.commitment for each in opening.entries if each.status is BidStatus.LIVE}
     for bid in opening.bids:
         name = f"bid {bid.bid_id}, version {bid.version}"
@@ -120,7 +120,7 @@ def _bids(opening: Opening) -> Iterator[Finding]:
         yield Finding(found.hex() == bid.commitment, f"{name}: holds what was committed to")
 
 
-def _completeness(opening: Opening) -> Iterator[Finding]:
+def _completeness(opening: OpeningProof) -> Iterator[Finding]:
     counts = Counter(bid.commitment for bid in opening.bids)
     live = [each.commitment for each in opening.entries if each.status is BidStatus.LIVE]
     if any(times > 1 for times in counts.values()):
@@ -131,7 +131,7 @@ def _completeness(opening: Opening) -> Iterator[Finding]:
 
 
 def _receipt(
-    opening: Opening, signed: SignedReceipt, key: Ed25519PublicKey | None
+    opening: OpeningProof, signed: SignedReceipt, key: Ed25519PublicKey | None
 ) -> Iterator[Finding]:
     receipt = signed.receipt
     name = f"receipt of bid {receipt.bid_id}, version {receipt.version}"

@@ -112,6 +112,9 @@ BODIES: dict[str, Any] = {
         ],
     },
     "declineQuestion": {"reason": "because"},
+    "requestExplanation": {"bid_id": "{line}", "question": "because"},
+    "explainOffer": {"explanation": "because"},
+    "decideExplanation": {"accepted": True},
     "replaceBid": {"currency": "EUR", "lines": [{"line_id": "{line}", "unit_amount": "1"}]},
     "sendBreakdown": {"lines": [{"line_id": "{line}", "unit_amount": "1"}]},
 }

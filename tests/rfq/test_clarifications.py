@@ -16,7 +16,7 @@ from rfq.clarifications import answer_question, ask_question, decline_question, 
 from rfq.procedures import read_procedure
 from rfq.rules.clarification import QuestionStatus
 from rfq.rules.procedure import Openness, Status
-from rfq.schemas import AnswerInput, DeclineInput, QuestionInput, QuestionView
+from rfq.schemas import AnswerInput, QuestionDeclineInput, QuestionInput, QuestionView
 from rfq.tables import QuestionAskerRow, QuestionRow
 from tests.rfq.parties import HOUR, MoveClock, Parties, key
 
@@ -70,7 +70,7 @@ async def test_what_is_not_answered_yet_is_read_by_its_asker_alone(
     asked = await ask(parties, parties.acme, made.id)
     assert msgspec.json.encode(await read(parties, parties.bolt, made.id)) == before
     assert [q.id for q in await read(parties, parties.acme, made.id)] == [asked.id]
-    reason = DeclineInput(reason="The description says it.")
+    reason = QuestionDeclineInput(reason="The description says it.")
     await decline_question(platform, parties.buyer, asked.id, reason, asked.version)
     assert msgspec.json.encode(await read(parties, parties.bolt, made.id)) == before
     (own,) = await read(parties, parties.acme, made.id)

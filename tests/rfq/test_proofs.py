@@ -14,7 +14,7 @@ from rfq.opening import open_procedure
 from rfq.proofs import read_opening
 from rfq.rules.bid import BidStatus
 from rfq.rules.procedure import Openness
-from rfq.rules.proof import Copy, Opening
+from rfq.rules.proof import Copy, OpeningProof
 from rfq.schemas import BuyerProcedureView, ReceiptView
 from tests.rfq.parties import HOUR, MoveClock, Parties, bid, key
 
@@ -47,7 +47,9 @@ def check(path: Path, *options: str) -> tuple[int, str]:
     return done.exit_code, done.output
 
 
-async def saved(parties: Parties, who: Caller, made: BuyerProcedureView, path: Path) -> Opening:
+async def saved(
+    parties: Parties, who: Caller, made: BuyerProcedureView, path: Path
+) -> OpeningProof:
     opening = await read_opening(parties.platform, who, made.id)
     await asyncio.to_thread(path.write_bytes, msgspec.json.encode(opening))
     return opening

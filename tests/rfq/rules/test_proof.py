@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from rfq.rules.bid import BidStatus, written
-from rfq.rules.proof import Copy, Entry, OpenedBid, Opening, SignedReceipt, verify_opening
+from rfq.rules.proof import Copy, Entry, OpenedBid, OpeningProof, SignedReceipt, verify_opening
 from rfq.rules.receipt import Receipt, sign, signing_key
 from rfq.rules.sealing import Leaf, Place, commitment, leaf_hashes, merkle_root
 from tests.rfq.rules.cases import ACME, BOLT, DEADLINE, MOMENT, PAPER, TONER, bid, price, procedure
@@ -52,7 +52,7 @@ def root(entries: tuple[Entry, ...]) -> str:
     return merkle_root(leaf_hashes(leaves, BLINDING)).hex()
 
 
-OPENING = Opening(
+OPENING = OpeningProof(
     copy=Copy.BUYER,
     procedure_id=PROCEDURE.id,
     closed_at=DEADLINE,
@@ -76,7 +76,7 @@ def receipt(of: OpenedBid) -> SignedReceipt:
     return SignedReceipt(kept, sign(kept, SIGNER))
 
 
-def broken(opening: Opening, *receipts: SignedReceipt) -> list[str]:
+def broken(opening: OpeningProof, *receipts: SignedReceipt) -> list[str]:
     return [each.what for each in verify_opening(opening, receipts, KEY) if not each.fits]
 
 
@@ -86,7 +86,7 @@ def test_an_opening_as_it_was_fits_with_the_receipts_of_all_versions() -> None:
 
 CHANGED = S(SECOND, content=written(bid(price(PAPER, "9.90"), price(TONER, "90"))).decode())
 ADDED = opened(0, "1.00", version=7)
-FORGERIES: dict[str, Callable[[], Opening]] = {
+FORGERIES: dict[str, Callable[[], OpeningProof]] = {
     "a changed price": lambda: S(OPENING, bids=(FIRST, CHANGED)),
     "a dropped bid": lambda: S(OPENING, bids=(FIRST,)),
     "a bid dropped with its entry": lambda: S(OPENING, bids=(FIRST,), entries=ENTRIES[::2]),

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from marketplace.kernel.states import StateMachine
+from rfq.rules.abnormal import EXPLANATION
 from rfq.rules.bid import BID
 from rfq.rules.clarification import QUESTION
 from rfq.rules.procedure import LOT, PROCEDURE
 
 PAGE = Path(__file__).parents[3] / "docs" / "procedures.md"
-MACHINES: list[StateMachine[Any, Any]] = [PROCEDURE, LOT, BID, QUESTION]
+MACHINES: list[StateMachine[Any, Any]] = [PROCEDURE, LOT, BID, QUESTION, EXPLANATION]
 
 
 @pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: machine.name)
