@@ -1,15 +1,15 @@
 """Explanations of abnormally low offers.
 
-Revision ID: 0023
-Revises: 0022
+Revision ID: 0026
+Revises: 0025
 """
 
 from alembic import op
 
 from migrations.security import API, grant, own_rows, policy, protect
 
-revision = "0023"
-down_revision = "0022"
+revision = "0026"
+down_revision = "0025"
 branch_labels = None
 depends_on = None
 
