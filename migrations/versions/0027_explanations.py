@@ -1,15 +1,15 @@
 """Explanations of abnormally low offers.
 
-Revision ID: 0026
-Revises: 0025
+Revision ID: 0027
+Revises: 0026
 """
 
 from alembic import op
 
 from migrations.security import API, grant, own_rows, policy, protect
 
-revision = "0026"
-down_revision = "0025"
+revision = "0027"
+down_revision = "0026"
 branch_labels = None
 depends_on = None
 
