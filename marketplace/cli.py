@@ -379,6 +379,46 @@ async def _parked(settings: Settings, *, retry: bool) -> None:
         await assembly.platform.close()
 
 
+@main.command("audit-heads")
+@click.option(
+    "--check",
+    "kept",
+    type=click.Path(exists=True, path_type=Path, dir_okay=False),
+    help="A file that was kept elsewhere: compare all trails with it.",
+)
+@says_what_is_wrong
+def audit_heads(kept: Path | None) -> None:
+    """Write the signed ends of all audit trails now, or compare the trails with such a file."""
+    os.environ.update(development.found_environment(os.environ))
+    file = None if kept is None else kept.read_bytes()
+    faults = asyncio.run(_audit_heads(load_settings(), file))
+    if faults:
+        raise click.ClickException("\n".join(faults))
+
+
+async def _audit_heads(settings: Settings, kept: bytes | None) -> list[str]:
+    import msgspec
+
+    from marketplace.platform.core import Platform
+    from marketplace.platform.witness import SignedHeads, check_heads, write_heads
+
+    platform = Platform(settings)
+    try:
+        if kept is None:
+            click.echo(await write_heads(platform))
+            return []
+        try:
+            heads = msgspec.json.decode(kept, type=SignedHeads)
+        except msgspec.MsgspecError as error:
+            return [f"The file holds no heads of audit trails: {error}"]
+        faults = await check_heads(platform, heads)
+        if not faults:
+            click.echo(f"{len(heads.heads)} trails are as they were at {heads.taken_at}.")
+        return faults
+    finally:
+        await platform.close()
+
+
 @main.command()
 @click.option("--to", "revision", default="head", show_default=True)
 @click.option(

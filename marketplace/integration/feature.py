@@ -8,6 +8,7 @@ from marketplace.integration.cursor import CursorSeal
 from marketplace.integration.pulse import Pulse
 from marketplace.integration.retention import TIMER, forget_and_come_again, keep_forgetting
 from marketplace.integration.routes import ROUTES
+from marketplace.platform import witness
 from marketplace.platform.core import Platform
 from marketplace.platform.feature import Feature, Scope, Timer
 
@@ -35,11 +36,14 @@ FEATURE: Final = Feature(
         Scope("external_ids:read", "Read your systems' names for our things", _TRADING),
         Scope("external_ids:write", "Set your systems' names for our things", _TRADING),
     ),
-    timers=(Timer(TIMER, forget_and_come_again),),
+    timers=(
+        Timer(TIMER, forget_and_come_again),
+        Timer(witness.TIMER, witness.write_and_come_again),
+    ),
     provides={
         CursorSeal: lambda platform: CursorSeal(platform.secrets.key("cursors of the feed")),
         Pulse: Pulse,
     },
     api_lifespans=(stop_pulse,),
-    worker_lifespans=(keep_forgetting,),
+    worker_lifespans=(keep_forgetting, witness.keep_writing),
 )

@@ -242,6 +242,9 @@ each other."""
 JOBS_PICKED_MAX: Final = 20
 """Per worker: what waits here no other worker can do."""
 JOB_ATTEMPTS_MAX: Final = 5
+AUDIT_HEADS_HOURS: Final = 24
+"""Between two files with the ends of all audit trails: what was changed within a day may go unseen.
+Ten thousand companies are a megabyte."""
 JOB_LOG_DAYS: Final = 90
 """How long it is known why a job failed: a quarter, and whoever asked for it has asked again."""
 CONSUMER_BATCH_MAX: Final = 200

@@ -3,15 +3,27 @@
 from datetime import timedelta
 
 import asyncpg
+import msgspec
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from marketplace.kernel.ids import new_id
+from marketplace.kernel.limits import AUDIT_HEADS_HOURS
 from marketplace.platform.audit import chain_entries, heads_of, verify_trail
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Role, Transaction, system_transaction
 from marketplace.platform.settings import Settings
+from marketplace.platform.witness import (
+    SignedHeads,
+    check_heads,
+    keep_writing,
+    signing_key,
+    take_heads,
+    write_heads,
+)
+from marketplace.worker import Worker
+from tests.conftest import MoveClock
 
 COMPANY = new_id()
 
@@ -109,3 +121,51 @@ async def test_no_role_may_change_or_remove_an_entry(platform: Platform, role: R
         with pytest.raises(DBAPIError, match="permission denied"):
             async with system_transaction(platform, role, organization_id=COMPANY) as tx:
                 await tx.execute(text(statement))
+
+
+async def test_heads_that_were_kept_find_what_the_trail_itself_cannot_tell(
+    platform: Platform, settings: Settings
+) -> None:
+    await record_three(platform)
+    key = await write_heads(platform)
+    written = b"".join([chunk async for chunk in platform.files.read_stream(key)])
+    kept = msgspec.json.decode(written, type=SignedHeads)
+    await record_three(platform)
+    assert await check_heads(platform, kept) == []
+
+    await tamper(settings, "delete from audit_trail where number >= 3")
+    assert await broken_at(platform) is None
+    (fault,) = await check_heads(platform, kept)
+    assert "was cut" in fault
+
+    await tamper(settings, "delete from audit_trail")
+    await record_three(platform)
+    assert await broken_at(platform) is None
+    (fault,) = await check_heads(platform, kept)
+    assert "written anew" in fault
+
+
+async def test_a_witness_cannot_change_what_he_keeps(platform: Platform) -> None:
+    await record_three(platform)
+    kept = await take_heads(platform)
+    public = signing_key(platform.secrets).public_key()
+    assert kept.is_signed_by(public)
+    other = msgspec.structs.replace(kept, heads=())
+    assert not other.is_signed_by(public)
+    (fault,) = await check_heads(platform, other)
+    assert "not as it was signed" in fault
+
+
+async def test_the_worker_writes_heads_and_comes_again_a_day_later(
+    platform: Platform, worker: Worker, settings: Settings, move_clock: MoveClock
+) -> None:
+    folder = settings.data_directory / "files" / "audit-heads"
+    for files in (1, 2):
+        async with keep_writing(platform):  # as each worker that starts
+            await move_clock(timedelta(hours=AUDIT_HEADS_HOURS))
+            await worker.run_until_idle()
+        assert len(list(folder.iterdir())) == files
+    async with keep_writing(platform):
+        await move_clock(timedelta(hours=1))
+        await worker.run_until_idle()
+    assert len(list(folder.iterdir())) == 2
