@@ -7,7 +7,9 @@ import click
 import msgspec
 from rich.console import Console
 
-from auctions.engine.log import LogEntry
+from auctions.engine.log import ADJUSTMENT, IDENTITY, LIMIT, PRICE, RESERVE, LogEntry
+from auctions.engine.outcome import Win
+from auctions.engine.state import LotState
 from auctions.engine.verification import Verification, verify
 from marketplace.kernel.canonical import plain_decimal
 from marketplace.platform.documents import document_text, keep
@@ -62,15 +64,43 @@ def findings(found: Verification) -> list[str]:
         f"{_FITS if not found.false_openings else _BROKEN} {found.opened} secrets opened; "
         f"{found.sealed} stay closed in this copy: bound by the chain, their content unchecked"
     )
+    lines += [f"   closed: {count} × {_SECRETS[name]}" for name, count in found.closed.items()]
+    if found.broken_link is None:
+        lines.append(
+            f"{_FITS} the clock: when bids counted, when the close moved, when it all ended"
+            if found.impossible is None
+            else f"{_BROKEN} entry {found.impossible} cannot be, by the clock of the log"
+        )
     if not found.recomputed:
-        return [*lines, "-- decisions not made again: for that all secrets must be open"]
+        return [*lines, "-- decisions not made again: for that all standing bids must be open"]
     if found.wrong_decision is not None:
         return [*lines, f"{_BROKEN} entry {found.wrong_decision} does not follow from the rules"]
     lines.append(f"{_FITS} every decision follows from the terms and the bids before it")
-    if found.state is not None:
-        for rank, place in enumerate(found.state.order, start=1):
-            amount = f"{plain_decimal(place.amount)} {found.state.terms.currency}"
-            lines.append(f"   {rank}. {place.bidder}  {amount}")
+    return lines if found.state is None else [*lines, *_result(found, found.state)]
+
+
+_SECRETS: Final = {
+    IDENTITY: "whose an entry is",
+    PRICE: "an amount",
+    RESERVE: "the reserve",
+    ADJUSTMENT: "what counts beside a price",
+    LIMIT: "a proxy's limit, so what it bid was checked to be allowed and not to be due",
+}
+
+
+def _result(found: Verification, state: LotState) -> list[str]:
+    """Say who stands where, and who wins."""
+    lines = []
+    for rank, place in enumerate(state.order, start=1):
+        amount = f"{plain_decimal(place.amount)} {state.currency_of(place.bidder)}"
+        score = f"  ranked by {place.score:f}" if place.bidder in state.yardsticks else ""
+        lines.append(f"   {rank}. {place.bidder}  {amount}{score}")
+    if isinstance(found.outcome, Win):
+        price = f"{plain_decimal(found.outcome.price)} {state.currency_of(found.outcome.bidder)}"
+        unless = ", unless the reserve is lower" if RESERVE in found.closed else ""
+        lines.append(f"   winner: {found.outcome.bidder} at {price}{unless}")
+    elif found.outcome is not None:
+        lines.append(f"   no winner by itself: {found.outcome.value}")
     return lines
 
 

@@ -16,6 +16,7 @@ from auctions.live.hub import Hub
 from auctions.live.routes import ROUTES as LIVE_ROUTES
 from auctions.room.routes import ROUTES as ROOM_ROUTES
 from auctions.routes import ROUTES
+from auctions.simulation.command import simulate_auctions
 from auctions.timers import TIMERS
 from marketplace.platform.core import Platform
 from marketplace.platform.feature import Feature, Scope
@@ -63,7 +64,7 @@ FEATURE: Final = Feature(
         Scope("bids:write", "Submit and withdraw bids", ("administrator", "seller")),
     ),
     timers=TIMERS,
-    commands=(asyncapi, verify_auction),
+    commands=(asyncapi, simulate_auctions, verify_auction),
     # In this order: later ones are made of earlier ones.
     provides={
         Ledger: Ledger,

@@ -244,7 +244,7 @@ def _facts(event: Event) -> Document:
         return {"reason": event.reason}
     if isinstance(event, StageOpened):
         facts = {"round": event.round, "until": _instant(event.until)}
-        return facts if event.price is None else facts | {"price": plain_decimal(event.price)}
+        return facts if event.price is None else facts | {"called": plain_decimal(event.price)}
     if isinstance(event, Scheduled):
         return {"lot_id": str(event.lot_id), "terms": terms_document(event.terms)}
     return {}

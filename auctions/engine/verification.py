@@ -35,6 +35,7 @@ from auctions.engine.log import (
     instant_of,
 )
 from auctions.engine.outcome import NoWinner, Win, outcome
+from auctions.engine.public import first_impossible
 from auctions.engine.replay import first_wrong_decision, replay
 from auctions.engine.state import LotState
 from auctions.engine.terms import Terms
@@ -53,10 +54,10 @@ _NOBODY: Final = UUID(int=0)
 class Verification(msgspec.Struct, frozen=True, kw_only=True):
     """What an offline check of a published log found.
 
-    The copy is sound if `broken_link`, `false_openings` and `wrong_decision` are all empty.
-    `closed` counts the secrets this copy does not open, by name: the chain binds them, their
-    content is unchecked. `recomputed` tells whether what it opens was enough to make the decisions
-    again; `state` and `outcome` are then the result.
+    The copy is sound if `broken_link`, `false_openings`, `impossible` (an entry that cannot be, by
+    its public facts) and `wrong_decision` are all empty. `closed` counts the secrets this copy does
+    not open, by name: the chain binds them, their content is unchecked. `recomputed` tells whether
+    what it opens was enough to make the decisions again; `state` and `outcome` are then the result.
     """
 
     entries: int
@@ -65,6 +66,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     false_openings: tuple[tuple[int, str], ...]
     opened: int
     closed: dict[str, int]
+    impossible: int | None
     recomputed: bool
     wrong_decision: int | None
     state: LotState | None
@@ -78,7 +80,8 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def sound(self) -> bool:
         """Tell whether nothing was found."""
-        return self.broken_link is None and not self.false_openings and self.wrong_decision is None
+        numbers = (self.broken_link, self.impossible, self.wrong_decision)
+        return not self.false_openings and all(number is None for number in numbers)
 
 
 def verify(log: Sequence[LogEntry], expected_head: str | None = None) -> Verification:
@@ -109,6 +112,7 @@ def verify(log: Sequence[LogEntry], expected_head: str | None = None) -> Verific
         false_openings=tuple(false),
         opened=opened,
         closed=closed,
+        impossible=first_impossible(log) if log and broken_at is None else None,
         recomputed=enough,
         wrong_decision=wrong,
         state=state,
@@ -258,7 +262,7 @@ def _stage(entry: LogEntry, facts: dict[str, Any]) -> StageOpened:
         **facts,
         round=int(document["round"]),
         until=instant_of(document["until"]),
-        price=_decimal(document.get("price")),
+        price=_decimal(document.get("called")),
         bidder=_whose(entry).get("bidder"),
     )
 

@@ -34,12 +34,12 @@ def next_step(house: House) -> timedelta:
     chance, state = house.chance, house.state
     draw = chance.random()
     deadline = state.deadline()
-    if draw < 0.25 and deadline is not None:  # noqa: PLR2004
+    if draw < 0.25 and deadline is not None:
         edge = chance.choice([-MOMENT, -MOMENT, timedelta(0), MOMENT, -timedelta(seconds=20)])
         return max(deadline + edge - house.clock, timedelta(0))
-    if draw < 0.3:  # noqa: PLR2004
+    if draw < 0.3:
         return -timedelta(seconds=chance.randint(1, 90))
-    if draw < 0.5:  # noqa: PLR2004
+    if draw < 0.5:
         return timedelta(0)
     return timedelta(seconds=chance.randint(1, 50), microseconds=chance.randint(0, 999_999))
 
@@ -49,7 +49,7 @@ def next_commands(house: House, number: int) -> list[Command]:
     chance = house.chance
     size = chance.choice([1, 1, 2, 3])
     commands = [_command(house, number * 10 + place) for place in range(size)]
-    if chance.random() < 0.15 and house.known:  # noqa: PLR2004 - somebody sends again
+    if chance.random() < 0.15 and house.known:
         commands.append(_again(house))
     return commands
 
@@ -72,17 +72,17 @@ def _command(house: House, number: int) -> Command:
     chance, state = house.chance, house.state
     draw = chance.random()
     bidder = chance.choice(house.invitations).bidder
-    if state.course.paused_at is not None and draw < 0.5:  # noqa: PLR2004
+    if state.course.paused_at is not None and draw < 0.35:
         return Resume()
-    if draw < 0.05:  # noqa: PLR2004
+    if draw < 0.06:
         return _of_the_buyer(house, bidder)
-    if draw < 0.2 and state.terms.proxies:  # noqa: PLR2004
+    if draw < 0.25 and state.terms.proxies:
         return _proxy(house, bidder, number)
     stage = state.course.stage
-    if stage is not None and stage.bidder is not None and draw < 0.8:  # noqa: PLR2004
+    if stage is not None and stage.bidder is not None and draw < 0.8:
         bidder = stage.bidder
     amount = _amount(chance, state, bidder)
-    surrogate = BUYER if state.terms.surrogates and chance.random() < 0.2 else None  # noqa: PLR2004
+    surrogate = BUYER if state.terms.surrogates and chance.random() < 0.2 else None
     return PlaceBid(
         bid_id=UUID(int=10_000 + number),
         bidder=bidder,
@@ -94,16 +94,18 @@ def _command(house: House, number: int) -> Command:
 
 def _of_the_buyer(house: House, bidder: UUID) -> Command:
     chance = house.chance
-    if house.state.terms.surrogates and chance.random() < 0.5:  # noqa: PLR2004
+    if house.state.terms.surrogates and chance.random() < 0.5:
         return AllowSurrogate(bidder)
-    later = house.state.closes_at + timedelta(seconds=chance.randint(-30, 60))
+    overtime = house.state.terms.overtime
+    if overtime is not None and overtime.all_lots and chance.random() < 0.5:
+        later = house.state.closes_at + timedelta(seconds=chance.randint(-30, 60))
+        return FollowClose(later)
     return chance.choice(
         [
             Pause("a question"),
             Pause("a fire alarm"),
             Withdraw(bidder, "a slip"),
-            FollowClose(later),
-            Cancel("no need") if chance.random() < 0.1 else Close(),  # noqa: PLR2004
+            Cancel("no need") if chance.random() < 0.3 else Close(),
             Start(),
         ]
     )
@@ -117,11 +119,11 @@ def _proxy(house: House, bidder: UUID, number: int) -> SetProxy:
     factor = Decimal(chance.choice([50, 70, 70, 90, 101])).scaleb(-2)
     limit: Decimal | None = max(unit, rounded_down(max(highest, unit) * factor, digits))
     others = list(state.course.proxies.values())
-    if others and chance.random() < 0.3:  # noqa: PLR2004 - a limit like a rival's
+    if others and chance.random() < 0.7:
         limit = max(unit, rounded_down(chance.choice(others).limit, digits))
-    if chance.random() < 0.1:  # noqa: PLR2004
+    if chance.random() < 0.1:
         limit = None
-    step = unit * 300 if chance.random() < 0.2 else None  # noqa: PLR2004
+    step = unit * 300 if chance.random() < 0.2 else None
     return SetProxy(
         bid_id=UUID(int=50_000 + number),
         bidder=bidder,
@@ -138,13 +140,13 @@ def _amount(chance: Random, state: LotState, bidder: UUID) -> Decimal:
     unit = smallest(digits)
     draw = chance.random()
     amount = highest
-    if draw < 0.15:  # noqa: PLR2004
+    if draw < 0.15:
         amount = highest + unit
-    elif draw < 0.25 and state.order:  # noqa: PLR2004
+    elif draw < 0.3 and state.order:
         amount = chance.choice(state.order).amount
-    elif draw < 0.3 and lowest is not None:  # noqa: PLR2004
+    elif draw < 0.35 and lowest is not None:
         amount = lowest - unit
-    elif draw < 0.65 and state.terms.format is not Format.JAPANESE:  # noqa: PLR2004
+    elif draw < 0.65 and state.terms.format is not Format.JAPANESE:
         amount = highest * Decimal(chance.randint(80, 99)).scaleb(-2)
     return max(unit, rounded_down(amount, digits))
 

@@ -56,7 +56,7 @@ class House:
         )
         self.write(before, batch)
         self._workers[number] = batch.state
-        if self.chance.random() < 0.05:  # noqa: PLR2004 - a restart now and then
+        if self.chance.random() < 0.05:
             self._workers[number] = None
             self.restarts += 1
         return batch

@@ -51,12 +51,12 @@ def made_terms(chance: Random) -> Terms:
         "ceiling": Decimal("1000.00"),
         "starts_at": START,
         "ends_at": START + timedelta(minutes=10),
-        "starting_gate": chance.random() < 0.6,  # noqa: PLR2004
-        "buyer_sees_identities": chance.random() < 0.5,  # noqa: PLR2004
-        "practice": chance.random() < 0.05,  # noqa: PLR2004
-        "surrogates": chance.random() < 0.2,  # noqa: PLR2004
+        "starting_gate": chance.random() < 0.6,
+        "buyer_sees_identities": chance.random() < 0.5,
+        "practice": chance.random() < 0.05,
+        "surrogates": chance.random() < 0.2,
     }
-    if chance.random() < 0.3:  # noqa: PLR2004
+    if chance.random() < 0.3:
         facts["reserve"] = Decimal(chance.randint(300, 950))
     return Terms(**(facts | _OF_FORMAT[format_](chance)))
 
@@ -68,13 +68,13 @@ def _english(chance: Random) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "disclosure": disclosure,
         "decrement": _decrement(chance, reference),
-        "overtime": _overtime(chance) if chance.random() < 0.8 else None,  # noqa: PLR2004
+        "overtime": _overtime(chance) if chance.random() < 0.8 else None,
         "ties": chance.choice([Ties.BY_TIME, Ties.BY_TIME, Ties.EQUAL_BEST, Ties.EQUAL_WORST]),
-        "proxies": chance.random() < 0.35,  # noqa: PLR2004
+        "proxies": chance.random() < 0.35,
     }
-    if disclosure is Disclosure.OPEN and chance.random() < 0.3:  # noqa: PLR2004
+    if disclosure is Disclosure.OPEN and chance.random() < 0.5:
         facts |= {"ties": Ties.FORBIDDEN, "starting_gate": False, "proxies": False}
-    elif chance.random() < 0.15:  # noqa: PLR2004
+    elif chance.random() < 0.15:
         step = Step(Measure.ABSOLUTE, Decimal(10))
         facts |= {"decrement": Decrement(step, reference, multiples_only=True), "proxies": False}
         return facts
@@ -86,10 +86,10 @@ def _decrement(chance: Random, reference: Reference) -> Decrement:
     measure, value = chance.choice(steps)
     step = Step(Measure(measure), Decimal(value))
     tiers: tuple[Tier, ...] = ()
-    if chance.random() < 0.2:  # noqa: PLR2004
+    if chance.random() < 0.2:
         larger = Step(Measure.ABSOLUTE, Decimal(25))
         tiers = (Tier(Decimal(800), larger), Tier(Decimal(500), Step(Measure.PERCENT, Decimal(2))))
-    maximum = Step(Measure.PERCENT, Decimal(60)) if chance.random() < 0.3 else None  # noqa: PLR2004
+    maximum = Step(Measure.PERCENT, Decimal(60)) if chance.random() < 0.3 else None
     return Decrement(step, reference, maximum, tiers)
 
 
@@ -101,7 +101,7 @@ def _overtime(chance: Random) -> Overtime:
         at_most=chance.randint(1, 4),
         total_max_s=chance.choice([45, 100, 240, 600]),
         counted_from=chance.choice(list(CountedFrom)),
-        all_lots=chance.random() < 0.2,  # noqa: PLR2004
+        all_lots=chance.random() < 0.4,
     )
 
 
@@ -113,7 +113,7 @@ def _weighing(chance: Random) -> dict[str, Any]:
     if method is ScoringMethod.COEFFICIENT:
         features = (Feature("warranty", Decimal("0.1")), Feature("delivery", Decimal("0.05")))
     facts["scoring"] = Scoring(method, features)
-    if chance.random() < 0.2:  # noqa: PLR2004
+    if chance.random() < 0.2:
         facts["rates"] = (Rate("JPY", Decimal("0.0061")), Rate("USD", Decimal("0.92173")))
     return facts
 
@@ -161,7 +161,7 @@ def made_invitations(chance: Random, terms: Terms) -> list[Invitation]:
             alias=f"Supplier {place}",
             bid_id=UUID(int=1000 + place),
             opening=Decimal(chance.randint(85, 90))
-            if opens or (not called and chance.random() < 0.3)  # noqa: PLR2004
+            if opens or (not called and chance.random() < 0.3)
             else None,
             currency=chance.choice([None, *(rate.currency for rate in terms.rates)]),
             adjustment=_adjustment(chance, terms.scoring.method),

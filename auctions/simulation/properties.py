@@ -263,6 +263,8 @@ class Watch:
                     violated("a bid is told the rank it took", (bid, rank))
 
     def _check_view(self, event: Event) -> None:
+        if event.seq != self.states.seq + 1:
+            violated("a log has no gaps", event)
         self.states = evolve(self.states, event)
         shown = view(self.states, self.viewer)
         changed = replace(shown, number=0) != replace(self.shown, number=0)

@@ -41,7 +41,7 @@ class Played:
 
 def play(seed: int, reached: Counter[str], make: MakeHouse = House) -> int:
     """Play one auction and give how many entries its log has; raises Violated."""
-    chance = Random(seed)  # noqa: S311 - made-up auctions
+    chance = Random(seed)
     house = make(chance)
     watch = Watch(house, reached)
     for number in range(ROUNDS):
@@ -62,7 +62,7 @@ def _settle(house: House, watch: Watch, number: int) -> None:
     waited = timedelta(seconds=house.chance.choice([0, 0, 0, 1, 3]))
     batch = house.decide(commands, waited=waited)
     watch.look(before, commands, batch)
-    if house.chance.random() < 0.1:  # noqa: PLR2004 - nobody was answered: all send again
+    if house.chance.random() < 0.1:
         before = house.state
         again = house.decide(commands)
         watch.reached["sent again"] += 1
