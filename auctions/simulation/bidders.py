@@ -146,6 +146,8 @@ def _amount(chance: Random, state: LotState, bidder: UUID) -> Decimal:
         amount = chance.choice(state.order).amount
     elif draw < 0.35 and lowest is not None:
         amount = lowest - unit
+    elif draw > 0.9 and state.course.stage is not None and state.course.stage.price is not None:
+        amount = state.course.stage.price
     elif draw < 0.65 and state.terms.format is not Format.JAPANESE:
         amount = highest * Decimal(chance.randint(80, 99)).scaleb(-2)
     return max(unit, rounded_down(amount, digits))
