@@ -1,6 +1,5 @@
 """Who has to do with a lot: looked up once per process, since a scheduled lot's list is final."""
 
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -11,8 +10,8 @@ import msgspec
 from auctions.engine.terms import Terms
 from auctions.engine.visibility import OWNER, Viewer
 from auctions.ledger import AWAY
+from auctions.memory import LotMemory
 from marketplace.kernel.errors import NotFound, Unavailable, WrongState
-from marketplace.kernel.limits import AUCTION_STATES_MAX
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Role
 
@@ -53,7 +52,7 @@ class Admission:
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
-        self._cards: OrderedDict[UUID, Card] = OrderedDict()
+        self._cards: LotMemory[Card] = LotMemory()
 
     async def bidders_card(self, auction_id: UUID, company_id: UUID) -> Card:
         """Give the card to one who may bid; raises NotFound to everybody else."""
@@ -99,9 +98,7 @@ class Admission:
             },
             terms=msgspec.json.decode(row["terms"], type=Terms),
         )
-        self._cards[auction_id] = card
-        if len(self._cards) > AUCTION_STATES_MAX:
-            self._cards.popitem(last=False)
+        self._cards.put(auction_id, card, len(card.bidders))
         return card
 
 

@@ -13,8 +13,7 @@ bids that did get in. So each bid has one effect, whatever happened to the first
 
 import asyncio
 import os
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -42,10 +41,10 @@ from auctions.engine.log import SALT_BYTES, entry_hash
 from auctions.engine.replay import replay
 from auctions.engine.state import LotState
 from auctions.entries import ENTRY_COLUMNS, columns_of, event_of
+from auctions.memory import LotMemory
 from marketplace.kernel.canonical import GENESIS
 from marketplace.kernel.errors import NotFound, Unavailable
 from marketplace.kernel.events import Event as Fact
-from marketplace.kernel.limits import AUCTION_STATES_MAX
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Role, Transaction, discard, event_row
 from marketplace.platform.telemetry import METRICS, log
@@ -53,6 +52,8 @@ from marketplace.platform.telemetry import METRICS, log
 ATTEMPT_PAUSES_S: Final = (0.02, 0.1, 0.3, 0.6, 1.0, 1.0)
 """Pauses between attempts while the database is away: a restart of Postgres is outlived."""
 STATEMENT_SECONDS_MAX: Final = 10
+ENTRIES_READ_AT_ONCE: Final = 5_000
+"""Where many logs are read together: some 100 ms of folding, then others have their turn."""
 HELD_SECONDS_MAX: Final = 5
 """How long a process that hangs between two statements may hold a lot: then Postgres ends it."""
 
@@ -84,7 +85,7 @@ class Ledger:
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
-        self._heads: OrderedDict[UUID, Head] = OrderedDict()
+        self._heads: LotMemory[Head] = LotMemory()
 
     def known(self, lot_id: UUID) -> Head | None:
         """Give the head as this process last saw it; others may have written since."""
@@ -120,7 +121,7 @@ class Ledger:
             try:
                 return await self._transact(connection, lot_id, commands, may_refuse)
             except BaseException:
-                self._heads.pop(lot_id, None)
+                self._heads.forget(lot_id)
                 discard(connection)
                 raise
 
@@ -179,6 +180,20 @@ class Ledger:
                 raise NotFound("There is no such lot.")
             return self._keep(await self._current(connection, lot_id, rows[0]))
 
+    async def read_many(self, lot_ids: Sequence[UUID]) -> AsyncIterator[list[Head]]:
+        """Give the heads of many lots, a group at a time; raises Unavailable.
+
+        Lots this process remembers cost a look each; logs of the others are read many at once.
+        """
+        for lot_id in lot_ids:
+            if lot_id in self._heads:
+                yield [await self.read(lot_id)]
+        unknown = [lot_id for lot_id in lot_ids if lot_id not in self._heads]
+        async with self._reading() as connection:
+            rows = await _fetch(connection, _HEADS, unknown)
+            for group in _groups(rows):
+                yield [self._keep(head) for head in await _read_logs(connection, group)]
+
     async def entries(self, lot_id: UUID, after: int, most: int) -> Sequence[Any]:
         """Give the rows of the log after a number, with salts and hashes; raises Unavailable."""
         async with self._reading() as connection:
@@ -220,10 +235,7 @@ class Ledger:
         known = self._heads.get(lot_id)
         if known is not None and known.position > head.position and known.epoch == head.epoch:
             return head
-        self._heads[lot_id] = head
-        self._heads.move_to_end(lot_id)
-        if len(self._heads) > AUCTION_STATES_MAX:
-            self._heads.popitem(last=False)
+        self._heads.put(lot_id, head, len(head.state.roster))
         return head
 
 
@@ -255,6 +267,16 @@ _HEAD: Final = """
 select seq as last, epoch, hash, terms->>'currency' as currency
 from auction_lots where id = $1 and seq > 0
 """
+_HEADS: Final = """
+select id, seq as last, epoch, hash, terms->>'currency' as currency
+from auction_lots where id = any($1) and seq > 0 order by id
+"""
+_LOGS: Final = f"""
+select {ENTRY_COLUMNS}
+from unnest($1::uuid[], $2::bigint[]) as asked (lot_id, last)
+join auction_ledger e on e.lot_id = asked.lot_id and e.seq <= asked.last
+order by e.lot_id, e.seq
+"""  # noqa: S608 - constants of this module
 _ENTRIES: Final = f"""
 select {ENTRY_COLUMNS}, e.hash from auction_ledger e
 where e.lot_id = $1 and e.seq >= $2 and e.seq <= $3
@@ -287,6 +309,33 @@ set status = $2, cancelled_because = $3, version = version + 1, updated_at = clo
 where id = (select auction_id from auction_lots where id = $1)
 returning id, buyer_id, version, origin_kind, origin_id
 """
+
+
+def _groups(rows: Sequence[Any]) -> Iterator[list[Any]]:
+    """Divide lots into groups whose logs can be held at once."""
+    group: list[Any] = []
+    entries = 0
+    for row in rows:
+        if group and entries + row["last"] > ENTRIES_READ_AT_ONCE:
+            yield group
+            group, entries = [], 0
+        group.append(row)
+        entries += row["last"]
+    if group:
+        yield group
+
+
+async def _read_logs(connection: Any, lots: Sequence[Any]) -> list[Head]:
+    """Read and fold the whole logs of lots, given the rows of their heads."""
+    ids, lasts = [lot["id"] for lot in lots], [lot["last"] for lot in lots]
+    logs: dict[UUID, list[Any]] = {lot_id: [] for lot_id in ids}
+    for entry in await _fetch(connection, _LOGS, ids, lasts):
+        logs[entry["lot_id"]].append(entry)
+    heads = []
+    for lot in lots:
+        state = replay(event_of(entry, lot["currency"]) for entry in logs[lot["id"]])
+        heads.append(Head(state, lot["epoch"], lot["hash"]))
+    return heads
 
 
 async def _run(connection: Any, statement: str) -> None:

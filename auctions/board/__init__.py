@@ -116,8 +116,8 @@ async def heal(platform: Platform) -> int:
     lots = {row["id"]: (row["epoch"], row["seq"]) for row in rows}
     found = await board.positions(list(lots))
     behind = [lot for lot, at in lots.items() if (found[lot] or (0, 0)) < at]
-    for lot_id in behind:
-        await board.swap(await ledger.read(lot_id))
+    async for heads in ledger.read_many(behind):
+        await asyncio.gather(*map(board.swap, heads))
     return len(behind)
 
 

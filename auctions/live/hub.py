@@ -11,7 +11,7 @@ the ledger is asked where the board is behind it.
 """
 
 import asyncio
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -27,8 +27,9 @@ from auctions.clock import ShownClock
 from auctions.engine.visibility import Viewer, number, view
 from auctions.ledger import AWAY, Head, Ledger
 from auctions.live.messages import Message, delta, heartbeat, merge_patch, snapshot
+from auctions.memory import LotMemory
 from marketplace.kernel.errors import MarketplaceError
-from marketplace.kernel.limits import AUCTION_STATES_MAX, VIEWER_BACKLOG_MAX
+from marketplace.kernel.limits import VIEWER_BACKLOG_MAX
 from marketplace.platform.core import Platform
 from marketplace.platform.redis import REDIS_AWAY
 from marketplace.platform.telemetry import LIVE_VIEWERS, log
@@ -92,7 +93,7 @@ class Hub:
         self._clock = clock
         self._pubsub = platform.redis.subscriptions.pubsub()
         self._houses: dict[UUID, _House] = {}
-        self._shown: OrderedDict[UUID, Head] = OrderedDict()
+        self._shown: LotMemory[Head] = LotMemory()
         self._watched: Counter[UUID] = Counter()
         self._watched_changed = asyncio.Event()
         self._listening = asyncio.Event()
@@ -127,10 +128,7 @@ class Hub:
         shown = self._shown.get(lot_id)
         if shown is not None and shown.position > head.position:
             return shown
-        self._shown[lot_id] = head
-        self._shown.move_to_end(lot_id)
-        if len(self._shown) > AUCTION_STATES_MAX:
-            self._shown.popitem(last=False)
+        self._shown.put(lot_id, head, len(head.state.roster))
         return head
 
     async def _is_overdue(self, head: Head) -> bool:

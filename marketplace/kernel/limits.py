@@ -202,8 +202,9 @@ AUCTION_TIERS_MAX: Final = 20
 """Steps by price: more than a bidder can keep in mind."""
 AUCTION_RATES_MAX: Final = 20
 """Currencies of one lot beside its own."""
-AUCTION_STATES_MAX: Final = 500
-"""Lots whose state one process keeps in memory: about 100 kB each with 128 bidders."""
+AUCTION_BIDDERS_REMEMBERED_MAX: Final = 64_000
+"""Bidders of all lots whose state one process keeps in memory, about 0.8 kB each: 500 lots of 128,
+or 5,800 of ten. A lot that is forgotten costs the reading of its log with the next bid."""
 AUCTION_BOARDS_HEALED_MAX: Final = 10_000
 """Running lots whose boards one worker compares each second: one query and one pipeline."""
 AUCTION_REFUSALS_PER_MINUTE: Final = 30
