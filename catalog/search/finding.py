@@ -26,7 +26,7 @@ from catalog.search.matching import (
 )
 from catalog.search.meanings import read_meanings
 from catalog.search.rules import (
-    Group,
+    Meanings,
     Synonym,
     groups_of,
     words_of,
@@ -98,6 +98,46 @@ class Found(msgspec.Struct, frozen=True):
     near: list[Hit]
 
 
+class _Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked of the statements: a page of hits after a place, in one of the two ways."""
+
+    query: Query
+    words: tuple[str, ...]
+    synonyms: list[Synonym]
+    after: Place | None = None
+    fetch: int
+    priced: Sequence[UUID] | None = None
+    stage: int = 0
+    meanings: Meanings | None = None
+
+    def meant(self, meanings: Meanings) -> "_Asked":
+        """Ask once more, with what words may have been meant to be."""
+        return msgspec.structs.replace(self, stage=1, meanings=meanings)
+
+    def values(self, caller: Caller) -> dict[str, object]:
+        """Give the parameters of a statement."""
+        query, place = self.query, self.after or Place(_LOWEST, "", _NIL)
+        groups = groups_of(self.words, query.language, self.synonyms, self.meanings)
+        return {
+            **values_of(
+                query.text or "",
+                groups,
+                query.filters,
+                query.languages,
+                facets=query.facets,
+                priced=self.priced,
+            ),
+            "scopes": scopes_of(caller.path),
+            "by_name": query.sort == "name",
+            "after_rank": place.rank,
+            "after_name": place.name,
+            "after_id": place.id,
+            "fetch": self.fetch,
+            "counted": SEARCH_COUNTED_MAX,
+            "failing_max": 1 if query.by_price else 0,
+        }
+
+
 async def find(
     platform: Platform,
     caller: Caller,
@@ -114,73 +154,75 @@ async def find(
     `priced` are the hits in a range of prices, where one narrows the search.
     """
     words = words_of(query.text)
-    synonyms: list[Synonym] = []
-    if words:
-        synonyms = await read_synonyms(platform, caller, mark, words, query.language)
-    groups = groups_of(words, query.language, synonyms)
+    synonyms = await _synonyms(platform, caller, query, mark, words)
+    asked = _Asked(
+        query=query, words=words, synonyms=synonyms, after=after, fetch=fetch, priced=priced
+    )
     if stage is None and after is not None:
         stage = after.stage
     found: Found | None = None
     if not stage:
-        found = await _run(platform, caller, query, groups, after, fetch, 0, priced)
+        found = await _run(platform, caller, asked)
         if stage == 0 or not words or not found.few:
             return found
     meant = await read_meanings(platform, caller, words, query.language)
     if found is not None and not any(meant.values()):
         return found
-    groups = groups_of(words, query.language, synonyms, meant)
-    return await _run(platform, caller, query, groups, after, fetch, 1, priced)
+    return await _run(platform, caller, asked.meant(meant))
 
 
-async def _run(
-    platform: Platform,
-    caller: Caller,
-    query: Query,
-    groups: Sequence[Group],
-    after: Place | None,
-    fetch: int,
-    stage: int,
-    priced: Sequence[UUID] | None,
-) -> Found:
-    place = after or Place(_LOWEST, "", _NIL)
-    values = {
-        **values_of(
-            query.text or "",
-            groups,
-            query.filters,
-            query.languages,
-            facets=query.facets,
-            priced=priced,
-        ),
-        "scopes": scopes_of(caller.path),
-        "by_name": query.sort == "name",
-        "after_rank": place.rank,
-        "after_name": place.name,
-        "after_id": place.id,
-        "fetch": fetch,
-        "counted": SEARCH_COUNTED_MAX,
-        "failing_max": 1 if query.by_price else 0,
-    }
+async def find_first(
+    platform: Platform, caller: Caller, query: Query, mark: Mark, fetch: int
+) -> list[Hit]:
+    """Find the first hits and count nothing; of a query without filters."""
+    words = words_of(query.text)
+    synonyms = await _synonyms(platform, caller, query, mark, words)
+    fetched = max(fetch, SEARCH_FEW_HITS)
+    asked = _Asked(query=query, words=words, synonyms=synonyms, fetch=fetched)
+    hits = await _run_uncounted(platform, caller, asked)
+    if len(hits) < SEARCH_FEW_HITS:
+        meant = await read_meanings(platform, caller, words, query.language)
+        if any(meant.values()):
+            hits = await _run_uncounted(platform, caller, asked.meant(meant))
+    return hits[:fetch]
+
+
+async def _synonyms(
+    platform: Platform, caller: Caller, query: Query, mark: Mark, words: Sequence[str]
+) -> list[Synonym]:
+    return await read_synonyms(platform, caller, mark, words, query.language) if words else []
+
+
+async def _run(platform: Platform, caller: Caller, asked: _Asked) -> Found:
     hits: list[Hit] = []
     near: list[Hit] = []
     counted = count = matching = 0
     counts: dict[str, list[Any]] = {}
-    for row in await hot_rows(platform, caller, SEARCHES[bool(groups), query.facets], values):
+    statement = SEARCHES[bool(asked.words), asked.query.facets]
+    for row in await hot_rows(platform, caller, statement, asked.values(caller)):
         kind = row[0]
         if kind == HIT:
-            (near if row[4] else hits).append(_hit(row, stage))
+            (near if row[4] else hits).append(_hit(row, asked.stage))
         elif kind == FOUND:
             counted, count, matching = row[2], row[4], int(row[5])
         else:
             counts.setdefault(kind, []).append(row)
     bounded = counted > SEARCH_COUNTED_MAX
-    if bounded and len(hits) < fetch:
-        rows = await hot_rows(platform, caller, RESTS[bool(groups)], values)
-        hits = [_hit(row, stage) for row in rows]
-    hits.sort(key=lambda hit: (hit.place.rank, hit.place.name, hit.id))
+    if bounded and len(hits) < asked.fetch:
+        hits = await _run_uncounted(platform, caller, asked)
+    hits.sort(key=_in_order)
     few = matching < SEARCH_FEW_HITS
     return Found(hits, few, min(count, SEARCH_COUNTED_MAX), bounded, counts, near)
 
 
+async def _run_uncounted(platform: Platform, caller: Caller, asked: _Asked) -> list[Hit]:
+    rows = await hot_rows(platform, caller, RESTS[bool(asked.words)], asked.values(caller))
+    return sorted((_hit(row, asked.stage) for row in rows), key=_in_order)
+
+
 def _hit(row: Any, stage: int) -> Hit:
     return Hit(row[1], Place(row[2], row[3], row[1], stage))
+
+
+def _in_order(hit: Hit) -> tuple[int, str, UUID]:
+    return hit.place.rank, hit.place.name, hit.id

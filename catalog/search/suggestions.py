@@ -14,7 +14,7 @@ from catalog.asked_languages import Languages
 from catalog.languages import LAST_RESORT
 from catalog.price_lists.visibility import scopes_of
 from catalog.search.answers import Answer, CatalogAnswers, Mark, read_mark
-from catalog.search.finding import Query, find
+from catalog.search.finding import Query, find_first
 from catalog.search.matching import IN_LANGUAGE, VISIBLE, VISIBLE_BY_ITSELF, statement_of
 from catalog.search.rules import words_of
 from catalog.search.schemas import (
@@ -130,8 +130,7 @@ async def suggest(
             made.skus.append(SuggestedSku(code, supplier_id, item_id, name))
     if len(products) < limit and len(" ".join(words)) >= WORD_MIN:
         now = mark or await read_mark(platform)
-        found = await find(platform, caller, query, now, None, limit)
-        for hit in found.hits:
+        for hit in await find_first(platform, caller, query, now, limit):
             products.setdefault(hit.id, SuggestedProduct(hit.id, hit.place.name))
     made.products = list(products.values())[:limit]
     return made
