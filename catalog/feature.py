@@ -25,6 +25,7 @@ from catalog.search import routes as search
 from catalog.search.answers import CatalogAnswers
 from catalog.search.known import Known
 from catalog.search.own_prices import OwnCosts
+from catalog.search.written_offers import WrittenOffers
 from catalog.stock import routes as stock
 from catalog.stock.reserving import CatalogStock
 from marketplace.approvals.ports import ApprovalSubjects
@@ -90,6 +91,7 @@ FEATURE: Final = Feature(
         CatalogAnswers: lambda _platform: CatalogAnswers(),
         KeptPrices: lambda _platform: KeptPrices(),
         WrittenPrices: lambda _platform: WrittenPrices(),
+        WrittenOffers: lambda _platform: WrittenOffers(),
         OwnCosts: lambda _platform: OwnCosts(),
         Known: lambda _platform: Known(),
         PublicationApprovals: _publication_approvals,

@@ -7,7 +7,7 @@ decides.
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import msgspec
@@ -38,6 +38,7 @@ from catalog.search.page_statements import (
     OFFER_END,
 )
 from catalog.search.schemas import CatalogItem, CatalogOffer
+from catalog.search.written_offers import Cost, WrittenOffer, WrittenOffers
 from marketplace.kernel.canonical import plain_decimal
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
@@ -52,21 +53,34 @@ async def items_of(
     currency: str | None,
     *,
     whole: bool,
+    written: WrittenOffers | None = None,
 ) -> tuple[list[CatalogItem], datetime | None]:
-    """Price the items a statement finds; give too until when their prices are these."""
+    """Price the items a statement finds; give too until when their prices are these.
+
+    With `written` offers that are written already stand in items as JSON.
+    """
     gathered, buyer = await _gather(platform, caller, statement, values)
-    items = [_shown(row, offers, buyer, currency, whole=whole) for row, offers in gathered]
+    if written is None:
+        items = [_shown(row, offers, buyer, currency, whole=whole) for row, offers in gathered]
+    else:
+        items = [_cheapest(row, offers, buyer, currency, written) for row, offers in gathered]
     return items, _next_boundary(gathered)
 
 
 async def chosen_items(
-    platform: Platform, caller: Caller, ids: Sequence[UUID], currency: str | None
+    platform: Platform,
+    caller: Caller,
+    ids: Sequence[UUID],
+    currency: str | None,
+    written: WrittenOffers | None = None,
 ) -> tuple[list[CatalogItem], datetime | None]:
     """Price the items with these identifiers, in this order; what is not seen is left out."""
     if not ids:
         return [], None
     values: dict[str, object] = {"chosen": list(ids), "fetch": len(ids)}
-    items, true_until = await items_of(platform, caller, CHOSEN, values, currency, whole=False)
+    items, true_until = await items_of(
+        platform, caller, CHOSEN, values, currency, whole=False, written=written
+    )
     places = {item_id: place for place, item_id in enumerate(ids)}
     return sorted(items, key=lambda item: places[item.id]), true_until
 
@@ -171,8 +185,8 @@ class _Priced(msgspec.Struct, gc=False):
     found: _OfferPrices
     answer: Price | Unpriced
 
-    def cost(self) -> tuple[bool, str, Decimal]:
-        """Give what offers are sorted by: unpriced or not, currency, cost of one content unit."""
+    def cost(self) -> Cost:
+        """Give what offers are sorted by."""
         if isinstance(self.answer, Unpriced):
             return True, "", Decimal(0)
         winner, content = self.answer.winner, self.found.offer.terms.content
@@ -207,6 +221,38 @@ def _shown(
         priced.sort(key=_Priced.cost)
     shown = priced if whole else priced[:1]
     return _item(row, len(priced), [_offer_view(each, explain=whole) for each in shown], whole)
+
+
+def _cheapest(
+    row: Any,
+    offers: Sequence[_OfferPrices],
+    buyer: Buyer,
+    currency: str | None,
+    written: WrittenOffers,
+) -> CatalogItem:
+    """Do as `_shown` does for a page, with what is written already."""
+    found = [_written(each, buyer, currency, written) for each in offers]
+    best = found[0] if len(found) == 1 else min(found, key=_cost)
+    # msgspec writes raw JSON as it is: to who reads the answer it is the offer.
+    view = best.text if isinstance(best, WrittenOffer) else _offer_view(best, explain=False)
+    return _item(row, len(found), [cast("CatalogOffer", view)], whole=False)
+
+
+def _written(
+    found: _OfferPrices, buyer: Buyer, currency: str | None, written: WrittenOffers
+) -> WrittenOffer | _Priced:
+    def make() -> tuple[Cost, CatalogOffer]:
+        priced = _priced(found, buyer, currency, explain=False)
+        return priced.cost(), _offer_view(priced, explain=False)
+
+    known = written.find(
+        found.offer, found.supplier_name, found.candidates, found.policy, currency, make
+    )
+    return known or _priced(found, buyer, currency, explain=False)
+
+
+def _cost(found: WrittenOffer | _Priced) -> Cost:
+    return found.cost if isinstance(found, WrittenOffer) else found.cost()
 
 
 def _item(row: Any, offer_count: int, offers: list[CatalogOffer], whole: bool) -> CatalogItem:

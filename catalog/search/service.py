@@ -23,6 +23,7 @@ from catalog.search.own_prices import CostPlace, following, ordered, ranges_of
 from catalog.search.page_statements import BROWSE, ONE
 from catalog.search.related import related_ids
 from catalog.search.schemas import CatalogFindings, CatalogItem, CatalogPage, RelatedItems
+from catalog.search.written_offers import WrittenOffers
 from marketplace.kernel.errors import NotFound, invalid
 from marketplace.kernel.limits import PRICES_SORTED_MAX
 from marketplace.kernel.money import currency_digits
@@ -75,7 +76,10 @@ async def answer_search(
     key = (caller.path, asking, currency, asked.limit, asked.after, languages)
     answer = answers.find(key, mark)
     if answer is None:
-        made, true_until = await _make_page(platform, caller, asking, currency, asked, mark)
+        written = platform.get(WrittenOffers)
+        made, true_until = await _make_page(
+            platform, caller, asking, currency, asked, mark, written
+        )
         await add_texts(platform, caller, made.items, languages)
         items = msgspec.Raw(msgspec.json.encode(made.items))
         more = None if made.found is UNSET else msgspec.Raw(msgspec.json.encode(made.found))
@@ -96,21 +100,24 @@ async def _make_page(
     currency: str | None,
     asked: PageRequest,
     mark: Mark,
+    written: WrittenOffers | None = None,
 ) -> tuple[CatalogPage, datetime | None]:
     caller.require("catalog:read")
     if currency is not None:
         currency_digits(currency, "?currency")
     if query.by_price:
-        return await _page_by_price(platform, caller, query, currency, asked, mark)
+        return await _page_by_price(platform, caller, query, currency, asked, mark, written)
     if not query.plain:
-        return await _page_of_hits(platform, caller, query, currency, asked, mark)
+        return await _page_of_hits(platform, caller, query, currency, asked, mark, written)
     after = asked.key(_Key) or _Key()
     values: dict[str, object] = {
         "after_name": after.name,
         "after_id": after.id,
         "fetch": asked.fetch,
     }
-    items, true_until = await items_of(platform, caller, BROWSE, values, currency, whole=False)
+    items, true_until = await items_of(
+        platform, caller, BROWSE, values, currency, whole=False, written=written
+    )
     made = page(asked, items, lambda item: _Key(item.name, item.id))
     return CatalogPage(items=made.items, next=made.next), true_until
 
@@ -122,11 +129,12 @@ async def _page_of_hits(
     currency: str | None,
     asked: PageRequest,
     mark: Mark,
+    written: WrittenOffers | None = None,
 ) -> tuple[CatalogPage, datetime | None]:
     found = await find(platform, caller, query, mark, asked.key(Place), asked.fetch)
     shown = page(asked, found.hits, lambda hit: hit.place)
     items, true_until = await chosen_items(
-        platform, caller, [hit.id for hit in shown.items], currency
+        platform, caller, [hit.id for hit in shown.items], currency, written
     )
     findings = CatalogFindings(count=found.count, count_bounded=found.bounded)
     if query.facets:
@@ -141,6 +149,7 @@ async def _page_by_price(
     currency: str | None,
     asked: PageRequest,
     mark: Mark,
+    written: WrittenOffers | None = None,
 ) -> tuple[CatalogPage, datetime | None]:
     """Price what is found, as far as the bound goes, and give the page in that order."""
     if currency is None:
@@ -162,7 +171,7 @@ async def _page_by_price(
     rest = places if after is None else following(places, after, query)
     shown = page(asked, rest, lambda place: place)
     items, true_until = await chosen_items(
-        platform, caller, [place.id for place in shown.items], currency
+        platform, caller, [place.id for place in shown.items], currency, written
     )
     findings = CatalogFindings(
         count=count,

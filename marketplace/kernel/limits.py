@@ -112,15 +112,16 @@ SEARCH_COUNTED_MAX: Final = 5_000
 """Hits of a search that are counted, by facets too; who finds more narrows it down."""
 SEARCH_FEW_HITS: Final = 3
 """Where a search finds fewer, typing errors are looked for; what was found stands first then."""
-CATALOG_ANSWERS_BYTES_MAX: Final = 16 * 1_048_576
-"""Whole catalog pages kept in one process: some 400 of 50 products."""
+CATALOG_ANSWERS_BYTES_MAX: Final = 8 * 1_048_576
+"""Whole catalog pages kept in one process: some 200 of 50 products."""
 KEPT_PRICES_MAX: Final = 100_000
 """Of ladders of published versions, what one process keeps read: so many entries that say there is
 none, or a sixth of it of ladders; about 10 MB."""
 KEPT_OFFERS_MAX: Final = 10_000
 """Offers one process keeps read: about 5 MB."""
-WRITTEN_PRICES_MAX: Final = 8_000
-"""Prices one process keeps written: about 6 MB."""
+WRITTEN_PRICES_MAX: Final = 6_000
+WRITTEN_OFFERS_MAX: Final = 6_000
+"""Prices, and offers of pages, that one process keeps written: about 6 MB each."""
 IMPORT_ROW_ERRORS_MAX: Final = 1_000
 """Row errors kept of one import; beyond it only counted."""
 IMPORT_BATCH_ROWS: Final = 5_000
