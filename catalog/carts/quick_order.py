@@ -1,8 +1,8 @@
 """Pasted SKUs and quantities, line by line; pure.
 
 A line is ``SKU``, ``SKU quantity`` or ``SKU quantity unit``, its parts separated by tab, semicolon,
-comma or blanks, whichever comes first in this order. A first line that names columns (``sku`` …) is
-a header, as spreadsheets write it, and its columns may stand in any order.
+pipe, comma or blanks, whichever comes first in this order. A first line that names columns
+(``sku`` …) is a header, as spreadsheets write it, and its columns may stand in any order.
 """
 
 import csv
@@ -14,11 +14,12 @@ from typing import Final
 
 import msgspec
 
+from catalog.imports.recognizing import recognize_separator
 from marketplace.kernel.errors import FieldError, MarketplaceError
 from marketplace.kernel.limits import CODE_CHARACTERS_MAX
 from marketplace.kernel.units import UNITS, Quantity
 
-_SEPARATORS: Final = ("\t", ";", ",")
+_SEPARATORS: Final = ("\t", ";", "|", ",")
 _COLUMNS: Final = ("sku", "quantity", "unit")
 _NAMES: Final = {
     "sku": "sku",
@@ -67,7 +68,7 @@ def read_quick_order(text: str) -> list[QuickLine | QuickError]:
         if not raw.strip():
             continue
         if columns is None:
-            separator = next((s for s in _SEPARATORS if s in raw), None)
+            separator = _separator(raw)
             columns = _header(raw, separator)
             if columns is not None:
                 continue
@@ -84,6 +85,12 @@ class _Unreadable(Exception):
         super().__init__(detail)
         self.code = code
         self.detail = detail
+
+
+def _separator(raw: str) -> str | None:
+    """Give what separates the names of a header, recognized as in imports; None for blanks."""
+    separator = recognize_separator(raw, _NAMES.__contains__)
+    return separator if separator in raw else None
 
 
 def _header(raw: str, separator: str | None) -> tuple[str, ...] | None:

@@ -26,6 +26,7 @@ from catalog.carts.schemas import (
     SuggestionView,
 )
 from catalog.carts.service import added_view
+from catalog.imports.recognizing import decoded
 from catalog.price_lists.visibility import COMPANY, scopes_of, visible_offer
 from catalog.products.tables import OfferRow
 from catalog.quotes.service import quoted_lines
@@ -93,7 +94,7 @@ async def _text_of(chunks: AsyncIterator[bytes]) -> str:
         if len(data) > QUICK_ORDER_CHARACTERS_MAX:
             raise BodyTooLarge(f"A quick order has at most {QUICK_ORDER_CHARACTERS_MAX} bytes.")
     try:
-        text = data.decode("utf-8-sig")
+        text = decoded(data)
     except UnicodeDecodeError:
         raise invalid("", "not_utf8", "Save the file as CSV in UTF-8.") from None
     if "\0" in text:

@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 
 from catalog.imports.decimals import DecimalMark
 from catalog.imports.plain import PlainForm
+from catalog.imports.recognizing import header_names, recognize_encoding, recognize_separator
 from catalog.imports.rows import RECORD_BYTES_MAX, Column, FileReader, Layout, PlainRows
 
 SAMPLE_BYTES: Final = 64 * 1024
@@ -20,8 +21,6 @@ SAMPLE_BYTES: Final = 64 * 1024
 BLOCK_BYTES: Final = 16 * 1024
 """Lines taken at one look: a block with one row that is not plain is read row by row."""
 
-_SEPARATORS: Final = (",", ";", "\t", "|")
-_WINDOWS: Final = "windows-1252"
 
 R = TypeVar("R")
 
@@ -92,7 +91,7 @@ class CsvReader(FileReader[R]):
         numeric = {column.name for column in self.layout.columns if column.numeric}
         if lines and not self.mark.mark:
             separator = self._separator_of(lines[0])
-            names = _names(lines[0], separator)
+            names = header_names(lines[0], separator)
             places = [place for place, name in enumerate(names) if name in numeric]
             self.mark.learn(
                 row[place].strip()
@@ -102,10 +101,7 @@ class CsvReader(FileReader[R]):
             )
 
     def _separator_of(self, header: str) -> str:
-        def hits(separator: str) -> int:
-            return sum(self.layout.find(name) is not None for name in _names(header, separator))
-
-        return max(_SEPARATORS, key=hits)
+        return recognize_separator(header, lambda name: self.layout.find(name) is not None)
 
     def _take(self, data: bytes) -> Iterator[R | PlainRows]:
         """Take whole lines: block by block where they are plain, else one by one."""
@@ -197,7 +193,7 @@ class CsvReader(FileReader[R]):
             self.fatal(self._record_line, "not_utf8", detail)
             return
         self._separator = self._separator_of(text)
-        names = _names(text, self._separator)
+        names = header_names(text, self._separator)
         if self.check_names(self._record_line, names):
             self._fields = [column for name in names if (column := self.layout.find(name))]
             plain = PlainForm(self.layout, self._fields, self._separator)
@@ -211,26 +207,6 @@ class CsvReader(FileReader[R]):
             detail = f"A row has more than {RECORD_BYTES_MAX} bytes; is a quote left open?"
             self.fatal(line, "row_too_long", detail)
         self._pending, self._record, self._record_bytes = b"", [], 0
-
-
-def recognize_encoding(sample: bytes) -> str | None:
-    """Tell UTF-8 from Windows-1252 by the first bytes of a file; None while it is plain ASCII.
-
-    What holds a character of several bytes in UTF-8 is UTF-8 (a row that is not has an error then);
-    what has other bytes beyond ASCII is Windows-1252.
-    """
-    if sample.isascii():
-        return None
-    decoder = codecs.getincrementaldecoder("utf-8")("ignore")  # the end may cut a character
-    return "utf-8" if any(c > "\x7f" for c in decoder.decode(sample)) else _WINDOWS
-
-
-def _names(header: str, separator: str) -> list[str]:
-    try:
-        fields = next(csv.reader([header], delimiter=separator), [])
-    except csv.Error:
-        return []
-    return [field.strip().lower() for field in fields]
 
 
 def _rows(lines: list[str], separator: str) -> Iterator[list[str]]:

@@ -26,6 +26,7 @@ from marketplace.approvals.tables import ApprovalDecisionRow, ApprovalRow
 from marketplace.kernel.errors import NotFound
 from marketplace.kernel.money import Money
 from marketplace.organizations.rules import check_within
+from marketplace.organizations.tree import present_path
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, retries_conflicts, transaction
@@ -88,8 +89,8 @@ async def decide(
 ) -> ApprovalView:
     """Approve or reject; the last approval needed lets the document go on, in this transaction.
 
-    Raises NotPermitted for who acts for a unit beside or below the one that asks, what
-    `rules.judge` raises, and what the document's own next step raises: then nothing is
+    Raises NotPermitted for who acts for a unit beside or below the one that asks (where it stands
+    now), what `rules.judge` raises, and what the document's own next step raises: then nothing is
     decided and the request still waits.
     """
     caller.require("orders:approve")
@@ -99,7 +100,8 @@ async def decide(
         row = await tx.maybe(_approvals().where(ApprovalRow.id == approval_id).with_for_update())
         if row is None:
             raise NotFound("There is no such request for approval.")
-        check_within(caller.unit_id, row.unit_path)
+        asking = row.unit_path[0]
+        check_within(caller.unit_id, await present_path(tx, row.organization_id, asking))
         said = (await _said_of(tx, [approval_id]))[approval_id]
         subject = platform.get(ApprovalSubjects).of(row.subject_kind)
         present_hash = await subject.content_hash(tx, row.subject_id)

@@ -1,6 +1,7 @@
 """How the demo's companies come to the marketplace: registered, staffed and stocked over HTTP."""
 
 import asyncio
+import csv
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
@@ -22,6 +23,9 @@ ORDER_LIMIT: Final = {"amount": "2000.00", "currency": "EUR"}
 """What a purchaser may order without a second person."""
 BUYER_DISCOUNT: Final = Decimal("0.08")
 SEGMENT_DISCOUNT: Final = Decimal("0.04")
+QUOTE_DISCOUNT: Final = Decimal("0.12")
+QUOTED: Final = "6205-2RS"
+QUOTED_UNTIL: Final = "2090-12-31"
 IMPORT_SECONDS_MAX: Final = 30
 
 
@@ -127,6 +131,31 @@ async def stock_supplier(
     kit = await restrict_one(seller, goods.prefix, group)
     grouped = goods.prices_csv(SEGMENT_DISCOUNT, [(kit, "SET", "1", "39.50")])
     await publish_prices(seller, "Prices for workshops", grouped, {"segment_id": group})
+    await quote_one(seller, goods, buyer)
+
+
+async def quote_one(seller: Actor, goods: Goods, buyer: DemoCompany) -> None:
+    """Quote the buyer one article, which he accepts: it has a price of every level but contracts'.
+
+    That is what `POST /v1/prices/check` with `explain` is tried at.
+    """
+    sku = f"{goods.prefix}-{QUOTED}"
+    table = goods.prices_csv(QUOTE_DISCOUNT).decode()
+    reader = csv.DictReader(table.splitlines(), delimiter=";" if ";" in table else ",")
+    rows = [row for row in reader if row["sku"] == sku]
+    tiers = [{name: row[name] for name in ("minimum_quantity", "amount")} for row in rows]
+    line = {"sku": sku, "unit": rows[0]["unit"], "basis": rows[0].get("basis", "1"), "tiers": tiers}
+    offered = {
+        "organization_id": buyer.organization_id,
+        "title": "Bearings for the new line",
+        "currency": "EUR",
+        "last_day": QUOTED_UNTIL,
+        "lines": [{**line, "commitment": {"cap": "5000", "at_exhaustion": "split"}}],
+    }
+    made = await seller.post("/v1/quotes", offered, once=True, show="makeQuote")
+    path, version = f"/v1/quotes/{made['id']}/accept", {"If-Match": f'"{made["version"]}"'}
+    purchaser = seller.with_key(f"{buyer.name} (purchaser)", buyer.keys["purchaser"])
+    await purchaser.send("POST", path, headers=version, show="acceptQuote")
 
 
 async def keep_segment(seller: Actor, name: str, member: DemoCompany) -> str:

@@ -48,6 +48,7 @@ from marketplace.orders.tables import OrderLineRow, OrderRow, SupplierOrderRow
 from marketplace.orders.views import order_view
 from marketplace.organizations.rules import check_within
 from marketplace.organizations.tables import MemberRow
+from marketplace.organizations.tree import present_path
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, retries_conflicts, transaction
@@ -267,7 +268,8 @@ async def cancel_order(
     async with transaction(platform, caller) as tx:
         await withdraw_approval(tx, "order", order_id)
         order = await _locked(tx, order_id)
-        check_within(caller.unit_id, order.unit_path)
+        path = await present_path(tx, order.buyer_id, order.unit_id)
+        check_within(caller.unit_id, path)
         if order.version != version:
             raise StaleVersion(f"The order is at version {order.version}; read it again.")
         parts = await tx.all(
@@ -326,8 +328,9 @@ class OrderApprovals:
         state = ORDER.after(OrderState(order.state), "approve")
         approved = replace(order, state=state.value, version=order.version + 1)
         tell_order(tx, "approved", approved)
-        await _see_as_buying_unit(tx, order)
-        await _place_approved(self._platform, tx, approved, at)
+        path = await present_path(tx, order.buyer_id, order.unit_id)
+        await _see_as(tx, path)
+        await _place_approved(self._platform, tx, replace(approved, unit_path=list(path)), at)
 
     async def rejected(self, tx: Transaction, subject_id: UUID) -> None:
         """End the order."""
@@ -367,9 +370,9 @@ async def _place_approved(
     tell_parts(tx, placed, parts)
 
 
-async def _see_as_buying_unit(tx: Transaction, order: OrderHeader) -> None:
+async def _see_as(tx: Transaction, path: Sequence[UUID]) -> None:
     """Let the transaction see the prices of the unit that buys: the approver may be of another."""
-    scopes = "{" + ",".join(str(unit) for unit in order.unit_path) + "}"
+    scopes = "{" + ",".join(str(unit) for unit in path) + "}"
     await tx.execute(select(func.set_config("app.scopes", scopes, True)))  # noqa: FBT003
 
 
@@ -399,6 +402,7 @@ async def _update_order(tx: Transaction, order: OrderHeader) -> None:
             state=order.state,
             version=order.version,
             total=order.total,
+            unit_path=order.unit_path,
             ordered_at=order.ordered_at,
             placed_at=order.placed_at,
         )

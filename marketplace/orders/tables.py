@@ -15,7 +15,9 @@ from marketplace.platform.columns import Amount, Base, CurrencyCode, Hash, Id, I
 
 
 class OrderRow(Base):
-    """A buyer's purchase order; `unit_path` is the buying unit and its ancestors when submitted.
+    """A buyer's purchase order.
+
+    `unit_path` is the buying unit and its ancestors at the submission; once placed, at the placing.
 
     `content_hash` covers what the buyer sent and the prices it was submitted at.
     """

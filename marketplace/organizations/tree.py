@@ -43,6 +43,15 @@ async def load_tree(tx: Transaction, company_id: UUID) -> Tree:
     return Tree({row.id: row.parent_id for row in rows}, {row.id: row.active for row in rows})
 
 
+async def present_path(tx: Transaction, company_id: UUID, unit_id: UUID) -> tuple[UUID, ...]:
+    """Give a unit and its ancestors up to the company, as the tree is now.
+
+    What waited since the unit stood elsewhere goes by where it stands when it is decided.
+    """
+    tree = await load_tree(tx, company_id)
+    return tuple(path_to_company(unit_id, tree.parents))
+
+
 async def find_unit(tx: Transaction, caller: Caller, unit_id: UUID) -> None:
     """Raise NotFound unless this is the caller's company or a unit of it."""
     found = await tx.scalar(

@@ -13,12 +13,20 @@ import pytest
 
 from catalog.price_lists import checking
 from catalog.price_lists.schemas import PriceCheckInput, PriceCheckLine
+from marketplace.approvals.schemas import DecisionInput
+from marketplace.approvals.service import decide
 from marketplace.billing import service as billing
-from marketplace.kernel.errors import Conflict, InvalidInput
-from marketplace.orders.schemas import OrderView
+from marketplace.kernel.errors import Conflict, InvalidInput, NotPermitted
+from marketplace.orders import reading
+from marketplace.orders import service as orders
+from marketplace.orders.schemas import OrderInput, OrderView
+from marketplace.organizations import service as organizations
+from marketplace.organizations.schemas import OrganizationChange
 from tests.catalog.parties import entry
 from tests.catalog.shop import Shop
+from tests.support.world import fresh_key
 
+APPROVE = DecisionInput(verdict="approve")
 JULY = datetime(2026, 7, 1, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
 
@@ -105,6 +113,34 @@ async def test_contract_in_another_time_zone(shop: Shop) -> None:
     ends = datetime(2026, 7, 31, 12, tzinfo=UTC)
     told = [await shop.told("A", at=at) for at in (begins - TICK, begins, ends - TICK, ends)]
     assert told == ["10 base", "7 contract", "7 contract", "10 base"]
+
+
+async def test_unit_re_parented_while_an_order_of_it_waits(shop: Shop) -> None:
+    """As in an open cart, prices and approvers are those of where the unit stands now."""
+    await shop.offer("A")
+    await shop.price_list(entry("A", ("1", "10")))
+    north = await shop.world.unit(shop.buying, "North")
+    south = await shop.world.unit(shop.buying, "South")
+    site = await shop.world.unit(shop.buying, "Plant", north)
+    heads = [
+        (await shop.world.member(shop.buying, "approver", unit_id=unit)).caller
+        for unit in (north, south)
+    ]
+    for priority, (head, amount) in enumerate(zip(heads, ("9", "8"), strict=True)):
+        listed = entry("A", ("1", amount))
+        await shop.price_list(listed, level="organization", to=[head], priority=priority)
+    requester = await shop.world.member(shop.buying, "purchaser", unit_id=site, order_limit="1 EUR")
+    data = OrderInput(currency="EUR", lines=[shop.line("A", "10")])
+    waiting = await orders.submit_order(shop.platform, requester.caller, data, None, fresh_key())
+    assert (waiting.state, waiting.total.amount) == ("in_approval", "90.00")
+    assert waiting.approval_id
+    change = OrganizationChange(parent_id=south)
+    await organizations.change_organization(shop.platform, shop.buyer, site, 1, change)
+    with pytest.raises(NotPermitted):
+        await decide(shop.platform, heads[0], waiting.approval_id, APPROVE, fresh_key())
+    await decide(shop.platform, heads[1], waiting.approval_id, APPROVE, fresh_key())
+    placed = await reading.read_order(shop.platform, shop.buyer, waiting.id)
+    assert (placed.state, placed.total.amount) == ("placed", "80.00")
 
 
 async def test_list_re_published_while_an_order_is_placed(shop: Shop) -> None:

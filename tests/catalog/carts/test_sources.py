@@ -127,7 +127,7 @@ async def test_a_file_is_taken_once(shop: Shop) -> None:
     with pytest.raises(StaleVersion):
         await send(file, 1)
     assert [line.quantity for line in (await buying.read()).lines] == ["3"]
-    for broken in (b"\xff\xfeA", b"A\0"):
+    for broken in ("SKU".encode("utf-16"), b"\x81A", b"A\0"):
         with pytest.raises(InvalidInput):
             await send(broken, view.version)
     with pytest.raises(BodyTooLarge):
@@ -254,3 +254,19 @@ async def test_nobody_re_orders_a_foreign_order(shop: Shop) -> None:
     writer = replace(shop.buyer.caller, scopes=frozenset({"carts:write"}))
     with pytest.raises(NotPermitted):
         await sources.reorder(shop.platform, writer, mine.cart.id, order.id, fresh_key())
+
+
+async def test_a_file_is_read_as_an_import_would_read_it(shop: Shop) -> None:
+    await shop.offer("SCHLÜSSEL-13")
+    buying = await Buying.begin(shop)
+    forms = [("utf-8", ","), ("utf-8-sig", ";"), ("windows-1252", "\t"), ("windows-1252", "|")]
+    for version, (encoding, separator) in enumerate(forms, start=1):
+        text = f'note{separator}sku{separator}qty\r\n"a, b"{separator}SCHLÜSSEL-13{separator}3\r\n'
+
+        async def chunks(data: bytes = text.encode(encoding)) -> AsyncIterator[bytes]:
+            yield data
+
+        view = await sources.quick_order_file(
+            shop.platform, buying.caller, buying.cart.id, None, chunks(), version
+        )
+        assert (len(view.added), view.errors) == (1, [])
