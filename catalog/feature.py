@@ -4,6 +4,7 @@ from typing import Final
 
 from catalog.assortments import routes as assortments
 from catalog.carts import routes as carts
+from catalog.carts.retention import forget_carts
 from catalog.categories import routes as categories
 from catalog.customers import routes as customers
 from catalog.exports import routes as exports
@@ -81,6 +82,7 @@ FEATURE: Final = Feature(
         Scope("carts:write", "Fill and order carts", ("administrator", "purchaser")),
     ),
     jobs=(Job(importing.JOB, importing.run_import),),
+    forgets=(forget_carts,),
     timers=(documents.TIMER, related.TIMER),
     worker_lifespans=(related.keep_counting,),
     commands=(import_file,),

@@ -35,6 +35,7 @@ class CartRow(Base):
         CheckConstraint("state in ('open', 'ordered')", name="state"),
         CheckConstraint("(state = 'ordered') = (order_id is not null)", name="order"),
         Index("ix_carts_unit_id", "company_id", "unit_id", "id"),
+        Index("ix_carts_updated_at", "updated_at"),
         Index(
             "uq_carts_name",
             "unit_id",

@@ -238,6 +238,12 @@ TIMERS_AT_ONCE_MAX: Final = 100
 """Per worker: a hundred auctions that close at the same instant close together."""
 FORGET_BATCH_MAX: Final = 5_000
 """Rows deleted in one transaction because they are no longer kept."""
+CART_DAYS_KEPT: Final = 180
+"""An open cart that nobody touched for half a year; what is bought again stands in a list."""
+ORDERED_CART_DAYS_KEPT: Final = 90
+"""A cart that was ordered; the order says all it said."""
+CARTS_FORGOTTEN_AT_ONCE: Final = 500
+"""Each with its lines, of which there may be a thousand, and an entry of its company's trail."""
 JOBS_AT_ONCE_MAX: Final = 4
 """Per worker: each holds two connections and a batch of rows; beyond the pool they would wait for
 each other."""

@@ -1,4 +1,5 @@
 import asyncio
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -18,11 +19,14 @@ from marketplace.kernel.errors import (
     StaleVersion,
     WrongState,
 )
+from marketplace.kernel.limits import CART_DAYS_KEPT, ORDERED_CART_DAYS_KEPT
 from marketplace.orders import reading as orders
 from marketplace.platform.caller import Caller
 from marketplace.platform.http.paging import PageRequest
+from marketplace.worker import Worker
 from tests.catalog.carts.buying import Buying, price_for, reprice
 from tests.catalog.stock.shop import Shop
+from tests.conftest import MoveClock
 
 
 def told(line: CartLineView) -> str:
@@ -354,3 +358,29 @@ async def test_a_cart_above_the_limit_becomes_an_order_that_waits(shop: Shop) ->
     order = await buying.order()
     assert order.state == "in_approval"
     assert (await buying.read()).order_id == order.id
+
+
+async def test_carts_that_nobody_touched_for_long_are_forgotten_and_orders_stay(
+    shop: Shop, worker: Worker, move_clock: MoveClock
+) -> None:
+    await shop.offer("A")
+    ordered = await Buying.begin(shop, name="Ordered")
+    await ordered.add(("A", "1"))
+    order = await ordered.order()
+    left = await Buying.begin(shop, name="Left")
+    used = await Buying.begin(shop, name="Used")
+
+    async def there() -> set[str]:
+        asked = PageRequest(50, None)
+        carts = await reading.list_carts(shop.platform, left.caller, asked, None)
+        return {cart.name for cart in carts.items}
+
+    await move_clock(timedelta(days=ORDERED_CART_DAYS_KEPT + 1))
+    await used.add(("A", "1"))
+    await worker.forget()
+    assert await there() == {"Left", "Used"}
+    await move_clock(timedelta(days=CART_DAYS_KEPT - ORDERED_CART_DAYS_KEPT))
+    await worker.forget()
+    assert await there() == {"Used"}
+    assert [line.quantity for line in (await used.read()).lines] == ["1"]
+    assert (await orders.read_order(shop.platform, left.caller, order.id)).state == "placed"
