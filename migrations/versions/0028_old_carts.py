@@ -1,15 +1,15 @@
 """Carts that nobody has touched for long are forgotten by the worker.
 
-Revision ID: 0027
-Revises: 0026
+Revision ID: 0028
+Revises: 0027
 """
 
 from alembic import op
 
 from migrations.security import WORKER, grant
 
-revision = "0027"
-down_revision = "0026"
+revision = "0028"
+down_revision = "0027"
 branch_labels = None
 depends_on = None
 
