@@ -24,6 +24,7 @@ _ASSETS: Final = {
     "room.js": "text/javascript",
     "channel.js": "text/javascript",
     "plot.js": "text/javascript",
+    "rules.js": "text/javascript",
     "room.css": "text/css",
 }
 _HEADERS: Final = {

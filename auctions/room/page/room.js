@@ -2,6 +2,7 @@
 
 import { Channel, ServerClock } from "./channel.js";
 import { History } from "./plot.js";
+import { rulesOf } from "./rules.js";
 
 const auction = location.pathname.split("/")[2];
 const path = `/v1/auctions/${auction}`;
@@ -67,6 +68,11 @@ async function enter() {
     [me, shown] = await Promise.all([ask("/v1/me"), ask(path)]);
     const lot = shown.lots[0];
     [terms, alias] = [lot.terms, lot.alias];
+    $("rules").replaceChildren(...rulesOf(terms).map((rule) => {
+      const item = document.createElement("li");
+      item.textContent = rule;
+      return item;
+    }));
     history = new History(alias);
     history.take(await ask(`${path}/history`));
     document.title = $("title").textContent = shown.title;
@@ -172,9 +178,19 @@ function showOwn() {
   $("no-bidding").textContent = may
     ? { scheduled: "Bids are taken from the start on.", open: "You cannot bid any more." }[phase] ?? "No more bids are taken."
     : "You may watch; your role does not bid.";
+  showCalled();
   const words = limit ? `At most ${money(limit)}` : "You cannot go lower";
   $("limit").textContent = floor ? `${words}, at least ${money(floor)}.` : `${words}.`;
   $("currency").textContent = (limit ?? amount ?? terms.ceiling).currency;
+}
+
+/** Where the auction calls prices, a bid is to take the one that is called. */
+function showCalled() {
+  const called = standing.stage?.price;
+  $("bid-amount").readOnly = Boolean(called);
+  if (called) $("bid-amount").value = called.amount;
+  $("bid-button").textContent = called ? { dutch: "Take it", japanese: "Stay in" }[terms.format] ?? "Bid" : "Bid";
+  $("bid-button").disabled = !standing.limit;
 }
 
 function row(cells, mine = false) {
@@ -250,7 +266,7 @@ $("bid-form").addEventListener("submit", async (event) => {
   try {
     await send(amount);
   } finally {
-    $("bid-button").disabled = false;
+    $("bid-button").disabled = !standing?.limit;
   }
 });
 

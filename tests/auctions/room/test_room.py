@@ -2,16 +2,18 @@
 
 import asyncio
 import re
+from contextlib import suppress
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from playwright.async_api import expect
 
-from auctions.engine.events import Close
-from auctions.engine.terms import Disclosure
+from auctions.engine.events import Close, Start
+from auctions.engine.terms import Disclosure, Format, PriceClock
 from auctions.intake import Intake
 from auctions.live.hub import Hub
-from marketplace.kernel.errors import Unavailable
+from marketplace.kernel.errors import MarketplaceError, Unavailable
 from marketplace.platform.core import Platform
 from tests.auctions.auction_hall import open_hall
 from tests.auctions.live.viewers import bid
@@ -32,6 +34,11 @@ async def test_a_bidder_bids_from_his_phone_and_is_told_what_becomes_of_it(
     await sign_in(page, acme)
     await expect(page.locator("#connection")).to_have_text("Live")
     await expect(page.locator("#limit")).to_have_text("At most 1000.00 EUR.")
+    await page.get_by_text("Rules").click()
+    await expect(page.locator("#rules")).to_contain_text("No bid above 1000.00 EUR.")
+    await expect(page.locator("#rules")).to_contain_text(
+        "at least 1.00 EUR below your own last bid"
+    )
     await expect(page.get_by_role("timer")).to_have_text(re.compile(r"^(10:00|9:\d\d)$"))
 
     amount, button = page.get_by_label("Your price for the lot"), page.get_by_role("button")
@@ -124,3 +131,25 @@ async def test_the_room_goes_on_while_the_live_channel_is_cut_and_says_so(
     await expect(connection).to_have_text("Live", timeout=20_000)
     await bid(platform, hall, 1, "600.00")
     await expect(page.locator("#rank")).to_have_text("2")
+
+
+async def test_in_a_dutch_auction_the_called_price_is_taken_by_one_click(
+    platform: Platform, world: World, visitors: Visitors
+) -> None:
+    clock = PriceClock(Decimal("500.00"), Decimal("900.00"), Decimal("10.00"), 60)
+    hall = await open_hall(
+        platform,
+        world,
+        format=Format.DUTCH,
+        disclosure=Disclosure.OWN_ONLY,
+        decrement=None,
+        clock=clock,
+    )
+    with suppress(MarketplaceError):
+        await platform.get(Intake).submit(hall.lot_id, Start())  # the start itself is a worker's
+    page = await visitors.enter(hall.auction_id, hall.suppliers[0])
+    await expect(page.locator("#closes")).to_contain_text("The price called is 500.00 EUR.")
+    await expect(page.get_by_label("Your price for the lot")).to_have_value("500.00")
+    await page.get_by_role("button", name="Take it").click()
+    await expect(page.locator("#time")).to_have_text("Closed")
+    await expect(page.locator("#amount")).to_have_text("500.00 EUR")
