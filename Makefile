@@ -43,6 +43,7 @@ check: $(STAMP) ## lint, format, types, import law, migrations and API documents
 	step types $(BIN)/mypy --no-error-summary; \
 	step imports $(BIN)/lint-imports --no-logo; \
 	step migrations $(BIN)/marketplace migrate --check; \
+	step squawk $(BIN)/python -m migrations.lint; \
 	step openapi $(BIN)/marketplace openapi --check docs/openapi.json; \
 	step asyncapi $(BIN)/marketplace asyncapi --check docs/asyncapi.json; \
 	step architecture $(BIN)/pytest -q tests/architecture; \

@@ -623,4 +623,6 @@ class HotRead:
 
 async def owner_connection(url: str) -> asyncpg.Connection:
     """Open a connection as the owner of the schema, for migrations alone."""
-    return await asyncpg.connect(url, server_settings={"timezone": "UTC"}, timeout=10)
+    # Whoever waits for a lock has all others wait behind him: a migration rather fails.
+    settings = {"timezone": "UTC", "lock_timeout": "10s"}
+    return await asyncpg.connect(url, server_settings=settings, timeout=10)
