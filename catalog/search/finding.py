@@ -165,7 +165,7 @@ async def find(
         found = await _run(platform, caller, asked)
         if stage == 0 or not words or not found.few:
             return found
-    meant = await read_meanings(platform, caller, words, query.language)
+    meant = await read_meanings(platform, caller, mark, words, query.language)
     if found is not None and not any(meant.values()):
         return found
     return await _run(platform, caller, asked.meant(meant))
@@ -181,7 +181,7 @@ async def find_first(
     asked = _Asked(query=query, words=words, synonyms=synonyms, fetch=fetched)
     hits = await _run_uncounted(platform, caller, asked)
     if len(hits) < SEARCH_FEW_HITS:
-        meant = await read_meanings(platform, caller, words, query.language)
+        meant = await read_meanings(platform, caller, mark, words, query.language)
         if any(meant.values()):
             hits = await _run_uncounted(platform, caller, asked.meant(meant))
     return hits[:fetch]

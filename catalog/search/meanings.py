@@ -14,6 +14,8 @@ from typing import Final
 from sqlalchemy import ARRAY, Text, Uuid, bindparam
 
 from catalog.price_lists.visibility import scopes_of
+from catalog.search.answers import Mark
+from catalog.search.known import Known
 from catalog.search.matching import VISIBLE, statement_of
 from catalog.search.rules import Term, compound_of, configurations, correctable, meanings_of
 from marketplace.platform.caller import Caller
@@ -74,31 +76,46 @@ _SEEN: Final = statement_of(
 
 
 async def read_meanings(
-    platform: Platform, caller: Caller, words: Sequence[str], language: str
+    platform: Platform, caller: Caller, mark: Mark, words: Sequence[str], language: str
 ) -> dict[str, tuple[Term, ...]]:
     """Give what each word that can be mistyped may mean, of what the caller sees."""
+    known = platform.get(Known).under(mark)
     asked = correctable(words)
-    if not asked:
-        return {}
-    values = {"words": asked, "configurations": list(configurations(language))}
+    missing = [word for word in asked if (word, language) not in known]
+    if missing:
+        for word, terms in (await _alike(platform, caller, missing, language)).items():
+            known[word, language] = terms
+    alike = {word: known[word, language] for word in asked}
+    every = {term for terms in alike.values() for term in terms}
+    unasked = [term for term in every if (caller.path, term) not in known]
+    if unasked:
+        seen = await _seen(platform, caller, unasked)
+        known |= {(caller.path, term): term in seen for term in unasked}
+    return {
+        word: tuple(term for term in terms if known[caller.path, term])
+        for word, terms in alike.items()
+    }
+
+
+async def _alike(
+    platform: Platform, caller: Caller, words: Sequence[str], language: str
+) -> dict[str, tuple[Term, ...]]:
+    """Give what words may mean by the words there are."""
+    values = {"words": list(words), "configurations": list(configurations(language))}
     like: dict[tuple[str, str], list[str]] = {}
-    terms: dict[str, dict[Term, None]] = {word: {} for word in asked}
+    terms: dict[str, dict[Term, None]] = {word: {} for word in words}
     for given, form, first, word in await hot_rows(platform, caller, _ALIKE, values):
         if first is None:
             like.setdefault((given, form), []).append(word)
         else:
             terms[given][compound_of(first, word)] = None
-    for (given, form), known in like.items():
-        terms[given] |= dict.fromkeys(meanings_of(form, known))
-    seen = await _seen(platform, caller, {term for found in terms.values() for term in found})
-    return {given: tuple(term for term in found if term in seen) for given, found in terms.items()}
+    for (given, form), vocabulary in like.items():
+        terms[given] |= dict.fromkeys(meanings_of(form, vocabulary))
+    return {given: tuple(found) for given, found in terms.items()}
 
 
-async def _seen(platform: Platform, caller: Caller, terms: set[Term]) -> set[Term]:
+async def _seen(platform: Platform, caller: Caller, terms: Sequence[Term]) -> set[Term]:
     """Give those of the terms that stand in a document of a product in the caller's catalog."""
-    if not terms:
-        return set()
-    given = sorted(terms, key=lambda term: term.text)
-    values = {"queries": [term.text for term in given], "scopes": scopes_of(caller.path)}
+    values = {"queries": [term.text for term in terms], "scopes": scopes_of(caller.path)}
     rows = await hot_rows(platform, caller, _SEEN, values)
-    return {given[place - 1] for (place,) in rows}
+    return {terms[place - 1] for (place,) in rows}
