@@ -11,7 +11,7 @@ import httpx
 import uvloop
 from rich.console import Console
 
-from benchmarks import live, scale, subjects, world
+from benchmarks import live, scale, search, subjects, transfer, world
 from benchmarks.compare import FULL, QUICK, Pace, Subject, interleave
 from benchmarks.installation import Api, Installation, installed, machine_facts
 from benchmarks.load import Client, drive
@@ -26,6 +26,10 @@ from marketplace.platform.settings import load_settings
 from tests.support.round_trips import Meter, counted
 
 RESIDENT_MB_MAX: Final = 200
+TRANSFER_ROUNDS: Final = 3
+"""A round of a million rows takes its minutes."""
+SEARCH_FULL: Final = 100_000
+SEARCH_QUICK: Final = 1_000
 MANY_PRICES: Final = "prices of 1,000 lines at once"
 NEW_PAGE: Final = "page of 50, own prices, made anew"
 KNOWN_PAGE: Final = "page of 50, own prices, asked before"
@@ -38,8 +42,15 @@ Tell = Callable[[str], None]
 
 
 @click.command()
-@click.argument("what", type=click.Choice(["all", "scale", "live"]), default="all")
-@click.option("--organizations", type=int, help="For scale: how many in the end (10,000).")
+@click.argument("what", type=click.Choice(["all", "scale", "search", "transfer", "live"]), default="all")
+@click.option(
+    "--organizations",
+    "--products",
+    "--rows",
+    "many",
+    type=int,
+    help="How many, where it is not 10,000 for scale, 100,000 for search, 1,000,000 for transfer.",
+)
 @click.option("--quick", is_flag=True, help="A smoke run: few requests, figures without meaning.")
 @click.option(
     "--directory",
@@ -48,26 +59,36 @@ Tell = Callable[[str], None]
     show_default=True,
     help="For the servers' data; fsync costs what the disk below it costs.",
 )
-@click.option("--rounds", default=FULL.rounds, show_default=True, help="Of each comparison.")
-def main(
-    *, what: str, organizations: int | None, quick: bool, directory: Path, rounds: int
-) -> None:
+@click.option("--rounds", type=int, help="Of each comparison: 7, or 3 of transfer.")
+def main(*, what: str, many: int | None, quick: bool, directory: Path, rounds: int | None) -> None:
     """Measure ratios within one run and print them as one table."""
     console = Console(highlight=False, width=None if Console().is_terminal else 160)
+    rounds = rounds or (TRANSFER_ROUNDS if what == "transfer" else FULL.rounds)
     with (
         console.status("Starting servers") as status,
         installed(directory) as installation,
     ):
         pace, size = (QUICK, world.QUICK) if quick else (replace(FULL, rounds=rounds), world.FULL)
-        if what == "scale":
-            chosen = scale.QUICK if quick else scale.FULL
-            chosen = replace(chosen, many=organizations or chosen.many)
-            rows, ran_on = uvloop.run(_measure_scale(installation, pace, chosen))
-        elif what == "live":
-            rows, ran_on = uvloop.run(_measure_live(installation, quick=quick))
-        else:
-            rows, ran_on = uvloop.run(_measure(installation, pace, size, status.update))
-    print_report(console, rows, ran_on, NOTES)
+        match what:
+            case "scale":
+                chosen = scale.QUICK if quick else scale.FULL
+                chosen = replace(chosen, many=many or chosen.many)
+                measured = _measure_scale(installation, pace, chosen)
+            case "live":
+                measured = _measure_live(installation, quick=quick)
+            case "search":
+                products = many or (SEARCH_QUICK if quick else SEARCH_FULL)
+                measured = search.measure(installation, products, pace.rounds, console)
+            case "transfer":
+                files = transfer.QUICK if quick else transfer.FULL
+                if many:
+                    files = transfer.Size(rows_in=many, rows_out=max(many // 2, 1))
+                measured = _measure_transfer(installation, files, pace.rounds)
+            case _:
+                files = transfer.QUICK if quick else transfer.STANDARD
+                measured = _measure(installation, pace, size, files, status.update)
+        rows, ran_on = uvloop.run(measured)
+    print_report(console, rows, ran_on, search.NOTES if what == "search" else NOTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +107,11 @@ class _Load:
 
 
 async def _measure(
-    installation: Installation, pace: Pace, size: Size, tell: Tell
+    installation: Installation, pace: Pace, size: Size, files: transfer.Size, tell: Tell
 ) -> tuple[list[Row], list[str]]:
     ran_on = await machine_facts(installation)
     await make_tables(installation.services.owner_url)
-    async with installation.worker():
+    async with installation.worker() as worker:
         async with installation.api() as api:
             tell("Filling")
             operator = await _operator(installation, api)
@@ -100,9 +121,17 @@ async def _measure(
                 await installation.settle()
             rows = await _rows(api, load, pace, tell)
             resident = api.resident_mb()
+            tell("Files")
+            rounds = min(pace.rounds, TRANSFER_ROUNDS)
+            async with _http(api) as http:
+                operator = replace(operator, http=http)
+                moved = await transfer.transfer_rows(
+                    installation, operator, api.child, worker, files, rounds
+                )
         trips = await _count_trips(installation, load, tell, pace.requests_max or 50)
         rows = [_with_trips(row, trips) for row in rows]
         rows.append(await _two_processes(installation, load, pace, tell))
+    rows += moved
     rows.append(
         Row(
             "API process after the run",
@@ -134,14 +163,30 @@ async def _measure_live(installation: Installation, *, quick: bool) -> tuple[lis
             return await live.live_rows(installation, operator, chosen), ran_on
 
 
+async def _measure_transfer(
+    installation: Installation, files: transfer.Size, rounds: int
+) -> tuple[list[Row], list[str]]:
+    ran_on = await machine_facts(installation)
+    async with installation.worker() as worker, installation.api() as api:
+        operator = await _operator(installation, api)
+        async with operator.http:
+            rows = await transfer.transfer_rows(
+                installation, operator, api.child, worker, files, rounds
+            )
+    return rows, ran_on
+
+
+def _http(api: Api) -> httpx.AsyncClient:
+    return httpx.AsyncClient(base_url=api.url, timeout=60)
+
+
 async def _operator(installation: Installation, api: Api) -> Party:
     platform = assemble(load_settings(installation.environ)).platform
     try:
         seeded = await seed_operator(platform)
     finally:
         await platform.close()
-    http = httpx.AsyncClient(base_url=api.url, timeout=60)
-    return Party(http, seeded.organization_id, str(seeded.key))
+    return Party(_http(api), seeded.organization_id, str(seeded.key))
 
 
 async def _load(made: World, size: Size, api: Api, database_url: str) -> _Load:

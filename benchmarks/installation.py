@@ -75,7 +75,7 @@ class Api:
 
     def resident_mb(self) -> float:
         """Give the memory its largest process holds (RSS), in MB of 10⁶ bytes."""
-        return max(_resident_bytes(pid) for pid in _family(self.child.pid)) / 1e6
+        return max(_status_bytes(pid, "VmRSS:") for pid in _family(self.child.pid)) / 1e6
 
 
 @asynccontextmanager
@@ -179,9 +179,14 @@ def _family(pid: int) -> list[int]:
     return [pid]
 
 
-def _resident_bytes(pid: int) -> int:
+def peak_mb(pid: int) -> float:
+    """Give the most memory that a process, or a child of it, ever held, in MB of 10⁶ bytes."""
+    return max(_status_bytes(each, "VmHWM:") for each in _family(pid)) / 1e6
+
+
+def _status_bytes(pid: int, name: str) -> int:
     with contextlib.suppress(OSError):
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
+            if line.startswith(name):
                 return int(line.split()[1]) * 1024
     return 0

@@ -54,6 +54,9 @@ CONFLICT_ATTEMPTS_MAX: Final = 5
 _CONFLICTS: Final = {"40001", "40P01"}  # serialization failure, deadlock
 
 
+_WATCH_CLIENT: Final = "2s"
+
+
 class Role(Enum):
     """A database role; its policies say what it sees."""
 
@@ -68,6 +71,9 @@ async def connect(
 ) -> asyncpg.Connection:
     """Open a connection in `role`; the login itself has no rights."""
     options = _connection_options(role) | {"command_timeout": statement_seconds}
+    if statement_seconds > REQUEST_SECONDS_MAX:
+        # Who dies in a statement of minutes must not keep its locks for minutes.
+        options["server_settings"]["client_connection_check_interval"] = _WATCH_CLIENT
     return await asyncpg.connect(url, **options)
 
 

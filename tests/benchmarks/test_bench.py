@@ -21,6 +21,9 @@ ROWS = (
     "bid, one auction, 16 bidders",
     "bid, 2 API processes",
     "API process after the run",
+    "import of 2,000 price rows, published",
+    "price file of 1,000 offers, CSV",
+    "worker process at most",
 )
 
 
