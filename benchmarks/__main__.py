@@ -42,7 +42,9 @@ Tell = Callable[[str], None]
 
 
 @click.command()
-@click.argument("what", type=click.Choice(["all", "scale", "search", "transfer", "live"]), default="all")
+@click.argument(
+    "what", type=click.Choice(["all", "scale", "search", "transfer", "live"]), default="all"
+)
 @click.option(
     "--organizations",
     "--products",

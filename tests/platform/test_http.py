@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -117,6 +118,33 @@ async def test_who_is_slow_to_send_takes_no_place_from_others(
     assert not any(task.done() for task in tasks)
     arrives.set()
     assert {(await task)[0]["status"] for task in tasks} == {200}
+    assert edge._in_flight == 0
+
+
+async def test_an_answer_may_take_longer_than_the_parts_of_a_body(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who watches for the client to go, while it sends a large file, is not told that he went."""
+    monkeypatch.setattr("marketplace.platform.http.edge.BODY_SECONDS_MAX", 0.01)
+    told: list[Message] = []
+    parts = [await whole()]
+
+    async def then_nothing() -> Message:
+        if parts:
+            return parts.pop()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def app(_scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.1):
+                told.append(await receive())
+        await answer_ok(send)
+
+    edge, (task,) = await answers(app, 1, then_nothing)
+    await task
+    assert told == []
     assert edge._in_flight == 0
 
 

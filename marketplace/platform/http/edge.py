@@ -59,7 +59,7 @@ class Edge:
         request_id = _given_id(scope) or new_id_text()
         scope["request_id"] = request_id
         began = time.perf_counter()
-        status, streams = 500, False
+        status, streams, received = 500, False, False
 
         async def send_with_headers(message: MutableMapping[str, Any]) -> None:
             nonlocal status, streams
@@ -79,15 +79,19 @@ class Edge:
             return
 
         async def receive_in_time() -> MutableMapping[str, Any]:
-            if streams:
+            nonlocal received
+            if streams or received:  # what may come now is that the client goes
                 return await receive()
             # Who is slow to send takes no place from those whose requests are there.
             self._in_flight -= 1
             try:
                 async with asyncio.timeout(BODY_SECONDS_MAX):
-                    return await receive()
+                    message = await receive()
             except TimeoutError:
                 return {"type": "http.disconnect"}
+            else:
+                received = not message.get("more_body", False)
+                return message
             finally:
                 self._in_flight += 1
 
