@@ -237,6 +237,37 @@ async def test_two_processes_agree_with_what_is_read_anew_whatever_changes(
     assert known > STEPS  # or nothing is proven
 
 
+async def test_a_percentage_follows_the_list_it_is_off_though_both_were_known(
+    market: Market,
+) -> None:
+    await market.offer("A")
+    base = await market.price_list(entry("A", ("1", "100")))
+    own = await market.price_list(level="organization", to=[market.buyer])
+    data = PriceDiscountsInput([PriceDiscountInput(percent_off="10", of_list_id=base.id)])
+    await discounts.put_discounts(market.platform, market.supplier, own.id, data)
+    await market.publish(own.id)
+    for amount, told in (("100", "90"), ("200", "180"), ("300", "270")):
+        await market.set(base.id, entry("A", ("1", amount)))
+        await market.publish(base.id)
+        for _ in range(2):
+            assert await market.told("A") == f"{told} organization"
+
+
+async def test_a_page_calls_an_offer_by_its_new_name_though_its_price_was_written(
+    market: Market,
+) -> None:
+    await market.offer("A")
+    await market.price_list(entry("A", ("1", "100")))
+    for name, least in (("Bolt", "1"), ("Nut", "1"), ("Nut", "5")):
+        await market.offer("A", name=name, minimum_quantity=least)
+        for who in (market.buyer, market.rival):
+            ((shown,),) = [
+                item["offers"] for item in msgspec.json.decode(await paged(market.platform, who))
+            ]
+            assert (shown["name"], shown["minimum_quantity"]) == (name, least)
+            assert shown["price"]["quantity"] == least
+
+
 async def test_of_lists_and_offers_no_more_is_kept_than_the_bound(market: Market) -> None:
     kept = KeptPrices(prices_max=40, offers_max=8)
     market.platform._parts[KeptPrices] = kept
