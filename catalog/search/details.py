@@ -40,6 +40,7 @@ from catalog.products.tables import (
     ProductTextRow,
 )
 from catalog.search.schemas import CatalogItem, ProductRef
+from catalog.stock.availability import availability_now, unknown
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Compiled, HotRead, fast_read, hot_rows
@@ -198,3 +199,13 @@ async def add_texts(
             item.language = text[1]
             if isinstance(item.description, str):
                 item.description = text[3]
+
+
+async def add_availability(
+    platform: Platform, caller: Caller, items: Iterable[CatalogItem]
+) -> None:
+    """Tell of the offers shown what their suppliers show of stock; kept by no cache."""
+    offers = [offer for item in items for offer in item.offers]
+    told = await availability_now(platform, caller, {offer.id: offer.unit for offer in offers})
+    for offer in offers:
+        offer.availability = told.get(offer.id) or unknown()

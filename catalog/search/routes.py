@@ -122,6 +122,9 @@ async def search_catalog(
     facets: Annotated[
         bool, QueryParameter(name="facets", description="Count what one can narrow it down by.")
     ] = False,
+    stock: Annotated[
+        bool, QueryParameter(name="stock", description="Tell what can be delivered at this moment.")
+    ] = False,
 ) -> Response[CatalogPage]:
     """Search and narrow; every offer is priced at the smallest quantity you can buy."""
     languages = asked_languages(language, accept_language)
@@ -134,7 +137,14 @@ async def search_catalog(
         price_from=price_from,
         price_to=price_to,
     )
-    answer = await service.answer_search(platform, caller, query, currency, page_request, languages)
+    if stock:
+        answer = await service.search_catalog(
+            platform, caller, query, currency, page_request, languages, stock=True
+        )
+    else:
+        answer = await service.answer_search(
+            platform, caller, query, currency, page_request, languages
+        )
     return paged(page_request, answer)
 
 

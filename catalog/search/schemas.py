@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, UnsetType, field
 from catalog.categories.schemas import CategoryRef, ValueView
 from catalog.price_lists.schemas import NoPriceView, PriceView
 from catalog.products.schemas import PRODUCT_STATE, ClassCodeView, MediaView
+from catalog.stock.schemas import AvailabilityView
 from marketplace.kernel.limits import SYNONYM_TERMS_MAX
 from marketplace.platform.http.paging import Page
 from marketplace.platform.http.schemas import Input, Name, Output
@@ -17,7 +18,8 @@ from marketplace.platform.http.schemas import Input, Name, Output
 class CatalogOffer(Output):
     """One supplier's offer with your own price, at the smallest quantity you can buy.
 
-    `private` offers are seen by you and the supplier alone.
+    `private` offers are seen by you and the supplier alone. `availability` is what the supplier
+    shows of his stock at this moment: of one item always, of a page where it was asked for.
     """
 
     id: UUID
@@ -35,6 +37,7 @@ class CatalogOffer(Output):
     multiple: str | UnsetType = UNSET
     maximum_quantity: str | UnsetType = UNSET
     lead_time_days: int | UnsetType = UNSET
+    availability: AvailabilityView | UnsetType = UNSET
 
 
 class ProductRef(Output):

@@ -14,7 +14,7 @@ from msgspec import UNSET
 
 from catalog.asked_languages import Languages
 from catalog.search.answers import Answer, CatalogAnswers, Mark, read_mark
-from catalog.search.details import add_details, add_texts
+from catalog.search.details import add_availability, add_details, add_texts
 from catalog.search.facets import facets_of
 from catalog.search.finding import Query, find
 from catalog.search.items import chosen_items, costs_of, items_of
@@ -48,16 +48,20 @@ async def search_catalog(
     currency: str | None,
     asked: PageRequest,
     languages: Languages = (),
+    *,
+    stock: bool = False,
 ) -> CatalogPage:
     """Give a page of the caller's catalog: all of it, or what a text or more is asked of it.
 
     Prices are in `currency`; without one, each in that of the caller's best price for it. Names are
-    in the first of the `languages` there is a text in. Raises InvalidInput for an unknown currency,
-    and where own prices decide and no currency is named.
+    in the first of the `languages` there is a text in. `stock` tells what can be delivered. Raises
+    InvalidInput for an unknown currency, and where own prices decide and no currency is named.
     """
     asking = query if isinstance(query, Query) else Query(text=query)
     made, _ = await _make_page(platform, caller, asking, currency, asked, await read_mark(platform))
     await add_texts(platform, caller, made.items, languages)
+    if stock:
+        await add_availability(platform, caller, made.items)
     return made
 
 
@@ -209,6 +213,7 @@ async def read_catalog_item(
     if not items:
         raise NotFound("There is no such product in your catalog.")
     (item,) = items
+    await add_availability(platform, caller, items)
     if item.kind == "product":
         await add_details(platform, caller, item, languages)
     return item

@@ -27,6 +27,7 @@ from catalog.stock.rules import (
     in_offer_unit,
     settle,
 )
+from catalog.stock.turning import Free, tell_given_back, tell_turns
 from marketplace.kernel.canonical import plain_decimal
 from marketplace.orders.ports import LineUse, Shortage
 from marketplace.orders.rules import OrderedLine
@@ -66,6 +67,7 @@ class CatalogStock:
             {"supplier_ids": [key[0] for key in keys], "skus": [key[1] for key in keys]},
         )
         articles = _articles(found)
+        before = {key: _free(article) for key, article in articles.items()}
         shortages: list[Shortage] = []
         rows: list[dict[str, object]] = []
         for line in lines:
@@ -79,6 +81,13 @@ class CatalogStock:
                 rows += taken
         if rows and not shortages:
             await _write(tx, rows)
+            tell_turns(
+                tx,
+                [
+                    Free(key[0], article.offer_id, key[1], before[key], _free(article))
+                    for key, article in articles.items()
+                ],
+            )
         return shortages
 
     async def settle(
@@ -90,6 +99,7 @@ class CatalogStock:
         for row in found:
             by_line[row.supplier_order_id, row.line].append(row)
         changed: list[dict[str, object]] = []
+        released: dict[UUID, Decimal] = defaultdict(Decimal)
         for (_, number), rows in by_line.items():
             use = lines.get(number, LineUse(Decimal(0), Decimal(0)))
             factor = Fraction(rows[0].factor_numerator, rows[0].factor_denominator)
@@ -100,10 +110,17 @@ class CatalogStock:
             )
             for row, before, after in zip(rows, held, settle(held, gone, still_open), strict=True):
                 if after != before:
+                    released[row.offer_id] += after.released - before.released
                     moved = {"consumed": after.consumed, "released": after.released}
                     changed.append({**row._mapping, **moved})  # noqa: SLF001 - SQLAlchemy's name
         if changed:
             await _write(tx, changed)
+            await tell_given_back(tx, released)
+
+
+def _free(article: _Article) -> Decimal:
+    """Give what is left to promise; less than nothing if more was promised than there is."""
+    return sum((level.on_hand - level.reserved for level in article.levels), Decimal(0))
 
 
 async def _write(tx: Transaction, rows: Sequence[Mapping[str, object]]) -> None:

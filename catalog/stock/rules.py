@@ -53,6 +53,13 @@ class Outcome(StrEnum):
     REFUSED = "refused"
 
 
+class Turn(StrEnum):
+    """What became of an offer's stock as a whole."""
+
+    RAN_OUT = "ran_out"
+    RETURNED = "returned"
+
+
 class Level(msgspec.Struct, frozen=True):
     """What lies at one location and what of it is promised, in the offer's unit."""
 
@@ -81,6 +88,13 @@ def available_to_promise(levels: Iterable[Level]) -> Decimal:
     """Give what can still be promised over all locations; never less than nothing."""
     free = sum((level.on_hand - level.reserved for level in levels), _NOTHING)
     return max(_NOTHING, free)
+
+
+def turn(before: Decimal, after: Decimal) -> Turn | None:
+    """Tell whether there is nothing any more to promise, or something again."""
+    if (before > 0) == (after > 0):
+        return None
+    return Turn.RETURNED if after > 0 else Turn.RAN_OUT
 
 
 def factor_to_offer(

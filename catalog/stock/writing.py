@@ -18,6 +18,7 @@ from catalog.row_error import RowError
 from catalog.staging import row_errors, stage
 from catalog.stock.rules import Outcome, outcome
 from catalog.stock.tables import StagedStockRow
+from catalog.stock.turning import tell_reported
 from marketplace.kernel.units import MEASURED
 from marketplace.platform.database import Transaction
 
@@ -99,7 +100,8 @@ where s.batch_id = :batch_id and s.line = given.line
 
 
 async def write_staged_stock(tx: Transaction, batch_id: UUID) -> int:
-    """Write what is newer than known; give how many levels that set."""
+    """Write what is newer than known; give how many levels that set, and tell of turns."""
+    await tell_reported(tx, batch_id)
     return await tx.execute(_WRITE.bindparams(batch_id=batch_id))
 
 
