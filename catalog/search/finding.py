@@ -110,6 +110,11 @@ class _Asked(msgspec.Struct, frozen=True, kw_only=True):
     stage: int = 0
     meanings: Meanings | None = None
 
+    @property
+    def narrowed(self) -> bool:
+        """Tell whether there is anything a hit may fail."""
+        return self.query.filters != Filters() or self.priced is not None
+
     def meant(self, meanings: Meanings) -> "_Asked":
         """Ask once more, with what words may have been meant to be."""
         return msgspec.structs.replace(self, stage=1, meanings=meanings)
@@ -198,7 +203,7 @@ async def _run(platform: Platform, caller: Caller, asked: _Asked) -> Found:
     near: list[Hit] = []
     counted = count = matching = 0
     counts: dict[str, list[Any]] = {}
-    statement = SEARCHES[bool(asked.words), asked.query.facets]
+    statement = SEARCHES[bool(asked.words), asked.narrowed, asked.query.facets]
     for row in await hot_rows(platform, caller, statement, asked.values(caller)):
         kind = row[0]
         if kind == HIT:
@@ -216,7 +221,8 @@ async def _run(platform: Platform, caller: Caller, asked: _Asked) -> Found:
 
 
 async def _run_uncounted(platform: Platform, caller: Caller, asked: _Asked) -> list[Hit]:
-    rows = await hot_rows(platform, caller, RESTS[bool(asked.words)], asked.values(caller))
+    statement = RESTS[bool(asked.words), asked.narrowed]
+    rows = await hot_rows(platform, caller, statement, asked.values(caller))
     return sorted((_hit(row, asked.stage) for row in rows), key=_in_order)
 
 

@@ -16,6 +16,7 @@ statement of its own, which counts nothing.
 
 # ruff: noqa: S608 - parts of statements are put together, values never
 
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Annotated, Any, Final
@@ -205,83 +206,109 @@ def _matched_by_nothing() -> str:
 
 
 _SORTED_RANK: Final = "(case when :by_name then 0 else -rank end)"
+_IN_ORDER: Final = "rank, name, id"
+_BEHIND: Final = "(rank, name, id) > (:after_rank, :after_name, :after_id)"
 # Which groups of the filter a hit fails, each by what its facet's values begin with: where none, it
 # passes; where one, it counts for that one's facet. Offers are asked last, for they cost the most.
-_RANKED: Final = f"""
+_FAILING: Final = """
+array(
+    select wanted.name from wanted where not tokens && facets
+    union all
+    select 'n:' || code from unnest(:range_codes, :lows, :highs) as r (code, low, high)
+    where not exists (
+        select from unnest(number_codes, number_values) as n (code, value)
+        where n.code = r.code and (low is null or value >= low) and (high is null or value <= high)
+    )
+    union all
+    select 'price' where :by_price
+        and coalesce(product_id, offer_id) not in (select unnest(:priced))
+)
+"""
+_FAILING_OF_OFFERS: Final = """
+r.failing || array(
+    select 'suppliers' where cardinality(:suppliers) > 0 and not s.suppliers && :suppliers
+    union all
+    select 'lead_time' where s.lead_time_days > :lead_time_days
+        or (s.lead_time_days is null and :lead_time_days is not null)
+)
+"""
+_WANTED: Final = """
 wanted as materialized (
     select name, array_agg(token) as tokens
     from unnest(:value_groups, :value_tokens) as given (name, token) group by name
 ),
-ranked as materialized (
-    select coalesce(product_id, offer_id) as id, product_id, {_SORTED_RANK} as rank,
-           name collate "C" as name, facets, number_codes, number_values,
-           own_suppliers, own_lead_time,
-           case when :narrowed then array(
-               select wanted.name from wanted where not tokens && facets
-               union all
-               select 'n:' || code from unnest(:range_codes, :lows, :highs) as r (code, low, high)
-               where not exists (
-                   select from unnest(number_codes, number_values) as n (code, value)
-                   where n.code = r.code and (low is null or value >= low)
-                     and (high is null or value <= high)
-               )
-               union all
-               select 'price' where :by_price
-                   and coalesce(product_id, offer_id) not in (select unnest(:priced))
-           ) else '{{}}' end as failing
-    from matched
-)
 """
-_OFFERED: Final = f"""
-lateral (
-    select array_agg(distinct offers.supplier_id) as suppliers,
-           min(offers.lead_time_days) as lead_time_days
-    from offers where offers.product_id = r.product_id and {VISIBLE}
-) o, lateral (
-    select coalesce(r.own_suppliers, o.suppliers) as suppliers,
-           coalesce(r.own_lead_time, o.lead_time_days) as lead_time_days
-) s, lateral (
-    select case when :narrowed then r.failing || array(
-        select 'suppliers' where cardinality(:suppliers) > 0 and not s.suppliers && :suppliers
-        union all
-        select 'lead_time' where s.lead_time_days > :lead_time_days
-            or (s.lead_time_days is null and :lead_time_days is not null)
-    ) else '{{}}' end as failing
-) f
-"""
-_IN_ORDER: Final = "rank, name, id"
-_HITS: Final = f"""
-{_RANKED},
-hits as materialized (
-    select r.id, r.rank, r.name, r.facets, r.number_codes, r.number_values, s.suppliers,
-           s.lead_time_days, f.failing
-    from (
-        select *, cardinality(failing) as failed from ranked where cardinality(failing) <= 1
-        order by failed, {_IN_ORDER}
-    ) r, {_OFFERED}
-    where s.suppliers is not null
-    order by failed, r.rank, r.name, r.id limit :counted + 1
-)
-"""
-_BEHIND: Final = "(rank, name, id) > (:after_rank, :after_name, :after_id)"
-# How many match, whatever the filter says, is asked for no more than tells few from many.
-_PAGE: Final = f"""
-(select 'hit' as kind, id, rank, name as word, cardinality(failing)::bigint as count,
-        null::numeric as low, null::numeric as high
- from hits
- where cardinality(failing) <= :failing_max and {_BEHIND}
- order by cardinality(failing), {_IN_ORDER} limit :fetch)
-union all
-select 'found', null, count(*)::integer, '',
-       count(*) filter (where cardinality(failing) = 0),
-       case when :narrowed then (
-           select count(*) from (
-               select from ranked r, {_OFFERED} where s.suppliers is not null
-               limit {SEARCH_FEW_HITS}
-           ) as few
-       ) else least(count(*), {SEARCH_FEW_HITS}) end, null
-from hits
-"""
+# A plan costs by how many branches it has, run or not: what no filter asks for stands in none.
+_NOTHING: Final = "'{}'::text[]"
+
+
+def _ranked(*, narrowed: bool) -> str:
+    return f"""
+    {_WANTED if narrowed else ""}
+    ranked as materialized (
+        select coalesce(product_id, offer_id) as id, product_id, {_SORTED_RANK} as rank,
+               name collate "C" as name, facets, number_codes, number_values,
+               own_suppliers, own_lead_time, {_FAILING if narrowed else _NOTHING} as failing
+        from matched
+    )
+    """
+
+
+def _offered(*, narrowed: bool) -> str:
+    return f"""
+    lateral (
+        select array_agg(distinct offers.supplier_id) as suppliers,
+               min(offers.lead_time_days) as lead_time_days
+        from offers where offers.product_id = r.product_id and {VISIBLE}
+    ) o, lateral (
+        select coalesce(r.own_suppliers, o.suppliers) as suppliers,
+               coalesce(r.own_lead_time, o.lead_time_days) as lead_time_days
+    ) s, lateral (select {_FAILING_OF_OFFERS if narrowed else _NOTHING} as failing) f
+    """
+
+
+def _hits(*, narrowed: bool) -> str:
+    return f"""
+    {_ranked(narrowed=narrowed)},
+    hits as materialized (
+        select r.id, r.rank, r.name, r.facets, r.number_codes, r.number_values, s.suppliers,
+               s.lead_time_days, f.failing
+        from (
+            select *, cardinality(failing) as failed from ranked where cardinality(failing) <= 1
+            order by failed, {_IN_ORDER}
+        ) r, {_offered(narrowed=narrowed)}
+        where s.suppliers is not null
+        order by failed, r.rank, r.name, r.id limit :counted + 1
+    )
+    """
+
+
+def _page(*, narrowed: bool) -> str:
+    """Give the hits of the page, and how many there are.
+
+    How many match, whatever the filter says, is asked for no more than tells few from many.
+    """
+    matching = f"least(count(*), {SEARCH_FEW_HITS})"
+    if narrowed:
+        matching = f"""(
+            select count(*) from (
+                select from ranked r, {_offered(narrowed=False)} where s.suppliers is not null
+                limit {SEARCH_FEW_HITS}
+            ) as few
+        )"""
+    return f"""
+    (select 'hit' as kind, id, rank, name as word, cardinality(failing)::bigint as count,
+            null::numeric as low, null::numeric as high
+     from hits
+     where cardinality(failing) <= :failing_max and {_BEHIND}
+     order by cardinality(failing), {_IN_ORDER} limit :fetch)
+    union all
+    select 'found', null, count(*)::integer, '',
+           count(*) filter (where cardinality(failing) = 0), {matching}, null
+    from hits
+    """
+
+
 _COUNTS: Final = """
 union all
 select 'facet', null, null, token, count(*), null, null
@@ -303,20 +330,24 @@ from hits, unnest(number_codes, number_values) as n (code, value)
 where failing <@ array['n:' || code]
 group by code
 """
-_REST: Final = f"""
-select 'hit' as kind, r.id, r.rank, r.name as word, 0::bigint as count,
-       null::numeric as low, null::numeric as high
-from (
-    select * from ranked where cardinality(failing) = 0 and {_BEHIND} order by {_IN_ORDER}
-) r, {_OFFERED}
-where s.suppliers is not null and cardinality(f.failing) = 0
-order by r.rank, r.name, r.id limit :fetch
-"""
+
+
+def _rest(*, narrowed: bool) -> str:
+    return f"""
+    select 'hit' as kind, r.id, r.rank, r.name as word, 0::bigint as count,
+           null::numeric as low, null::numeric as high
+    from (
+        select * from ranked where cardinality(failing) = 0 and {_BEHIND} order by {_IN_ORDER}
+    ) r, {_offered(narrowed=narrowed)}
+    where s.suppliers is not null and cardinality(f.failing) = 0
+    order by r.rank, r.name, r.id limit :fetch
+    """
+
+
 _PARAMETERS: Final = (
     bindparam("scopes", type_=ARRAY(Uuid)),
     bindparam("languages", type_=ARRAY(Text)),
     bindparam("categories", type_=ARRAY(Text)),
-    bindparam("narrowed", type_=Boolean),
     bindparam("value_groups", type_=ARRAY(Text)),
     bindparam("value_tokens", type_=ARRAY(Text)),
     bindparam("range_codes", type_=ARRAY(Text)),
@@ -331,12 +362,8 @@ _PARAMETERS: Final = (
     bindparam("after_name", type_=Text),
     bindparam("after_id", type_=Uuid),
     bindparam("fetch", type_=Integer),
-)
-_OF_COUNTS: Final = (
     bindparam("counted", type_=Integer),
     bindparam("failing_max", type_=Integer),
-)
-_OF_TEXT: Final = (
     bindparam("code", type_=Text),
     bindparam("places", type_=ARRAY(Integer)),
     bindparam("kinds", type_=ARRAY(Text)),
@@ -350,23 +377,32 @@ def statement_of(sql: str, *parameters: Any) -> HotRead:
     return HotRead(text(sql).bindparams(*parameters))
 
 
-_TEXTS: Final = {True: (_matched_by_text(), _OF_TEXT), False: (_matched_by_nothing(), ())}
+def _asking(sql: str) -> HotRead:
+    """Compile SQL with those of the parameters that it has."""
+    own = (each for each in _PARAMETERS if re.search(rf":{each.key}\b", sql))
+    return statement_of(sql, *own)
+
+
+_TEXTS: Final = {True: _matched_by_text(), False: _matched_by_nothing()}
+_EITHER: Final = (False, True)
 SEARCHES: Final = {
-    (with_text, facets): statement_of(
-        f"with {matched}, {_HITS} {_PAGE} {_COUNTS if facets else ''}",
-        *_PARAMETERS,
-        *_OF_COUNTS,
-        *parameters,
+    (with_text, narrowed, facets): _asking(
+        f"with {matched}, {_hits(narrowed=narrowed)} {_page(narrowed=narrowed)} "
+        f"{_COUNTS if facets else ''}"
     )
-    for with_text, (matched, parameters) in _TEXTS.items()
-    for facets in (False, True)
+    for with_text, matched in _TEXTS.items()
+    for narrowed in _EITHER
+    for facets in _EITHER
 }
-"""The statements, by whether there is a text and whether facets are counted."""
+"""The statements, by whether there is a text, a filter, and whether facets are counted."""
 RESTS: Final = {
-    with_text: statement_of(f"with {matched}, {_RANKED} {_REST}", *_PARAMETERS, *parameters)
-    for with_text, (matched, parameters) in _TEXTS.items()
+    (with_text, narrowed): _asking(
+        f"with {matched}, {_ranked(narrowed=narrowed)} {_rest(narrowed=narrowed)}"
+    )
+    for with_text, matched in _TEXTS.items()
+    for narrowed in _EITHER
 }
-"""Statements for pages behind what is counted, by whether there is a text."""
+"""Statements for pages behind what is counted, by whether there is a text and a filter."""
 
 
 def values_of(
@@ -389,7 +425,6 @@ def values_of(
         "terms": [term.text for _, term in terms],
         "exacts": [term.exact for _, term in terms],
         "categories": [] if facets else categories,
-        "narrowed": filters != Filters() or priced is not None,
         "value_groups": ["c:" for _ in categories] + [f"a:{code}=" for code, _ in filters.values],
         "value_tokens": categories + [f"a:{code}={value}" for code, value in filters.values],
         "range_codes": [code for code, _ in filters.ranges],

@@ -15,10 +15,10 @@ READS = {
     "the price check": checking._CHECK,
     "a page": page_statements.BROWSE,
     "chosen items": page_statements.CHOSEN,
-    "a search": matching.SEARCHES[True, False],
-    "a search with facets": matching.SEARCHES[True, True],
+    "a search": matching.SEARCHES[True, True, False],
+    "a search with facets": matching.SEARCHES[True, False, True],
     "names of facets": known._NAMES,
-    "a category with facets": matching.SEARCHES[False, True],
+    "a category with facets": matching.SEARCHES[False, True, True],
     "one item": page_statements.ONE,
     "prices of a page": page_statements.CANDIDATES,
 }

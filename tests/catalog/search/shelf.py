@@ -102,24 +102,25 @@ class Shelf:
         A product is its columns and its `texts`; what is not told is as usual.
         """
         supplier = self.market.supplier.organization_id
-        columns = ("id", "name", "description", "maker", "maker_number", "gtin", "category_id")
-        usual = {"proposed_by": supplier, "state": "proposed"}
+        columns = ("name", "maker", "maker_number", "gtin", "category_id")
+        keys = {"maker_key": None, "maker_number_key": None}
+        usual = {"state": "proposed", "proposed_by": supplier, **keys}
+        placed = [(each.get("id") or new_id(), each) for each in goods]
         products = [
-            {name: each.get(name) for name in columns}
+            {"id": product_id, **{name: each.get(name) for name in columns}, **usual}
             | {"description": each.get("description", ""), "attributes": each.get("values", {})}
-            | {"maker_key": None, "maker_number_key": None, **usual}
-            for each in goods
+            for product_id, each in placed
         ]
         texts = [
-            {"keywords": [], **text, "product_id": each["id"]}
-            for each in goods
+            {"keywords": [], **text, "product_id": product_id}
+            for product_id, each in placed
             for text in each["texts"]
         ]
         offers = [
-            {"id": new_id(), "sku": f"S-{place}", "product_id": each["id"], "name": each["name"]}
-            | OPEN_OFFER
-            | {"supplier_id": supplier}
-            for place, each in enumerate(goods)
+            {"id": new_id(), "supplier_id": supplier, "product_id": product_id, **OPEN_OFFER}
+            | {"sku": each.get("sku", f"S-{place}"), "name": each["name"]}
+            | {"lead_time_days": each.get("lead_time_days")}
+            for place, (product_id, each) in enumerate(placed)
         ]
         async with transaction(self.platform, self.market.supplier) as tx:
             await tx.execute(insert(ProductRow), products)
