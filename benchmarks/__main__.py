@@ -11,7 +11,7 @@ import httpx
 import uvloop
 from rich.console import Console
 
-from benchmarks import live, scale, search, subjects, transfer, world
+from benchmarks import engine, live, scale, search, subjects, transfer, world
 from benchmarks.compare import FULL, QUICK, Pace, Subject, interleave
 from benchmarks.installation import Api, Installation, installed, machine_facts
 from benchmarks.load import Client, drive
@@ -43,7 +43,9 @@ Tell = Callable[[str], None]
 
 @click.command()
 @click.argument(
-    "what", type=click.Choice(["all", "scale", "search", "transfer", "live"]), default="all"
+    "what",
+    type=click.Choice(["all", "scale", "search", "transfer", "live", "engine"]),
+    default="all",
 )
 @click.option(
     "--organizations",
@@ -65,6 +67,10 @@ Tell = Callable[[str], None]
 def main(*, what: str, many: int | None, quick: bool, directory: Path, rounds: int | None) -> None:
     """Measure ratios within one run and print them as one table."""
     console = Console(highlight=False, width=None if Console().is_terminal else 160)
+    if what == "engine":
+        rows = engine.engine_rows(engine.QUICK if quick else engine.FULL)
+        print_report(console, rows, (), NOTES)
+        return
     rounds = rounds or (TRANSFER_ROUNDS if what == "transfer" else FULL.rounds)
     with (
         console.status("Starting servers") as status,
@@ -134,6 +140,7 @@ async def _measure(
         rows = [_with_trips(row, trips) for row in rows]
         rows.append(await _two_processes(installation, load, pace, tell))
     rows += moved
+    rows += engine.engine_rows(engine.FULL if pace.requests_max is None else engine.QUICK)
     rows.append(
         Row(
             "API process after the run",

@@ -45,8 +45,8 @@ from auctions.engine.events import (
 from auctions.engine.evolve import evolve, place_of
 from auctions.engine.extension import cap_of, extended_close
 from auctions.engine.formats import FORMATS
-from auctions.engine.ranking import Place, rank_of, shown_rank
-from auctions.engine.scoring import yardstick
+from auctions.engine.ranking import rank_of, shown_rank
+from auctions.engine.scoring import score_of, yardstick
 from auctions.engine.state import LotState, Phase
 from auctions.engine.terms import Terms, Ties, check_amount
 from marketplace.kernel.errors import FieldError, InvalidInput, invalid
@@ -150,8 +150,8 @@ def _decide_bid(state: LotState, bid: PlaceBid, at: datetime, fight: Duel) -> De
     rejection = _unwelcome(state, bid, at) or rules.judge(state, bid)
     if rejection is not None:
         return rejection
-    place = place_of(state, state.seq + 1, bid.bidder, bid.amount, bid.bid_id)
-    rank = rank_of(state.order, place.key)
+    score = score_of(state.yardsticks, bid.bidder, bid.amount)
+    rank = rank_of(state.order, (score, state.seq + 1))
     accepted = BidAccepted(
         seq=state.seq + 1,
         at=at,
@@ -159,7 +159,7 @@ def _decide_bid(state: LotState, bid: PlaceBid, at: datetime, fight: Duel) -> De
         bidder=bid.bidder,
         client_bid_id=bid.client_bid_id,
         amount=bid.amount,
-        rank=rank if state.terms.ties is Ties.BY_TIME else _shown(state, place),
+        rank=rank if state.terms.ties is Ties.BY_TIME else _shown(state, bid),
         surrogate=bid.surrogate,
     )
     if state.terms.proxies:
@@ -184,8 +184,9 @@ def _unwelcome(state: LotState, bid: PlaceBid, at: datetime) -> Rejection | None
     return None
 
 
-def _shown(state: LotState, place: Place) -> int:
+def _shown(state: LotState, bid: PlaceBid) -> int:
     """Give the rank shown for a bid once it stands."""
+    place = place_of(state, state.seq + 1, bid.bidder, bid.amount, bid.bid_id)
     others = [other for other in state.order if other.bidder != place.bidder]
     return shown_rank(sorted((*others, place)), place, state.terms.ties)
 

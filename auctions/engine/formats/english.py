@@ -64,7 +64,8 @@ def bounds(state: LotState, bidder: UUID) -> Bounds:
     if reference is None:
         return Bounds(_untied(state, bidder, ceiling_of(state, bidder)), None)
     highest = _step(state, decrement, bidder, reference).highest_below(reference, digits)
-    highest = _untied(state, bidder, highest)
+    if state.terms.ties is Ties.FORBIDDEN:
+        highest = _untied(state, bidder, highest)
     if decrement.maximum is None:
         return Bounds(highest, None)
     maximum = _own_currency(state, bidder, decrement.maximum)
@@ -84,7 +85,8 @@ def judge(state: LotState, bid: PlaceBid) -> Rejection | None:
         free = _untied(state, bid.bidder, bid.amount)
         if free != bid.amount:
             return Rejection(code=RejectionCode.TIED, bound=free if free > 0 else None)
-    if decrement_of(state).multiples_only:
+    decrement = terms.decrement
+    if decrement is not None and decrement.multiples_only:
         steps = _grid(state, bid.bidder)
         over = (highest - bid.amount) % steps
         if over:
@@ -117,14 +119,14 @@ def _reference(state: LotState, decrement: Decrement, bidder: UUID) -> Decimal |
 
 
 def _step(state: LotState, decrement: Decrement, bidder: UUID, reference: Decimal) -> Step:
-    if not decrement.tiers:
-        return _own_currency(state, bidder, decrement.step)
-    step = decrement.step_from(price_of(state.yardsticks, bidder, reference))
-    return _own_currency(state, bidder, step)
+    step = decrement.step
+    if decrement.tiers:
+        step = decrement.step_from(price_of(state.yardsticks, bidder, reference))
+    return _own_currency(state, bidder, step) if state.yardsticks else step
 
 
 def _own_currency(state: LotState, bidder: UUID, step: Step) -> Step:
-    own = state.yardsticks.get(bidder) if state.yardsticks else None
+    own = state.yardsticks.get(bidder)
     return step if own is None else step.in_currency_of(own.rate)
 
 

@@ -53,13 +53,13 @@ def nothing(_state: LotState, _at: datetime) -> tuple[Event, ...]:
 
 def ceiling_of(state: LotState, bidder: UUID) -> Decimal:
     """Give the highest amount `bidder` may ever bid, in his currency."""
-    own = state.yardsticks.get(bidder)
+    own = state.yardsticks.get(bidder) if state.yardsticks else None
     return state.terms.ceiling if own is None else own.amount_for(state.terms.ceiling)
 
 
 def digits_of(state: LotState, bidder: UUID) -> int:
     """Give the decimals of the currency `bidder` bids in."""
-    own = state.yardsticks.get(bidder)
+    own = state.yardsticks.get(bidder) if state.yardsticks else None
     return currency_digits(state.terms.currency) if own is None else own.digits
 
 
