@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
+from typing import cast
 from uuid import UUID
 
 import msgspec
@@ -57,9 +58,14 @@ def _json(plain: object) -> str:
 
 
 def _plain(value: object) -> object:  # noqa: C901, PLR0911, PLR0912 - one step per type
+    kind = type(value)
+    if kind is str or value is None:  # most of what there is, before the slower questions
+        return value
+    if kind is dict:
+        return _object(cast("dict[object, object]", value))
     if isinstance(value, Enum):
         return _plain(value.value)
-    if value is None or isinstance(value, bool | str):
+    if isinstance(value, bool | str):
         return value
     if isinstance(value, int):
         if abs(value) > _INTEGER_MAX:
@@ -89,10 +95,14 @@ def _plain(value: object) -> object:  # noqa: C901, PLR0911, PLR0912 - one step 
 
 
 def _object(members: Mapping[object, object] | Mapping[str, object]) -> dict[str, object]:
-    named = {str(_plain(key)): _plain(item) for key, item in members.items()}
+    named = {
+        key if type(key) is str else str(_plain(key)): _plain(item) for key, item in members.items()
+    }
     if len(named) != len(members):
         msg = "two keys of a mapping become the same text"
         raise ValueError(msg)
+    if all(map(str.isascii, named)):
+        return dict(sorted(named.items()))
     # By UTF-16 code units (RFC 8785, section 3.2.3), which sort unlike code points beyond U+FFFF.
     return dict(sorted(named.items(), key=lambda member: member[0].encode("utf-16-be")))
 
