@@ -30,7 +30,7 @@ from tests.journeys.identifiers import identifiers
 
 pytestmark = pytest.mark.timeout(3600)
 
-EXAMPLES: Final = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "3"))
+EXAMPLES: Final = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "2"))
 CHECKS: Final = [
     not_a_server_error,
     status_code_conformance,
