@@ -30,7 +30,7 @@ from catalog.recent import Recent
 from marketplace.kernel.events import PUBLIC
 from marketplace.kernel.limits import KEPT_OFFERS_MAX, KEPT_PRICES_MAX
 
-_CANDIDATE_WEIGHT: Final = 6
+_CANDIDATE_WEIGHT: Final = 10
 """A candidate takes so many times the memory of an entry that says there is none."""
 _DESCRIBED, _BEGINS, _ENDS, _DISCOUNTS, _OWN, _SUPPLIER = 0, 1, 2, 3, 6, 7
 """Where the columns of a candidate have what a row of a list says."""

@@ -37,31 +37,37 @@ _Statement = Select[*tuple[Any, ...]]
 _Rows = CompoundSelect[*tuple[Any, ...]]
 
 
-def _products(*conditions: Any, states: Sequence[Any] = FOUND_STATES) -> _Statement:
+_NO_TEXT: Final = literal_column("null::text", Text)
+
+
+def _products(
+    *conditions: Any, states: Sequence[Any] = FOUND_STATES, described: bool = False
+) -> _Statement:
+    """Select products; pages do not show how they are described, so that is not read for them."""
     product = ProductRow
     return select(
         product.id.label("id"),
         product.id.label("product_id"),
         literal_column("null::uuid", Uuid).label("private_offer_id"),
         product.name.label("name"),
-        product.description.label("description"),
+        (product.description if described else _NO_TEXT).label("description"),
         product.maker.label("maker"),
         product.maker_number.label("maker_number"),
         product.gtin.label("gtin"),
     ).where(product.state.in_(states), seen_product(), *conditions)
 
 
-def _private_offers(*conditions: Any) -> _Statement:
+def _private_offers(*conditions: Any, described: bool = False) -> _Statement:
     """Select offers of no product; one of the conditions must say that they are visible."""
     return select(
         OfferRow.id,
         OfferRow.product_id,
         OfferRow.id.label("private_offer_id"),
         OfferRow.name,
-        OfferRow.description,
-        literal_column("null::text", Text).label("maker"),
-        literal_column("null::text", Text).label("maker_number"),
-        literal_column("null::text", Text).label("gtin"),
+        (OfferRow.description if described else _NO_TEXT).label("description"),
+        _NO_TEXT.label("maker"),
+        _NO_TEXT.label("maker_number"),
+        _NO_TEXT.label("gtin"),
     ).where(OfferRow.product_id.is_(None), *conditions)
 
 
@@ -158,8 +164,8 @@ def _chosen() -> Any:
 def _one() -> Any:
     wanted = bindparam("item_id", type_=Uuid)
     return _page_of(
-        _products(ProductRow.id == wanted, states=READ_STATES),
-        _private_offers(OfferRow.id == wanted, visible_offer()),
+        _products(ProductRow.id == wanted, states=READ_STATES, described=True),
+        _private_offers(OfferRow.id == wanted, visible_offer(), described=True),
         OFFERS_PER_PRODUCT_MAX,
     )
 

@@ -116,12 +116,12 @@ CATALOG_ANSWERS_BYTES_MAX: Final = 8 * 1_048_576
 """Whole catalog pages kept in one process: some 200 of 50 products."""
 KEPT_PRICES_MAX: Final = 100_000
 """Of ladders of published versions, what one process keeps read: so many entries that say there is
-none, or a sixth of it of ladders; about 10 MB."""
+none, or a tenth of it of ladders; about 10 MB."""
 KEPT_OFFERS_MAX: Final = 10_000
 """Offers one process keeps read: about 5 MB."""
-WRITTEN_PRICES_MAX: Final = 6_000
-WRITTEN_OFFERS_MAX: Final = 6_000
-"""Prices, and offers of pages, that one process keeps written: about 6 MB each."""
+WRITTEN_PRICES_MAX: Final = 4_000
+WRITTEN_OFFERS_MAX: Final = 5_000
+"""Prices, and offers of pages, that one process keeps written: about 4 and 6 MB."""
 IMPORT_ROW_ERRORS_MAX: Final = 1_000
 """Row errors kept of one import; beyond it only counted."""
 IMPORT_BATCH_ROWS: Final = 5_000

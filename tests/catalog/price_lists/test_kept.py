@@ -277,7 +277,7 @@ async def test_of_lists_and_offers_no_more_is_kept_than_the_bound(market: Market
     for number in range(12):
         assert await market.told(f"N{number}") == "5 base"
         assert kept._prices <= 40
-        held = sum(1 + 6 * len(c) for each in kept._lists.values() for c in each.values())
+        held = sum(1 + 10 * len(c) for each in kept._lists.values() for c in each.values())
         assert held == kept._prices
         assert len(kept._offers) <= 8
     assert await market.told("N0") == "5 base"
