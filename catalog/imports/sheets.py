@@ -17,8 +17,10 @@ import python_calamine
 
 from catalog.imports.decimals import DecimalMark
 from catalog.imports.rows import Column, Exact, FileReader, Layout, PlainRows
+from catalog.imports.sheet_bounds import SheetBounds, Unbounded
 from marketplace.kernel.limits import (
     SHEET_BYTES_MAX,
+    SHEET_CELLS_MAX,
     SHEET_PARTS_MAX,
     SHEET_RATIO_MAX,
     SHEET_UPLOAD_BYTES_MAX,
@@ -182,31 +184,44 @@ def _check_said(parts: Sequence[zipfile.ZipInfo], names: set[str]) -> None:
 
 
 def _check_part(file: IO[bytes], part: zipfile.ZipInfo) -> None:
-    """Unpack a part, keep nothing, and compare its size with what was said."""
+    """Unpack a part, keep nothing; compare its size with what was said, see how far it reaches."""
     file.seek(part.header_offset)
     head = file.read(30)
     if head[:4] != b"PK\x03\x04":
         raise NoWorkbook("broken", "This is no XLSX workbook, or a damaged one.")
     file.seek(int.from_bytes(head[26:28], "little") + int.from_bytes(head[28:30], "little"), 1)
+    unpacked, bounds = 0, SheetBounds()
+    for piece in _unpacked(file, part):
+        unpacked += len(piece)
+        if unpacked > part.file_size:
+            break
+        try:
+            bounds.feed(piece)
+        except Unbounded:
+            detail = (
+                f"A sheet has at most {SHEET_CELLS_MAX:,} cells, from the first to the last column "
+                "and row, and no comments between them; send what is larger as CSV or NDJSON."
+            )
+            raise NoWorkbook("workbook_too_large", detail) from None
+    if unpacked != part.file_size:
+        raise NoWorkbook("zip_bomb", "A part of this file is not as large as the file says.")
+
+
+def _unpacked(file: IO[bytes], part: zipfile.ZipInfo) -> Iterator[bytes]:
+    """Give the bytes of a part, which begins here, piece by piece."""
     unpack = zlib.decompressobj(-zlib.MAX_WBITS)
-    left, unpacked = part.compress_size, 0
+    left = part.compress_size
     while left:
         piece = file.read(min(_PIECE, left))
         if not piece:
-            break
+            return
         left -= len(piece)
         if part.compress_type == zipfile.ZIP_STORED:
-            unpacked += len(piece)
+            yield piece
             continue
         while piece:
             try:
-                unpacked += len(unpack.decompress(piece, _PIECE))
+                yield unpack.decompress(piece, _PIECE)
             except zlib.error as error:
                 raise NoWorkbook("broken", "This workbook is damaged.") from error
             piece = unpack.unconsumed_tail
-            if unpacked > part.file_size:
-                break
-        if unpacked > part.file_size:
-            break
-    if unpacked != part.file_size:
-        raise NoWorkbook("zip_bomb", "A part of this file is not as large as the file says.")
