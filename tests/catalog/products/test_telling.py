@@ -4,6 +4,8 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import insert, update
+from sqlalchemy.exc import DBAPIError
 
 from catalog.products import suggesting
 from catalog.products.schemas import (
@@ -16,10 +18,12 @@ from catalog.products.schemas import (
     ToldInput,
     ValueInput,
 )
+from catalog.products.tables import ProductRow, ProductTextRow
 from catalog.products.telling import merged
 from catalog.search import service as search
 from marketplace.kernel.errors import Conflict, InvalidInput, NotFound, NotPermitted, StaleVersion
 from marketplace.platform.caller import Caller
+from marketplace.platform.database import transaction
 from marketplace.platform.http.paging import PageRequest
 from tests.catalog.products.keeper import Shelf
 
@@ -173,3 +177,23 @@ async def test_numbers_of_another_product_are_refused(shelf: Shelf) -> None:
     with pytest.raises(InvalidInput) as refused:
         await tell(shelf, product.id, gtin=GTIN.zfill(14))
     assert [each.code for each in refused.value.errors] == ["contradiction"]
+
+
+async def test_the_database_itself_lets_a_supplier_write_his_own_proposals_alone(
+    shelf: Shelf,
+) -> None:
+    kept = await shelf.make("Bolt")
+    product = await shelf.proposed("A")
+    market = shelf.market
+    renamed = update(ProductRow).values(name="Mine now")
+    for who, product_id in ((market.supplier, kept.id), (market.other, product.id)):
+        async with transaction(shelf.platform, who) as tx:
+            assert await tx.execute(renamed.where(ProductRow.id == product_id)) == 0
+        text = {"product_id": product_id, "language": "de", "name": "X", "description": ""}
+        with pytest.raises(DBAPIError, match="row-level security"):
+            async with transaction(shelf.platform, who) as tx:
+                await tx.execute(insert(ProductTextRow).values(keywords=[], **text))
+    accepted = update(ProductRow).values(state="active").where(ProductRow.id == product.id)
+    with pytest.raises(DBAPIError, match="row-level security"):
+        async with transaction(shelf.platform, market.supplier) as tx:
+            await tx.execute(accepted)
