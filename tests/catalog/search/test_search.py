@@ -169,7 +169,9 @@ async def test_what_nobody_has_is_not_found_and_signs_say_nothing(stocked: Shelf
         assert await stocked.found(typed, "en") == everything
 
 
-async def test_synonyms_are_kept_by_the_operator_and_known_at_once(stocked: Shelf) -> None:
+async def test_synonyms_are_kept_by_the_operator_and_known_at_once(
+    stocked: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
     platform, operator = stocked.platform, stocked.operator
     assert await stocked.found("goggles", "en") == []
     made = await synonyms.create_synonyms(
@@ -185,6 +187,10 @@ async def test_synonyms_are_kept_by_the_operator_and_known_at_once(stocked: Shel
     directed = SynonymsInput(terms=["hex key"], replacements=["allen key"])
     await synonyms.create_synonyms(platform, operator, directed, key("key"))
     assert await stocked.found("hex key", "en") == ["Allen key 5 mm"]
+    with monkeypatch.context() as few:
+        few.setattr("catalog.search.known.SYNONYMS_KEPT_MAX", 0)
+        assert await stocked.found("hex key", "en") == ["Allen key 5 mm"]
+        assert await stocked.found("goggles", "de") == []
     changed = SynonymsInput(terms=["spectacles", "safety glasses"], language="en-GB")
     with pytest.raises(StaleVersion):
         await synonyms.change_synonyms(platform, operator, made.id, 7, changed)
@@ -351,6 +357,22 @@ async def test_more_than_the_bound_is_not_counted_and_pages_go_on_behind_it(
     page = await stocked.page("hexagon bolt", "en", facets=True)
     assert page.found
     assert (page.found.count, page.found.count_bounded) == (1, False)
+
+
+async def test_a_facet_has_one_name_where_there_is_none_in_the_readers_language(
+    stocked: Shelf,
+) -> None:
+    async def called(*languages: str) -> list[str]:
+        found = (await stocked.page("6205", *languages, facets=True)).found
+        assert found
+        assert found.facets
+        told = [each.name for each in (*found.facets.categories, *found.facets.attributes)]
+        return told + [v.name for each in found.facets.attributes for v in each.values or ()]
+
+    english = ["Ball bearings", "Power transmission", "Bore", "Material", "Sealed"]
+    assert await called("fr") == [*english, "Ceramic", "false"]
+    german = ["Kugellager", "Antriebstechnik", "Bore", "Werkstoff", "Abgedichtet"]
+    assert await called("de-AT", "de") == [*german, "Keramik", "false"]
 
 
 async def test_a_category_renamed_is_found_by_its_new_name(stocked: Shelf) -> None:
