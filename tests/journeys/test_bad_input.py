@@ -91,7 +91,8 @@ async def test_an_unknown_field_is_named_at_every_depth(
     tried = 0
     for operation in operations:
         for path in places(operation.body):
-            if not isinstance(at(operation.body, path), dict):
+            place = at(operation.body, path)
+            if not isinstance(place, dict) or not place:  # an empty one has names of any kind
                 continue
             body = put(operation.body, (*path, "colour/~"), "red")
             answer = await http.request(

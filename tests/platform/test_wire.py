@@ -75,6 +75,15 @@ def test_an_unknown_field_is_named() -> None:
     assert (error.errors[0].pointer, error.errors[0].code) == ("/lines/0/colour", "unknown_field")
 
 
+def test_what_is_wrong_in_a_mapping_is_pointed_at_by_the_mapping() -> None:
+    class Adjustment(Input):
+        costs: dict[str, AmountText]
+
+    with pytest.raises(InvalidInput) as caught:
+        decode_body(msgspec.json.Decoder(Adjustment), b'{"costs": {"freight": "red"}}')
+    assert caught.value.errors[0].pointer == "/costs"
+
+
 def test_a_missing_field_is_named() -> None:
     error = refused('{"lines": [{"sku": "A", "quantity": "1"}]}')
     assert (error.errors[0].pointer, error.errors[0].code) == ("/lines/0/price", "missing")

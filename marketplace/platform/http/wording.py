@@ -49,7 +49,13 @@ _FORMS: Final = {
 
 def pointer_of(path: str) -> str:
     """Turn msgspec's path (``$.lines[3].quantity``) into a JSON pointer (``/lines/3/quantity``)."""
-    return "".join(f"/{_escaped(part)}" for part in _parts(path))
+    return _pointer(_parts(path))
+
+
+def _pointer(parts: list[str]) -> str:
+    # Of a mapping msgspec does not tell which name it was: the mapping is what can be pointed to.
+    known = parts[: parts.index("...")] if "..." in parts else parts
+    return "".join(f"/{_escaped(part)}" for part in known)
 
 
 def _parts(path: str) -> list[str]:
@@ -66,7 +72,7 @@ def refused(error: msgspec.ValidationError, body_type: Any) -> FieldError:
     text = str(error)
     match = _PATH.search(text)
     parts = _parts(match["path"]) if match else []
-    pointer = "".join(f"/{_escaped(part)}" for part in parts)
+    pointer = _pointer(parts)
     reason = text[: match.start()] if match else text
     if unknown := re.search(r"unknown field `(.*)`", reason, re.DOTALL):
         name = _shortened(unknown[1])
