@@ -55,7 +55,11 @@ class Sent:
         names = [p for p in texts if p[-1] in words]
         if names:
             return put(self.body, names[0], "Other")
-        if len(self.body) == 1 and (path := texts[0])[-1] in {"order_id", "requisition_list_id"}:
+        if len(self.body) == 1 and (path := texts[0])[-1] in {
+            "order_id",
+            "quote_id",
+            "requisition_list_id",
+        }:
             return put(self.body, path, str(uuid4()))
         return {**self.body, "reason": "x"} if "lot_id" in self.body else twice_in_lists(self.body)
 
