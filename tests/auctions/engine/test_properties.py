@@ -28,12 +28,13 @@ from auctions.engine.terms import (
     CountedFrom,
     Decrement,
     Disclosure,
+    Format,
     Overtime,
     Reference,
     Step,
     Terms,
 )
-from auctions.engine.visibility import OWNER, explain, view
+from auctions.engine.visibility import OWNER, Viewer, explain, view
 from tests.auctions.engine.lots import BIDDERS, END, START, TEN, Lot, a_bid, percent, terms
 
 
@@ -223,7 +224,7 @@ def test_a_viewers_number_rises_by_one_whenever_his_view_changes_and_else_never(
 class Trace:
     """Every byte a viewer gets while an auction runs, each change once."""
 
-    def __init__(self, viewer: UUID) -> None:
+    def __init__(self, viewer: Viewer) -> None:
         self.viewer = viewer
         self.bytes: list[bytes] = []
 
@@ -265,6 +266,27 @@ def test_rivals_hidden_facts_change_no_byte_of_what_a_bidder_gets(
             _refused_rivals(other, hidden, data.draw(st.integers(0, 2)), at)
         bid_and_note(other, hidden, a_bid(bidder, str(amount), number), at)
     assert spied.bytes == hidden.bytes
+
+
+@given(
+    st.sampled_from([Format.SEALED, Format.VICKREY]),
+    tries,
+    st.lists(st.integers(1, 999), min_size=40, max_size=40),
+)
+def test_whatever_rivals_bid_in_a_sealed_auction_a_bidder_and_the_buyer_see_the_same(
+    format_: Format, script: list[Try], others: list[int]
+) -> None:
+    hidden = terms(format=format_, disclosure=Disclosure.OWN_ONLY, decrement=None)
+    for viewer in (BIDDERS[0], OWNER):
+        traces = Trace(viewer), Trace(viewer)
+        lots = Lot(hidden).started(), Lot(hidden).started()
+        for number, (attempt, other) in enumerate(zip(script, others, strict=False)):
+            bidder = BIDDERS[attempt.bidder]
+            for lot, trace, amount in zip(lots, traces, (25 * attempt.steps, other), strict=True):
+                own = bidder == viewer
+                bid = a_bid(bidder, str(25 * attempt.steps if own else amount), number)
+                bid_and_note(lot, trace, bid, START)
+        assert traces[0].bytes == traces[1].bytes
 
 
 def _refused_rivals(lot: Lot, trace: Trace, count: int, at: datetime) -> None:
