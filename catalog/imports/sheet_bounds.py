@@ -16,6 +16,7 @@ _ATTRIBUTES: Final = re.compile(rb"(?:%b)*\s*/?" % _ATTRIBUTE)
 _EACH: Final = re.compile(_ATTRIBUTE)
 _CELL: Final = re.compile(rb"([A-Za-z]{1,3})([0-9]{1,7})")
 _ROW: Final = re.compile(rb"[0-9]{1,7}")
+_NAME: Final = re.compile(rb"[A-Za-z_:\x80-\xff]")
 _TAG_BYTES_MAX: Final = 4_096
 _UTF_16: Final = frozenset({b"\xff\xfe", b"\xfe\xff", b"<\0", b"\0<"})
 
@@ -47,8 +48,12 @@ class SheetBounds:
         self._asides += data.count(b"<!", 0, whole) + data.count(b"<?", 0, whole)
         for tag in _TAG.finditer(data, 0, whole):
             self._take(tag[1], tag[2])
+        if len(self._tail) > _TAG_BYTES_MAX:
+            if _NAME.match(self._tail, 1):
+                raise Unbounded
+            self._tail = b""  # a picture, or what a printer is told
         # In a comment, what looks like a cell is none.
-        if len(self._tail) > _TAG_BYTES_MAX or (self._has_cells and self._asides > 0):
+        if self._has_cells and self._asides > 0:
             raise Unbounded
 
     def _take(self, name: bytes, attributes: bytes) -> None:

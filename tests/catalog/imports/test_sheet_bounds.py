@@ -53,6 +53,10 @@ def test_a_sheet_that_reaches_too_far_is_refused_however_it_is_written(
         look(SMALL + more + b"</sheetData>", size)
 
 
+def test_what_a_printer_is_told_is_no_sheet() -> None:
+    look(b"DEV<" + bytes(20_000) + b"<" + bytes(6_000), 1_000)
+
+
 def test_a_sheet_whose_bytes_are_not_those_of_ascii_is_refused() -> None:
     with pytest.raises(Unbounded):
         look(SMALL.decode().encode("utf-16"))
