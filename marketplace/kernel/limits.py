@@ -120,8 +120,8 @@ none, or a tenth of it of ladders; about 10 MB."""
 KEPT_OFFERS_MAX: Final = 10_000
 """Offers one process keeps read: about 5 MB."""
 WRITTEN_PRICES_MAX: Final = 4_000
-WRITTEN_OFFERS_MAX: Final = 5_000
-"""Prices, and offers of pages, that one process keeps written: about 4 and 6 MB."""
+WRITTEN_OFFERS_MAX: Final = 10_000
+"""Prices, and offers of pages, that one process keeps written: at most about 4 and 12 MB."""
 IMPORT_ROW_ERRORS_MAX: Final = 1_000
 """Row errors kept of one import; beyond it only counted."""
 IMPORT_BATCH_ROWS: Final = 5_000
