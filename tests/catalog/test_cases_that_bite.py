@@ -1,8 +1,8 @@
 """The cases that bite: each by the name it has in the design of prices.
 
-Three more live where their packages are: *product visible by two assortments, one withdrawn* and
-*unit re-parented while carts are open* beside visibility and carts, *an ERP re-sends an old file*
-beside stock.
+Three live where their packages are: *product visible by two assortments, one withdrawn* in
+`assortments/test_assortments.py`, *unit re-parented while carts are open* in `carts/test_http.py`
+and `test_hidden_offers.py`, *an ERP re-sends an old file* in `stock/test_stock.py`.
 """
 
 import asyncio

@@ -113,7 +113,7 @@ async def test_a_unit_sees_what_it_was_granted_and_those_above_and_beside_it_do_
     assert await market.told("R", who=unit_of(market.buyer)) == "unknown_sku"
 
 
-async def test_unit_re_parented_while_carts_are_open(market: Market) -> None:
+async def test_what_a_unit_sees_and_pays_follows_its_path(market: Market) -> None:
     """What a unit sees and pays follows its path, which every request reads anew."""
     await sells(market, "R", visibility="restricted")
     await sells_open(market)
