@@ -16,7 +16,8 @@ from auctions.engine.visibility import explain, view
 from auctions.entries import ENTRY_COLUMNS, event_of
 from auctions.intake import Intake
 from auctions.live.hub import Hub
-from auctions.schemas import BidInput, BidView, RefusalView, SnapshotView, money_view
+from auctions.schemas import BidInput, BidView, RefusalView, SnapshotView
+from auctions.terms_schemas import money_view
 from marketplace.kernel.errors import (
     MarketplaceError,
     NotFound,

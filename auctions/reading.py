@@ -24,11 +24,9 @@ from auctions.schemas import (
     LogView,
     LotView,
     ParticipantView,
-    adjustment_view,
-    money_view,
-    terms_view,
 )
 from auctions.tables import AuctionRow, LotRow
+from auctions.terms_schemas import adjustment_view, money_view, terms_view
 from marketplace.kernel.errors import (
     WrongState,
 )

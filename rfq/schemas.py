@@ -11,7 +11,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from auctions.engine.terms import Disclosure
-from auctions.schemas import DecrementInput, OvertimeInput
+from auctions.terms_schemas import DecrementInput, OvertimeInput
 from marketplace.contracts.schemas import ProvenanceView
 from marketplace.kernel.limits import (
     ANSWER_HOURS_MAX,

@@ -12,7 +12,8 @@ from litestar import post
 from auctions.engine.events import PlaceBid
 from auctions.engine.terms import Decrement, Measure, Step, Terms, check_amount
 from auctions.routes import ClientBidId
-from auctions.schemas import BidInput, BidView, money_view
+from auctions.schemas import BidInput, BidView
+from auctions.terms_schemas import money_view
 from benchmarks.reference.lot import ReferenceLots
 from marketplace.kernel.errors import IdempotencyKeyMissing
 from marketplace.kernel.ids import new_id

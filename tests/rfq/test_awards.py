@@ -11,8 +11,9 @@ from sqlalchemy import func, select
 
 from auctions.bidding import place_bid
 from auctions.engine.terms import Measure
-from auctions.schemas import BidInput, DecrementInput, StepInput
+from auctions.schemas import BidInput
 from auctions.service import cancel_auction
+from auctions.terms_schemas import DecrementInput, StepInput
 from marketplace.contracts.service import read_contract
 from marketplace.kernel.errors import Conflict, InvalidInput, NotFound, NotPermitted, WrongState
 from marketplace.platform.core import Platform
