@@ -217,3 +217,24 @@ async def test_an_import_whose_connection_is_cut_is_tried_again(
     done = await service.read_import(market.platform, market.supplier, sent.id)
     assert (done.status, len(times)) == ("done", 2)
     assert await market.told("A") == "9 base"
+
+
+async def test_an_import_that_another_session_still_holds_is_tried_again_with_its_file(
+    market: Market,
+) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b"sku,name,unit\nA,Bolt,C62\n"
+
+    sent = await service.start_import(
+        market.platform, market.supplier, OFFERS, OnError.REFUSE_ALL, None, chunks()
+    )
+    job = running.job_of(sent.id, market.supplier)
+    payload = {name: getattr(job, name) for name in job.__struct_fields__}
+    held = text("select pg_advisory_xact_lock(:number)")
+    async with transaction(market.platform, market.supplier) as tx:
+        await tx.execute(held.bindparams(number=running._lock_number(sent.id)))
+        with pytest.raises(Unavailable):  # the queue tries again
+            await running.run_import(market.platform, payload)
+    await running.run_import(market.platform, payload)
+    done = await service.read_import(market.platform, market.supplier, sent.id)
+    assert (done.status, done.rows_read) == ("done", 1)
