@@ -13,6 +13,8 @@ import httpx
 import pytest
 from alembic import command
 from alembic.config import Config
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from litestar import Litestar
 from xdist.remote import Producer
 from xdist.scheduler.loadscope import LoadScopeScheduling
@@ -28,6 +30,12 @@ from tests.support.servers import TestServers
 from tests.support.world import World
 
 REPOSITORY = Path(__file__).parent.parent
+
+# No test asserts a time, and on a busy machine an example takes as long as it takes.
+hypothesis_settings.register_profile(
+    "suite", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("suite")
 MoveClock = Callable[[timedelta], Awaitable[None]]
 
 TOGETHER = ("tests/journeys/", "tests/faults/", "tests/adventureworks/")
