@@ -284,6 +284,17 @@ select {ENTRY_COLUMNS}, e.salt, e.hash from auction_ledger e where e.lot_id = $1
 """
 
 
+async def _writes(operator: Actor) -> bool:
+    """Ask for something that writes. After a kill dead connections may wait in a pool: a 503."""
+    unit = {"name": "First after a kill", "country": "DE", "buyer": True}
+    member = {"name": "Demo Administrator", "email": "admin@first.example"}
+    body = {**unit, "administrator": member}
+    answer = await operator.post(
+        "/v1/organizations", body, once="first after a kill", expect=(201, 503)
+    )
+    return "organization" in answer
+
+
 @asynccontextmanager
 async def arena_on(grounds: Grounds) -> AsyncIterator[Arena]:
     """Register a buyer and suppliers on a running product."""
@@ -291,6 +302,7 @@ async def arena_on(grounds: Grounds) -> AsyncIterator[Arena]:
     url = grounds.product.url
     async with httpx.AsyncClient(base_url=url, timeout=30, limits=bounds) as http:
         operator = Actor(http, "the operator", grounds.operator_key, Recorder())
+        await until(lambda: _writes(operator), GIVE_UP_S, "an API that writes")
         newcomer, buyer, *suppliers = [
             await register_company(operator, f"{side.title()} {number}", side)
             for number, side in enumerate(["buyer", "buyer", *["supplier"] * SUPPLIERS])
