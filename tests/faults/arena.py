@@ -290,7 +290,7 @@ async def _writes(operator: Actor) -> bool:
     member = {"name": "Demo Administrator", "email": "admin@first.example"}
     body = {**unit, "administrator": member}
     answer = await operator.post(
-        "/v1/organizations", body, once="first after a kill", expect=(201, 503)
+        "/v1/organizations", body, once="first-after-a-kill", expect=(201, 503)
     )
     return "organization" in answer
 
