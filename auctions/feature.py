@@ -8,7 +8,6 @@ from typing import Final
 from auctions.admission import Admission
 from auctions.board import Board, keep_healing
 from auctions.clock import ShownClock
-from auctions.commands import asyncapi, verify_auction
 from auctions.crowd import Crowd
 from auctions.intake import Intake
 from auctions.ledger import Ledger
@@ -16,7 +15,6 @@ from auctions.live.hub import Hub
 from auctions.live.routes import ROUTES as LIVE_ROUTES
 from auctions.room.routes import ROUTES as ROOM_ROUTES
 from auctions.routes import ROUTES
-from auctions.simulation.command import simulate_auctions
 from auctions.timers import TIMERS
 from marketplace.platform.core import Platform
 from marketplace.platform.feature import Feature, Scope
@@ -64,7 +62,11 @@ FEATURE: Final = Feature(
         Scope("bids:write", "Submit and withdraw bids", ("administrator", "seller")),
     ),
     timers=TIMERS,
-    commands=(asyncapi, simulate_auctions, verify_auction),
+    commands={
+        "asyncapi": "auctions.commands:asyncapi",
+        "simulate": "auctions.simulation.command:simulate_auctions",
+        "verify-auction": "auctions.commands:verify_auction",
+    },
     # In this order: later ones are made of earlier ones.
     provides={
         Ledger: Ledger,

@@ -11,7 +11,6 @@ from catalog.exports import routes as exports
 from catalog.exports.streaming import Exports
 from catalog.imports import routes as imports
 from catalog.imports import running as importing
-from catalog.imports.commands import import_file
 from catalog.price_lists import routes as price_lists
 from catalog.price_lists.kept import KeptPrices
 from catalog.price_lists.publishing import PublicationApprovals
@@ -85,7 +84,7 @@ FEATURE: Final = Feature(
     forgets=(forget_carts,),
     timers=(documents.TIMER, related.TIMER),
     worker_lifespans=(related.keep_counting,),
-    commands=(import_file,),
+    commands={"import": "catalog.imports.commands:import_file"},
     provides={
         Prices: lambda _platform: CatalogPrices(),
         Stock: lambda _platform: CatalogStock(),

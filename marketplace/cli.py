@@ -16,15 +16,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from functools import wraps
+from functools import cache, wraps
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import asyncpg
 import click
-import httpx
-from rich.console import Console
 
 from marketplace import development
 from marketplace.devservices import DevServices, DevServicesError
@@ -33,12 +31,20 @@ from marketplace.platform.documents import keep
 from marketplace.platform.settings import Secrets, Settings, SettingsError, load_settings
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from marketplace.demo.companies import DemoKeys
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-console = Console(highlight=False)
+
+@cache
+def terminal() -> "Console":
+    """Give the terminal to print on; a server process prints nothing and loads nothing for it."""
+    from rich.console import Console
+
+    return Console(highlight=False)
 
 
 class _Commands(click.Group):
@@ -46,18 +52,23 @@ class _Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         own = super().get_command(ctx, cmd_name)
-        return own or self._of_features().get(cmd_name)
+        place = None if own else self._of_features().get(cmd_name)
+        if place is None:
+            return own
+        module, _, name = place.partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*super().list_commands(ctx), *sorted(self._of_features())]
 
     @staticmethod
-    def _of_features() -> dict[str, click.Command]:
+    def _of_features() -> dict[str, str]:
         from marketplace.features import INSTALLABLE, load_features
 
         named = os.environ.get("MARKETPLACE_FEATURES")
         features = load_features(named.split(",") if named else INSTALLABLE)
-        return {str(c.name): c for feature in features for c in feature.commands}
+        return {name: at for feature in features for name, at in feature.commands.items()}
 
 
 def says_what_is_wrong(command: Callable[P, T]) -> Callable[P, T]:
@@ -115,7 +126,7 @@ def dev(host: str, port: int) -> None:
                 child.ask_to_stop()
             for child in children:
                 child.stop()
-    console.print("Stopped. The data stays in", str(development.directory_of(environ)))
+    terminal().print("Stopped. The data stays in", str(development.directory_of(environ)))
 
 
 async def _demo(
@@ -126,6 +137,8 @@ async def _demo(
     Companies need the worker, which loads their files; else it may wait for the API to have loaded.
     Where that does not work out the API is of use all the same: it is said, and gives None.
     """
+    import httpx
+
     from marketplace.demo.bidders import ensure_auction
     from marketplace.demo.companies import demo_companies
     from marketplace.demo.story import UnexpectedAnswer
@@ -142,7 +155,7 @@ async def _demo(
             demo = await demo_companies(http, _demo_keys(environ), new_operator_key)
             return demo, await ensure_auction(http, demo)
         except (UnexpectedAnswer, httpx.TransportError) as error:
-            console.print(f"The demo is left out: {error!r}", markup=False)
+            terminal().print(f"The demo is left out: {error!r}", markup=False)
             return None
 
 
@@ -151,21 +164,21 @@ def _demo_keys(environ: Mapping[str, str]) -> Path:
 
 
 def _greet(url: str, seconds: float) -> None:
-    console.print(f"\n[bold]Ready[/bold] in {seconds:.1f} s. Ctrl-C stops it; the data stays.\n")
-    console.print(f"  API            {url}/v1")
-    console.print(f"  documentation  {url}/schema")
-    console.print(f"  health         {url}/health/ready\n")
+    terminal().print(f"\n[bold]Ready[/bold] in {seconds:.1f} s. Ctrl-C stops it; the data stays.\n")
+    terminal().print(f"  API            {url}/v1")
+    terminal().print(f"  documentation  {url}/schema")
+    terminal().print(f"  health         {url}/health/ready\n")
 
 
 def _show(url: str, demo: "DemoKeys", auction: str) -> None:
     # Printed as it is: a wrapped or shortened line could not be copied.
     for name, side, key in _players(demo):
         click.echo(f"  {name:<26}{side:<10}{key}")
-    console.print("\nAsk for bearings at the buyer's own prices:\n")
+    terminal().print("\nAsk for bearings at the buyer's own prices:\n")
     click.echo(f"  curl -s '{url}/v1/catalog?q=bearing&limit=2' {_as(demo.buyer.key)}\n")
-    console.print("Look at the live auction (a supplier's key shows it otherwise):\n")
+    terminal().print("Look at the live auction (a supplier's key shows it otherwise):\n")
     click.echo(f"  curl -s {url}/v1/auctions/{auction}/standing {_as(demo.buyer.key)}\n")
-    console.print("Bid in it against the others:\n")
+    terminal().print("Bid in it against the others:\n")
     click.echo(
         f"  curl -s {url}/v1/auctions/{auction}/bids {_as(demo.suppliers[0].key)}"
         " -H 'Content-Type: application/json' -H 'Idempotency-Key: my-first-bid'"
@@ -198,7 +211,7 @@ def _examples(url: str, demo: "DemoKeys") -> list[str]:
 def _watch(services: DevServices | None, children: list[development.Child]) -> None:
     """Look after the processes, until a signal ends it."""
     embedded = [] if services is None else [services.valkey, services.postgres]
-    watch = development.Watch([*embedded, *children], console.print)
+    watch = development.Watch([*embedded, *children], terminal().print)
     while True:
         watch.look()
         time.sleep(development.WATCH_S)
@@ -222,9 +235,11 @@ def _migrate(environ: development.Environ, meanwhile: development.Child | None =
     if before != newest:
         if meanwhile is not None:
             meanwhile.stop()
-        with console.status("Making the schema" if before is None else f"Migrating from {before}"):
+        with terminal().status(
+            "Making the schema" if before is None else f"Migrating from {before}"
+        ):
             upgrade(url)
-        console.print(f"Schema: {before or 'new'} → {newest}")
+        terminal().print(f"Schema: {before or 'new'} → {newest}")
     if meanwhile is not None and not meanwhile.running:
         meanwhile.start()
 
@@ -310,13 +325,15 @@ def demo(url: str | None, key: str | None) -> None:
 
 
 async def _play(url: str, key: str) -> None:
+    import httpx
+
     from marketplace.demo.journey import play
     from marketplace.demo.narration import TerminalNarrator
     from marketplace.demo.story import Recorder
 
     suffix = f" {time.strftime('%H%M%S')}"
     async with httpx.AsyncClient(base_url=url, timeout=30) as http:
-        await play(http, key, TerminalNarrator(console), recorder=Recorder(), suffix=suffix)
+        await play(http, key, TerminalNarrator(terminal()), recorder=Recorder(), suffix=suffix)
 
 
 @main.command()
@@ -435,10 +452,10 @@ def migrate(revision: str, check: bool) -> None:
     environ = development.found_environment(os.environ)
     if revision == "head":
         _migrate(environ)
-        console.print("The schema is at", newest_revision())
+        terminal().print("The schema is at", newest_revision())
         return
     upgrade(environ["MARKETPLACE_OWNER_URL"], revision)
-    console.print("The schema is at", revision)
+    terminal().print("The schema is at", revision)
 
 
 def _check_migrations() -> None:
@@ -451,7 +468,7 @@ def _check_migrations() -> None:
             difference = drift(services.owner_url)
     if difference is not None:
         raise SettingsError(difference)
-    console.print("The migrations make what the code declares.")
+    terminal().print("The migrations make what the code declares.")
 
 
 @main.command(hidden=True)
@@ -478,9 +495,9 @@ def seed(new_key: bool) -> None:
     environ = development.found_environment(os.environ)
     key = asyncio.run(_seed_operator(load_settings(environ), new_key=new_key))
     if key is None:
-        console.print("There is an operator already; for another key of his: --new-key")
+        terminal().print("There is an operator already; for another key of his: --new-key")
         return
-    console.print("The operator's key, shown this once:", style="dim")
+    terminal().print("The operator's key, shown this once:", style="dim")
     click.echo(key)
 
 

@@ -19,8 +19,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final, Protocol
 
-import httpx
-
 from marketplace.devservices import (
     DevServices,
     ServiceUrls,
@@ -219,6 +217,8 @@ def tail(log: Path, lines: int = 12) -> str:
 
 def wait_until_ready(url: str, child: Child) -> None:
     """Return when the API answers that it is ready; raises SettingsError with its log's end."""
+    import httpx  # noqa: PLC0415 - a server process has no use for a client, and shares this file
+
     deadline = time.monotonic() + READY_S_MAX
     with httpx.Client(base_url=url, timeout=READY_S_MAX) as http:
         while True:

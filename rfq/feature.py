@@ -5,7 +5,6 @@ from typing import Final
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Role
 from marketplace.platform.feature import Consumer, Feature, Scope, Timer
-from rfq.commands import check_opening
 from rfq.handover import record_auction_end
 from rfq.key_store import KeyStore, LocalKeyStore
 from rfq.opening import open_at_deadline
@@ -39,7 +38,7 @@ FEATURE: Final = Feature(
             role=Role.ENGINE,
         ),
     ),
-    commands=(check_opening,),
+    commands={"verify-opening": "rfq.commands:check_opening"},
     timers=(Timer(OPENING_TIMER, open_at_deadline),),
     provides={KeyStore: _local_key_store},
 )

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-import click
 from litestar.types import ControllerRouterHandler
 
 from marketplace.platform.core import Platform
@@ -76,6 +75,6 @@ class Feature:
     consumers: Sequence[Consumer] = ()
     forgets: Sequence[Forget] = ()
     provides: Mapping[type, Callable[[Platform], object]] = field(default_factory=dict)
-    commands: Sequence[click.Command] = ()
+    commands: Mapping[str, str] = field(default_factory=dict)
     api_lifespans: Sequence[Lifespan] = ()
     worker_lifespans: Sequence[Lifespan] = ()
