@@ -112,16 +112,16 @@ SEARCH_COUNTED_MAX: Final = 5_000
 """Hits of a search that are counted, by facets too; who finds more narrows it down."""
 SEARCH_FEW_HITS: Final = 3
 """Where a search finds fewer, typing errors are looked for; what was found stands first then."""
-CATALOG_ANSWERS_BYTES_MAX: Final = 8 * 1_048_576
-"""Whole catalog pages kept in one process: some 200 of 50 products."""
+CATALOG_ANSWERS_BYTES_MAX: Final = 4 * 1_048_576
+"""Whole catalog pages kept in one process: some 100 of 50 products."""
 KEPT_PRICES_MAX: Final = 100_000
 """Of ladders of published versions, what one process keeps read: so many entries that say there is
 none, or a tenth of it of ladders; about 10 MB."""
 KEPT_OFFERS_MAX: Final = 10_000
 """Offers one process keeps read: about 5 MB."""
-WRITTEN_PRICES_MAX: Final = 4_000
-WRITTEN_OFFERS_MAX: Final = 10_000
-"""Prices, and offers of pages, that one process keeps written: at most about 4 and 12 MB."""
+WRITTEN_PRICES_MAX: Final = 2_000
+WRITTEN_OFFERS_MAX: Final = 5_000
+"""Prices, and offers of pages, that one process keeps written: at most about 2 and 6 MB."""
 IMPORT_ROW_ERRORS_MAX: Final = 1_000
 """Row errors kept of one import; beyond it only counted."""
 IMPORT_BATCH_ROWS: Final = 5_000
