@@ -93,7 +93,7 @@ def create_litestar(assembly: Assembly) -> Litestar:
             gc.freeze()
             # Rarely, since pages make thousands of values; not so rarely that garbage in cycles
             # becomes a tenth of the process.
-            gc.set_threshold(20_000, 10, 5)
+            gc.set_threshold(20_000, 10, 20)
             yield
 
     async def provide_platform() -> Platform:
