@@ -66,7 +66,7 @@ Tell = Callable[[str], None]
 @click.option("--rounds", type=int, help="Of each comparison: 7, or 3 of transfer.")
 def main(*, what: str, many: int | None, quick: bool, directory: Path, rounds: int | None) -> None:
     """Measure ratios within one run and print them as one table."""
-    console = Console(highlight=False, width=None if Console().is_terminal else 160)
+    console = Console(highlight=False, width=None if Console().is_terminal else 240)
     if what == "engine":
         rows = engine.engine_rows(engine.QUICK if quick else engine.FULL)
         print_report(console, rows, (), NOTES)

@@ -186,7 +186,7 @@ async def measure(
 )
 def main(*, products: int, rounds: int, directory: Path) -> None:
     """Measure search pages with facets against the empty handler."""
-    console = Console(highlight=False, width=None if Console().is_terminal else 160)
+    console = Console(highlight=False, width=None if Console().is_terminal else 240)
     with installed(directory) as installation:
         table, ran_on = uvloop.run(measure(installation, products, rounds, console))
     print_report(console, table, ran_on, NOTES)
