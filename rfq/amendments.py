@@ -10,17 +10,17 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, insert, select, update
 
 from marketplace.kernel.events import Event
 from marketplace.kernel.ids import new_id
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, retries_conflicts, transaction
-from rfq.bids import bids_lock
+from rfq.bids import hold_own
 from rfq.deadlines import extend, move_deadline
 from rfq.procedures import Loaded, buyer_view, load, lots_document
-from rfq.publish import check_version, load_own, replace_lots
+from rfq.publish import check_version, replace_lots
 from rfq.rules import procedure as rules
 from rfq.rules.amendment import (
     Terms,
@@ -103,8 +103,7 @@ async def _held(
     tx: Transaction, caller: Caller, procedure_id: UUID, version: int
 ) -> tuple[Loaded, datetime]:
     """Take the procedure and all its bids; give it and the instant that counts."""
-    await tx.execute(select(func.pg_advisory_xact_lock(bids_lock(procedure_id))))
-    loaded = await load_own(tx, caller, procedure_id, lock=True)
+    loaded = await hold_own(tx, caller, procedure_id)
     check_version(loaded, version)
     return loaded, await tx.clock()
 

@@ -40,11 +40,10 @@ from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, retries_conflicts, transaction
 from marketplace.platform.http.schemas import MoneyView
 from marketplace.platform.idempotency import IdempotencyKey, keep, replay
-from rfq.bids import bids_lock
+from rfq.bids import bids_lock, hold_own
 from rfq.evaluations import evaluate, line_view
 from rfq.handover import EndedAuction, results_of
 from rfq.procedures import Loaded, load
-from rfq.publish import load_own
 from rfq.rankings import Ranking, rank_lot
 from rfq.rules.abnormal import check_award
 from rfq.rules.award import Breakdown, check_choice, own_breakdown, scaled
@@ -91,8 +90,7 @@ async def award_lot(
         if (earlier := await replay(tx, key, BuyerAwardView)) is not None:
             return earlier
         # Waits for breakdowns that are being taken: what was taken counts.
-        await tx.execute(select(func.pg_advisory_xact_lock(bids_lock(procedure_id))))
-        loaded = await load_own(tx, caller, procedure_id, lock=True)
+        loaded = await hold_own(tx, caller, procedure_id)
         check_bids_readable(loaded.procedure)
         if data.lot_id not in loaded.lot_statuses:
             raise invalid("/lot_id", "unknown_lot", "This procedure has no such lot.")

@@ -27,6 +27,7 @@ from marketplace.platform.database import Transaction, retries_conflicts, transa
 from marketplace.platform.idempotency import IdempotencyKey, keep, replay
 from rfq.key_store import KeyStore
 from rfq.procedures import Loaded, load
+from rfq.publish import load_own
 from rfq.rules import bid as bid_rules
 from rfq.rules import procedure as rules
 from rfq.rules.amendment import check_confirmation
@@ -42,6 +43,16 @@ RECEIPT_KEY: Final = "rfq receipts"
 def bids_lock(procedure_id: UUID) -> int:
     """Give the number of the advisory lock on a procedure's bids."""
     return _lock_number(f"rfq.bids/{procedure_id}")
+
+
+async def hold_own(tx: Transaction, caller: Caller, procedure_id: UUID) -> Loaded:
+    """Hold a procedure of the caller's company, its bids first; raises NotFound.
+
+    Waits for bids, questions and breakdowns that are being taken; whoever holds reads the clock
+    after.
+    """
+    await tx.execute(select(func.pg_advisory_xact_lock(bids_lock(procedure_id))))
+    return await load_own(tx, caller, procedure_id, lock=True)
 
 
 def _lock_number(name: str) -> int:

@@ -2,16 +2,16 @@
 
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import update
 
 from marketplace.kernel.events import Event
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import retries_conflicts, transaction
-from rfq.bids import bids_lock
+from rfq.bids import hold_own
 from rfq.key_store import KeyStore
 from rfq.procedures import buyer_view, load
-from rfq.publish import check_version, load_own
+from rfq.publish import check_version
 from rfq.rules import procedure as rules
 from rfq.rules.procedure import Action, Party
 from rfq.schemas import BuyerProcedureView, CancellationInput
@@ -33,8 +33,7 @@ async def cancel_procedure(
     """
     caller.require("rfq:write")
     async with transaction(platform, caller) as tx:
-        await tx.execute(select(func.pg_advisory_xact_lock(bids_lock(procedure_id))))
-        loaded = await load_own(tx, caller, procedure_id, lock=True)
+        loaded = await hold_own(tx, caller, procedure_id)
         before = loaded.procedure.status
         status = rules.moved(before, Action.CANCEL, Party.BUYER)
         check_version(loaded, version)

@@ -18,19 +18,17 @@ from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, retries_conflicts, transaction
 from marketplace.platform.http.paging import Page, PageRequest, page
 from marketplace.platform.idempotency import IdempotencyKey, keep, replay
-from rfq.bids import bids_lock, load_for_bidder
+from rfq.bids import bids_lock, hold_own, load_for_bidder
 from rfq.deadlines import extend
 from rfq.procedures import Loaded, load
-from rfq.publish import load_own
 from rfq.rules.clarification import (
     QUESTION,
     QuestionAction,
     QuestionStatus,
     check_asking,
-    check_reason,
     deadline_after_answer,
 )
-from rfq.rules.procedure import check_receiving
+from rfq.rules.procedure import check_receiving, check_words
 from rfq.schemas import AnswerInput, QuestionDeclineInput, QuestionInput, QuestionView
 from rfq.tables import QuestionAskerRow, QuestionRow
 
@@ -60,6 +58,7 @@ async def ask_question(
     Raises NotFound, NotPermitted for who may not bid, WrongState after the time to ask.
     """
     caller.require("bids:write")
+    check_words(data.question, "/question")
     async with transaction(platform, caller) as tx:
         if (earlier := await replay(tx, key, QuestionView)) is not None:
             return earlier
@@ -118,6 +117,8 @@ async def answer_question(
     Where the procedure has an answer time the deadline moves so that bidders have it. Raises
     NotFound, StaleVersion, WrongState for what was answered, and after the deadline.
     """
+    check_words(data.question, "/question")
+    check_words(data.answer, "/answer")
     async with transaction(platform, caller) as tx:
         row, loaded = await _held(tx, caller, question_id, version)
         at = await tx.clock()
@@ -145,7 +146,7 @@ async def decline_question(
     """
     async with transaction(platform, caller) as tx:
         row, loaded = await _held(tx, caller, question_id, version)
-        check_reason(data.reason)
+        check_words(data.reason, "/reason")
         status = QUESTION.after(QuestionStatus(row.status), QuestionAction.DECLINE)
         await _settle(tx, row, status, await tx.clock(), answer=data.reason)
         facts: dict[str, object] = {"procedure_id": loaded.procedure.id, "reason": data.reason}
@@ -159,8 +160,7 @@ async def _held(
     """Hold a question's procedure, its bids and then itself for its buyer."""
     caller.require("rfq:write")
     asked = await _question(tx, question_id)
-    await tx.execute(select(func.pg_advisory_xact_lock(bids_lock(asked.procedure_id))))
-    loaded = await load_own(tx, caller, asked.procedure_id, lock=True)
+    loaded = await hold_own(tx, caller, asked.procedure_id)
     row = await _question(tx, question_id)
     if row.version != version:
         raise StaleVersion(f"The question is at version {row.version}, not {version}.")

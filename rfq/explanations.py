@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, insert, select, update
 
 from marketplace.kernel.errors import NotFound, StaleVersion, invalid
 from marketplace.kernel.events import Event
@@ -13,18 +13,16 @@ from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, retries_conflicts, transaction
 from marketplace.platform.idempotency import IdempotencyKey, keep, replay
-from rfq.bids import bids_lock
+from rfq.bids import hold_own
 from rfq.procedures import load
-from rfq.publish import load_own
 from rfq.rankings import rank_lot
 from rfq.rules.abnormal import (
     EXPLANATION,
     ExplanationAction,
     ExplanationStatus,
     check_request,
-    check_words,
 )
-from rfq.rules.procedure import LOT, LotAction, check_bids_readable
+from rfq.rules.procedure import LOT, LotAction, check_bids_readable, check_words
 from rfq.schemas import (
     ExplanationDecisionInput,
     ExplanationInput,
@@ -71,8 +69,7 @@ async def request_explanation(
     async with transaction(platform, caller) as tx:
         if (earlier := await replay(tx, key, ExplanationView)) is not None:
             return earlier
-        await tx.execute(select(func.pg_advisory_xact_lock(bids_lock(procedure_id))))
-        loaded = await load_own(tx, caller, procedure_id, lock=True)
+        loaded = await hold_own(tx, caller, procedure_id)
         check_bids_readable(loaded.procedure)
         if lot_id not in loaded.lot_statuses:
             raise NotFound("This procedure has no such lot.")
@@ -149,8 +146,7 @@ async def decide_explanation(
     async with transaction(platform, caller) as tx:
         asked = await _read(tx, explanation_id)
         # An award of the lot waits for this decision, or this for it.
-        await tx.execute(select(func.pg_advisory_xact_lock(bids_lock(asked.procedure_id))))
-        loaded = await load_own(tx, caller, asked.procedure_id, lock=True)
+        loaded = await hold_own(tx, caller, asked.procedure_id)
         row = await _held(tx, explanation_id, version)
         LOT.after(loaded.lot_statuses[row.lot_id], LotAction.AWARD)
         action = ExplanationAction.ACCEPT if data.accepted else ExplanationAction.REJECT

@@ -172,6 +172,8 @@ INVITATIONS_MAX: Final = 500
 """Suppliers invited by one request; whoever wants more wants an open procedure."""
 QUESTIONS_PER_BIDDER_MAX: Final = 100
 """Questions of one company in one procedure: the buyer reads each of them."""
+AMENDMENTS_MAX: Final = 100
+"""Of one procedure; whoever amends more often asks for something else by now."""
 ANSWER_HOURS_MAX: Final = 24 * 60
 """Two months: the longest that a question, an answer or an amendment may hold a deadline up."""
 

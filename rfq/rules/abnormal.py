@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
-from marketplace.kernel.errors import Conflict, WrongState, invalid
+from marketplace.kernel.errors import Conflict, WrongState
 from marketplace.kernel.states import StateMachine, transition
 from rfq.rules.procedure import LowOfferRule
 
@@ -110,9 +110,3 @@ def check_award(flag: Flag | None, status: ExplanationStatus | None) -> None:
             f"This offer is abnormally low. {flag.reason} Ask its bidder for an explanation and "
             "accept it, or reject it and award to another."
         )
-
-
-def check_words(text: str, pointer: str) -> None:
-    """Refuse an explanation or a reason without words; raises InvalidInput."""
-    if not text.strip():
-        raise invalid(pointer, "empty", "Say why, in words.")

@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from marketplace.kernel.canonical import plain_decimal
 from marketplace.kernel.errors import Conflict, InvalidInput, invalid
+from marketplace.kernel.limits import AMENDMENTS_MAX
 from rfq.rules.procedure import Line, Lot, Procedure, check_receiving
 
 
@@ -141,6 +142,8 @@ def check_amendment(
     `deadline_at` is the deadline from now on. Raises WrongState, InvalidInput.
     """
     check_receiving(procedure, at)
+    if procedure.terms_version > AMENDMENTS_MAX:
+        raise Conflict(f"A procedure is amended at most {AMENDMENTS_MAX} times; cancel it instead.")
     if not found:
         raise InvalidInput("Nothing would change: the terms are the same.")
     if deadline_at < procedure.deadline_at:

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from marketplace.kernel.errors import InvalidInput, WrongState, invalid
+from marketplace.kernel.errors import InvalidInput, WrongState
 from marketplace.kernel.limits import QUESTIONS_PER_BIDDER_MAX
 from marketplace.kernel.states import StateMachine, transition
 from rfq.rules.procedure import Procedure, check_receiving
@@ -74,9 +74,3 @@ def deadline_with_open_questions(
     if procedure.answer_time is None or open_questions == 0 or at < procedure.deadline_at:
         return None
     return at + procedure.answer_time
-
-
-def check_reason(reason: str) -> None:
-    """Let a question be declined only with a reason; raises InvalidInput."""
-    if not reason.strip():
-        raise invalid("/reason", "reason_missing", "Say why the question is not answered.")

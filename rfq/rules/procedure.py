@@ -13,7 +13,14 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
-from marketplace.kernel.errors import Conflict, FieldError, InvalidInput, NotPermitted, WrongState
+from marketplace.kernel.errors import (
+    Conflict,
+    FieldError,
+    InvalidInput,
+    NotPermitted,
+    WrongState,
+    invalid,
+)
 from marketplace.kernel.limits import LINES_MAX
 from marketplace.kernel.money import currency_digits
 from marketplace.kernel.states import StateMachine, transition
@@ -246,6 +253,12 @@ def _lot_errors(lot: Lot, pointer: str) -> list[FieldError]:
         except InvalidInput as refused:
             errors += refused.errors
     return errors
+
+
+def check_words(text: str, pointer: str) -> None:
+    """Refuse a reason, a question or an answer without words; raises InvalidInput."""
+    if not text.strip():
+        raise invalid(pointer, "empty", "Say it in words.")
 
 
 def check_draft(procedure: Procedure) -> None:

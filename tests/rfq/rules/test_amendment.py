@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketplace.kernel.errors import Conflict, InvalidInput, WrongState
+from marketplace.kernel.limits import AMENDMENTS_MAX
 from rfq.rules.amendment import (
     ChangeKind,
     Terms,
@@ -115,6 +116,15 @@ def test_an_amendment_changes_something_and_comes_before_the_deadline() -> None:
         check_amendment(procedure(), found, DEADLINE + DAY, DEADLINE)
     with pytest.raises(InvalidInput, match="the same"):
         check_amendment(procedure(), (), DEADLINE, DEADLINE - DAY)
+
+
+def test_a_procedure_is_not_amended_for_ever() -> None:
+    found = changes(BEFORE, with_lines(PAPER))
+    early = DEADLINE - DAY
+    check_amendment(replace(procedure(), terms_version=AMENDMENTS_MAX), found, DEADLINE, early)
+    with pytest.raises(Conflict, match="at most"):
+        often = replace(procedure(), terms_version=AMENDMENTS_MAX + 1)
+        check_amendment(often, found, DEADLINE, early)
 
 
 def test_a_late_amendment_must_extend_the_deadline() -> None:

@@ -10,11 +10,10 @@ from rfq.rules.clarification import (
     QuestionAction,
     QuestionStatus,
     check_asking,
-    check_reason,
     deadline_after_answer,
     deadline_with_open_questions,
 )
-from rfq.rules.procedure import Status
+from rfq.rules.procedure import Status, check_words
 from tests.rfq.rules.cases import DEADLINE, MOMENT, procedure
 
 DAY = timedelta(days=1)
@@ -63,7 +62,8 @@ def test_receiving_does_not_end_while_a_question_is_unanswered_where_that_is_set
     assert deadline_with_open_questions(procedure(), 1, DEADLINE) is None
 
 
-def test_a_question_is_declined_with_a_reason() -> None:
-    check_reason("It was answered in question 3.")
-    with pytest.raises(InvalidInput):
-        check_reason("  ")
+def test_what_is_said_has_words() -> None:
+    check_words("It was answered in question 3.", "/reason")
+    with pytest.raises(InvalidInput) as refused:
+        check_words("  ", "/reason")
+    assert refused.value.errors[0].pointer == "/reason"
