@@ -5,11 +5,19 @@ from typing import Final
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Role
 from marketplace.platform.feature import Consumer, Feature, Scope, Timer
-from rfq.handover import record_auction_end
+from rfq.amendments import routes as amendments
+from rfq.awards import routes as awards
+from rfq.bids import routes as bids
+from rfq.clarifications import routes as clarifications
+from rfq.evaluation import routes as evaluation
+from rfq.explanations import routes as explanations
+from rfq.handover import routes as handover
+from rfq.handover.service import record_auction_end
 from rfq.key_store import KeyStore, LocalKeyStore
-from rfq.opening import open_at_deadline
-from rfq.publish import OPENING_TIMER
-from rfq.routes import ROUTES
+from rfq.opening import routes as opening
+from rfq.opening.service import open_at_deadline
+from rfq.procedures import routes as procedures
+from rfq.procedures.publishing import OPENING_TIMER
 
 
 def _local_key_store(platform: Platform) -> LocalKeyStore:
@@ -23,7 +31,17 @@ def _local_key_store(platform: Platform) -> LocalKeyStore:
 
 FEATURE: Final = Feature(
     name="rfq",
-    routes=ROUTES,
+    routes=(
+        *procedures.ROUTES,
+        *amendments.ROUTES,
+        *clarifications.ROUTES,
+        *bids.ROUTES,
+        *opening.ROUTES,
+        *evaluation.ROUTES,
+        *explanations.ROUTES,
+        *handover.ROUTES,
+        *awards.ROUTES,
+    ),
     scopes=(
         Scope("rfq:read", "Read own procedures", ("administrator", "purchaser", "viewer")),
         Scope("rfq:write", "Run procedures and award", ("administrator", "purchaser")),
@@ -38,7 +56,7 @@ FEATURE: Final = Feature(
             role=Role.ENGINE,
         ),
     ),
-    commands={"verify-opening": "rfq.commands:check_opening"},
+    commands={"verify-opening": "rfq.opening.commands:check_opening"},
     timers=(Timer(OPENING_TIMER, open_at_deadline),),
     provides={KeyStore: _local_key_store},
 )

@@ -14,18 +14,17 @@ from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Role, system_transaction, transaction
 from marketplace.platform.idempotency import IdempotencyKey
-from rfq import bids, publish
-from rfq.rules.procedure import Openness
-from rfq.schemas import (
+from rfq.bids import service as bids
+from rfq.bids.schemas import ReceiptView, SealedBidInput, SealedBidLineInput
+from rfq.procedures import publishing
+from rfq.procedures.schemas import (
     BuyerProcedureView,
     InvitationInput,
     ProcedureInput,
     ProcedureLineInput,
     ProcedureLotInput,
-    ReceiptView,
-    SealedBidInput,
-    SealedBidLineInput,
 )
+from rfq.rules.procedure import Openness
 
 BUYER_SCOPES = frozenset({"rfq:read", "rfq:write", "contracts:read"})
 SUPPLIER_SCOPES = frozenset({"bids:read", "bids:write"})
@@ -134,16 +133,18 @@ class Parties:
 
     async def drafted(self, data: ProcedureInput | None = None) -> BuyerProcedureView:
         terms = data or await self.terms()
-        return await publish.create_procedure(self.platform, self.buyer, terms, key())
+        return await publishing.create_procedure(self.platform, self.buyer, terms, key())
 
     async def published(self, data: ProcedureInput | None = None) -> BuyerProcedureView:
         draft = await self.drafted(data)
         if draft.openness is Openness.INVITED:
             ids = [supplier.organization_id for supplier in self.suppliers]
-            draft = await publish.invite_suppliers(
+            draft = await publishing.invite_suppliers(
                 self.platform, self.buyer, draft.id, InvitationInput(supplier_ids=ids), key()
             )
-        return await publish.publish_procedure(self.platform, self.buyer, draft.id, draft.version)
+        return await publishing.publish_procedure(
+            self.platform, self.buyer, draft.id, draft.version
+        )
 
     async def submit(
         self, procedure: BuyerProcedureView, who: Caller, *prices: str, name: str = ""

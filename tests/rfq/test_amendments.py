@@ -10,21 +10,16 @@ import pytest
 from marketplace.kernel.errors import Conflict, InvalidInput, NotFound, StaleVersion, WrongState
 from marketplace.platform.core import Platform
 from marketplace.worker import Worker
-from rfq.amendments import amend_procedure, extend_deadline, list_amendments
-from rfq.bids import confirm_bid, list_receipts, replace_bid
-from rfq.evaluations import list_bids
-from rfq.procedures import read_procedure
-from rfq.publish import update_draft
+from rfq.amendments.schemas import AmendedLineInput, AmendedLotInput, AmendmentInput, ExtensionInput
+from rfq.amendments.service import amend_procedure, extend_deadline, list_amendments
+from rfq.bids.service import confirm_bid, list_receipts, replace_bid
+from rfq.evaluation.offers import list_bids
+from rfq.procedures.publishing import update_draft
+from rfq.procedures.reading import read_procedure
+from rfq.procedures.schemas import BuyerProcedureView
 from rfq.rules.bid import BidStatus
 from rfq.rules.procedure import Status
 from rfq.rules.sealing import Leaf, merkle_root
-from rfq.schemas import (
-    AmendedLineInput,
-    AmendedLotInput,
-    AmendmentInput,
-    BuyerProcedureView,
-    ExtensionInput,
-)
 from tests.rfq.parties import HOUR, MoveClock, Parties, bid, key
 
 

@@ -20,22 +20,16 @@ from marketplace.platform.core import Platform
 from marketplace.platform.database import Role, system_transaction, transaction
 from marketplace.platform.http.schemas import MoneyInput
 from marketplace.worker import Worker
-from rfq.awards import award_lot, list_awards, send_breakdown
-from rfq.bids import bids_lock
-from rfq.evaluations import list_bids
-from rfq.handover import start_auction
-from rfq.opening import open_procedure
-from rfq.procedures import read_procedure
+from rfq.awards.schemas import AwardInput, BreakdownInput, BreakdownLineInput, SupplierAwardView
+from rfq.awards.service import award_lot, list_awards, send_breakdown
+from rfq.bids.service import bids_lock
+from rfq.evaluation.offers import list_bids
+from rfq.handover.schemas import LotAuctionInput, LotAuctionView
+from rfq.handover.service import start_auction
+from rfq.opening.service import open_procedure
+from rfq.procedures.reading import read_procedure
+from rfq.procedures.schemas import BuyerProcedureView
 from rfq.rules.procedure import LotStatus, Status
-from rfq.schemas import (
-    AwardInput,
-    BreakdownInput,
-    BreakdownLineInput,
-    BuyerProcedureView,
-    LotAuctionInput,
-    LotAuctionView,
-    SupplierAwardView,
-)
 from tests.rfq.parties import HOUR, MoveClock, Parties, key
 
 

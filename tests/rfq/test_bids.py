@@ -20,11 +20,11 @@ from marketplace.kernel.errors import (
 from marketplace.organizations.tables import OrganizationRow
 from marketplace.platform.core import Platform
 from marketplace.platform.database import transaction
-from rfq import bids
-from rfq.bids import list_receipts, replace_bid, withdraw_bid
+from rfq.bids import service as bids
+from rfq.bids.schemas import ReceiptView, SealedBidInput
+from rfq.bids.service import list_receipts, replace_bid, withdraw_bid
 from rfq.rules.procedure import Openness
 from rfq.rules.receipt import Receipt, is_signed_by
-from rfq.schemas import ReceiptView, SealedBidInput
 from tests.rfq.parties import HOUR, SUPPLIER_SCOPES, MoveClock, Parties, bid, caller, key
 
 

@@ -5,13 +5,13 @@ import pytest
 from marketplace.kernel.errors import Conflict, NotFound, StaleVersion, WrongState
 from marketplace.platform.core import Platform
 from marketplace.worker import Worker
-from rfq.cancel import cancel_procedure
-from rfq.evaluations import list_bids
+from rfq.evaluation.offers import list_bids
 from rfq.key_store import KeyStore
-from rfq.opening import open_at_deadline
-from rfq.procedures import read_procedure
+from rfq.opening.service import open_at_deadline
+from rfq.procedures.cancelling import cancel_procedure
+from rfq.procedures.reading import read_procedure
+from rfq.procedures.schemas import CancellationInput
 from rfq.rules.procedure import Status
-from rfq.schemas import CancellationInput
 from tests.rfq.parties import HOUR, MoveClock, Parties
 from tests.rfq.test_awards import decided, opened
 

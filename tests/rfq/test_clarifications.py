@@ -12,11 +12,21 @@ from marketplace.platform.core import Platform
 from marketplace.platform.database import transaction
 from marketplace.platform.http.paging import PageRequest
 from marketplace.worker import Worker
-from rfq.clarifications import answer_question, ask_question, decline_question, list_questions
-from rfq.procedures import read_procedure
+from rfq.clarifications.schemas import (
+    AnswerInput,
+    QuestionDeclineInput,
+    QuestionInput,
+    QuestionView,
+)
+from rfq.clarifications.service import (
+    answer_question,
+    ask_question,
+    decline_question,
+    list_questions,
+)
+from rfq.procedures.reading import read_procedure
 from rfq.rules.clarification import QuestionStatus
 from rfq.rules.procedure import Openness, Status
-from rfq.schemas import AnswerInput, QuestionDeclineInput, QuestionInput, QuestionView
 from rfq.tables import QuestionAskerRow, QuestionRow
 from tests.rfq.parties import HOUR, MoveClock, Parties, key
 

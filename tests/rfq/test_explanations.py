@@ -10,26 +10,25 @@ from sqlalchemy import update
 from marketplace.kernel.errors import Conflict, InvalidInput, NotFound, StaleVersion, WrongState
 from marketplace.platform.core import Platform
 from marketplace.platform.database import transaction
-from rfq.awards import award_lot
-from rfq.explanations import (
+from rfq.awards.schemas import AwardInput, BuyerAwardView
+from rfq.awards.service import award_lot
+from rfq.evaluation.rankings import read_ranking
+from rfq.evaluation.schemas import LotRankingView
+from rfq.explanations.schemas import (
+    ExplanationDecisionInput,
+    ExplanationInput,
+    ExplanationRequestInput,
+    ExplanationView,
+)
+from rfq.explanations.service import (
     decide_explanation,
     explain_offer,
     list_explanations,
     request_explanation,
 )
-from rfq.opening import open_procedure
-from rfq.rankings import read_ranking
+from rfq.opening.service import open_procedure
+from rfq.procedures.schemas import BuyerProcedureView
 from rfq.rules.abnormal import ExplanationStatus
-from rfq.schemas import (
-    AwardInput,
-    BuyerAwardView,
-    BuyerProcedureView,
-    ExplanationDecisionInput,
-    ExplanationInput,
-    ExplanationRequestInput,
-    ExplanationView,
-    LotRankingView,
-)
 from rfq.tables import ExplanationRow
 from tests.rfq.parties import HOUR, MoveClock, Parties, key
 

@@ -14,16 +14,17 @@ from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Role, system_transaction, transaction
 from marketplace.worker import Worker
-from rfq import opening
-from rfq.bids import list_receipts, replace_bid, withdraw_bid
-from rfq.evaluations import list_bids
+from rfq.bids.schemas import ReceiptView
+from rfq.bids.service import list_receipts, replace_bid, withdraw_bid
+from rfq.evaluation.offers import list_bids
 from rfq.key_store import DatabaseClock, KeyStore, StillSealed
-from rfq.opening import close_bids, open_at_deadline, open_procedure
-from rfq.procedures import read_procedure
+from rfq.opening import service as opening
+from rfq.opening.service import close_bids, open_at_deadline, open_procedure
+from rfq.procedures.reading import read_procedure
+from rfq.procedures.schemas import BuyerProcedureView
 from rfq.rules.bid import BidStatus
 from rfq.rules.procedure import LotStatus, Status
 from rfq.rules.sealing import Leaf, Place, commitment, merkle_root, seal
-from rfq.schemas import BuyerProcedureView, ReceiptView
 from tests.rfq.parties import HOUR, MoveClock, Parties, bid, key
 
 PLANTED = "731.90517"

@@ -8,14 +8,15 @@ from click.testing import CliRunner
 from marketplace.kernel.errors import NotFound, WrongState
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
-from rfq.bids import list_receipts, replace_bid, withdraw_bid
-from rfq.commands import check_opening
-from rfq.opening import open_procedure
-from rfq.proofs import read_opening
+from rfq.bids.schemas import ReceiptView
+from rfq.bids.service import list_receipts, replace_bid, withdraw_bid
+from rfq.opening.commands import check_opening
+from rfq.opening.proofs import read_opening
+from rfq.opening.service import open_procedure
+from rfq.procedures.schemas import BuyerProcedureView
 from rfq.rules.bid import BidStatus
 from rfq.rules.procedure import Openness
 from rfq.rules.proof import Copy, OpeningProof
-from rfq.schemas import BuyerProcedureView, ReceiptView
 from tests.rfq.parties import HOUR, MoveClock, Parties, bid, key
 
 

@@ -16,9 +16,9 @@ from marketplace.kernel.ids import new_id
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.http.paging import PageRequest
-from rfq import procedures, publish
+from rfq.procedures import publishing, reading
+from rfq.procedures.schemas import BuyerProcedureView, InvitationInput, SupplierProcedureView
 from rfq.rules.procedure import Openness, Status
-from rfq.schemas import BuyerProcedureView, InvitationInput, SupplierProcedureView
 from tests.rfq.parties import HOUR, MoveClock, Parties, key
 
 
@@ -28,27 +28,27 @@ def invite(*ids: UUID) -> InvitationInput:
 
 async def test_a_draft_is_seen_by_its_buyer_alone(platform: Platform, parties: Parties) -> None:
     draft = await parties.drafted()
-    await publish.invite_suppliers(
+    await publishing.invite_suppliers(
         platform, parties.buyer, draft.id, invite(parties.acme.organization_id), key()
     )
-    seen = await procedures.read_procedure(platform, parties.buyer, draft.id)
+    seen = await reading.read_procedure(platform, parties.buyer, draft.id)
     assert isinstance(seen, BuyerProcedureView)
     with pytest.raises(NotFound):
-        await procedures.read_procedure(platform, parties.acme, draft.id)
+        await reading.read_procedure(platform, parties.acme, draft.id)
 
 
 async def test_a_published_procedure_is_seen_by_the_invited_and_nobody_else(
     platform: Platform, parties: Parties
 ) -> None:
     draft = await parties.drafted()
-    draft = await publish.invite_suppliers(
+    draft = await publishing.invite_suppliers(
         platform, parties.buyer, draft.id, invite(parties.acme.organization_id), key()
     )
-    await publish.publish_procedure(platform, parties.buyer, draft.id, draft.version)
-    seen = await procedures.read_procedure(platform, parties.acme, draft.id)
+    await publishing.publish_procedure(platform, parties.buyer, draft.id, draft.version)
+    seen = await reading.read_procedure(platform, parties.acme, draft.id)
     assert seen.status is Status.PUBLISHED
     with pytest.raises(NotFound):
-        await procedures.read_procedure(platform, parties.bolt, draft.id)
+        await reading.read_procedure(platform, parties.bolt, draft.id)
 
 
 async def test_an_open_procedure_is_seen_by_every_supplier(
@@ -56,14 +56,14 @@ async def test_an_open_procedure_is_seen_by_every_supplier(
 ) -> None:
     made = await parties.published(await parties.terms(openness=Openness.OPEN))
     for supplier in parties.suppliers:
-        assert (await procedures.read_procedure(platform, supplier, made.id)).id == made.id
+        assert (await reading.read_procedure(platform, supplier, made.id)).id == made.id
 
 
 async def test_suppliers_are_not_told_who_else_was_invited(
     platform: Platform, parties: Parties
 ) -> None:
     made = await parties.published()
-    seen = await procedures.read_procedure(platform, parties.acme, made.id)
+    seen = await reading.read_procedure(platform, parties.acme, made.id)
     assert type(seen) is SupplierProcedureView
     text = msgspec.json.encode(seen).decode()
     for other in (parties.bolt, parties.coil):
@@ -75,21 +75,23 @@ async def test_who_is_invited_after_the_publication_sees_it_at_once(
 ) -> None:
     draft = await parties.drafted()
     acme, bolt = parties.acme.organization_id, parties.bolt.organization_id
-    draft = await publish.invite_suppliers(platform, parties.buyer, draft.id, invite(acme), key())
-    made = await publish.publish_procedure(platform, parties.buyer, draft.id, draft.version)
-    later = await publish.invite_suppliers(
+    draft = await publishing.invite_suppliers(
+        platform, parties.buyer, draft.id, invite(acme), key()
+    )
+    made = await publishing.publish_procedure(platform, parties.buyer, draft.id, draft.version)
+    later = await publishing.invite_suppliers(
         platform, parties.buyer, made.id, invite(bolt, acme), key()
     )
     assert later.version == made.version + 1
     assert set(later.invited_ids) == {acme, bolt}
-    await procedures.read_procedure(platform, parties.bolt, made.id)
+    await reading.read_procedure(platform, parties.bolt, made.id)
 
 
 async def test_only_suppliers_are_invited(platform: Platform, parties: Parties) -> None:
     draft = await parties.drafted()
     for stranger in (new_id(), parties.buyer.organization_id):
         with pytest.raises(InvalidInput) as refusal:
-            await publish.invite_suppliers(
+            await publishing.invite_suppliers(
                 platform,
                 parties.buyer,
                 draft.id,
@@ -104,30 +106,30 @@ async def test_publication_needs_an_invitation_and_the_present_version(
 ) -> None:
     draft = await parties.drafted()
     with pytest.raises(Conflict):
-        await publish.publish_procedure(platform, parties.buyer, draft.id, draft.version)
-    await publish.invite_suppliers(
+        await publishing.publish_procedure(platform, parties.buyer, draft.id, draft.version)
+    await publishing.invite_suppliers(
         platform, parties.buyer, draft.id, invite(parties.acme.organization_id), key()
     )
     with pytest.raises(StaleVersion):
-        await publish.publish_procedure(platform, parties.buyer, draft.id, draft.version + 7)
+        await publishing.publish_procedure(platform, parties.buyer, draft.id, draft.version + 7)
 
 
 async def test_a_procedure_is_published_once(platform: Platform, parties: Parties) -> None:
     made = await parties.published()
     with pytest.raises(WrongState):
-        await publish.publish_procedure(platform, parties.buyer, made.id, made.version)
+        await publishing.publish_procedure(platform, parties.buyer, made.id, made.version)
 
 
 async def test_nothing_is_published_after_its_deadline(
     platform: Platform, parties: Parties, move_clock: MoveClock
 ) -> None:
     draft = await parties.drafted()
-    await publish.invite_suppliers(
+    await publishing.invite_suppliers(
         platform, parties.buyer, draft.id, invite(parties.acme.organization_id), key()
     )
     await move_clock(HOUR)
     with pytest.raises(InvalidInput) as refusal:
-        await publish.publish_procedure(platform, parties.buyer, draft.id, draft.version)
+        await publishing.publish_procedure(platform, parties.buyer, draft.id, draft.version)
     assert refusal.value.errors[0].pointer == "/deadline_at"
 
 
@@ -136,10 +138,12 @@ async def test_a_supplier_runs_no_procedure_and_a_foreign_one_is_not_there(
 ) -> None:
     made = await parties.published()
     with pytest.raises(NotPermitted):
-        await publish.create_procedure(platform, parties.acme, await parties.terms(), key())
+        await publishing.create_procedure(platform, parties.acme, await parties.terms(), key())
     for verb in (
-        publish.publish_procedure(platform, other_buyer(parties), made.id, made.version),
-        publish.invite_suppliers(platform, other_buyer(parties), made.id, invite(new_id()), key()),
+        publishing.publish_procedure(platform, other_buyer(parties), made.id, made.version),
+        publishing.invite_suppliers(
+            platform, other_buyer(parties), made.id, invite(new_id()), key()
+        ),
     ):
         with pytest.raises(NotFound):
             await verb
@@ -152,11 +156,11 @@ def other_buyer(parties: Parties) -> Caller:
 async def test_a_retried_draft_is_one_procedure(platform: Platform, parties: Parties) -> None:
     terms = await parties.terms()
     twins = [
-        await publish.create_procedure(platform, parties.buyer, terms, key("same"))
+        await publishing.create_procedure(platform, parties.buyer, terms, key("same"))
         for _ in range(2)
     ]
     assert twins[0] == twins[1]
-    listed = await procedures.list_procedures(platform, parties.buyer, PageRequest(10, None))
+    listed = await reading.list_procedures(platform, parties.buyer, PageRequest(10, None))
     assert [item.id for item in listed.items] == [twins[0].id]
 
 
@@ -165,11 +169,11 @@ async def test_the_list_holds_own_procedures_and_those_to_bid_in(
 ) -> None:
     made = [await parties.published() for _ in range(3)]
     await parties.drafted()
-    first = await procedures.list_procedures(platform, parties.acme, PageRequest(2, None))
-    rest = await procedures.list_procedures(platform, parties.acme, PageRequest(2, first.next))
+    first = await reading.list_procedures(platform, parties.acme, PageRequest(2, None))
+    rest = await reading.list_procedures(platform, parties.acme, PageRequest(2, first.next))
     assert [item.id for item in (*first.items, *rest.items)] == [p.id for p in reversed(made)]
     assert rest.next is None
-    own = await procedures.list_procedures(platform, parties.buyer, PageRequest(10, None))
+    own = await reading.list_procedures(platform, parties.buyer, PageRequest(10, None))
     assert len(own.items) == 4
 
 
@@ -177,4 +181,4 @@ async def test_terms_are_checked_with_their_place(platform: Platform, parties: P
     terms = await parties.terms()
     bad = msgspec.structs.replace(terms, currency="XXX")
     with pytest.raises(InvalidInput):
-        await publish.create_procedure(platform, parties.buyer, bad, key())
+        await publishing.create_procedure(platform, parties.buyer, bad, key())

@@ -19,7 +19,13 @@ from marketplace.platform.database import Transaction, retries_conflicts, transa
 from marketplace.platform.idempotency import IdempotencyKey, keep, replay
 from marketplace.platform.timers import set_timer
 from rfq.key_store import KeyStore
-from rfq.procedures import Loaded, buyer_view, hours, load
+from rfq.procedures.reading import Loaded, buyer_view, hours, load
+from rfq.procedures.schemas import (
+    BuyerProcedureView,
+    InvitationInput,
+    ProcedureInput,
+    ProcedureLotInput,
+)
 from rfq.rules import procedure as rules
 from rfq.rules.procedure import (
     Action,
@@ -32,7 +38,6 @@ from rfq.rules.procedure import (
     Procedure,
     Status,
 )
-from rfq.schemas import BuyerProcedureView, InvitationInput, ProcedureInput, ProcedureLotInput
 from rfq.tables import InvitationRow, LineRow, LotRow, ProcedureRow
 
 OPENING_TIMER: Final = "rfq.opening"

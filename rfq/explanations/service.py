@@ -13,9 +13,16 @@ from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, retries_conflicts, transaction
 from marketplace.platform.idempotency import IdempotencyKey, keep, replay
-from rfq.bids import hold_own
-from rfq.procedures import load
-from rfq.rankings import rank_lot
+from rfq.bids.service import hold_own
+from rfq.evaluation.rankings import rank_lot
+from rfq.explanations.schemas import (
+    ExplanationDecisionInput,
+    ExplanationInput,
+    ExplanationList,
+    ExplanationRequestInput,
+    ExplanationView,
+)
+from rfq.procedures.reading import load
 from rfq.rules.abnormal import (
     EXPLANATION,
     ExplanationAction,
@@ -23,13 +30,6 @@ from rfq.rules.abnormal import (
     check_request,
 )
 from rfq.rules.procedure import LOT, LotAction, check_bids_readable, check_words
-from rfq.schemas import (
-    ExplanationDecisionInput,
-    ExplanationInput,
-    ExplanationList,
-    ExplanationRequestInput,
-    ExplanationView,
-)
 from rfq.tables import ExplanationRow
 
 _COLUMNS: Final = (

@@ -25,16 +25,16 @@ from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, retries_conflicts, transaction
 from marketplace.platform.idempotency import IdempotencyKey, keep, replay
+from rfq.bids.schemas import ReceiptList, ReceiptView, SealedBidInput, without_secrets
 from rfq.key_store import KeyStore
-from rfq.procedures import Loaded, load
-from rfq.publish import load_own
+from rfq.procedures.publishing import load_own
+from rfq.procedures.reading import Loaded, load
 from rfq.rules import bid as bid_rules
 from rfq.rules import procedure as rules
 from rfq.rules.amendment import check_confirmation
 from rfq.rules.bid import BID, Bid, BidAction, BidLine, BidStatus, shown_status
 from rfq.rules.receipt import Receipt, sign, signing_key
 from rfq.rules.sealing import Envelope, Place, envelope_bytes, seal
-from rfq.schemas import ReceiptList, ReceiptView, SealedBidInput, without_secrets
 from rfq.tables import AmendmentRow, OpenedBidRow, SealedBidRow
 
 RECEIPT_KEY: Final = "rfq receipts"

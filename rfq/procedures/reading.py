@@ -17,6 +17,14 @@ from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, transaction
 from marketplace.platform.http.paging import Page, PageRequest, page
 from marketplace.platform.http.schemas import shown_quantity
+from rfq.hexadecimal import hexadecimal
+from rfq.procedures.schemas import (
+    BuyerProcedureView,
+    ProcedureLineView,
+    ProcedureLotView,
+    ProcedureSummary,
+    SupplierProcedureView,
+)
 from rfq.rules.bid import BidStatus
 from rfq.rules.procedure import (
     BIDS_READABLE,
@@ -30,14 +38,6 @@ from rfq.rules.procedure import (
     Status,
 )
 from rfq.rules.sealing import Leaf, leaf_hashes
-from rfq.schemas import (
-    BuyerProcedureView,
-    ProcedureLineView,
-    ProcedureLotView,
-    ProcedureSummary,
-    SupplierProcedureView,
-    hexadecimal,
-)
 from rfq.tables import InvitationRow, LineRow, LotRow, ProcedureRow
 
 

@@ -17,10 +17,19 @@ from marketplace.kernel.ids import new_id
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, retries_conflicts, transaction
-from rfq.bids import hold_own
-from rfq.deadlines import extend, move_deadline
-from rfq.procedures import Loaded, buyer_view, load, lots_document
-from rfq.publish import check_version, replace_lots
+from rfq.amendments.schemas import (
+    AmendedLotInput,
+    AmendmentInput,
+    AmendmentList,
+    AmendmentView,
+    ChangeView,
+    ExtensionInput,
+)
+from rfq.bids.service import hold_own
+from rfq.procedures.deadlines import extend, move_deadline
+from rfq.procedures.publishing import check_version, replace_lots
+from rfq.procedures.reading import Loaded, buyer_view, load, lots_document
+from rfq.procedures.schemas import BuyerProcedureView
 from rfq.rules import procedure as rules
 from rfq.rules.amendment import (
     Terms,
@@ -31,15 +40,6 @@ from rfq.rules.amendment import (
     same_lines,
 )
 from rfq.rules.procedure import Line, Lot
-from rfq.schemas import (
-    AmendedLotInput,
-    AmendmentInput,
-    AmendmentList,
-    AmendmentView,
-    BuyerProcedureView,
-    ChangeView,
-    ExtensionInput,
-)
 from rfq.tables import AmendmentRow, ProcedureRow
 
 

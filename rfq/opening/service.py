@@ -28,12 +28,13 @@ from marketplace.platform.database import (
     transaction,
 )
 from marketplace.platform.tables import ClockRow
-from rfq.bids import bids_lock
-from rfq.deadlines import extend
-from rfq.evaluations import evaluate
+from rfq.bids.service import bids_lock
+from rfq.evaluation.offers import evaluate
 from rfq.key_store import DatabaseClock, KeyStore, StillSealed
-from rfq.procedures import Loaded, buyer_view, load
-from rfq.publish import load_own
+from rfq.procedures.deadlines import extend
+from rfq.procedures.publishing import load_own
+from rfq.procedures.reading import Loaded, buyer_view, load
+from rfq.procedures.schemas import BuyerProcedureView
 from rfq.rules import bid as bid_rules
 from rfq.rules import procedure as rules
 from rfq.rules.bid import BID, BidAction, BidStatus
@@ -49,7 +50,6 @@ from rfq.rules.sealing import (
     merkle_root,
     unseal,
 )
-from rfq.schemas import BuyerProcedureView
 from rfq.tables import LotRow, OpenedBidRow, ProcedureRow, QuestionRow, SealedBidRow
 
 BLINDING_BYTES: Final = 32

@@ -8,9 +8,9 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from rich.console import Console
 
+from rfq.bids.schemas import ReceiptView
 from rfq.rules.proof import FORM, OpeningProof, SignedReceipt, verify_opening
 from rfq.rules.receipt import Receipt
-from rfq.schemas import ReceiptView
 
 T = TypeVar("T")
 

@@ -40,16 +40,7 @@ from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, retries_conflicts, transaction
 from marketplace.platform.http.schemas import MoneyView
 from marketplace.platform.idempotency import IdempotencyKey, keep, replay
-from rfq.bids import bids_lock, hold_own
-from rfq.evaluations import evaluate, line_view
-from rfq.handover import EndedAuction, results_of
-from rfq.procedures import Loaded, load
-from rfq.rankings import Ranking, rank_lot
-from rfq.rules.abnormal import check_award
-from rfq.rules.award import Breakdown, check_choice, own_breakdown, scaled
-from rfq.rules.evaluation import Final
-from rfq.rules.procedure import LOT, LotAction, Status, check_bids_readable, status_after_lots
-from rfq.schemas import (
+from rfq.awards.schemas import (
     AwardInput,
     AwardLineView,
     BreakdownInput,
@@ -59,6 +50,15 @@ from rfq.schemas import (
     SupplierAwardList,
     SupplierAwardView,
 )
+from rfq.bids.service import bids_lock, hold_own
+from rfq.evaluation.offers import evaluate, line_view
+from rfq.evaluation.rankings import Ranking, rank_lot
+from rfq.handover.service import EndedAuction, results_of
+from rfq.procedures.reading import Loaded, load
+from rfq.rules.abnormal import check_award
+from rfq.rules.award import Breakdown, check_choice, own_breakdown, scaled
+from rfq.rules.evaluation import Final
+from rfq.rules.procedure import LOT, LotAction, Status, check_bids_readable, status_after_lots
 from rfq.tables import AwardLineRow, AwardRow, BreakdownRow, LotRow, ProcedureRow
 
 

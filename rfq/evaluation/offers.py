@@ -15,12 +15,13 @@ from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, transaction
 from marketplace.platform.http.schemas import MoneyView
-from rfq.procedures import Loaded
-from rfq.publish import load_own
+from rfq.evaluation.schemas import OpenedBidList, OpenedBidView, OpenedLineView, OpenedOfferView
+from rfq.hexadecimal import hexadecimal
+from rfq.procedures.publishing import load_own
+from rfq.procedures.reading import Loaded
 from rfq.rules import bid as bid_rules
 from rfq.rules.evaluation import Offer, PricedLine, Standing, lot_lines, ranked
 from rfq.rules.procedure import check_bids_readable
-from rfq.schemas import OpenedBidList, OpenedBidView, OpenedLineView, OpenedOfferView, hexadecimal
 from rfq.tables import OpenedBidRow
 
 

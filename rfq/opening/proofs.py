@@ -9,11 +9,11 @@ from marketplace.kernel.errors import NotFound
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, transaction
-from rfq.procedures import Loaded, load
+from rfq.hexadecimal import hexadecimal
+from rfq.procedures.reading import Loaded, load
 from rfq.rules.bid import BidStatus
 from rfq.rules.procedure import check_bids_readable
 from rfq.rules.proof import Copy, Entry, OpenedBid, OpeningProof
-from rfq.schemas import hexadecimal
 from rfq.tables import OpenedBidRow, SealedBidRow
 
 _NOT_YOURS: Final = "The opening is shown to the buyer and to those who bid."

@@ -12,14 +12,14 @@ from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, transaction
 from marketplace.platform.http.schemas import MoneyView
-from rfq.evaluations import Evaluated, evaluate
-from rfq.handover import EndedAuction, ended_auction
-from rfq.procedures import Loaded
-from rfq.publish import load_own
+from rfq.evaluation.offers import Evaluated, evaluate
+from rfq.evaluation.schemas import LotRankingView, RankedOfferView
+from rfq.handover.service import EndedAuction, ended_auction
+from rfq.procedures.publishing import load_own
+from rfq.procedures.reading import Loaded
 from rfq.rules.abnormal import ExplanationStatus, Flag, flagged
 from rfq.rules.evaluation import Final, finals
 from rfq.rules.procedure import check_bids_readable
-from rfq.schemas import LotRankingView, RankedOfferView
 from rfq.tables import ExplanationRow
 
 

@@ -24,13 +24,13 @@ from marketplace.platform.database import Transaction, retries_conflicts, transa
 from marketplace.platform.http.schemas import MoneyView
 from marketplace.platform.idempotency import IdempotencyKey, keep, replay
 from marketplace.platform.outbox import NumberedEvent
-from rfq.evaluations import evaluate
-from rfq.procedures import Loaded, load
-from rfq.publish import load_own
+from rfq.evaluation.offers import evaluate
+from rfq.handover.schemas import LotAuctionInput, LotAuctionView, LotParticipantView
+from rfq.procedures.publishing import load_own
+from rfq.procedures.reading import Loaded, load
 from rfq.rules import procedure as rules
 from rfq.rules.evaluation import Standing, best
 from rfq.rules.procedure import LOT, Action, LotAction, LotStatus, Party
-from rfq.schemas import LotAuctionInput, LotAuctionView, LotParticipantView
 from rfq.tables import LotAuctionRow, LotResultRow, LotRow, ProcedureRow
 
 ORIGIN: Final = "rfq.lot"

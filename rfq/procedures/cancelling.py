@@ -8,13 +8,13 @@ from marketplace.kernel.events import Event
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import retries_conflicts, transaction
-from rfq.bids import hold_own
+from rfq.bids.service import hold_own
 from rfq.key_store import KeyStore
-from rfq.procedures import buyer_view, load
-from rfq.publish import check_version
+from rfq.procedures.publishing import check_version
+from rfq.procedures.reading import buyer_view, load
+from rfq.procedures.schemas import BuyerProcedureView, CancellationInput
 from rfq.rules import procedure as rules
 from rfq.rules.procedure import Action, Party
-from rfq.schemas import BuyerProcedureView, CancellationInput
 from rfq.tables import ProcedureRow
 
 

@@ -15,8 +15,8 @@ from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction
 from marketplace.platform.timers import set_timer
 from rfq.key_store import KeyStore
-from rfq.procedures import Loaded
-from rfq.publish import OPENING_TIMER
+from rfq.procedures.publishing import OPENING_TIMER
+from rfq.procedures.reading import Loaded
 from rfq.tables import ProcedureRow
 
 

@@ -18,9 +18,15 @@ from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, retries_conflicts, transaction
 from marketplace.platform.http.paging import Page, PageRequest, page
 from marketplace.platform.idempotency import IdempotencyKey, keep, replay
-from rfq.bids import bids_lock, hold_own, load_for_bidder
-from rfq.deadlines import extend
-from rfq.procedures import Loaded, load
+from rfq.bids.service import bids_lock, hold_own, load_for_bidder
+from rfq.clarifications.schemas import (
+    AnswerInput,
+    QuestionDeclineInput,
+    QuestionInput,
+    QuestionView,
+)
+from rfq.procedures.deadlines import extend
+from rfq.procedures.reading import Loaded, load
 from rfq.rules.clarification import (
     QUESTION,
     QuestionAction,
@@ -29,7 +35,6 @@ from rfq.rules.clarification import (
     deadline_after_answer,
 )
 from rfq.rules.procedure import check_receiving, check_words
-from rfq.schemas import AnswerInput, QuestionDeclineInput, QuestionInput, QuestionView
 from rfq.tables import QuestionAskerRow, QuestionRow
 
 _QUESTION: Final = (

@@ -1,0 +1,1 @@
+"""Amendments: other terms while bids are received, and later deadlines."""

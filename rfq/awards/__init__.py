@@ -1,0 +1,1 @@
+"""Awards: the decision for a lot, and the contract it makes."""

@@ -1,0 +1,74 @@
+"""What goes over the wire about sealed bids.
+
+Amounts are strings. Keys, commitments, hashes and nonces are lower-case hexadecimal.
+"""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from marketplace.kernel.limits import LINES_MAX
+from marketplace.platform.http.schemas import (
+    AmountText,
+    CurrencyText,
+    Input,
+    Output,
+    QuantityText,
+    Sku,
+    Text,
+)
+
+
+class SealedBidLineInput(Input):
+    """The price of one line: `unit_amount` per `basis` units. `sku` is the supplier's own."""
+
+    line_id: UUID
+    unit_amount: AmountText
+    basis: QuantityText = "1"
+    sku: Sku | None = None
+
+
+class SealedBidInput(Input):
+    """A bid: every line of each lot it is for. It is sealed at once."""
+
+    currency: CurrencyText
+    lines: Annotated[list[SealedBidLineInput], Meta(min_length=1, max_length=LINES_MAX)]
+    note: Text = ""
+
+
+class ReceiptView(Output):
+    """The receipt of one version of a bid; all its bidder reads of it before the opening.
+
+    `status` is ``unconfirmed`` where the terms were amended since: it is worth nothing until it is
+    confirmed or replaced. `terms_version` are the terms it is for.
+
+    `commitment` is SHA-256 over procedure, bidder, version, `nonce` and the bid. The nonce is shown
+    once, in the answer to the submission, and again after the opening; keep it to prove what you
+    offered. `signature` is Ed25519 by `signing_key` over the receipt.
+    """
+
+    procedure_id: UUID
+    bidder_id: UUID
+    bid_id: UUID
+    version: int
+    status: str
+    terms_version: int
+    submitted_at: datetime
+    commitment: str
+    signature: str
+    signing_key: str
+    nonce: str | UnsetType = UNSET
+
+
+class ReceiptList(Output):
+    """The receipts of all versions of the own bid, the newest first."""
+
+    items: list[ReceiptView]
+
+
+def without_secrets(receipt: ReceiptView) -> ReceiptView:
+    """Give the receipt as it may be stored: without its nonce, the envelope's only clue."""
+    return msgspec.structs.replace(receipt, nonce=UNSET)

@@ -1,0 +1,1 @@
+"""Clarifications: questions of those who may bid, and answers to all of them."""

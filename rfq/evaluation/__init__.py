@@ -1,0 +1,1 @@
+"""Opened bids, compared: what each offers, and the ranking a lot is awarded from."""

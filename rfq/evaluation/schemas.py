@@ -1,0 +1,73 @@
+"""What goes over the wire about opened bids and rankings."""
+
+from datetime import datetime
+from uuid import UUID
+
+from marketplace.platform.http.schemas import MoneyView, Output
+from rfq.rules.abnormal import ExplanationStatus
+
+
+class OpenedLineView(Output):
+    """One line's price in an opened bid; `amount` is for the asked quantity."""
+
+    line_id: UUID
+    unit_amount: str
+    basis: str
+    sku: str | None
+    amount: MoneyView
+
+
+class OpenedOfferView(Output):
+    """What an opened bid offers for one lot, and where it stands there."""
+
+    lot_id: UUID
+    rank: int
+    total: MoneyView
+    lines: list[OpenedLineView]
+
+
+class OpenedBidView(Output):
+    """A bid after the opening, as the buyer sees it.
+
+    `content` is the text that was sealed: with `nonce` it gives the receipt's commitment. A bid
+    that did not open, or does not answer what was asked, has an `invalid_reason` and no offers.
+    """
+
+    id: UUID
+    bidder_id: UUID
+    version: int
+    submitted_at: datetime
+    commitment: str
+    nonce: str | None
+    content: str | None
+    invalid_reason: str | None
+    offers: list[OpenedOfferView]
+
+
+class OpenedBidList(Output):
+    """All bids, best rank first; invalid ones last."""
+
+    items: list[OpenedBidView]
+
+
+class RankedOfferView(Output):
+    """An offer with its place; `abnormally_low` says why it has to be explained."""
+
+    rank: int
+    bid_id: UUID
+    bidder_id: UUID
+    total: MoneyView
+    abnormally_low: str | None
+    explanation: ExplanationStatus | None
+
+
+class LotRankingView(Output):
+    """What a lot would be awarded from: its bids, or what was reached in its auction.
+
+    `rejected` are the offers whose explanation was rejected; they cannot win.
+    """
+
+    lot_id: UUID
+    auctioned: bool
+    items: list[RankedOfferView]
+    rejected: list[RankedOfferView]

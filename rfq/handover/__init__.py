@@ -1,0 +1,1 @@
+"""Lots that go into a live auction, and come back with its result."""

@@ -1,0 +1,36 @@
+"""A lot's auction over HTTP."""
+
+from typing import Final
+from uuid import UUID
+
+from litestar import post
+from litestar.types import ControllerRouterHandler
+
+from marketplace.platform.caller import Caller
+from marketplace.platform.core import Platform
+from marketplace.platform.http.given import FromPath, Given, JSONBody
+from marketplace.platform.idempotency import IdempotencyKey
+from rfq.handover import service
+from rfq.handover.schemas import LotAuctionInput, LotAuctionView
+
+TAGS: Final = ["procedures"]
+
+
+@post(
+    "/v1/procedures/{procedure_id:uuid}/auction",
+    operation_id="startLotAuction",
+    tags=TAGS,
+    summary="Take the best bidders of a lot into a live auction",
+)
+async def start_auction(
+    procedure_id: FromPath[UUID],
+    data: JSONBody[LotAuctionInput],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    idempotency_key: Given[IdempotencyKey],
+) -> LotAuctionView:
+    """Start a lot's auction."""
+    return await service.start_auction(platform, caller, procedure_id, data, idempotency_key)
+
+
+ROUTES: Final[tuple[ControllerRouterHandler, ...]] = (start_auction,)

@@ -1,0 +1,1 @@
+"""Closing and opening: all bids at the deadline or none, and the proof of it."""

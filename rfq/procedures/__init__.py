@@ -1,0 +1,1 @@
+"""Procedures: what is asked for, who may bid, until when; from the draft to the end."""

@@ -1,0 +1,185 @@
+"""What goes over the wire about a procedure: one struct per audience."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from msgspec import Meta
+
+from marketplace.kernel.limits import ANSWER_HOURS_MAX, INVITATIONS_MAX, LINES_MAX
+from marketplace.platform.http.schemas import (
+    CurrencyText,
+    Input,
+    InstantIn,
+    Name,
+    Output,
+    QuantityText,
+    Sku,
+    Text,
+    UnitText,
+)
+from rfq.rules.procedure import Kind, LotStatus, Openness, Status
+
+
+class ProcedureLineInput(Input):
+    """One thing asked for. `sku` is a hint for the bidders."""
+
+    quantity: QuantityText
+    unit: UnitText
+    description: Name
+    sku: Sku | None = None
+
+
+class ProcedureLotInput(Input):
+    """A part that is awarded by itself."""
+
+    title: Name
+    lines: Annotated[list[ProcedureLineInput], Meta(min_length=1, max_length=LINES_MAX)]
+
+
+BeyondQuantity = Literal["stop", "next_price", "split"]
+
+PercentBelow = Annotated[
+    int,
+    Meta(
+        ge=1,
+        le=99,
+        description="An offer at least so many percent below the others' mean, or the next offer, "
+        "has to be explained before it can win. Usual are 40 and 30.",
+    ),
+]
+
+
+class ProcedureInput(Input):
+    """A request for quotation or a tender, as a draft."""
+
+    title: Name
+    currency: CurrencyText
+    deadline_at: Annotated[
+        InstantIn, Meta(description="Bids are received before this instant and opened at it.")
+    ]
+    lots: Annotated[list[ProcedureLotInput], Meta(min_length=1, max_length=LINES_MAX)]
+    kind: Kind = Kind.RFQ
+    openness: Openness = Openness.INVITED
+    description: Text = ""
+    minimum_bids: Annotated[
+        int, Meta(ge=1, le=100, description="A lot with fewer valid bids ends unsuccessful.")
+    ] = 1
+    questions_until: Annotated[
+        InstantIn | None,
+        Meta(description="Questions are taken before it; without it, while bids are."),
+    ] = None
+    answer_hours: (
+        Annotated[
+            int,
+            Meta(
+                ge=1,
+                le=ANSWER_HOURS_MAX,
+                description="Receiving does not end while a question is unanswered, nor sooner "
+                "than so many hours after an answer. Without it the deadline stands.",
+            ),
+        ]
+        | None
+    ) = None
+    amendment_notice_hours: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=ANSWER_HOURS_MAX,
+            description="The least time between an amendment and the deadline.",
+        ),
+    ] = 24
+    beyond_quantity: (
+        Annotated[
+            BeyondQuantity,
+            Meta(
+                description="What becomes of orders beyond the quantities asked for: no price "
+                "(stop), the next price there is, or a split at it. The award's contract commits "
+                "to these quantities then; without it its prices hold for any quantity."
+            ),
+        ]
+        | None
+    ) = None
+
+    low_below_mean: PercentBelow | None = None
+    low_below_next: PercentBelow | None = None
+
+
+class InvitationInput(Input):
+    """Suppliers to invite."""
+
+    supplier_ids: Annotated[list[UUID], Meta(min_length=1, max_length=INVITATIONS_MAX)]
+
+
+class CancellationInput(Input):
+    """Why a procedure is cancelled; all who may bid read it."""
+
+    reason: Annotated[Text, Meta(min_length=1)]
+
+
+class ProcedureLineView(Output):
+    """One thing asked for."""
+
+    id: UUID
+    quantity: str
+    unit: str
+    description: str
+    sku: str | None
+
+
+class ProcedureLotView(Output):
+    """A lot as everybody in the procedure sees it."""
+
+    id: UUID
+    title: str
+    status: LotStatus
+    lines: list[ProcedureLineView]
+
+
+class ProcedureSummary(Output):
+    """A procedure in a list."""
+
+    id: UUID
+    buyer_id: UUID
+    kind: Kind
+    openness: Openness
+    status: Status
+    title: str
+    currency: str
+    deadline_at: datetime
+    published_at: datetime | None
+
+
+class SupplierProcedureView(ProcedureSummary):
+    """A procedure as those see it who may bid: nothing of who else may, or did.
+
+    `bids_root` is published at the close, before any bid is opened: the Merkle root over all
+    commitments with their status; `bid_leaves` and `bids_blinding` follow with the opening, so that
+    a bidder finds his own commitment below it.
+    """
+
+    version: int
+    description: str
+    lots: list[ProcedureLotView]
+    terms_version: int
+    questions_until: datetime | None
+    answer_hours: int | None
+    amendment_notice_hours: int
+    beyond_quantity: BeyondQuantity | None
+    low_below_mean: int | None
+    low_below_next: int | None
+    sealing_key: str
+    closed_at: datetime | None
+    opened_at: datetime | None
+    cancelled_because: str | None
+    bids_root: str | None
+    bid_leaves: list[str] | None
+    bids_blinding: str | None
+
+
+class BuyerProcedureView(SupplierProcedureView):
+    """A procedure as its buyer sees it; of bids he is told nothing before the opening."""
+
+    minimum_bids: int
+    created_at: datetime
+    invited_ids: list[UUID]
