@@ -29,14 +29,6 @@ def _hub(platform: Platform) -> Hub:
 
 
 @asynccontextmanager
-async def _settled(platform: Platform) -> AsyncIterator[None]:
-    """Decide and show what is queued before the process ends."""
-    yield
-    await platform.get(Intake).drain()
-    await platform.get(Board).drain()
-
-
-@asynccontextmanager
 async def _healed(platform: Platform) -> AsyncIterator[None]:
     task = asyncio.create_task(keep_healing(platform))
     yield
@@ -77,6 +69,6 @@ FEATURE: Final = Feature(
         Hub: _hub,
         Crowd: Crowd,
     },
-    api_lifespans=(_settled, _watched),
-    worker_lifespans=(_settled, _healed),
+    api_lifespans=(_watched,),
+    worker_lifespans=(_healed,),
 )

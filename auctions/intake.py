@@ -68,6 +68,7 @@ class Intake:
         self._limit = RefusalLimit(
             platform.settings.refusals_per_minute or AUCTION_REFUSALS_PER_MINUTE
         )
+        platform.before_close(self.drain)
 
     async def submit(self, lot_id: UUID, command: Command) -> Event:
         """Have a command decided; give the event it led to, once that is committed.

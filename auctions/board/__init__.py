@@ -50,6 +50,7 @@ class Board:
         self._swap = self._redis.register_script((Path(__file__).parent / "swap.lua").read_text())
         self._latest: dict[UUID, Head] = {}
         self._writing: dict[UUID, asyncio.Task[None]] = {}
+        platform.before_close(self.drain)
 
     def offer(self, head: Head) -> None:
         """Have a head written soon; of heads that follow fast only the latest is."""

@@ -1,5 +1,6 @@
 """The platform of one process: its database, Redis, files, secrets, and the ports supplied."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, cast
 
 from marketplace.platform.database import Database
@@ -24,6 +25,7 @@ class Platform:
         self.redis = RedisClients(settings.redis_url)
         self.files = Files(settings.data_directory / "files")
         self._parts: dict[type, Any] = {}
+        self._drains: list[Callable[[], Awaitable[None]]] = []
 
     def provide(self, port: type, implementation: object) -> None:
         """Supply a port; a second implementation of the same port is refused."""
@@ -43,7 +45,17 @@ class Platform:
         """Tell whether a feature supplies the port."""
         return port in self._parts
 
+    def before_close(self, drain: Callable[[], Awaitable[None]]) -> None:
+        """Have `drain` awaited before the connections close, the last one named first.
+
+        For parts that write after they answered: what comes after the close would open connections
+        that nobody closes.
+        """
+        self._drains.append(drain)
+
     async def close(self) -> None:
-        """Close all connections of this process."""
+        """Finish what is under way, then close all connections of this process."""
+        for drain in reversed(self._drains):
+            await drain()
         await self.redis.close()
         await self.database.close()

@@ -42,7 +42,9 @@ class Gate:
 
 
 def intake(gate: Gate) -> Intake:
-    platform: Any = SimpleNamespace(settings=SimpleNamespace(refusals_per_minute=None))
+    platform: Any = SimpleNamespace(
+        settings=SimpleNamespace(refusals_per_minute=None), before_close=lambda _drain: None
+    )
     board: Any = SimpleNamespace(offer=lambda _head: None)
     return Intake(cast("Platform", platform), cast("Ledger", gate), cast("Board", board))
 

@@ -33,7 +33,6 @@ async def metered(settings: Settings, platform: Platform, world: World) -> Async
     async with counted(settings.database_url) as postgres, counted(settings.redis_url) as redis:
         seen = assemble(replace(settings, database_url=postgres.url, redis_url=redis.url)).platform
         yield Counted(seen, postgres, redis, hall)
-        await seen.get(Board).drain()
         await seen.close()
 
 

@@ -13,7 +13,6 @@ from redis.exceptions import RedisError
 
 from auctions.bidding import read_standing
 from auctions.board import Board, board_key, heal
-from auctions.intake import Intake
 from auctions.ledger import Ledger
 from auctions.live.hub import Hub
 from marketplace.app import assemble
@@ -137,8 +136,6 @@ async def on_cluster(settings: Settings, cluster: list[Master]) -> AsyncIterator
     ]
     yield platforms
     for platform in platforms:
-        await platform.get(Intake).drain()
-        await platform.get(Board).drain()
         await platform.close()
 
 

@@ -48,6 +48,17 @@ async def test_the_board_is_rebuilt_after_everything_was_flushed(
     assert await heal(platform) == 0
 
 
+async def test_a_process_that_ends_first_writes_the_boards_it_was_about_to(
+    platform: Platform, other_platform: Platform, world: World
+) -> None:
+    hall = await open_hall(platform, world)
+    await bid(other_platform, hall, 0, "900.00")
+    await bid(other_platform, hall, 1, "800.00")  # waits, so that boards are not written too often
+    await other_platform.close()
+    standing = await platform.get(Board).read(hall.lot_id)
+    assert standing == await platform.get(Ledger).read(hall.lot_id)
+
+
 async def test_a_board_rolled_back_is_put_right_and_a_late_writer_changes_nothing(
     platform: Platform, world: World
 ) -> None:
