@@ -28,7 +28,7 @@ from marketplace.kernel.errors import KeyReused, MarketplaceError, TooManyReques
 Answer = Event | MarketplaceError
 """What became of a command: the event it led to, or the error to raise."""
 MayRefuse = Callable[[UUID], bool]
-"""Counts a refusal of a bidder; False once he is over his limit."""
+"""Counts what a bidder adds to the log without bidding lower; False once he is over his limit."""
 KnownBids = MutableMapping[tuple[UUID, str], BidAccepted | BidRefused | ProxySet]
 """Bids and proxies by bidder and client_bid_id."""
 
@@ -62,7 +62,7 @@ def decide_all(
         batch.answers.append(
             _answer_bid(batch, command, known, at, may_refuse)
             if isinstance(command, PlaceBid)
-            else _answer_proxy(batch, command, known, at)
+            else _answer_proxy(batch, command, known, at, may_refuse)
             if isinstance(command, SetProxy)
             else _answer(batch, command, at)
         )
@@ -87,18 +87,28 @@ def _append(batch: Batch, *events: Event) -> None:
 def _answer(batch: Batch, command: Command, at: datetime) -> Answer:
     result = _apply(batch, command, at)
     if isinstance(result, Rejection):
-        return explain(result, batch.state.terms.currency)
+        bidder = getattr(command, "bidder", None)
+        currency = batch.state.terms.currency if bidder is None else batch.state.currency_of(bidder)
+        return explain(result, currency)
     return result
 
 
-def _answer_proxy(batch: Batch, proxy: SetProxy, known: KnownBids, at: datetime) -> Answer:
-    """Set a proxy once per key. A refused one leaves no entry: it may be sent again."""
+def _answer_proxy(
+    batch: Batch, proxy: SetProxy, known: KnownBids, at: datetime, may_refuse: MayRefuse
+) -> Answer:
+    """Set a proxy once per key. A refused one leaves no entry: it may be sent again.
+
+    Limits may rise and fall for ever, so orders count as refusals do: the log must not be flooded.
+    """
     key = (proxy.bidder, proxy.client_bid_id)
     before = known.get(key)
     if isinstance(before, ProxySet) and (before.limit, before.step) == (proxy.limit, proxy.step):
         return before
     if before is not None:
         return _other_use()
+    if not may_refuse(proxy.bidder):
+        detail = "Too many orders to your proxy in this minute; the last one was not taken."
+        return TooManyRequests(detail, retry_after_s=60)
     answer = _answer(batch, proxy, at)
     if isinstance(answer, ProxySet):
         known[key] = answer

@@ -7,7 +7,7 @@ import click
 import msgspec
 from rich.console import Console
 
-from auctions.engine.log import ADJUSTMENT, IDENTITY, LIMIT, PRICE, RESERVE, LogEntry
+from auctions.engine.log import ADJUSTMENT, IDENTITY, LIMIT, PRICE, RESERVE, WORDS, LogEntry
 from auctions.engine.outcome import Win
 from auctions.engine.state import LotState
 from auctions.engine.verification import Verification, verify
@@ -85,6 +85,7 @@ _SECRETS: Final = {
     RESERVE: "the reserve",
     ADJUSTMENT: "what counts beside a price",
     LIMIT: "a proxy's limit, so what it bid was checked to be allowed and not to be due",
+    WORDS: "what a bidder told the buyer, or is said to have told him",
 }
 
 

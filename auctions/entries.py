@@ -19,7 +19,7 @@ def columns_of(event: Event) -> tuple[object, ...]:
     """Give kind, bidder, bid, key, amount, rank, code, bound, body of an event."""
     if isinstance(event, BidAccepted | BidRefused):
         bid = (event.bidder, event.bid_id, event.client_bid_id, event.amount)
-        body = None if event.surrogate is None else _json({"surrogate": event.surrogate})
+        body = None if event.surrogate is None else _json(_made_by(event))
         if isinstance(event, BidAccepted):
             return ("bid_accepted", *bid, event.rank, None, None, body)
         return ("bid_refused", *bid, None, event.code.value, event.bound, body)
@@ -42,6 +42,11 @@ def columns_of(event: Event) -> tuple[object, ...]:
     for name in ("seq", "at", *(("lot_id",) if kind == "scheduled" else ())):
         del facts[name]
     return (kind, *columns, None, None, None, _json(facts) if facts else None)
+
+
+def _made_by(event: BidAccepted | BidRefused) -> dict[str, object]:
+    facts: dict[str, object] = {"surrogate": event.surrogate}
+    return facts if event.proof is None else facts | {"proof": event.proof}
 
 
 def _json(value: object) -> str:
@@ -94,6 +99,7 @@ def _bid(row: Row, body: dict[str, Any], currency: str) -> dict[str, Any]:
         "client_bid_id": row["client_bid_id"],
         "amount": _amount(row["amount"], currency),
         "surrogate": None if surrogate is None else UUID(surrogate),
+        "proof": body.get("proof"),
     }
 
 

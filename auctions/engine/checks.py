@@ -8,6 +8,7 @@ from typing import Final
 from auctions.engine.formats import FORMATS
 from auctions.engine.scoring import Adjustment
 from auctions.engine.terms import (
+    SEALED,
     Decrement,
     Format,
     Measure,
@@ -15,6 +16,7 @@ from auctions.engine.terms import (
     ScoringMethod,
     Step,
     Terms,
+    Withdrawals,
     amount_error,
 )
 from marketplace.kernel.errors import FieldError, InvalidInput
@@ -50,6 +52,7 @@ def check_terms(terms: Terms, pointer: str = "") -> Terms:
         *_turns_errors(terms),
         *_scoring_errors(terms),
         *_rate_errors(terms),
+        *_hidden_bid_errors(terms),
         *FORMATS[terms.format].check(terms),
     ]
     if errors:
@@ -251,6 +254,18 @@ def _rate_errors(terms: Terms) -> Iterator[FieldError]:
         if not _is_factor(rate.rate):
             detail = f"A rate is greater than zero and has at most {RATE_PLACES} decimals."
             yield FieldError(f"/rates/{place}/rate", "out_of_range", detail)
+
+
+def _hidden_bid_errors(terms: Terms) -> Iterator[FieldError]:
+    """Name what would tell the buyer of bids he must not see before the close."""
+    if terms.format not in SEALED:
+        return
+    if terms.surrogates:
+        detail = "Of sealed bids the buyer must not know before the close: he enters none."
+        yield FieldError("/surrogates", "not_in_format", detail)
+    if terms.withdrawals is Withdrawals.ON_REQUEST:
+        detail = "Who asks to withdraw a sealed bid tells that he bid: by_buyer or freely."
+        yield FieldError("/withdrawals", "not_in_format", detail)
 
 
 def opening_errors(

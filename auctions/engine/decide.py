@@ -14,6 +14,8 @@ from auctions.engine.checks import bidder_errors, check_terms, opening_errors
 from auctions.engine.events import (
     Admitted,
     AllowSurrogate,
+    Announce,
+    Announced,
     BidAccepted,
     BidRefused,
     BidWithdrawn,
@@ -24,6 +26,7 @@ from auctions.engine.events import (
     CloseExtended,
     Command,
     Event,
+    Extend,
     FollowClose,
     Invitation,
     Pause,
@@ -32,6 +35,7 @@ from auctions.engine.events import (
     ProxySet,
     Rejection,
     RejectionCode,
+    RequestWithdrawal,
     Resume,
     Resumed,
     Scheduled,
@@ -41,6 +45,7 @@ from auctions.engine.events import (
     SurrogateAllowed,
     Tick,
     Withdraw,
+    WithdrawalRequested,
 )
 from auctions.engine.evolve import evolve, place_of
 from auctions.engine.extension import cap_of, extended_close
@@ -48,9 +53,9 @@ from auctions.engine.formats import FORMATS
 from auctions.engine.ranking import rank_of, shown_rank
 from auctions.engine.scoring import score_of, yardstick
 from auctions.engine.state import LotState, Phase
-from auctions.engine.terms import Terms, Ties, check_amount
+from auctions.engine.terms import SEALED, Terms, Ties, Withdrawals, check_amount
 from marketplace.kernel.errors import FieldError, InvalidInput, invalid
-from marketplace.kernel.limits import AUCTION_PARTICIPANTS_MAX
+from marketplace.kernel.limits import AUCTION_MESSAGES_MAX, AUCTION_PARTICIPANTS_MAX
 
 Decision = tuple[Event, ...] | Rejection
 Duel = Callable[[LotState, datetime], tuple[BidAccepted, ...]]
@@ -161,6 +166,7 @@ def _decide_bid(state: LotState, bid: PlaceBid, at: datetime, fight: Duel) -> De
         amount=bid.amount,
         rank=rank if state.terms.ties is Ties.BY_TIME else _shown(state, bid),
         surrogate=bid.surrogate,
+        proof=bid.proof,
     )
     if state.terms.proxies:
         return answered(state, (accepted,), rank, at, fight)
@@ -226,6 +232,8 @@ def _decide_proxy(state: LotState, command: SetProxy, at: datetime, fight: Duel)
         return Rejection(code=RejectionCode.NOT_INVITED)
     if not state.terms.proxies:
         return Rejection(code=RejectionCode.NO_PROXIES)
+    if command.limit is None and command.bidder not in state.course.proxies:
+        return Rejection(code=RejectionCode.NO_SUCH_PROXY)
     if command.limit is not None:
         highest = FORMATS[state.terms.format].bounds(state, command.bidder).highest
         if command.limit > highest:
@@ -250,13 +258,22 @@ def _decide_consent(state: LotState, command: AllowSurrogate, at: datetime, _: D
         return Rejection(code=RejectionCode.NOT_INVITED)
     if not state.terms.surrogates:
         return Rejection(code=RejectionCode.NO_CONSENT)
+    if command.bidder in state.course.consents:
+        return Rejection(code=RejectionCode.ALLOWED_ALREADY)
     return (SurrogateAllowed(seq=state.seq + 1, at=at, bidder=command.bidder),)
 
 
 def _decide_withdrawal(state: LotState, command: Withdraw, at: datetime, fight: Duel) -> Decision:
-    """Strike a standing bid; where the auction runs, proxies it kept back may lead now."""
+    """Strike a standing bid; where the auction runs, proxies it kept back may lead now.
+
+    Sealed bids the buyer cannot strike: whether there is one is hidden from him.
+    """
     if state.phase in {Phase.CLOSED, Phase.CANCELLED}:
         return _ended(state)
+    if command.by_bidder and state.terms.withdrawals is not Withdrawals.FREELY:
+        return Rejection(code=RejectionCode.NO_WITHDRAWALS)
+    if not command.by_bidder and state.terms.format in SEALED:
+        return Rejection(code=RejectionCode.BIDS_HIDDEN)
     place = state.places.get(command.bidder)
     if place is None:
         return Rejection(code=RejectionCode.NO_SUCH_BID)
@@ -266,10 +283,42 @@ def _decide_withdrawal(state: LotState, command: Withdraw, at: datetime, fight: 
         bid_id=place.bid_id,
         bidder=command.bidder,
         reason=command.reason,
+        by_bidder=command.by_bidder,
     )
     if not state.terms.proxies or _untimely(state, at) is not None:
         return (withdrawn,)
     return answered(state, (withdrawn,), None, at, fight)
+
+
+def _decide_request(state: LotState, command: RequestWithdrawal, at: datetime, _: Duel) -> Decision:
+    """Pass a bidder's wish on to the buyer, once for a bid: the log must not be floodable."""
+    if state.phase in {Phase.CLOSED, Phase.CANCELLED}:
+        return _ended(state)
+    if state.terms.withdrawals is not Withdrawals.ON_REQUEST:
+        return Rejection(code=RejectionCode.NO_WITHDRAWALS)
+    place = state.places.get(command.bidder)
+    if place is None:
+        return Rejection(code=RejectionCode.NO_SUCH_BID)
+    if state.request_of(command.bidder) is not None:
+        return Rejection(code=RejectionCode.ASKED_ALREADY)
+    return (
+        WithdrawalRequested(
+            seq=state.seq + 1,
+            at=at,
+            bid_id=place.bid_id,
+            bidder=command.bidder,
+            reason=command.reason,
+        ),
+    )
+
+
+def _decide_announcement(state: LotState, command: Announce, at: datetime, _: Duel) -> Decision:
+    if state.phase in {Phase.CLOSED, Phase.CANCELLED}:
+        return _ended(state)
+    before = state.course.notice
+    if before is not None and before.number >= AUCTION_MESSAGES_MAX:
+        return Rejection(code=RejectionCode.TOO_MANY_MESSAGES)
+    return (Announced(seq=state.seq + 1, at=at, text=command.text),)
 
 
 def _untimely(state: LotState, at: datetime) -> Rejection | None:
@@ -341,6 +390,20 @@ def _decide_following(state: LotState, command: FollowClose, at: datetime, _: Du
     return (CloseExtended(seq=state.seq + 1, at=at, closes_at=closes_at, followed=True),)
 
 
+def _decide_extension(state: LotState, command: Extend, at: datetime, _: Duel) -> Decision:
+    rejection = _untimely(state, at)
+    if rejection is not None:
+        return rejection
+    if state.terms.overtime is None or command.closes_at > cap_of(state):
+        return Rejection(code=RejectionCode.BEYOND_CAP)
+    if command.closes_at <= state.closes_at:
+        return Rejection(code=RejectionCode.NOT_LATER)
+    moved = CloseExtended(
+        seq=state.seq + 1, at=at, closes_at=command.closes_at, reason=command.reason
+    )
+    return (moved,)
+
+
 def _decide_cancel(state: LotState, command: Cancel, at: datetime, _: Duel) -> Decision:
     if state.phase in {Phase.CLOSED, Phase.CANCELLED}:
         return _ended(state)
@@ -355,6 +418,9 @@ _DECIDERS: Final[dict[type, Callable[..., Decision]]] = {
     SetProxy: _decide_proxy,
     AllowSurrogate: _decide_consent,
     Withdraw: _decide_withdrawal,
+    RequestWithdrawal: _decide_request,
+    Extend: _decide_extension,
+    Announce: _decide_announcement,
     Start: _decide_start,
     Tick: _decide_tick,
     Close: _decide_close,
@@ -386,4 +452,5 @@ def refused(
         code=rejection.code,
         bound=rejection.bound,
         surrogate=bid.surrogate,
+        proof=bid.proof,
     )

@@ -37,13 +37,21 @@ class RejectionCode(Enum):
     NO_PROXIES = "no_proxies"
     NO_CONSENT = "no_consent"
     NO_SUCH_BID = "no_such_bid"
+    NO_SUCH_PROXY = "no_such_proxy"
     NOT_LATER = "not_later"
+    BEYOND_CAP = "beyond_cap"
+    NO_WITHDRAWALS = "no_withdrawals"
+    ASKED_ALREADY = "asked_already"
+    ALLOWED_ALREADY = "allowed_already"
+    BIDS_HIDDEN = "bids_hidden"
+    TOO_MANY_MESSAGES = "too_many_messages"
 
 
 class PlaceBid(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A bidder's price for the lot; `client_bid_id` names the bid once and for all.
 
-    `surrogate` is who of the buyer's side enters it for him, None if he does himself.
+    `surrogate` is who of the buyer's side enters it for him, None if he does himself; `proof` then
+    says by what the bidder told it.
     """
 
     bid_id: UUID
@@ -51,6 +59,7 @@ class PlaceBid(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     client_bid_id: str
     amount: Decimal
     surrogate: UUID | None = None
+    proof: str | None = None
 
 
 class SetProxy(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,7 +82,18 @@ class AllowSurrogate(msgspec.Struct, frozen=True):
 
 
 class Withdraw(msgspec.Struct, frozen=True):
-    """The buyer strikes a bidder's standing bid, as if it had not been made."""
+    """The buyer strikes a bidder's standing bid, as if it had not been made.
+
+    With `by_bidder` the bidder takes it back himself, which the terms must allow.
+    """
+
+    bidder: UUID
+    reason: str
+    by_bidder: bool = False
+
+
+class RequestWithdrawal(msgspec.Struct, frozen=True):
+    """A bidder asks the buyer to strike his standing bid."""
 
     bidder: UUID
     reason: str
@@ -107,6 +127,19 @@ class FollowClose(msgspec.Struct, frozen=True):
     closes_at: datetime
 
 
+class Extend(msgspec.Struct, frozen=True):
+    """The buyer moves the close by hand, within the cap of the terms."""
+
+    closes_at: datetime
+    reason: str
+
+
+class Announce(msgspec.Struct, frozen=True):
+    """The buyer tells something to all bidders."""
+
+    text: str
+
+
 class Cancel(msgspec.Struct, frozen=True):
     """The buyer calls the auction off; no standing becomes an award."""
 
@@ -118,6 +151,9 @@ Command = (
     | SetProxy
     | AllowSurrogate
     | Withdraw
+    | RequestWithdrawal
+    | Extend
+    | Announce
     | Start
     | Tick
     | Close
@@ -197,6 +233,7 @@ class BidAccepted(msgspec.Struct, frozen=True, kw_only=True, tag="bid_accepted",
     amount: Decimal
     rank: int
     surrogate: UUID | None = None
+    proof: str | None = None
 
 
 class BidRefused(msgspec.Struct, frozen=True, kw_only=True, tag="bid_refused", tag_field="kind"):
@@ -211,6 +248,7 @@ class BidRefused(msgspec.Struct, frozen=True, kw_only=True, tag="bid_refused", t
     code: RejectionCode
     bound: Decimal | None
     surrogate: UUID | None = None
+    proof: str | None = None
 
 
 class ProxySet(msgspec.Struct, frozen=True, kw_only=True, tag="proxy_set", tag_field="kind"):
@@ -238,7 +276,20 @@ class SurrogateAllowed(
 class BidWithdrawn(
     msgspec.Struct, frozen=True, kw_only=True, tag="bid_withdrawn", tag_field="kind"
 ):
-    """A standing bid was struck; its bidder has none now."""
+    """A standing bid was struck, by the buyer or `by_bidder` himself; its bidder has none now."""
+
+    seq: int
+    at: datetime
+    bid_id: UUID
+    bidder: UUID
+    reason: str
+    by_bidder: bool = False
+
+
+class WithdrawalRequested(
+    msgspec.Struct, frozen=True, kw_only=True, tag="withdrawal_requested", tag_field="kind"
+):
+    """A bidder asked the buyer to strike his standing bid; it stands until he does."""
 
     seq: int
     at: datetime
@@ -269,12 +320,24 @@ class BidderLeft(msgspec.Struct, frozen=True, kw_only=True, tag="bidder_left", t
 class CloseExtended(
     msgspec.Struct, frozen=True, kw_only=True, tag="close_extended", tag_field="kind"
 ):
-    """The bid before moved the close, or a bid on another lot did: `followed`."""
+    """The bid before moved the close, or a bid on another lot did: `followed`.
+
+    Where the buyer moved it by hand there is a `reason`.
+    """
 
     seq: int
     at: datetime
     closes_at: datetime
     followed: bool = False
+    reason: str | None = None
+
+
+class Announced(msgspec.Struct, frozen=True, kw_only=True, tag="announced", tag_field="kind"):
+    """The buyer told something to all bidders."""
+
+    seq: int
+    at: datetime
+    text: str
 
 
 class Paused(msgspec.Struct, frozen=True, kw_only=True, tag="paused", tag_field="kind"):
@@ -317,6 +380,8 @@ Event = (
     | ProxySet
     | SurrogateAllowed
     | BidWithdrawn
+    | WithdrawalRequested
+    | Announced
     | StageOpened
     | BidderLeft
     | CloseExtended

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from auctions.engine import witnessed
 from auctions.engine.events import (
     Admitted,
+    Announced,
     BidAccepted,
     BidderLeft,
     BidRefused,
@@ -25,10 +26,11 @@ from auctions.engine.events import (
     StageOpened,
     Started,
     SurrogateAllowed,
+    WithdrawalRequested,
 )
 from auctions.engine.ranking import Place, rank_of
 from auctions.engine.scoring import score_of, yardstick
-from auctions.engine.state import LOT, LotState, Phase, Proxy, Stage
+from auctions.engine.state import LOT, LotState, Notice, Phase, Proxy, Stage, WithdrawalRequest
 
 
 def born(event: Scheduled) -> LotState:
@@ -123,6 +125,22 @@ def _without(proxies: Mapping[UUID, Proxy], bidder: UUID) -> dict[UUID, Proxy]:
     return {key: proxy for key, proxy in proxies.items() if key != bidder}
 
 
+def _after_request(state: LotState, event: WithdrawalRequested) -> LotState:
+    request = WithdrawalRequest(event.bid_id, event.reason)
+    requests = {**state.course.requests, event.bidder: request}
+    return replace(
+        state,
+        course=replace(state.course, requests=requests),
+        witnessed=witnessed.by_one(state.witnessed, event.bidder, buyer=True),
+    )
+
+
+def _after_announcement(state: LotState, event: Announced) -> LotState:
+    before = state.course.notice
+    notice = Notice(1 if before is None else before.number + 1, event.at, event.text)
+    return replace(_seen(state), course=replace(state.course, notice=notice))
+
+
 def _after_proxy(state: LotState, event: ProxySet) -> LotState:
     proxies = _without(state.course.proxies, event.bidder)
     if event.limit is not None:
@@ -136,7 +154,11 @@ def _after_proxy(state: LotState, event: ProxySet) -> LotState:
 
 def _after_consent(state: LotState, event: SurrogateAllowed) -> LotState:
     consents = state.course.consents | {event.bidder}
-    return replace(state, course=replace(state.course, consents=consents))
+    return replace(
+        state,
+        course=replace(state.course, consents=consents),
+        witnessed=witnessed.by_one(state.witnessed, event.bidder, buyer=True),
+    )
 
 
 def _after_leaving(state: LotState, event: BidderLeft) -> LotState:
@@ -170,12 +192,13 @@ def _after_start(state: LotState, _event: Started) -> LotState:
 
 
 def _after_extension(state: LotState, event: CloseExtended) -> LotState:
-    more = 0 if event.followed else 1
+    more = 0 if event.followed or event.reason is not None else 1
     return replace(_seen(state), closes_at=event.closes_at, extensions=state.extensions + more)
 
 
 def _after_pause(state: LotState, event: Paused) -> LotState:
-    return replace(_seen(state), course=replace(state.course, paused_at=event.at))
+    course = replace(state.course, paused_at=event.at, paused_because=event.reason)
+    return replace(_seen(state), course=course)
 
 
 def _after_resumption(state: LotState, event: Resumed) -> LotState:
@@ -184,7 +207,13 @@ def _after_resumption(state: LotState, event: Resumed) -> LotState:
     course, stage = state.course, state.course.stage
     if stage is not None:
         stage = replace(stage, until=stage.until + stood)
-    course = replace(course, stage=stage, paused_at=None, paused_for=course.paused_for + stood)
+    course = replace(
+        course,
+        stage=stage,
+        paused_at=None,
+        paused_because=None,
+        paused_for=course.paused_for + stood,
+    )
     return replace(_seen(state), closes_at=event.closes_at, course=course)
 
 
@@ -207,6 +236,8 @@ _AFTER: Final[dict[type, Callable[[LotState, Any], LotState]]] = {
     ProxySet: _after_proxy,
     SurrogateAllowed: _after_consent,
     BidWithdrawn: _after_withdrawal,
+    WithdrawalRequested: _after_request,
+    Announced: _after_announcement,
     StageOpened: _after_opening,
     BidderLeft: _after_leaving,
     CloseExtended: _after_extension,

@@ -12,13 +12,14 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, Literal
 from uuid import UUID
 
 import msgspec
 
 from auctions.engine.events import (
     Admitted,
+    Announced,
     BidAccepted,
     BidderLeft,
     BidRefused,
@@ -32,6 +33,7 @@ from auctions.engine.events import (
     Scheduled,
     StageOpened,
     SurrogateAllowed,
+    WithdrawalRequested,
 )
 from auctions.engine.scoring import Adjustment
 from auctions.engine.terms import (
@@ -57,6 +59,14 @@ ADJUSTMENT: Final = "adjustment"
 """The secret that says what counts beside a bidder's price."""
 LIMIT: Final = "limit"
 """The secret that says down to where a proxy bids. It is opened to nobody but its bidder."""
+WORDS: Final = "words"
+"""The secret of what a bidder said, or is said to have said, to the buyer alone."""
+
+AUDITOR: Final = "auditor"
+"""The reader who checks all of it, proxies' limits included."""
+PUBLIC: Final = "public"
+"""The reader who is nobody of the auction: what every bidder's copy opens."""
+Reader = Viewer | Literal["auditor", "public"]
 
 Document = dict[str, object]
 Secrets = Mapping[str, Mapping[str, str | None]]
@@ -97,7 +107,7 @@ def entry_hash(previous: bytes, event: Event, salt: bytes) -> bytes:
     return chain_hash(previous, entry_bytes(event, salt))
 
 
-def published(event: Event, salt: bytes, hash_: bytes, terms: Terms, reader: Viewer) -> LogEntry:
+def published(event: Event, salt: bytes, hash_: bytes, terms: Terms, reader: Reader) -> LogEntry:
     """Give an entry as `reader` may have it after the close."""
     secrets = secrets_of(event)
     opened = {name: secrets[name] for name in _open_to(event, terms, reader) if name in secrets}
@@ -138,7 +148,10 @@ def _secrets_of_bid(event: BidAccepted | BidRefused) -> Secrets:
     price: dict[str, str | None] = {"amount": plain_decimal(event.amount)}
     if isinstance(event, BidRefused) and event.bound is not None:
         price["bound"] = plain_decimal(event.bound)
-    return {IDENTITY: identity, PRICE: price}
+    secrets: dict[str, Mapping[str, str | None]] = {IDENTITY: identity, PRICE: price}
+    if event.proof is not None:
+        secrets[WORDS] = {"proof": event.proof}
+    return secrets
 
 
 def _secrets_of_admission(event: Admitted) -> Secrets:
@@ -195,8 +208,14 @@ def _secrets_of_proxy(event: ProxySet) -> Secrets:
     }
 
 
-def _secrets_of_withdrawal(event: BidWithdrawn) -> Secrets:
-    return {IDENTITY: {"bid": str(event.bid_id), "bidder": str(event.bidder)}}
+def _secrets_of_withdrawal(event: BidWithdrawn | WithdrawalRequested) -> Secrets:
+    secrets: dict[str, Mapping[str, str | None]] = {
+        IDENTITY: {"bid": str(event.bid_id), "bidder": str(event.bidder)}
+    }
+    # The buyer's reasons are public; a bidder's own words could tell who he is.
+    if isinstance(event, WithdrawalRequested) or event.by_bidder:
+        secrets[WORDS] = {"reason": event.reason}
+    return secrets
 
 
 def _whose(event: StageOpened | BidderLeft | SurrogateAllowed) -> Secrets:
@@ -208,6 +227,7 @@ _SECRETS: Final[dict[type, Callable[[Any], Secrets]]] = {
     Admitted: _secrets_of_admission,
     ProxySet: _secrets_of_proxy,
     BidWithdrawn: _secrets_of_withdrawal,
+    WithdrawalRequested: _secrets_of_withdrawal,
     StageOpened: _whose,
     BidderLeft: _whose,
     SurrogateAllowed: _whose,
@@ -233,15 +253,21 @@ def _document(event: Event, salt: bytes) -> Document:
     return document
 
 
-def _facts(event: Event) -> Document:
+def _facts(event: Event) -> Document:  # noqa: PLR0911 - a line per kind
     """Give the public facts of the seldom kinds of events."""
     if isinstance(event, CloseExtended):
         facts: Document = {"closes_at": _instant(event.closes_at)}
+        if event.reason is not None:
+            return facts | {"reason": event.reason}
         return facts | {"followed": True} if event.followed else facts
     if isinstance(event, Resumed):
         return {"closes_at": _instant(event.closes_at)}
+    if isinstance(event, BidWithdrawn) and event.by_bidder:
+        return {"by_bidder": True}
     if isinstance(event, Cancelled | Paused | BidWithdrawn):
         return {"reason": event.reason}
+    if isinstance(event, Announced):
+        return {"text": event.text}
     if isinstance(event, StageOpened):
         facts = {"round": event.round, "until": _instant(event.until)}
         return facts if event.price is None else facts | {"called": plain_decimal(event.price)}
@@ -289,19 +315,24 @@ def _salt_of(salt: bytes, name: str) -> bytes:
     return hashlib.sha256(salt + name.encode()).digest()
 
 
-def _open_to(event: Event, terms: Terms, reader: Viewer) -> tuple[str, ...]:
-    """Name the secrets a reader may see: the buyer all but proxies' limits, a bidder his own.
+def _open_to(event: Event, terms: Terms, reader: Reader) -> tuple[str, ...]:
+    """Name the secrets a reader may see: the auditor all, the buyer all but proxies' limits.
+
+    A bidder sees his own; everybody else what is published, as a bidder sees it of rivals.
 
     Rivals' amounts stay closed unless the auction showed them while it ran or publishes them:
     refused ones never were, and a late bid would tell how low a rival could have gone. What was
     never shown to a bidder, a transformation of his price, stays closed to him afterwards.
     """
+    if reader == AUDITOR:
+        return (IDENTITY, PRICE, RESERVE, ADJUSTMENT, LIMIT, WORDS)
     if reader == OWNER:
-        return (IDENTITY, PRICE, RESERVE, ADJUSTMENT)
+        return (IDENTITY, PRICE, RESERVE, ADJUSTMENT, WORDS)
     bidder: UUID | None = getattr(event, "bidder", None)
     if reader == bidder:
         transformed = terms.scoring.method is ScoringMethod.TRANSFORMED
-        return (IDENTITY, PRICE, LIMIT) if transformed else (IDENTITY, PRICE, LIMIT, ADJUSTMENT)
+        own = (IDENTITY, PRICE, LIMIT, WORDS)
+        return own if transformed else (*own, ADJUSTMENT)
     if isinstance(event, BidRefused | ProxySet):
         return ()
     if terms.publication is Publication.IDENTITIES:

@@ -87,16 +87,21 @@ class _Clock:
         overtime, followed = self.terms.overtime, bool(document.get("followed"))
         if overtime is None:
             return False
+        by_hand = "reason" in document
         window = timedelta(seconds=overtime.window_s)
-        due = followed or (
-            self.before == "bid_accepted"
-            and at == self.at
-            and at >= self.closes_at - window
-            and self.extensions < overtime.at_most
+        due = (
+            (by_hand and self.paused_at is None)
+            or followed
+            or (
+                self.before == "bid_accepted"
+                and at == self.at
+                and at >= self.closes_at - window
+                and self.extensions < overtime.at_most
+            )
         )
         cap = self.terms.latest_close_at() + self.paused_for
         possible = due and at < self.closes_at < closes_at <= cap
-        self.extensions += not followed
+        self.extensions += not (followed or by_hand)
         self.closes_at = closes_at
         return possible
 

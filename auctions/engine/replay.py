@@ -11,6 +11,8 @@ from auctions.engine.decide import Duel, answered, decide, refused, schedule
 from auctions.engine.events import (
     Admitted,
     AllowSurrogate,
+    Announce,
+    Announced,
     BidAccepted,
     BidderLeft,
     BidRefused,
@@ -22,6 +24,7 @@ from auctions.engine.events import (
     CloseExtended,
     Command,
     Event,
+    Extend,
     FollowClose,
     Invitation,
     Pause,
@@ -29,6 +32,7 @@ from auctions.engine.events import (
     PlaceBid,
     ProxySet,
     Rejection,
+    RequestWithdrawal,
     Resume,
     Resumed,
     Scheduled,
@@ -39,6 +43,7 @@ from auctions.engine.events import (
     SurrogateAllowed,
     Tick,
     Withdraw,
+    WithdrawalRequested,
 )
 from auctions.engine.evolve import born, evolve
 from auctions.engine.formats import FORMATS
@@ -137,7 +142,7 @@ def _as_claimed(following: Sequence[Event]) -> Duel:
 
 def _closed_again(state: LotState, event: Event, fight: Duel) -> list[Event]:
     """Take an entry that is closed in this copy as it is, and decide what followed from it."""
-    if isinstance(event, BidRefused):
+    if isinstance(event, BidRefused | WithdrawalRequested):
         return [event]
     if state.phase is not Phase.OPEN or event.at >= state.closes_at:
         return []
@@ -155,7 +160,7 @@ def _decided_again(state: LotState, event: Event, fight: Duel) -> list[Event]:
     return []
 
 
-def _commands_of(event: Event) -> tuple[Command, ...]:  # noqa: PLR0911 - a line per kind
+def _commands_of(event: Event) -> tuple[Command, ...]:
     """Give the commands that can have led to an event as the first one, in the order to try."""
     if isinstance(event, BidAccepted | BidRefused):
         return () if event.client_bid_id is None else (_bid_again(event, event.client_bid_id),)
@@ -172,14 +177,24 @@ def _commands_of(event: Event) -> tuple[Command, ...]:  # noqa: PLR0911 - a line
     if isinstance(event, SurrogateAllowed):
         return (AllowSurrogate(event.bidder),)
     if isinstance(event, BidWithdrawn):
-        return (Withdraw(event.bidder, event.reason),)
+        return (Withdraw(event.bidder, event.reason, event.by_bidder),)
+    if isinstance(event, WithdrawalRequested):
+        return (RequestWithdrawal(event.bidder, event.reason),)
+    return _of_the_buyer(event) or _BY_CLOCK.get(type(event), ())
+
+
+def _of_the_buyer(event: Event) -> tuple[Command, ...]:
     if isinstance(event, CloseExtended):
+        if event.reason is not None:
+            return (Extend(event.closes_at, event.reason),)
         return (FollowClose(event.closes_at),) if event.followed else ()
+    if isinstance(event, Announced):
+        return (Announce(event.text),)
     if isinstance(event, Paused):
         return (Pause(event.reason),)
     if isinstance(event, Cancelled):
         return (Cancel(event.reason),)
-    return _BY_CLOCK.get(type(event), ())
+    return ()
 
 
 _BY_CLOCK: Final[dict[type, tuple[Command, ...]]] = {
@@ -198,6 +213,7 @@ def _bid_again(event: BidAccepted | BidRefused, client_bid_id: str) -> PlaceBid:
         client_bid_id=client_bid_id,
         amount=event.amount,
         surrogate=event.surrogate,
+        proof=event.proof,
     )
 
 

@@ -75,11 +75,27 @@ class Proxy(NamedTuple):
     seq: int
 
 
+class Notice(NamedTuple):
+    """The buyer's last message to all; `number` counts them from 1."""
+
+    number: int
+    at: datetime
+    text: str
+
+
+class WithdrawalRequest(NamedTuple):
+    """A bidder's wish to have this bid of his struck; void once it stands no more."""
+
+    bid_id: UUID
+    reason: str
+
+
 class Course(msgspec.Struct, frozen=True):
     """What only some formats, terms and incidents need.
 
     `out` are bidders who left a Japanese auction; `consents` those who let the buyer bid for them;
-    `paused_for` is how long the lot stood still in all, and `paused_at` since when it does now.
+    `paused_for` is how long the lot stood still in all, and `paused_at` since when it does now, for
+    the reason `paused_because`. `requests` are by bidder.
     """
 
     stage: Stage | None = None
@@ -88,6 +104,9 @@ class Course(msgspec.Struct, frozen=True):
     consents: frozenset[UUID] = frozenset()
     paused_at: datetime | None = None
     paused_for: timedelta = timedelta(0)
+    paused_because: str | None = None
+    notice: Notice | None = None
+    requests: dict[UUID, WithdrawalRequest] = {}
 
 
 class LotState(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,6 +141,13 @@ class LotState(msgspec.Struct, frozen=True, kw_only=True):
             return None
         stage = self.course.stage
         return self.closes_at if stage is None else min(stage.until, self.closes_at)
+
+    def request_of(self, bidder: UUID) -> WithdrawalRequest | None:
+        """Give the bidder's wish to have his standing bid struck, if he has one."""
+        request, place = self.course.requests.get(bidder), self.places.get(bidder)
+        if request is None or place is None or request.bid_id != place.bid_id:
+            return None
+        return request
 
     def currency_of(self, bidder: UUID) -> str:
         """Give the currency a bidder bids in."""

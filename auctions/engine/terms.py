@@ -37,6 +37,10 @@ class Format(Enum):
     """Rounds in which each supplier bids alone in his turn, the worst first."""
 
 
+SEALED: Final = frozenset({Format.SEALED, Format.VICKREY})
+"""Formats in which the buyer, too, sees no bid before the close."""
+
+
 class Disclosure(Enum):
     """What a bidder sees of his rivals while the bidding runs."""
 
@@ -110,6 +114,17 @@ class Publication(Enum):
     """The amounts of all accepted bids."""
     IDENTITIES = "identities"
     """Those, and whose they were."""
+
+
+class Withdrawals(Enum):
+    """How a standing bid may be struck before the auction has ended."""
+
+    BY_BUYER = "by_buyer"
+    """The buyer alone strikes bids, with a reason."""
+    ON_REQUEST = "on_request"
+    """A bidder may ask for it, and the buyer consents by striking the bid."""
+    FREELY = "freely"
+    """A bidder takes his own standing bid back when he likes."""
 
 
 class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -239,7 +254,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     English and staged auctions, `clock` to Dutch and Japanese ones, `turns` to staged ones. Where
     prices are called `ends_at` is when the auction is over at the earliest if nothing ends it
     before. `rates` are the other currencies somebody may bid in. A `practice` auction awards
-    nothing. With `surrogates` the buyer may enter bids for bidders who consent.
+    nothing. With `surrogates` the buyer may enter bids for bidders who consent; `withdrawals` says
+    who may have a standing bid struck.
     """
 
     format: Format = Format.ENGLISH
@@ -262,6 +278,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     surrogates: bool = False
     practice: bool = False
     publication: Publication = Publication.AS_SHOWN
+    withdrawals: Withdrawals = Withdrawals.BY_BUYER
 
     def latest_close_at(self) -> datetime:
         """Give the instant no bid can move the close beyond; pauses are not counted in it."""

@@ -16,11 +16,13 @@ from auctions.engine.events import (
     Admitted,
     BidAccepted,
     BidRefused,
+    BidWithdrawn,
     Event,
     ProxySet,
     RejectionCode,
     Scheduled,
     StageOpened,
+    WithdrawalRequested,
 )
 from auctions.engine.log import (
     ADJUSTMENT,
@@ -28,6 +30,7 @@ from auctions.engine.log import (
     LIMIT,
     PRICE,
     RESERVE,
+    WORDS,
     LogEntry,
     Opening,
     adjustment_of,
@@ -41,12 +44,13 @@ from auctions.engine.state import LotState
 from auctions.engine.terms import Terms
 from marketplace.kernel.canonical import canonical_bytes, first_broken_link
 
-SECRETS: Final = (IDENTITY, PRICE, RESERVE, ADJUSTMENT, LIMIT)
+SECRETS: Final = (IDENTITY, PRICE, RESERVE, ADJUSTMENT, LIMIT, WORDS)
 _MAY_STAY_CLOSED: Final = {
     "scheduled": {RESERVE},
     "bid_refused": {IDENTITY, PRICE},
     "proxy_set": {IDENTITY, LIMIT},
     "surrogate_allowed": {IDENTITY},
+    "withdrawal_requested": {IDENTITY},
 }
 _NOBODY: Final = UUID(int=0)
 
@@ -153,7 +157,9 @@ def _opens(opening: Opening, committed: object) -> bool:
 
 
 def _closed_in(entry: LogEntry) -> set[str]:
-    return {name for name in SECRETS if name in entry.document and name not in entry.openings}
+    """Name what this copy keeps closed of an entry; words decide nothing."""
+    names = (name for name in SECRETS if name != WORDS)
+    return {name for name in names if name in entry.document and name not in entry.openings}
 
 
 def _opens_enough(entry: LogEntry) -> bool:
@@ -210,7 +216,13 @@ def _whose(entry: LogEntry) -> dict[str, Any]:
             whose[name] = secret[name]
     if "surrogate" in secret:
         whose["surrogate"] = UUID(secret["surrogate"])
+        whose["proof"] = _words(entry, "proof")
     return whose
+
+
+def _words(entry: LogEntry, name: str) -> str | None:
+    """Give what somebody said; None where this copy keeps it closed or nothing was."""
+    return _secret(entry, WORDS).get(name) if WORDS in entry.openings else None
 
 
 def _scheduled(entry: LogEntry, facts: dict[str, Any]) -> Scheduled:
@@ -256,6 +268,21 @@ def _proxy(entry: LogEntry, facts: dict[str, Any]) -> ProxySet:
     return ProxySet(**facts, **_whose(entry), limit=limit, step=step)
 
 
+def _withdrawn(entry: LogEntry, facts: dict[str, Any]) -> BidWithdrawn:
+    by_bidder = bool(entry.document.get("by_bidder"))
+    reason = _words(entry, "reason") or "" if by_bidder else entry.document["reason"]
+    return BidWithdrawn(**facts, **_bid_of(entry), reason=reason, by_bidder=by_bidder)
+
+
+def _requested(entry: LogEntry, facts: dict[str, Any]) -> WithdrawalRequested:
+    return WithdrawalRequested(**facts, **_bid_of(entry), reason=_words(entry, "reason") or "")
+
+
+def _bid_of(entry: LogEntry) -> dict[str, Any]:
+    whose = _whose(entry)
+    return {"bidder": whose["bidder"], "bid_id": whose["bid_id"]}
+
+
 def _stage(entry: LogEntry, facts: dict[str, Any]) -> StageOpened:
     document = entry.document
     return StageOpened(
@@ -273,6 +300,8 @@ _READERS: Final[dict[str, Callable[[LogEntry, dict[str, Any]], Event]]] = {
     "bid_accepted": _accepted,
     "bid_refused": _refused,
     "proxy_set": _proxy,
+    "bid_withdrawn": _withdrawn,
+    "withdrawal_requested": _requested,
     "stage_opened": _stage,
 }
 

@@ -20,8 +20,9 @@ from auctions.engine.formats import FORMATS
 from auctions.engine.ranking import Place, shown_rank
 from auctions.engine.scoring import in_terms_of
 from auctions.engine.state import LotState, Phase
-from auctions.engine.terms import Disclosure
+from auctions.engine.terms import SEALED, Disclosure
 from marketplace.kernel.errors import MarketplaceError, NotFound, WrongState, invalid
+from marketplace.kernel.limits import AUCTION_MESSAGES_MAX
 from marketplace.kernel.money import Money, currency_digits
 
 OWNER: Final = "owner"
@@ -48,6 +49,14 @@ class StageView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     turn_of: str | UnsetType = UNSET
 
 
+class NoticeView(msgspec.Struct, frozen=True, kw_only=True):
+    """A message of the buyer to all; the first has the number 1."""
+
+    number: int
+    at: datetime
+    text: str
+
+
 class BidderView(msgspec.Struct, frozen=True, kw_only=True, tag="bidder", tag_field="viewer"):
     """A lot as one of its bidders sees it; rivals' amounts are in his terms and currency.
 
@@ -55,7 +64,9 @@ class BidderView(msgspec.Struct, frozen=True, kw_only=True, tag="bidder", tag_fi
     acceptable, absent once he cannot go lower; `floor` the lowest, where the terms guard against
     typing errors. `best_price` and `standings` exist only where the terms disclose them and, behind
     a starting gate, after his first bid; `rank` not in auctions that hide it until the close. Since
-    `paused_at` the clock stands still. `proxy` is his own limit, `out` that he left.
+    `paused_at` the clock stands still, `paused_because` says why. `notice` is the buyer's last
+    message to all. `proxy` is his own limit; `out` tells that he left, `withdrawal_requested` that
+    he asked for his bid to be struck, `surrogate_allowed` that the buyer may enter bids for him.
     """
 
     number: int
@@ -70,15 +81,20 @@ class BidderView(msgspec.Struct, frozen=True, kw_only=True, tag="bidder", tag_fi
     best_price: Money | UnsetType = UNSET
     standings: tuple[RivalView, ...] | UnsetType = UNSET
     paused_at: datetime | UnsetType = UNSET
+    paused_because: str | UnsetType = UNSET
+    notice: NoticeView | UnsetType = UNSET
     stage: StageView | UnsetType = UNSET
     proxy: Money | UnsetType = UNSET
     out: bool | UnsetType = UNSET
+    withdrawal_requested: bool | UnsetType = UNSET
+    surrogate_allowed: bool | UnsetType = UNSET
 
 
 class StandingView(msgspec.Struct, frozen=True, kw_only=True):
     """One standing bid, as the buyer sees it; `score` is what it is ranked by, if not the amount.
 
-    `organization_id` exists once the lot is closed, or earlier if the terms say so.
+    `organization_id` exists once the lot is closed, or earlier if the terms say so. Where its
+    bidder asks to have it struck `withdrawal_requested` says why.
     """
 
     rank: int
@@ -86,12 +102,14 @@ class StandingView(msgspec.Struct, frozen=True, kw_only=True):
     amount: Money
     organization_id: UUID | UnsetType = UNSET
     score: str | UnsetType = UNSET
+    withdrawal_requested: str | UnsetType = UNSET
 
 
 class OwnerView(msgspec.Struct, frozen=True, kw_only=True, tag="owner", tag_field="viewer"):
     """A lot as its buyer sees it; `number` counts the changes he saw.
 
-    Of sealed bids he sees nothing before the close. `left` counts who left a Japanese auction.
+    Of sealed bids he sees nothing before the close. `left` counts who left a Japanese auction;
+    `surrogates_allowed` are the companies for which he may enter bids.
     """
 
     number: int
@@ -102,8 +120,11 @@ class OwnerView(msgspec.Struct, frozen=True, kw_only=True, tag="owner", tag_fiel
     participants: int
     standings: tuple[StandingView, ...]
     paused_at: datetime | UnsetType = UNSET
+    paused_because: str | UnsetType = UNSET
+    notice: NoticeView | UnsetType = UNSET
     stage: StageView | UnsetType = UNSET
     left: int | UnsetType = UNSET
+    surrogates_allowed: tuple[UUID, ...] | UnsetType = UNSET
 
 
 def view(state: LotState, viewer: Viewer) -> BidderView | OwnerView:
@@ -132,6 +153,8 @@ def explain(rejection: Rejection, currency: str) -> MarketplaceError:
         with_bound, without = _AMOUNT_REFUSALS[code]
         detail = without if bound is None else with_bound.format(bound=f"{bound} {currency}")
         return invalid("/amount", code.value, detail)
+    if code in _CLOSE_REFUSALS:
+        return invalid("/closes_at", code.value, _CLOSE_REFUSALS[code])
     detail, state = _STATE_REFUSALS[code]
     return WrongState(detail, state=state.value)
 
@@ -175,7 +198,22 @@ _STATE_REFUSALS: Final = {
         Phase.OPEN,
     ),
     RejectionCode.NO_SUCH_BID: ("There is no standing bid of this bidder.", Phase.OPEN),
-    RejectionCode.NOT_LATER: ("The close would not be later.", Phase.OPEN),
+    RejectionCode.NO_SUCH_PROXY: ("No proxy bids for you.", Phase.OPEN),
+    RejectionCode.NO_WITHDRAWALS: ("The terms do not let you do this with your bid.", Phase.OPEN),
+    RejectionCode.ASKED_ALREADY: ("You asked for this bid to be struck already.", Phase.OPEN),
+    RejectionCode.ALLOWED_ALREADY: ("The buyer may enter bids for you already.", Phase.OPEN),
+    RejectionCode.BIDS_HIDDEN: (
+        "Sealed bids cannot be struck by the buyer: whether there is one is hidden from him.",
+        Phase.OPEN,
+    ),
+    RejectionCode.TOO_MANY_MESSAGES: (
+        f"An auction has at most {AUCTION_MESSAGES_MAX} messages to all.",
+        Phase.OPEN,
+    ),
+}
+_CLOSE_REFUSALS: Final = {
+    RejectionCode.NOT_LATER: "The close would not be later: it never moves earlier.",
+    RejectionCode.BEYOND_CAP: "The terms let the close move no further than their overtime allows.",
 }
 
 
@@ -197,11 +235,6 @@ def _bidder_view(state: LotState, bidder: UUID) -> BidderView:
             shown["floor"] = Money(bounds.lowest, currency)
     if place is not None or not terms.starting_gate:
         shown |= _rivals(state, bidder)
-    proxy = state.course.proxies.get(bidder)
-    if proxy is not None:
-        shown["proxy"] = Money(proxy.limit, currency)
-    if bidder in state.course.out:
-        shown["out"] = True
     return BidderView(
         number=number(state, bidder),
         phase=state.phase,
@@ -209,15 +242,34 @@ def _bidder_view(state: LotState, bidder: UUID) -> BidderView:
         closes_at=state.closes_at,
         extensions=state.extensions,
         **shown,  # type: ignore[arg-type]
+        **_own_course(state, bidder),  # type: ignore[arg-type]
     )
 
 
-def _incidents(state: LotState) -> dict[str, object]:
-    """Give what everybody sees of a pause and of a stage."""
+def _own_course(state: LotState, bidder: UUID) -> dict[str, object]:
+    """Give what only some bidders have: a proxy, wishes, consents, an end before the others."""
     shown: dict[str, object] = {}
-    stage = state.course.stage
+    proxy = state.course.proxies.get(bidder)
+    if proxy is not None:
+        shown["proxy"] = Money(proxy.limit, state.currency_of(bidder))
+    if bidder in state.course.out:
+        shown["out"] = True
+    if state.request_of(bidder) is not None:
+        shown["withdrawal_requested"] = True
+    if bidder in state.course.consents:
+        shown["surrogate_allowed"] = True
+    return shown
+
+
+def _incidents(state: LotState) -> dict[str, object]:
+    """Give what everybody sees of a pause, of the buyer's messages and of a stage."""
+    shown: dict[str, object] = {}
+    stage, notice = state.course.stage, state.course.notice
     if state.course.paused_at is not None:
         shown["paused_at"] = state.course.paused_at
+        shown["paused_because"] = state.course.paused_because or UNSET
+    if notice is not None:
+        shown["notice"] = NoticeView(number=notice.number, at=notice.at, text=notice.text)
     if stage is not None and state.phase is Phase.OPEN:
         price = UNSET if stage.price is None else Money(stage.price, state.terms.currency)
         turn_of = UNSET if stage.bidder is None else state.roster[stage.bidder]
@@ -254,7 +306,7 @@ def _as_own(state: LotState, bidder: UUID, place: Place) -> Money:
 
 
 def _owner_view(state: LotState) -> OwnerView:
-    hidden = state.terms.format in witnessed.SEALED and state.phase is not Phase.CLOSED
+    hidden = state.terms.format in SEALED and state.phase is not Phase.CLOSED
     out = state.course.out
     return OwnerView(
         number=state.witnessed.by_owner,
@@ -265,6 +317,7 @@ def _owner_view(state: LotState) -> OwnerView:
         participants=len(state.roster),
         standings=() if hidden else _standings(state),
         left=len(out) if out else UNSET,
+        surrogates_allowed=tuple(sorted(state.course.consents)) or UNSET,
         **_incidents(state),  # type: ignore[arg-type]
     )
 
@@ -278,6 +331,9 @@ def _standings(state: LotState) -> tuple[StandingView, ...]:
             amount=Money(place.amount, state.currency_of(place.bidder)),
             organization_id=place.bidder if identified else UNSET,
             score=f"{place.score:f}" if place.bidder in state.yardsticks else UNSET,
+            withdrawal_requested=UNSET
+            if (request := state.request_of(place.bidder)) is None
+            else request.reason,
         )
         for place in state.order
     )

@@ -12,11 +12,9 @@ from uuid import UUID
 from auctions.engine.ranking import Place, rank_of, shown_rank
 from auctions.engine.scoring import in_terms_of
 from auctions.engine.state import LotState, Phase, Witnessed
-from auctions.engine.terms import Disclosure, Format, Ties
+from auctions.engine.terms import SEALED, Disclosure, Ties
 from marketplace.kernel.money import currency_digits
 
-SEALED: Final = frozenset({Format.SEALED, Format.VICKREY})
-"""Formats in which the buyer, too, sees no bid before the close."""
 _COUNTED_BY_PLACE: Final = frozenset({Ties.BY_TIME, Ties.FORBIDDEN})
 
 Shown = tuple[object, ...]

@@ -7,13 +7,16 @@ from uuid import UUID
 
 from auctions.engine.events import (
     AllowSurrogate,
+    Announce,
     Cancel,
     Close,
     Command,
+    Extend,
     FollowClose,
     Pause,
     PlaceBid,
     ProxySet,
+    RequestWithdrawal,
     Resume,
     SetProxy,
     Start,
@@ -76,6 +79,8 @@ def _command(house: House, number: int) -> Command:
         return Resume()
     if draw < 0.06:
         return _of_the_buyer(house, bidder)
+    if draw < 0.09:
+        return _wish(house, bidder)
     if draw < 0.25 and state.terms.proxies:
         return _proxy(house, bidder, number)
     stage = state.course.stage
@@ -105,10 +110,21 @@ def _of_the_buyer(house: House, bidder: UUID) -> Command:
             Pause("a question"),
             Pause("a fire alarm"),
             Withdraw(bidder, "a slip"),
+            Extend(
+                house.state.closes_at + timedelta(seconds=chance.randint(-30, 300)),
+                "a bidder was cut off",
+            ),
+            Announce("the drawings have changed"),
             Cancel("no need") if chance.random() < 0.3 else Close(),
             Start(),
         ]
     )
+
+
+def _wish(house: House, bidder: UUID) -> Command:
+    if house.chance.random() < 0.5:
+        return RequestWithdrawal(bidder, "we read the wrong line")
+    return Withdraw(bidder, "we read the wrong line", by_bidder=True)
 
 
 def _proxy(house: House, bidder: UUID, number: int) -> SetProxy:

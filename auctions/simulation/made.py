@@ -9,6 +9,7 @@ from uuid import UUID
 from auctions.engine.events import Invitation
 from auctions.engine.scoring import Adjustment
 from auctions.engine.terms import (
+    SEALED,
     CountedFrom,
     Decrement,
     Disclosure,
@@ -26,6 +27,7 @@ from auctions.engine.terms import (
     Tier,
     Ties,
     Turns,
+    Withdrawals,
 )
 
 LOT: Final = UUID(int=1)
@@ -56,6 +58,8 @@ def made_terms(chance: Random) -> Terms:
         "practice": chance.random() < 0.05,
         "surrogates": chance.random() < 0.2,
     }
+    if format_ not in SEALED:
+        facts["withdrawals"] = chance.choice(list(Withdrawals))
     if chance.random() < 0.3:
         facts["reserve"] = Decimal(chance.randint(300, 950))
     return Terms(**(facts | _OF_FORMAT[format_](chance)))
@@ -119,7 +123,7 @@ def _weighing(chance: Random) -> dict[str, Any]:
 
 
 def _sealed(chance: Random) -> dict[str, Any]:
-    return {"disclosure": Disclosure.OWN_ONLY} | _weighing(chance)
+    return {"disclosure": Disclosure.OWN_ONLY, "surrogates": False} | _weighing(chance)
 
 
 def _dutch(chance: Random) -> dict[str, Any]:

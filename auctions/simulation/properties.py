@@ -13,6 +13,7 @@ from auctions.batch import Batch, decide_all
 from auctions.engine import duel
 from auctions.engine.decide import decide
 from auctions.engine.events import (
+    Announced,
     BidAccepted,
     BidRefused,
     BidWithdrawn,
@@ -26,6 +27,7 @@ from auctions.engine.events import (
     Rejection,
     RejectionCode,
     Resumed,
+    WithdrawalRequested,
 )
 from auctions.engine.evolve import evolve
 from auctions.engine.formats import FORMATS
@@ -33,7 +35,7 @@ from auctions.engine.formats.protocol import digits_of
 from auctions.engine.outcome import NoWinner, Win, outcome
 from auctions.engine.replay import first_wrong_decision, replay
 from auctions.engine.state import LotState, Phase
-from auctions.engine.terms import CountedFrom, Format, Ties, smallest
+from auctions.engine.terms import SEALED, CountedFrom, Format, Ties, Withdrawals, smallest
 from auctions.engine.visibility import OWNER, Viewer, view
 from auctions.simulation.house import House
 from auctions.simulation.reckoning import Reckoning
@@ -107,9 +109,8 @@ class Watch:
                 self._check_resumption(event)
             elif isinstance(event, Closed | Cancelled):
                 self._check_end(event)
-            elif isinstance(event, BidWithdrawn):
-                leader = self.reckoning.order()[0].bidder
-                self.reached["leader withdrawn"] += leader == event.bidder
+            else:
+                self._note_words(event)
             self.reckoning.follow(event)
             self._check_view(event)
         if rank and not isinstance(group[-1], CloseExtended):
@@ -195,6 +196,21 @@ class Watch:
                 bid.at >= self.reckoning.closes_at - window
             )
 
+    def _note_words(self, event: Event) -> None:
+        self.reached["withdrawal asked for"] += isinstance(event, WithdrawalRequested)
+        self.reached["message to all"] += isinstance(event, Announced)
+        if isinstance(event, BidWithdrawn):
+            self._note_withdrawal(event)
+
+    def _note_withdrawal(self, event: BidWithdrawn) -> None:
+        leader = self.reckoning.order()[0].bidder
+        self.reached["leader withdrawn"] += leader == event.bidder
+        self.reached["taken back by its bidder"] += event.by_bidder
+        if event.by_bidder and self.terms.withdrawals is not Withdrawals.FREELY:
+            violated("a bidder takes his bid back only where the terms let him", event)
+        if not event.by_bidder and self.terms.format in SEALED:
+            violated("the buyer strikes no bid he cannot see", event)
+
     # The close
 
     def _check_extension(self, event: CloseExtended, closed_at: datetime, rank: int) -> None:
@@ -203,8 +219,9 @@ class Watch:
             violated("the close never moves earlier", event)
         if event.closes_at > now.cap():
             violated("overtime keeps to its cap", event)
-        if event.followed:
-            self.reached["close moved by another lot"] += 1
+        if event.followed or event.reason is not None:
+            self.reached["close moved by another lot"] += event.followed
+            self.reached["close moved by hand"] += not event.followed
             return
         if not rank or overtime is None:
             violated("only accepted bids move the close", event)
@@ -386,7 +403,7 @@ def _groups(events: Sequence[Event]) -> list[list[Event]]:
     groups: list[list[Event]] = []
     for event in events:
         answers = isinstance(event, BidAccepted) and event.client_bid_id is None
-        extends = isinstance(event, CloseExtended) and not event.followed
+        extends = isinstance(event, CloseExtended) and not (event.followed or event.reason)
         if groups and (answers or extends):
             groups[-1].append(event)
         else:

@@ -115,7 +115,7 @@ class Reckoning:
     def _follow_clock(self, event: Event) -> None:
         if isinstance(event, CloseExtended):
             self.closes_at = event.closes_at
-            self.extensions += not event.followed
+            self.extensions += not (event.followed or event.reason)
         elif isinstance(event, Paused):
             self.paused_at = event.at
         elif isinstance(event, Resumed) and self.paused_at is not None:

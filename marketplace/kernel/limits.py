@@ -213,7 +213,9 @@ or 5,800 of ten. A lot that is forgotten costs the reading of its log with the n
 AUCTION_BOARDS_HEALED_MAX: Final = 10_000
 """Running lots whose boards one worker compares each second: one query and one pipeline."""
 AUCTION_REFUSALS_PER_MINUTE: Final = 30
-"""Refused bids per bidder: the ledger must not be floodable."""
+"""Refused bids and orders to proxies per bidder: the ledger must not be floodable."""
+AUCTION_MESSAGES_MAX: Final = 100
+"""Messages to all of one lot: each is an entry of its log and goes to every viewer."""
 LIVE_VIEWERS_MAX: Final = 4_000
 """Per process: about 36 kB each, 140 MB in all; beyond it 503."""
 LIVE_VIEWERS_OF_COMPANY_MAX: Final = 500

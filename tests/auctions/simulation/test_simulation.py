@@ -18,6 +18,7 @@ REACHED = (
     "cancelled: english",
     "clock stepped back",
     "close moved by another lot",
+    "close moved by hand",
     "closed: dutch",
     "closed: english",
     "closed: japanese",
@@ -25,6 +26,7 @@ REACHED = (
     "closed: staged",
     "closed: vickrey",
     "leader withdrawn",
+    "message to all",
     "no winner: above_reserve",
     "no winner: no_bids",
     "no winner: practice",
@@ -42,8 +44,10 @@ REACHED = (
     "refused: tied",
     "restarts",
     "second price",
+    "taken back by its bidder",
     "sent again",
     "tie at first place",
+    "withdrawal asked for",
 )
 
 

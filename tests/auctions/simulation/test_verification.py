@@ -92,7 +92,7 @@ def test_every_change_deletion_and_reordering_is_found(format_: Format) -> None:
     entries = copy_of(played(format_), OWNER)
     for place in range(len(entries)):
         changed = list(entries)
-        document = {**entries[place].document, "at": "2026-03-02T12:00:00.000001Z"}
+        document = {**entries[place].document, "at": "2026-03-02T12:34:56.789012Z"}
         changed[place] = replace(entries[place], document=document)
         assert verify(changed).broken_link == place + 1
         assert not verify(entries[:place] + entries[place + 1 :], entries[-1].hash).sound
