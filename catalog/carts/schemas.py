@@ -9,8 +9,9 @@ from msgspec import UNSET, Meta, UnsetType
 
 from catalog.price_lists.schemas import NoPriceView, PriceView
 from catalog.stock.schemas import AvailabilityView
+from marketplace.contracts.terms import Words
 from marketplace.kernel.limits import LINES_MAX, QUICK_ORDER_CHARACTERS_MAX
-from marketplace.orders.schemas import ExternalNumber, OrderTerms, Words
+from marketplace.orders.schemas import ExternalNumber, OrderTerms
 from marketplace.platform.http.schemas import (
     AmountText,
     CurrencyText,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
 from uuid import UUID
 
 from msgspec import structs
@@ -20,11 +21,13 @@ from catalog.price_lists.price_book import (
 from catalog.price_lists.rules import Unpriced, price_line
 from catalog.price_lists.views import draws, price_detail
 from catalog.pricing.terms import Price
-from marketplace.contracts.rules import Draw, Provenance
-from marketplace.contracts.service import lock_drawn, provenance_of
+from marketplace.contracts.rules import Draw
+from marketplace.contracts.service import Agreed, agreed_in, lock_drawn
 from marketplace.kernel.money import Money
 from marketplace.orders.ports import NoPriceQuote, PriceQuote, PriceRequest, PriceSource
 from marketplace.platform.database import Transaction
+
+_NOTHING_AGREED: Final = Agreed((), {})
 
 
 async def price_lines(
@@ -90,10 +93,12 @@ class CatalogPrices:
         if not lines:
             return []
         answers, _ = await price_lines(tx, buyer_path, lines, at, lock=True)
-        provenance = await _provenance(tx, [answer for _, answer in answers])
+        agreed = await _agreed(tx, [answer for _, answer in answers])
         return [
-            _refusal(answer) if isinstance(answer, Unpriced) else _quote(answer, book, provenance)
-            for book, answer in answers
+            _refusal(answer)
+            if isinstance(answer, Unpriced)
+            else _quote(answer, book, line.sku, agreed)
+            for line, (book, answer) in zip(lines, answers, strict=True)
         ]
 
 
@@ -135,21 +140,18 @@ def _set_left(found: Sequence[Found], left: Mapping[UUID, Decimal]) -> None:
                 book.candidates[place] = structs.replace(candidate, commitment=now)
 
 
-async def _provenance(
-    tx: Transaction, answers: Sequence[Price | Unpriced]
-) -> dict[UUID, tuple[Provenance, ...]]:
+async def _agreed(tx: Transaction, answers: Sequence[Price | Unpriced]) -> dict[UUID, Agreed]:
     contracts = {
         answer.winner.source.id
         for answer in answers
         if isinstance(answer, Price) and answer.winner.source.kind == CONTRACT
     }
-    return await provenance_of(tx, sorted(contracts)) if contracts else {}
+    return await agreed_in(tx, sorted(contracts)) if contracts else {}
 
 
-def _quote(
-    price: Price, found: Found, provenance: dict[UUID, tuple[Provenance, ...]]
-) -> PriceQuote:
+def _quote(price: Price, found: Found, sku: str, agreed: dict[UUID, Agreed]) -> PriceQuote:
     source = price.winner.source
+    contract = agreed.get(source.id, _NOTHING_AGREED)
     amount, basis = stated(price)
     return PriceQuote(
         amount=amount,
@@ -159,9 +161,10 @@ def _quote(
         source=PriceSource(source.kind, source.id, source.version),
         line_amount=Money(price.line_amount, price.winner.currency),
         description=found.offer.name if found.offer is not None else found.agreed_text,
-        provenance=provenance.get(source.id, ()),
+        provenance=contract.provenance,
         tax_category=found.offer.terms.tax_category if found.offer is not None else "S",
         detail=price_detail(price),
+        terms=contract.terms.get((sku, price.winner.unit)),
     )
 
 

@@ -16,7 +16,7 @@ from marketplace.billing.credit_rules import (
     credit_totals,
     credited_lines,
 )
-from marketplace.billing.rules import InvoiceTotals, Tax, TaxCategory, invoice_number
+from marketplace.billing.rules import InvoiceTotals, Tax, invoice_number
 from marketplace.billing.schemas import (
     CreditNoteInput,
     CreditNoteLineView,
@@ -41,6 +41,7 @@ from marketplace.kernel.errors import Conflict, NotFound
 from marketplace.kernel.events import Event
 from marketplace.kernel.ids import new_id
 from marketplace.kernel.limits import CREDIT_NOTES_OF_INVOICE_MAX
+from marketplace.kernel.taxes import TaxCategory
 from marketplace.orders.fulfilment import lock_supplier_order
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform

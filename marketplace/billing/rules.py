@@ -3,28 +3,16 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import Enum
 from typing import Final
 
 from marketplace.kernel.canonical import plain_decimal
 from marketplace.kernel.errors import Conflict, FieldError, InvalidInput, invalid
 from marketplace.kernel.money import Money, line_amount, rounded, total
+from marketplace.kernel.taxes import TaxCategory
 from marketplace.kernel.units import places, too_fine
 
 TAX_RATE_PLACES_MAX: Final = 4
 TAX_RATE_MAX: Final = Decimal(100)
-
-
-class TaxCategory(Enum):
-    """Duty or tax category, codes of UNCL 5305 as EN 16931 restricts them."""
-
-    STANDARD = "S"
-    ZERO_RATED = "Z"
-    EXEMPT = "E"
-    REVERSE_CHARGE = "AE"
-    INTRA_COMMUNITY = "K"
-    EXPORT = "G"
-    OUT_OF_SCOPE = "O"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Final
 from uuid import UUID
 
+from marketplace.contracts.terms import LineTerms, terms_errors
 from marketplace.kernel.canonical import content_hash, plain_decimal
 from marketplace.kernel.clock import Validity, is_time_zone, start_of_day
 from marketplace.kernel.errors import FieldError, InvalidInput, invalid
@@ -120,7 +121,7 @@ class ContractPrice:
     """The agreed price of one SKU in one unit; `tiers` ascend by minimum quantity.
 
     `basis` is how many units an amount is for: a price per 100 stays one. With a `commitment` it
-    counts as long as something is left to draw.
+    counts as long as something is left to draw. Orders it prices are delivered on its `terms`.
     """
 
     sku: str
@@ -129,6 +130,7 @@ class ContractPrice:
     basis: Decimal
     tiers: tuple[Tier, ...]
     commitment: Commitment | None = None
+    terms: LineTerms | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +245,7 @@ def _errors_of(draft: ContractDraft) -> Iterator[FieldError]:
     for number, price in enumerate(draft.prices):
         yield from _price_errors(price, f"/prices/{number}")
         yield from _commitment_errors(price, draft.currency, f"/prices/{number}/commitment")
+        yield from terms_errors(price.terms, f"/prices/{number}/terms")
         first = seen.setdefault((price.sku, price.unit), number)
         if first != number:
             detail = f"{price.sku} in {price.unit} has a price already, at /prices/{first}."

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from msgspec import UNSET, UnsetType
 
+from marketplace.contracts.terms import LineTerms
 from marketplace.platform.http.schemas import Input, Output, QuantityText
 
 
@@ -57,6 +58,7 @@ class ContractPriceView(Output):
     basis: str
     tiers: list[TierView]
     commitment: CommitmentView | UnsetType = UNSET
+    terms: LineTerms | UnsetType = UNSET
 
 
 class ContractSummary(Output):

@@ -1,6 +1,7 @@
 """Conclude contracts, read them, and tell what their prices stem from."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -39,6 +40,7 @@ from marketplace.contracts.schemas import (
     TierView,
 )
 from marketplace.contracts.tables import ContractPriceRow, ContractRow
+from marketplace.contracts.terms import LineTerms
 from marketplace.kernel.canonical import plain_decimal
 from marketplace.kernel.clock import Validity
 from marketplace.kernel.errors import Conflict, NotFound, StaleVersion
@@ -124,6 +126,7 @@ def _price_values(contract_id: UUID, price: ContractPrice) -> dict[str, Any]:
             for tier in price.tiers
         ],
         "commitment": _commitment_document(price.commitment),
+        "terms": None if price.terms is None else msgspec.to_builtins(price.terms),
     }
 
 
@@ -222,22 +225,51 @@ def read_provenance(document: Sequence[dict[str, Any]]) -> tuple[Provenance, ...
     return msgspec.convert(document, tuple[Provenance, ...])
 
 
-async def provenance_of(
-    tx: Transaction, contract_ids: Sequence[UUID]
-) -> dict[UUID, tuple[Provenance, ...]]:
-    """Give what prices of these contracts stem from, the contract's own step last; one query."""
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """What an order copies from the contract that prices it.
+
+    `provenance` has the contract's own step last; `terms` are by SKU and unit.
+    """
+
+    provenance: tuple[Provenance, ...]
+    terms: Mapping[tuple[str, str], LineTerms]
+
+
+async def agreed_in(tx: Transaction, contract_ids: Sequence[UUID]) -> dict[UUID, Agreed]:
+    """Give what orders copy of these contracts; one query."""
+    terms = (
+        select(
+            func.jsonb_agg(
+                func.jsonb_build_array(
+                    ContractPriceRow.sku, ContractPriceRow.unit, ContractPriceRow.terms
+                )
+            )
+        )
+        .where(ContractPriceRow.contract_id == ContractRow.id, ContractPriceRow.terms.is_not(None))
+        .scalar_subquery()
+    )
     rows = await tx.all(
         select(
             ContractRow.id,
             ContractRow.provenance,
             ContractRow.concluded_at,
             ContractRow.content_hash,
+            terms.label("terms"),
         ).where(ContractRow.id.in_(contract_ids))
     )
     return {
-        row.id: whole_provenance(row.id, row.provenance, row.concluded_at, row.content_hash)
+        row.id: Agreed(
+            whole_provenance(row.id, row.provenance, row.concluded_at, row.content_hash),
+            {(sku, unit): read_terms(given) for sku, unit, given in row.terms or ()},
+        )
         for row in rows
     }
+
+
+def read_terms(document: Mapping[str, Any]) -> LineTerms:
+    """Read stored terms of a line."""
+    return msgspec.convert(document, LineTerms)
 
 
 def whole_provenance(
@@ -370,6 +402,7 @@ async def _view(tx: Transaction, row: Row[Any]) -> ContractView:
             ContractPriceRow.tiers,
             ContractPriceRow.commitment,
             ContractPriceRow.drawn,
+            ContractPriceRow.terms,
         )
         .where(ContractPriceRow.contract_id == row.id)
         .order_by(ContractPriceRow.id)
@@ -465,6 +498,7 @@ def _price_view(row: Row[Any]) -> ContractPriceView:
             for tier in row.tiers
         ],
         commitment=UNSET if row.commitment is None else _commitment_view(row),
+        terms=UNSET if row.terms is None else read_terms(row.terms),
     )
 
 

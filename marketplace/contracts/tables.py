@@ -51,6 +51,8 @@ class ContractPriceRow(Base):
     `commitment` is ``{"measure": "quantity", "cap": "1000", "at_exhaustion": "split"}``, with
     ``"committed"`` where it is less; `drawn` is what orders took of it, never more than its cap.
 
+    `terms` are those of delivery and payment (`contracts.terms.LineTerms`), where any are agreed.
+
     `level` is ``quote`` where an accepted quote was concluded: it comes before other contracts.
     """
 
@@ -74,9 +76,13 @@ class ContractPriceRow(Base):
     level: Mapped[str] = mapped_column(server_default=text("'contract'"))
     commitment: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     drawn: Mapped[Amount] = mapped_column(server_default=text("0"))
+    terms: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     __table_args__ = (
         CheckConstraint("level in ('contract', 'quote')", name="level"),
         CheckConstraint("drawn between 0 and (commitment ->> 'cap')::numeric", name="drawn"),
         Index("ix_contract_prices_buyer_id_supplier_id_sku", "buyer_id", "supplier_id", "sku"),
         Index("ix_contract_prices_contract_id", "contract_id"),
+        Index(
+            "ix_contract_prices_terms", "contract_id", postgresql_where=text("terms is not null")
+        ),
     )

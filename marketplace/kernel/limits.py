@@ -167,6 +167,9 @@ REQUISITION_LISTS_MAX: Final = 500
 STOCK_LOCATIONS_MAX: Final = 1_000
 """Warehouses and shops of one supplier; each offer may have a level at each."""
 
+PAYMENT_DAYS_MAX: Final = 365
+"""Between invoice and payment; what is paid later is credit, not payment terms."""
+
 # Procedures
 INVITATIONS_MAX: Final = 500
 """Suppliers invited by one request; whoever wants more wants an open procedure."""

@@ -19,7 +19,7 @@ from marketplace.contracts.rules import (
     in_force,
     tier_reached,
 )
-from marketplace.contracts.service import lock_drawn, whole_provenance
+from marketplace.contracts.service import lock_drawn, read_terms, whole_provenance
 from marketplace.contracts.tables import ContractPriceRow, ContractRow
 from marketplace.kernel.canonical import plain_decimal
 from marketplace.kernel.clock import Validity
@@ -45,6 +45,7 @@ class ContractPrices:
                 ContractPriceRow.id,
                 ContractPriceRow.commitment,
                 ContractPriceRow.level,
+                ContractPriceRow.terms,
                 ContractPriceRow.contract_id,
                 ContractPriceRow.contract_version,
                 ContractPriceRow.supplier_id,
@@ -130,4 +131,5 @@ def _of_row(line: PriceRequest, row: Row[Any]) -> PriceQuote | NoPriceQuote:
         provenance=whole_provenance(
             row.contract_id, row.provenance, row.concluded_at, row.content_hash
         ),
+        terms=None if row.terms is None else read_terms(row.terms),
     )

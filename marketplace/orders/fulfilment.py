@@ -340,4 +340,5 @@ _LINE = (
     SupplierOrderLineRow.reason,
     SupplierOrderLineRow.despatched_quantity,
     SupplierOrderLineRow.price_detail,
+    SupplierOrderLineRow.agreed_terms,
 )

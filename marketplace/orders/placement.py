@@ -175,6 +175,7 @@ async def update_lines(tx: Transaction, order: OrderHeader, lines: Sequence[Orde
         "supplier_order_id",
         "supplier_line",
         "price_detail",
+        "agreed_terms",
     )
     statement = (
         update(OrderLineRow)
@@ -239,6 +240,7 @@ def _supplier_line(order: OrderHeader, line: OrderedLine) -> dict[str, Any]:
         "reason": "",
         "despatched_quantity": 0,
         "price_detail": line.price_detail,
+        "agreed_terms": line.agreed_terms,
     }
 
 

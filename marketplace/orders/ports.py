@@ -8,6 +8,7 @@ from typing import Protocol
 from uuid import UUID
 
 from marketplace.contracts.rules import Provenance
+from marketplace.contracts.terms import LineTerms
 from marketplace.kernel.money import Money
 from marketplace.orders.rules import OrderedLine
 from marketplace.orders.schemas import PriceDetailView
@@ -45,7 +46,8 @@ class PriceQuote:
     begins; `level` is the level that won (``quote``, ``contract``, ``organization``, ``segment``,
     ``base``); `line_amount` is quantity × amount ÷ basis, rounded once. `provenance` is what the
     source carries, earliest first, the source's own step included. `tax_category` is the offer's,
-    a code of UNCL 5305 (``S`` standard rate).
+    a code of UNCL 5305 (``S`` standard rate); `terms` are those of the contract that prices the
+    line, and a tax category among them goes before the offer's.
 
     `detail` is there where amount and basis do not explain the line's amount alone; if it was
     priced as a whole, `amount` is the whole line's and `basis` its quantity.
@@ -61,6 +63,7 @@ class PriceQuote:
     provenance: tuple[Provenance, ...] = ()
     tax_category: str = "S"
     detail: PriceDetailView | None = None
+    terms: LineTerms | None = None
 
 
 @dataclass(frozen=True, slots=True)

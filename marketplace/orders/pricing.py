@@ -158,10 +158,11 @@ def _line(
         source_id=answer.source.id,
         source_version=answer.source.version,
         provenance=provenance_document(answer.provenance),
-        tax_category=answer.tax_category,
+        tax_category=_tax_category(answer),
         requested_on=asked.requested_on,
         cost_centre=asked.cost_centre,
         price_detail=_detail(answer),
+        agreed_terms=_terms(answer),
     )
 
 
@@ -178,9 +179,19 @@ def _with_price(line: OrderedLine, answer: PriceQuote) -> OrderedLine:
         source_id=answer.source.id,
         source_version=answer.source.version,
         provenance=provenance_document(answer.provenance),
-        tax_category=answer.tax_category,
+        tax_category=_tax_category(answer),
         price_detail=_detail(answer),
+        agreed_terms=_terms(answer),
     )
+
+
+def _tax_category(answer: PriceQuote) -> str:
+    agreed = None if answer.terms is None else answer.terms.tax_category
+    return answer.tax_category if agreed is None else agreed.value
+
+
+def _terms(answer: PriceQuote) -> dict[str, Any] | None:
+    return None if answer.terms is None else msgspec.to_builtins(answer.terms)
 
 
 def _detail(answer: PriceQuote) -> dict[str, Any] | None:

@@ -180,8 +180,9 @@ def price_instant(
 class OrderedLine:
     """A line as ordered, with the price it was last resolved at and where that is written.
 
-    `provenance` is what the price stems from and `price_detail` what explains its amount, both in
-    stored form; `supplier_order_id` and `supplier_line` are set once the order is placed.
+    `provenance` is what the price stems from, `price_detail` what explains its amount and
+    `agreed_terms` are those of the contract that prices it, all in stored form;
+    `supplier_order_id` and `supplier_line` are set once the order is placed.
     """
 
     line: int
@@ -205,6 +206,7 @@ class OrderedLine:
     supplier_order_id: UUID | None = None
     supplier_line: int | None = None
     price_detail: dict[str, Any] | None = None
+    agreed_terms: dict[str, Any] | None = None
 
     def price(self, currency: str) -> Price:
         """Give the line's price."""

@@ -8,16 +8,15 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from marketplace.contracts.schemas import ProvenanceView
-from marketplace.kernel.limits import LINES_MAX, NAME_CHARACTERS_MAX
+from marketplace.contracts.terms import Address, LineTerms, Words
+from marketplace.kernel.limits import LINES_MAX
 from marketplace.platform.http.schemas import (
     AmountText,
     Code,
-    CountryText,
     CurrencyText,
     Input,
     InstantIn,
     MoneyView,
-    Name,
     Output,
     QuantityText,
     Sku,
@@ -25,25 +24,7 @@ from marketplace.platform.http.schemas import (
     UnitText,
 )
 
-Words = Annotated[
-    str,
-    Meta(
-        max_length=NAME_CHARACTERS_MAX,
-        pattern=r"^[^\x00-\x1f\x7f]*(?!\n)$",
-        description="One line of text, without control characters.",
-    ),
-]
 LineNumber = Annotated[int, Meta(ge=1, le=LINES_MAX, description="Number of a line, from 1.")]
-
-
-class Address(Input):
-    """Where goods or invoices go."""
-
-    name: Name
-    street: Annotated[list[Name], Meta(max_length=4)]
-    city: Name
-    country: CountryText
-    postal_code: Words = ""
 
 
 class OrderTerms(Input):
@@ -182,7 +163,10 @@ class LinePriceView(Output):
 
 
 class OrderLineView(Output):
-    """A line for its buyer, and how far it is."""
+    """A line for its buyer, and how far it is.
+
+    `agreed_terms` are those of the contract that prices it; what the order says itself goes before.
+    """
 
     line: int
     supplier_id: UUID
@@ -201,6 +185,7 @@ class OrderLineView(Output):
     promised_on: date | None
     reason: str
     despatched_quantity: str
+    agreed_terms: LineTerms | UnsetType = UNSET
 
 
 class OrderPartView(Output):
@@ -278,6 +263,7 @@ class SupplierOrderLineView(Output):
     promised_on: date | None
     reason: str
     despatched_quantity: str
+    agreed_terms: LineTerms | UnsetType = UNSET
 
 
 class DespatchedLine(Output):

@@ -82,6 +82,7 @@ class OrderLineRow(Base):
     supplier_order_id: Mapped[UUID | None]
     supplier_line: Mapped[int | None]
     price_detail: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    agreed_terms: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
 
 
 class SupplierOrderRow(Base):
@@ -132,6 +133,7 @@ class SupplierOrderLineRow(Base):
     reason: Mapped[str] = mapped_column(server_default=text("''"))
     despatched_quantity: Mapped[Quantity] = mapped_column(server_default=text("0"))
     price_detail: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    agreed_terms: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
 
 
 AS_WHOLE: Final = or_(

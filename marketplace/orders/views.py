@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from marketplace.contracts.service import read_terms
+from marketplace.contracts.terms import LineTerms
 from marketplace.kernel.money import Money
 from marketplace.orders.schemas import (
     DespatchedLine,
@@ -97,6 +99,10 @@ def _detail(line: Any) -> PriceDetailView | UnsetType:
     return msgspec.convert(line.price_detail, PriceDetailView)
 
 
+def _agreed_terms(line: Any) -> LineTerms | UnsetType:
+    return UNSET if line.agreed_terms is None else read_terms(line.agreed_terms)
+
+
 def _line_view(line: Any, currency: str) -> OrderLineView:
     return OrderLineView(
         line=line.line,
@@ -110,6 +116,7 @@ def _line_view(line: Any, currency: str) -> OrderLineView:
         tax_category=line.tax_category,
         requested_on=line.requested_on,
         cost_centre=line.cost_centre,
+        agreed_terms=_agreed_terms(line),
         supplier_order_id=line.supplier_order_id,
         supplier_line=line.supplier_line,
         **_progress(line),
@@ -178,6 +185,7 @@ def _supplier_line_view(line: Any, currency: str) -> SupplierOrderLineView:
         line_amount=_money(line.line_amount, currency),
         tax_category=line.tax_category,
         requested_on=line.requested_on,
+        agreed_terms=_agreed_terms(line),
         **_progress(line),
     )
 

@@ -9,7 +9,6 @@ from marketplace.billing.rules import (
     InvoiceTerms,
     LineWish,
     Tax,
-    TaxCategory,
     TaxedAmount,
     invoice_lines,
     invoice_number,
@@ -17,6 +16,7 @@ from marketplace.billing.rules import (
 )
 from marketplace.kernel.errors import InvalidInput
 from marketplace.kernel.money import Money, rounded, total
+from marketplace.kernel.taxes import TaxCategory
 
 NINETEEN = Tax(TaxCategory.STANDARD, Decimal(19))
 SEVEN = Tax(TaxCategory.STANDARD, Decimal(7))

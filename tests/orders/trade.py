@@ -13,6 +13,7 @@ import pytest
 from marketplace.app import Assembly, assemble
 from marketplace.contracts.rules import ContractDraft, ContractPrice, Provenance, Tier
 from marketplace.contracts.service import conclude
+from marketplace.contracts.terms import LineTerms
 from marketplace.orders import fulfilment, service
 from marketplace.orders.schemas import (
     ConfirmationInput,
@@ -50,6 +51,7 @@ class Trade:
         basis: str = "1",
         tiers: Sequence[tuple[str, str]] = (),
         provenance: tuple[Provenance, ...] = (),
+        terms: LineTerms | None = None,
         **changes: Any,
     ) -> UUID:
         """Conclude a contract over one SKU, in force for decades."""
@@ -69,6 +71,7 @@ class Trade:
                     unit,
                     Decimal(basis),
                     tuple(Tier(Decimal(least), Decimal(price)) for least, price in ladder),
+                    terms=terms,
                 ),
             ),
             provenance=provenance,
