@@ -16,6 +16,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from marketplace.platform.columns import Amount, Base, CurrencyCode, Hash, Id, Instant, Quantity
@@ -100,7 +101,7 @@ class LotRow(Base):
 
 
 class LineRow(Base):
-    """One thing asked for; `sku` is the buyer's hint."""
+    """One thing asked for; `sku` is the buyer's hint, `terms` are a `contracts.terms.LineTerms`."""
 
     __tablename__ = "procedure_lines"
     id: Mapped[Id]
@@ -112,6 +113,7 @@ class LineRow(Base):
     unit: Mapped[str]
     description: Mapped[str]
     sku: Mapped[str | None]
+    terms: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     __table_args__ = (
         UniqueConstraint("lot_id", "position"),
         Index("ix_procedure_lines_procedure_id", "procedure_id"),

@@ -126,7 +126,7 @@ def _price_values(contract_id: UUID, price: ContractPrice) -> dict[str, Any]:
             for tier in price.tiers
         ],
         "commitment": _commitment_document(price.commitment),
-        "terms": None if price.terms is None else msgspec.to_builtins(price.terms),
+        "terms": terms_document(price.terms),
     }
 
 
@@ -265,6 +265,11 @@ async def agreed_in(tx: Transaction, contract_ids: Sequence[UUID]) -> dict[UUID,
         )
         for row in rows
     }
+
+
+def terms_document(terms: LineTerms | None) -> dict[str, Any] | None:
+    """Give the stored form of a line's terms."""
+    return None if terms is None else msgspec.to_builtins(terms)
 
 
 def read_terms(document: Mapping[str, Any]) -> LineTerms:

@@ -7,7 +7,7 @@ prices. What an order says itself goes before what was agreed.
 from collections.abc import Iterator
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from msgspec import Meta
 
@@ -79,6 +79,48 @@ class LineTerms(Input):
     payment_terms: Words = ""
     freight: Freight | None = None
     tax_category: TaxCategory | None = None
+
+
+def completed(asked: LineTerms | None, offered: LineTerms | None) -> LineTerms | None:
+    """Give what is agreed: all that was asked, and what was offered where it was left open."""
+    if asked is None or offered is None:
+        return offered if asked is None else asked
+    values = {
+        name: _said(getattr(asked, name), getattr(offered, name))
+        for name in LineTerms.__struct_fields__
+    }
+    return LineTerms(**values)
+
+
+def _said(asked: object, offered: object) -> Any:
+    return offered if asked in _OPEN else asked
+
+
+def deviations(
+    asked: LineTerms | None, offered: LineTerms | None, pointer: str
+) -> Iterator[FieldError]:
+    """Find where an offer names other terms than were asked, or an address, which is the buyer's.
+
+    Offers that are delivered on different terms could not be compared by their prices.
+    """
+    if offered is None:
+        return
+    for name in ("ship_to", "bill_to"):
+        if getattr(offered, name) is not None:
+            detail = "Where goods and invoices go is for the buyer to say."
+            yield FieldError(f"{pointer}/{name}", "not_yours", detail)
+    for name in _OFFERED:
+        said, wanted = getattr(offered, name), None if asked is None else getattr(asked, name)
+        if wanted not in _OPEN and said not in (*_OPEN, wanted):
+            detail = f"Asked is {wanted}; an offer on other terms could not be compared."
+            yield FieldError(f"{pointer}/{name}", "not_as_asked", detail)
+    yield from terms_errors(completed(asked, offered), pointer)
+
+
+_OPEN: Final = (None, "")
+_OFFERED: Final = tuple(
+    name for name in LineTerms.__struct_fields__ if name not in {"ship_to", "bill_to"}
+)
 
 
 def terms_errors(terms: LineTerms | None, pointer: str) -> Iterator[FieldError]:

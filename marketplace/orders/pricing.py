@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from marketplace.contracts.service import provenance_document
+from marketplace.contracts.service import provenance_document, terms_document
 from marketplace.kernel.errors import FieldError, InvalidInput
 from marketplace.kernel.limits import LINE_AMOUNT_MAX
 from marketplace.kernel.money import currency_digits
@@ -162,7 +162,7 @@ def _line(
         requested_on=asked.requested_on,
         cost_centre=asked.cost_centre,
         price_detail=_detail(answer),
-        agreed_terms=_terms(answer),
+        agreed_terms=terms_document(answer.terms),
     )
 
 
@@ -181,17 +181,13 @@ def _with_price(line: OrderedLine, answer: PriceQuote) -> OrderedLine:
         provenance=provenance_document(answer.provenance),
         tax_category=_tax_category(answer),
         price_detail=_detail(answer),
-        agreed_terms=_terms(answer),
+        agreed_terms=terms_document(answer.terms),
     )
 
 
 def _tax_category(answer: PriceQuote) -> str:
     agreed = None if answer.terms is None else answer.terms.tax_category
     return answer.tax_category if agreed is None else agreed.value
-
-
-def _terms(answer: PriceQuote) -> dict[str, Any] | None:
-    return None if answer.terms is None else msgspec.to_builtins(answer.terms)
 
 
 def _detail(answer: PriceQuote) -> dict[str, Any] | None:

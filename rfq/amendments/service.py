@@ -119,7 +119,14 @@ def _amended(before: Terms, data: AmendmentInput) -> Terms:
 
     def lot(data: AmendedLotInput) -> Lot:
         lines = [
-            Line(known(line.id), Decimal(line.quantity), line.unit, line.description, line.sku)
+            Line(
+                known(line.id),
+                Decimal(line.quantity),
+                line.unit,
+                line.description,
+                line.sku,
+                line.terms,
+            )
             for line in data.lines
         ]
         return Lot(known(data.id), data.title, tuple(lines))

@@ -233,6 +233,7 @@ def _contract(
                 # Of the lot's price there is one tier: from the least quantity there is.
                 tiers=(Tier(_least(line.line.unit), line.unit_amount),),
                 commitment=_commitment(loaded, line.line.quantity),
+                terms=line.terms,
             )
             for line, sku in zip(decision.breakdown.lines, decision.skus, strict=True)
         ),

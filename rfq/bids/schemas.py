@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from marketplace.contracts.terms import LineTerms
 from marketplace.kernel.limits import LINES_MAX
 from marketplace.platform.http.schemas import (
     AmountText,
@@ -29,6 +30,7 @@ class SealedBidLineInput(Input):
     unit_amount: AmountText
     basis: QuantityText = "1"
     sku: Sku | None = None
+    terms: LineTerms | None = None
 
 
 class SealedBidInput(Input):

@@ -394,6 +394,7 @@ def _bid(data: SealedBidInput) -> Bid:
             unit_amount=Decimal(line.unit_amount),
             basis=Decimal(line.basis),
             sku=line.sku,
+            terms=line.terms,
         )
         for line in data.lines
     )

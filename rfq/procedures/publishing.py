@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from marketplace.contracts.service import terms_document
 from marketplace.kernel.errors import NotFound, StaleVersion, invalid
 from marketplace.kernel.events import PUBLIC, Event
 from marketplace.kernel.ids import new_id
@@ -104,7 +105,7 @@ def _drafted(caller: Caller, data: ProcedureInput, procedure_id: UUID) -> Proced
 
 def _lot(lot: ProcedureLotInput) -> Lot:
     lines = (
-        Line(new_id(), Decimal(line.quantity), line.unit, line.description, line.sku)
+        Line(new_id(), Decimal(line.quantity), line.unit, line.description, line.sku, line.terms)
         for line in lot.lines
     )
     return Lot(new_id(), lot.title, tuple(lines))
@@ -175,6 +176,7 @@ async def store_lots(tx: Transaction, procedure: Procedure) -> None:
                 "unit": line.unit,
                 "description": line.description,
                 "sku": line.sku,
+                "terms": terms_document(line.terms),
             }
             for lot in procedure.lots
             for position, line in enumerate(lot.lines)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Row, or_, select
 
+from marketplace.contracts.service import read_terms, terms_document
 from marketplace.kernel.canonical import content_hash, plain_decimal
 from marketplace.kernel.errors import NotFound
 from marketplace.kernel.events import PUBLIC
@@ -88,12 +89,18 @@ def lots_document(lots: Sequence[Lot]) -> list[dict[str, Any]]:
                     "unit": line.unit,
                     "description": line.description,
                     "sku": line.sku,
+                    **_stated_terms(line),
                 }
                 for line in lot.lines
             ],
         }
         for lot in lots
     ]
+
+
+def _stated_terms(line: Line) -> dict[str, Any]:
+    # Left out where there are none: what was hashed before lines had terms keeps its hash.
+    return {} if line.terms is None else {"terms": terms_document(line.terms)}
 
 
 async def load(tx: Transaction, procedure_id: UUID, *, lock: bool = False) -> Loaded:
@@ -173,6 +180,7 @@ async def _lots(
             LineRow.unit,
             LineRow.description,
             LineRow.sku,
+            LineRow.terms,
         )
         .join(LineRow, LineRow.lot_id == LotRow.id)
         .where(LotRow.procedure_id == procedure_id)
@@ -182,7 +190,9 @@ async def _lots(
     heads = {}
     for row in rows:
         heads[row.lot_id] = row
-        lines[row.lot_id].append(Line(row.id, row.quantity, row.unit, row.description, row.sku))
+        terms = None if row.terms is None else read_terms(row.terms)
+        line = Line(row.id, row.quantity, row.unit, row.description, row.sku, terms)
+        lines[row.lot_id].append(line)
     lots = tuple(Lot(id_, head.title, tuple(lines[id_])) for id_, head in heads.items())
     return lots, {id_: LotStatus(head.status) for id_, head in heads.items()}
 
@@ -278,6 +288,7 @@ def _lot_view(lot: Lot, status: LotStatus) -> ProcedureLotView:
                 unit=line.unit,
                 description=line.description,
                 sku=line.sku,
+                terms=line.terms,
             )
             for line in lot.lines
         ],

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from msgspec import Meta
 
+from marketplace.contracts.terms import LineTerms
 from marketplace.kernel.limits import ANSWER_HOURS_MAX, INVITATIONS_MAX, LINES_MAX
 from marketplace.platform.http.schemas import (
     CurrencyText,
@@ -22,12 +23,16 @@ from rfq.rules.procedure import Kind, LotStatus, Openness, Status
 
 
 class ProcedureLineInput(Input):
-    """One thing asked for. `sku` is a hint for the bidders."""
+    """One thing asked for. `sku` is a hint for the bidders.
+
+    `terms` left open may be offered by the bidders.
+    """
 
     quantity: QuantityText
     unit: UnitText
     description: Name
     sku: Sku | None = None
+    terms: LineTerms | None = None
 
 
 class ProcedureLotInput(Input):
@@ -125,6 +130,7 @@ class ProcedureLineView(Output):
     unit: str
     description: str
     sku: str | None
+    terms: LineTerms | None
 
 
 class ProcedureLotView(Output):

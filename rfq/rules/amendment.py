@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from marketplace.contracts.terms import Address, LineTerms
 from marketplace.kernel.canonical import plain_decimal
 from marketplace.kernel.errors import Conflict, InvalidInput, invalid
 from marketplace.kernel.limits import AMENDMENTS_MAX
@@ -86,10 +87,24 @@ def _lines(place: str, before: Sequence[Line], after: Sequence[Line]) -> Iterato
         yield from _changed(f"{where}, quantity", _quantity(was), _quantity(line))
         yield from _changed(f"{where}, description", was.description, line.description)
         yield from _changed(f"{where}, SKU", was.sku or "", line.sku or "")
+        yield from _terms(where, was.terms or LineTerms(), line.terms or LineTerms())
     for line in before:
         if line.id not in kept:
             where = f"{place}, line {line.description!r}"
             yield Change(ChangeKind.REMOVED, where, _quantity(line), None)
+
+
+def _terms(where: str, before: LineTerms, after: LineTerms) -> Iterator[Change]:
+    for name in LineTerms.__struct_fields__:
+        said = (_words(getattr(terms, name)) for terms in (before, after))
+        yield from _changed(f"{where}, {name.replace('_', ' ')}", *said)
+
+
+def _words(value: object) -> str:
+    if isinstance(value, Address):
+        parts = (value.name, *value.street, value.postal_code, value.city, value.country)
+        return ", ".join(part for part in parts if part)
+    return "" if value is None else str(value)
 
 
 def _quantity(line: Line) -> str:

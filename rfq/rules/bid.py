@@ -12,6 +12,7 @@ from uuid import UUID
 
 import msgspec
 
+from marketplace.contracts.terms import LineTerms, deviations
 from marketplace.kernel.canonical import canonical_bytes
 from marketplace.kernel.errors import FieldError, InvalidInput
 from marketplace.kernel.limits import LINE_AMOUNT_MAX
@@ -61,12 +62,16 @@ BID: Final = StateMachine[BidStatus, BidAction](
 
 
 class BidLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The price of one line: `unit_amount` per `basis` units, in the procedure's currency."""
+    """The price of one line: `unit_amount` per `basis` units, in the bid's currency.
+
+    `terms` fill in what the procedure left open.
+    """
 
     line_id: UUID
     unit_amount: Decimal
     basis: Decimal = Decimal(1)
     sku: str | None = None
+    terms: LineTerms | None = None
 
 
 def shown_status(status: BidStatus, bid_terms: int, terms: int) -> BidStatus:
@@ -168,6 +173,8 @@ def _line_errors(line: BidLine, asked: Line | None, pointer: str) -> Iterable[Fi
             detail = f"At most {UNIT_PRICE_PLACES} decimals; {value} has more."
             yield FieldError(f"{pointer}/{name}", "too_many_decimals", detail)
             return
+    if asked is not None:
+        yield from deviations(asked.terms, line.terms, f"{pointer}/terms")
     if asked is not None and _is_beyond_storage(line, asked):
         detail = f"A line costs less than {LINE_AMOUNT_MAX}; this one would cost more."
         yield FieldError(f"{pointer}/unit_amount", "too_large", detail)

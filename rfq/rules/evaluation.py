@@ -11,6 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+from marketplace.contracts.terms import LineTerms, completed
 from marketplace.kernel.money import Money, line_amount, total
 from rfq.rules.bid import Bid
 from rfq.rules.procedure import Line, Lot
@@ -18,13 +19,17 @@ from rfq.rules.procedure import Line, Lot
 
 @dataclass(frozen=True, slots=True)
 class PricedLine:
-    """One asked line with one bidder's price: `unit_amount` per `basis` of the line's unit."""
+    """One asked line with one bidder's price: `unit_amount` per `basis` of the line's unit.
+
+    `terms` are those asked, completed by those offered.
+    """
 
     line: Line
     unit_amount: Decimal
     basis: Decimal
     currency: str
     sku: str | None = None
+    terms: LineTerms | None = None
 
     @property
     def amount(self) -> Money:
@@ -61,7 +66,14 @@ def lot_lines(lot: Lot, bid: Bid) -> tuple[PricedLine, ...]:
     """Give the lot's lines with the bid's prices; none if the bid leaves the lot out."""
     prices = bid.priced(lot)
     return tuple(
-        PricedLine(line, price.unit_amount, price.basis, bid.currency, price.sku)
+        PricedLine(
+            line,
+            price.unit_amount,
+            price.basis,
+            bid.currency,
+            price.sku,
+            completed(line.terms, price.terms),
+        )
         for line in lot.lines
         if (price := prices.get(line.id)) is not None
     )

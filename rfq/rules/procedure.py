@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
+from marketplace.contracts.terms import LineTerms, terms_errors
 from marketplace.kernel.errors import (
     Conflict,
     FieldError,
@@ -153,13 +154,14 @@ SETTLED_LOT: Final = frozenset([LotStatus.AWARDED, LotStatus.UNSUCCESSFUL])
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One thing asked for: how much of what; `sku` is a hint, nothing more."""
+    """One thing asked for: how much of what, on which terms; `sku` is a hint, nothing more."""
 
     id: UUID
     quantity: Decimal
     unit: str
     description: str
     sku: str | None = None
+    terms: LineTerms | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +254,7 @@ def _lot_errors(lot: Lot, pointer: str) -> list[FieldError]:
             Quantity.checked(line.quantity, line.unit, f"{pointer}/lines/{number}")
         except InvalidInput as refused:
             errors += refused.errors
+        errors += terms_errors(line.terms, f"{pointer}/lines/{number}/terms")
     return errors
 
 

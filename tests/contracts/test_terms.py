@@ -1,4 +1,4 @@
-"""Terms of delivery and payment: what contradicts itself is refused; an order copies what is agreed."""
+"""Terms that contradict themselves are refused; an order copies what is agreed."""
 
 from datetime import date
 
@@ -9,10 +9,8 @@ from marketplace.contracts import service
 from marketplace.contracts.terms import Address, Freight, Incoterm, LineTerms, terms_errors
 from marketplace.kernel.errors import InvalidInput
 from marketplace.kernel.taxes import TaxCategory
-from marketplace.orders import service as orders
 from marketplace.orders.fulfilment import read_supplier_order
 from tests.orders.trade import Trade
-from tests.support.world import fresh_key
 
 DOCK = Address(name="Dock 4", street=["Hafenstr. 1"], city="Hamburg", country="DE")
 TERMS = LineTerms(
@@ -61,8 +59,7 @@ async def test_an_order_is_delivered_on_the_terms_of_the_contract_that_prices_it
     contract_id = await trade.agree(trade.bolts, "1", "T-1", terms=TERMS)
     contract = await service.read_contract(trade.platform, trade.bolts.caller, contract_id)
     assert contract.prices[0].terms == TERMS
-    sent = trade.order(trade.line(trade.bolts, sku="T-1"), trade.line(trade.bolts))
-    placed = await orders.submit_order(trade.platform, trade.purchaser.caller, sent, fresh_key())
+    placed = await trade.submit(trade.line(trade.bolts, sku="T-1"), trade.line(trade.bolts))
     assert [line.agreed_terms for line in placed.lines] == [TERMS, msgspec.UNSET]
     assert [line.tax_category for line in placed.lines] == ["AE", "S"]
     part = await read_supplier_order(
