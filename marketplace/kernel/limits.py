@@ -177,6 +177,14 @@ QUESTIONS_PER_BIDDER_MAX: Final = 100
 """Questions of one company in one procedure: the buyer reads each of them."""
 AMENDMENTS_MAX: Final = 100
 """Of one procedure; whoever amends more often asks for something else by now."""
+CRITERIA_MAX: Final = 50
+"""Of one procedure; each is judged by each evaluator in each bid."""
+REQUIREMENTS_MAX: Final = 50
+"""Of one procedure; each is looked at for each bidder."""
+EVALUATORS_MAX: Final = 20
+"""On one panel; its scores are read at once for a ranking."""
+SCORES_MAX: Final = 1_000
+"""Scores written by one request; more come in several."""
 ANSWER_HOURS_MAX: Final = 24 * 60
 """Two months: the longest that a question, an answer or an amendment may hold a deadline up."""
 

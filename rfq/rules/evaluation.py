@@ -1,19 +1,23 @@
-"""Evaluation: what a bid costs, and who stands where.
+"""Evaluation: what a bid costs, what it is worth, and who stands where.
 
-The lowest price wins. A lot's total is the sum of its rounded line amounts, the figure an invoice
-over the asked quantities would show. The order is total: ties go to the earlier submission, then to
-the lesser commitment, so that two runs never differ.
+A lot's total is the sum of its rounded line amounts, the figure an invoice over the asked
+quantities would show. What an offer is ranked by follows from the offer and the terms alone, in
+exact fractions; the order is total: ties go to the earlier submission, then to the lesser
+commitment, so that two runs never differ.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from fractions import Fraction
+from typing import Final as Constant
 from uuid import UUID
 
 from marketplace.contracts.terms import LineTerms, completed
 from marketplace.kernel.money import Money, line_amount, total
 from rfq.rules.bid import Bid
+from rfq.rules.criteria import LOWEST_PRICE, Criterion, CriterionKind, Judging, Method
 from rfq.rules.procedure import Line, Lot
 
 
@@ -53,13 +57,56 @@ class Offer:
         return total([line.amount for line in self.lines], self.lines[0].currency)
 
 
+Place = tuple[UUID, UUID | None, UUID]
+"""What a mark is for: the bid, the lot (None: all its lots), and the criterion."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What the panel gives in one place; `given` is who gave what, `agreed` in consensus."""
+
+    value: Fraction
+    given: tuple[tuple[UUID, Decimal], ...] = ()
+    agreed: bool = False
+
+
+Marks = Mapping[Place, Mark]
+NOTHING: Constant = Fraction(0)
+ALL: Constant = Fraction(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one criterion gives an offer: `share` of the full points, and what failed, in words."""
+
+    criterion: Criterion
+    share: Fraction
+    mark: Mark | None
+    failure: str | None = None
+
+    @property
+    def points(self) -> Fraction:
+        """The weighted points, of 100 in all."""
+        return Fraction(self.criterion.weight) * self.share
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """An offer with its place, counted from 1, and the total that decided it."""
+    """An offer with its place, counted from 1, the amount it was judged at, and what decided.
+
+    `score` is what it is ranked by: points (most first), or the price as it compares (least first).
+    """
 
     rank: int
     offer: Offer
     total: Money
+    score: Fraction
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """Why it cannot win by its marks; empty where it can."""
+        return tuple(part.failure for part in self.parts if part.failure is not None)
 
 
 def lot_lines(lot: Lot, bid: Bid) -> tuple[PricedLine, ...]:
@@ -81,9 +128,79 @@ def lot_lines(lot: Lot, bid: Bid) -> tuple[PricedLine, ...]:
 
 def ranked(offers: Iterable[Offer]) -> tuple[Standing, ...]:
     """Rank the offers for one lot: least total, then earliest, then least commitment."""
-    priced = [(offer.total, offer) for offer in offers]
-    priced.sort(key=lambda pair: (pair[0].amount, pair[1].submitted_at, pair[1].commitment))
-    return tuple(Standing(i, offer, total_) for i, (total_, offer) in enumerate(priced, start=1))
+    return ordered(Method.LOWEST_PRICE, (judged(LOWEST_PRICE, None, offer) for offer in offers))
+
+
+def judged(
+    judging: Judging,
+    lot_id: UUID | None,
+    offer: Offer,
+    marks: Marks | None = None,
+    amount: Money | None = None,
+) -> Standing:
+    """Judge an offer for one lot, at its own total or at the `amount` reached in an auction.
+
+    Looks at nothing but this offer, its marks and the terms. Raises KeyError for a missing mark.
+    """
+    cost = offer.total if amount is None else amount
+    price = Fraction(cost.amount)
+    criteria = () if lot_id is None else judging.of_lot(lot_id)
+    parts = tuple(
+        _priced(judging.method, each, price)
+        if each.kind is CriterionKind.PRICE
+        else _marked(each, (marks or {})[offer.bid_id, each.judged_in(lot_id), each.id])
+        for each in criteria
+        if lot_id is not None
+    )
+    return Standing(0, offer, cost, _score(judging.method, price, parts), parts)
+
+
+def _priced(method: Method, criterion: Criterion, price: Fraction) -> Part:
+    if method is not Method.POINTS or criterion.reference is None:
+        return Part(criterion, NOTHING, None)
+    reference, full = Fraction(criterion.reference), Fraction(criterion.full_points_at)
+    share = (reference - price) / (reference - full)
+    return Part(criterion, min(max(share, NOTHING), ALL), None)
+
+
+def _marked(criterion: Criterion, mark: Mark) -> Part:
+    if criterion.kind is CriterionKind.GATE:
+        # More than half of the panel has to say so.
+        failure = None if 2 * mark.value > 1 else f"It failed {criterion.title!r}."
+        return Part(criterion, NOTHING, mark, failure)
+    failure = None
+    if criterion.minimum is not None and mark.value < Fraction(criterion.minimum):
+        failure = f"It scored less than {criterion.minimum} in {criterion.title!r}."
+    return Part(criterion, mark.value / Fraction(criterion.max_score), mark, failure)
+
+
+def _score(method: Method, price: Fraction, parts: Sequence[Part]) -> Fraction:
+    if method is Method.POINTS:
+        return sum((part.points for part in parts), NOTHING)
+    return price / coefficient(parts) if method is Method.COEFFICIENT else price
+
+
+def coefficient(parts: Sequence[Part]) -> Fraction:
+    """Give 1 + Σv / (1 - Σvmax): what a price is divided by for what is offered beside it.
+
+    A criterion's worth v is its share of its weight, so 1 - Σvmax is the weight of the price.
+    """
+    worth = sum((part.points for part in parts), NOTHING)
+    price_weight = sum(
+        (part.criterion.weight for part in parts if part.criterion.kind is CriterionKind.PRICE),
+        Decimal(0),
+    )
+    return 1 + worth / Fraction(price_weight)
+
+
+def ordered(method: Method, standings: Iterable[Standing]) -> tuple[Standing, ...]:
+    """Put judged offers in order and give them their places."""
+    sign = -1 if method is Method.POINTS else 1
+    first = sorted(
+        standings,
+        key=lambda s: (sign * s.score, s.offer.submitted_at, s.offer.commitment),
+    )
+    return tuple(replace(standing, rank=rank) for rank, standing in enumerate(first, start=1))
 
 
 def best(standings: Sequence[Standing], count: int) -> tuple[Standing, ...]:

@@ -26,6 +26,8 @@ from marketplace.kernel.limits import LINES_MAX
 from marketplace.kernel.money import currency_digits
 from marketplace.kernel.states import StateMachine, transition
 from marketplace.kernel.units import Quantity
+from rfq.rules.criteria import LOWEST_PRICE, Aggregation, Judging, judging_errors
+from rfq.rules.qualification import Requirement, requirement_errors
 
 
 class Kind(StrEnum):
@@ -49,6 +51,10 @@ class Status(StrEnum):
     PUBLISHED = "published"
     CLOSED = "closed"
     OPENED = "opened"
+    QUALIFICATION = "qualification"
+    EVALUATION = "evaluation"
+    CONSENSUS = "consensus"
+    EVALUATED = "evaluated"
     AUCTION = "auction"
     AWARDED = "awarded"
     UNSUCCESSFUL = "unsuccessful"
@@ -61,6 +67,10 @@ class Action(StrEnum):
     PUBLISH = "publish"
     CLOSE = "close"
     OPEN = "open"
+    BEGIN_QUALIFICATION = "begin the qualification"
+    BEGIN_EVALUATION = "begin the evaluation"
+    SEEK_CONSENSUS = "seek consensus"
+    END_EVALUATION = "end the evaluation"
     START_AUCTION = "start an auction"
     AWARD = "award"
     END_WITHOUT_AWARD = "end without award"
@@ -97,18 +107,37 @@ class Party(StrEnum):
     CLOCK = "clock"
 
 
+_PRICES_KNOWN: Final = (Status.OPENED, Status.EVALUATED, Status.AUCTION)
+PRICES_HIDDEN: Final = frozenset([Status.QUALIFICATION, Status.EVALUATION, Status.CONSENSUS])
+"""The states after the opening in which the buyer sees who bid, and no price: who is qualified and
+what the panel gives is settled first."""
+
 PROCEDURE: Final = StateMachine[Status, Action](
     "procedure",
     [
         transition(Action.PUBLISH, Status.DRAFT, Status.PUBLISHED),
         transition(Action.CLOSE, Status.PUBLISHED, Status.CLOSED),
         transition(Action.OPEN, Status.CLOSED, Status.OPENED),
-        transition(Action.START_AUCTION, [Status.OPENED, Status.AUCTION], Status.AUCTION),
-        transition(Action.AWARD, [Status.OPENED, Status.AUCTION], Status.AWARDED),
-        transition(Action.END_WITHOUT_AWARD, [Status.OPENED, Status.AUCTION], Status.UNSUCCESSFUL),
+        transition(Action.BEGIN_QUALIFICATION, Status.OPENED, Status.QUALIFICATION),
+        transition(
+            Action.BEGIN_EVALUATION, [Status.OPENED, Status.QUALIFICATION], Status.EVALUATION
+        ),
+        transition(Action.SEEK_CONSENSUS, Status.EVALUATION, Status.CONSENSUS),
+        transition(Action.END_EVALUATION, sorted(PRICES_HIDDEN), Status.EVALUATED),
+        transition(Action.START_AUCTION, _PRICES_KNOWN, Status.AUCTION),
+        transition(Action.AWARD, _PRICES_KNOWN, Status.AWARDED),
+        transition(
+            Action.END_WITHOUT_AWARD, [*_PRICES_KNOWN, *sorted(PRICES_HIDDEN)], Status.UNSUCCESSFUL
+        ),
         transition(
             Action.CANCEL,
-            [Status.DRAFT, Status.PUBLISHED, Status.CLOSED, Status.OPENED, Status.AUCTION],
+            [
+                Status.DRAFT,
+                Status.PUBLISHED,
+                Status.CLOSED,
+                *_PRICES_KNOWN,
+                *sorted(PRICES_HIDDEN),
+            ],
             Status.CANCELLED,
         ),
     ],
@@ -135,6 +164,10 @@ WHO_MAY: Final[Mapping[Action, frozenset[Party]]] = {
     Action.PUBLISH: frozenset([Party.BUYER]),
     Action.CLOSE: frozenset([Party.BUYER, Party.CLOCK]),
     Action.OPEN: frozenset([Party.BUYER, Party.CLOCK]),
+    Action.BEGIN_QUALIFICATION: frozenset([Party.CLOCK]),
+    Action.BEGIN_EVALUATION: frozenset([Party.BUYER, Party.CLOCK]),
+    Action.SEEK_CONSENSUS: frozenset([Party.BUYER]),
+    Action.END_EVALUATION: frozenset([Party.BUYER]),
     Action.START_AUCTION: frozenset([Party.BUYER]),
     Action.AWARD: frozenset([Party.BUYER]),
     Action.END_WITHOUT_AWARD: frozenset([Party.BUYER, Party.CLOCK]),
@@ -143,10 +176,11 @@ WHO_MAY: Final[Mapping[Action, frozenset[Party]]] = {
 """Who may do what. Closing and opening need no right but the deadline's: whoever asks, it happens
 at that instant or later, and once."""
 
-BIDS_READABLE: Final = frozenset(
-    [Status.OPENED, Status.AUCTION, Status.AWARDED, Status.UNSUCCESSFUL]
-)
-"""The states in which the buyer sees bids, their number and their bidders."""
+BIDS_READABLE: Final = frozenset([*_PRICES_KNOWN, Status.AWARDED, Status.UNSUCCESSFUL])
+"""The states in which the buyer sees bids with their prices."""
+
+BIDS_COUNTED: Final = BIDS_READABLE | PRICES_HIDDEN
+"""The states in which it is known who bid."""
 
 SETTLED_LOT: Final = frozenset([LotStatus.AWARDED, LotStatus.UNSUCCESSFUL])
 """The states in which nothing is left to decide about a lot."""
@@ -206,6 +240,8 @@ class Procedure:
     answer_time: timedelta | None = None
     amendment_notice: timedelta = timedelta(0)
     low_offers: LowOfferRule = LowOfferRule()
+    judging: Judging = LOWEST_PRICE
+    requirements: tuple[Requirement, ...] = ()
 
     def lot(self, lot_id: UUID) -> Lot | None:
         """Find a lot by its id."""
@@ -241,6 +277,8 @@ def check_terms(procedure: Procedure) -> None:
     if procedure.questions_until is not None and procedure.questions_until > procedure.deadline_at:
         detail = "Questions end with the receiving of bids at the latest."
         errors.append(FieldError("/questions_until", "after_deadline", detail))
+    errors += judging_errors(procedure.judging, [lot.id for lot in procedure.lots])
+    errors += requirement_errors(procedure.requirements)
     if errors:
         raise InvalidInput(errors[0].detail, errors=errors)
 
@@ -337,6 +375,12 @@ def check_deadline_passed(procedure: Procedure, at: datetime) -> None:
 
 def check_bids_readable(procedure: Procedure) -> None:
     """Refuse a look at bids before the opening, and tell nothing about them; raises Conflict."""
+    if procedure.status in PRICES_HIDDEN:
+        raise WrongState(
+            "Prices are hidden until it is decided who is qualified and the panel's scores are "
+            "locked.",
+            state=procedure.status.value,
+        )
     if procedure.status not in BIDS_READABLE:
         raise WrongState(
             "Bids are sealed. What was offered, by whom and by how many is known after the "
@@ -352,6 +396,38 @@ def check_cancellation(lots: Iterable[LotStatus]) -> None:
         raise Conflict("A lot is in a live auction: call the auction off first.")
     if LotStatus.AWARDED in states:
         raise Conflict("A lot is awarded, and its contract stands: this cannot be cancelled.")
+
+
+def status_after_opening(procedure: Procedure, lots: Sequence[LotStatus]) -> Status:
+    """Give the status once bids are open and their lots moved: what has to be judged comes first.
+
+    Of a procedure whose lots all failed nothing is judged.
+    """
+    status = status_after_lots(Status.OPENED, lots)
+    if status is not Status.OPENED:
+        return status
+    if procedure.requirements:
+        return moved(status, Action.BEGIN_QUALIFICATION, Party.CLOCK)
+    if procedure.judging.needs_panel:
+        return moved(status, Action.BEGIN_EVALUATION, Party.CLOCK)
+    return status
+
+
+def status_after_qualification(procedure: Procedure) -> Status:
+    """Give the status once all bidders are decided on: to the panel, or to the prices."""
+    panel = procedure.judging.needs_panel
+    action = Action.BEGIN_EVALUATION if panel else Action.END_EVALUATION
+    return moved(procedure.status, action, Party.BUYER)
+
+
+def status_after_scores(procedure: Procedure) -> Status:
+    """Give the status once all evaluators have handed in, or have agreed."""
+    alone = procedure.status is Status.EVALUATION
+    consensus = procedure.judging.aggregation is Aggregation.CONSENSUS
+    action = Action.SEEK_CONSENSUS if alone and consensus else Action.END_EVALUATION
+    if procedure.status is Status.QUALIFICATION:
+        raise WrongState("Bidders are being qualified; end that first.", state="qualification")
+    return moved(procedure.status, action, Party.BUYER)
 
 
 def status_after_lots(status: Status, lots: Sequence[LotStatus]) -> Status:
