@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from auctions.board.snapshot import head_of, snapshot_bytes
 from auctions.ledger import AWAY, Head, Ledger
+from auctions.ledger.head import head_of, snapshot_bytes
 from marketplace.kernel.errors import MarketplaceError
 from marketplace.kernel.limits import AUCTION_BOARDS_HEALED_MAX
 from marketplace.platform.core import Platform

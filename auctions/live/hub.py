@@ -22,10 +22,10 @@ from uuid import UUID
 import msgspec
 
 from auctions.board import Board, channel
-from auctions.board.snapshot import head_of
 from auctions.clock import ShownClock
 from auctions.engine.visibility import Viewer, number, view
 from auctions.ledger import AWAY, Head, Ledger
+from auctions.ledger.head import head_of
 from auctions.live.messages import Message, delta, heartbeat, merge_patch, snapshot
 from auctions.memory import LotMemory
 from marketplace.kernel.errors import MarketplaceError

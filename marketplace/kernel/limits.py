@@ -202,7 +202,10 @@ LINE_AMOUNT_MAX: Final = 10**15
 AUCTION_QUEUE_MAX: Final = 2_000
 """Bids waiting in one worker for one auction; beyond it 503 before queueing."""
 AUCTION_BATCH_MAX: Final = 256
-"""Bids in one ledger transaction: about 20 ms of work."""
+"""Bids in one ledger transaction, on one lot or many: about 20 ms of work."""
+AUCTION_LOTS_ALONE_MAX: Final = 4
+"""Lots settled each in a transaction of its own at once: two connections of six are left for the
+batches of many, which wait for nobody."""
 AUCTION_PARTICIPANTS_MAX: Final = 500
 AUCTION_DURATION_SECONDS_MAX: Final = 90 * 86_400
 """From start to the close first laid down; longer competitions are procedures."""

@@ -41,12 +41,15 @@ async def open_hall(
     lasts: timedelta = 10 * MINUTE,
     openings: tuple[str | None, ...] = (),
     origin: Origin | None = None,
+    of: Hall | None = None,
     **changes: Any,
 ) -> Hall:
-    """Open an auction that starts now, unless told otherwise."""
-    buyer = await world.buyer("Buyer")
-    sellers = [await world.supplier(f"Supplier {n}") for n in range(suppliers)]
-    entries = (*openings, *(None,) * (suppliers - len(openings)))
+    """Open an auction that starts now unless told otherwise, with the companies `of` another."""
+    buyer = of.buyer if of else await world.buyer("Buyer")
+    sellers = (
+        of.suppliers if of else [await world.supplier(f"Supplier {n}") for n in range(suppliers)]
+    )
+    entries = (*openings, *(None,) * (len(sellers) - len(openings)))
     async with transaction(platform, buyer.caller) as tx:
         now = await tx.clock()
         values: dict[str, Any] = {

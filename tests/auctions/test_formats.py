@@ -10,7 +10,6 @@ import msgspec
 import pytest
 
 from auctions.bidding import place_bid
-from auctions.board.snapshot import head_of, snapshot_bytes
 from auctions.engine.events import (
     AllowSurrogate,
     Close,
@@ -26,6 +25,7 @@ from auctions.engine.terms import Disclosure, Format, Overtime, PriceClock, Turn
 from auctions.engine.verification import Verification, verify
 from auctions.intake import Intake
 from auctions.ledger import Ledger
+from auctions.ledger.head import head_of, snapshot_bytes
 from auctions.results import result_of
 from auctions.schemas import BidInput
 from marketplace.kernel.errors import Conflict, InvalidInput

@@ -1,7 +1,7 @@
 """Queues and batches, with a ledger that decides when the test says so."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 from uuid import UUID
@@ -24,6 +24,8 @@ class Gate:
 
     def __init__(self) -> None:
         self.batches: list[int] = []
+        self.together: list[list[UUID]] = []
+        self.held: set[UUID] = set()
         self.open = asyncio.Event()
         self.fault: Exception | None = None
 
@@ -34,11 +36,28 @@ class Gate:
         await self.open.wait()
         if self.fault is not None:
             raise self.fault
-        return None, [
-            Started(seq=int(c.client_bid_id.removeprefix("bid-")), at=START)
-            for c in commands
-            if isinstance(c, PlaceBid)
-        ]
+        return None, _answers(commands)
+
+    async def settle_together(
+        self, batches: Mapping[UUID, Sequence[Command]], _may_refuse: MayRefuse
+    ) -> dict[UUID, tuple[None, list[Answer]]]:
+        self.together.append(list(batches))
+        await self.open.wait()
+        if self.fault is not None:
+            raise self.fault
+        return {
+            lot: (None, _answers(commands))
+            for lot, commands in batches.items()
+            if lot not in self.held
+        }
+
+
+def _answers(commands: Sequence[Command]) -> list[Answer]:
+    return [
+        Started(seq=int(c.client_bid_id.removeprefix("bid-")), at=START)
+        for c in commands
+        if isinstance(c, PlaceBid)
+    ]
 
 
 def intake(gate: Gate) -> Intake:
@@ -49,8 +68,8 @@ def intake(gate: Gate) -> Intake:
     return Intake(cast("Platform", platform), cast("Ledger", gate), cast("Board", board))
 
 
-def sent(to: Intake, numbers: range) -> list["asyncio.Task[Any]"]:
-    return [asyncio.create_task(to.submit(LOT, a_bid(ACME, "1.00", n))) for n in numbers]
+def sent(to: Intake, numbers: range, lot: UUID = LOT) -> list["asyncio.Task[Any]"]:
+    return [asyncio.create_task(to.submit(lot, a_bid(ACME, "1.00", n))) for n in numbers]
 
 
 async def test_a_batch_is_what_came_during_the_one_before() -> None:
@@ -78,6 +97,72 @@ async def test_batches_are_bounded() -> None:
     gate.open.set()
     await asyncio.gather(*sent(intake(gate), range(600)))
     assert gate.batches == [AUCTION_BATCH_MAX, AUCTION_BATCH_MAX, 600 - 2 * AUCTION_BATCH_MAX]
+
+
+LOTS = [UUID(int=n) for n in range(1, 41)]
+
+
+async def test_bids_on_many_lots_are_decided_together_each_in_its_lots_order() -> None:
+    gate = Gate()
+    gate.open.set()
+    queue = intake(gate)
+    bids = [sent(queue, range(3 * n, 3 * n + 3), lot) for n, lot in enumerate(LOTS)]
+    answers = [[answer.seq for answer in await asyncio.gather(*of_lot)] for of_lot in bids]
+    assert answers == [[3 * n, 3 * n + 1, 3 * n + 2] for n in range(40)]
+    assert (gate.together, gate.batches) == ([LOTS], [])
+
+
+async def test_a_lot_that_is_left_out_is_settled_alone_and_holds_up_no_other() -> None:
+    gate = Gate()
+    gate.open.set()
+    queue = intake(gate)
+    gate.held = {LOTS[0]}
+    held = asyncio.Event()
+    settle = gate.settle
+
+    async def waits(*given: Any) -> Any:
+        await held.wait()
+        return await settle(*given)
+
+    gate.settle = waits  # type: ignore[method-assign]
+    (first,) = sent(queue, range(1), LOTS[0])
+    for number in range(3):
+        (other,) = sent(queue, range(number, number + 1), LOTS[1])
+        more = sent(queue, range(number, number + 1), LOTS[2])
+        await asyncio.wait_for(asyncio.gather(other, *more), 1)
+    assert not first.done()
+    held.set()
+    assert (await first).seq == 0
+
+
+async def test_where_a_batch_of_many_fails_each_lot_has_its_own_outcome() -> None:
+    gate = Gate()
+    gate.open.set()
+    gate.fault = RuntimeError("one lot's bug")
+    queue = intake(gate)
+    settle = gate.settle
+
+    async def only_one_fails(lot_id: UUID, *given: Any) -> Any:
+        gate.fault = RuntimeError("a bug") if lot_id == LOTS[3] else None
+        return await settle(lot_id, *given)
+
+    gate.settle = only_one_fails  # type: ignore[method-assign]
+    bids = [sent(queue, range(1), lot)[0] for lot in LOTS[:8]]
+    answers = await asyncio.gather(*bids, return_exceptions=True)
+    wrong = [place for place, answer in enumerate(answers) if isinstance(answer, Unavailable)]
+    assert (len(answers), wrong) == (8, [3])
+
+
+async def test_a_crowded_lot_takes_its_next_turn_behind_the_others() -> None:
+    gate = Gate()
+    queue = intake(gate)
+    crowd = sent(queue, range(2 * AUCTION_BATCH_MAX), LOTS[0])
+    await asyncio.sleep(0.01)
+    others = [sent(queue, range(1), lot)[0] for lot in LOTS[1:4]]
+    gate.open.set()
+    await asyncio.gather(*crowd, *others)
+    assert gate.batches[0] == AUCTION_BATCH_MAX
+    assert gate.together[0] == [*LOTS[1:4], LOTS[0]]
 
 
 async def test_a_full_queue_refuses_before_queueing() -> None:

@@ -16,13 +16,12 @@ import msgspec
 from redis.asyncio import Redis
 
 from auctions.board import board_key
-from auctions.board.snapshot import head_of
 from auctions.engine.log import LogEntry
 from auctions.engine.replay import replay
 from auctions.engine.verification import verify
 from auctions.engine.visibility import OWNER, view
 from auctions.entries import ENTRY_COLUMNS, event_of
-from auctions.ledger import Head
+from auctions.ledger.head import Head, head_of
 from marketplace.demo.registration import DemoCompany, register_company, run_import
 from marketplace.demo.story import Actor, Recorder, UnexpectedAnswer
 from marketplace.demo.wares import ASSORTMENTS

@@ -8,7 +8,6 @@ from hypothesis import given
 
 from auctions.bidding import read_standing
 from auctions.board import Board, board_key, channel, heal
-from auctions.board.snapshot import head_of, snapshot_bytes
 from auctions.clock import ShownClock
 from auctions.engine.events import Close
 from auctions.engine.state import Phase
@@ -16,6 +15,7 @@ from auctions.engine.terms import Disclosure, Terms
 from auctions.engine.visibility import OWNER, view
 from auctions.intake import Intake
 from auctions.ledger import Head, Ledger
+from auctions.ledger.head import head_of, snapshot_bytes
 from auctions.live.hub import Hub
 from marketplace.platform.core import Platform
 from tests.auctions.auction_hall import open_hall

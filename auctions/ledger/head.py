@@ -1,5 +1,6 @@
-"""A lot's state as bytes for Redis."""
+"""The head of a lot's log, and how it is written as bytes: for Redis, and to begin from."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -10,7 +11,20 @@ from auctions.engine.ranking import Place
 from auctions.engine.scoring import Yardstick
 from auctions.engine.state import Course, LotState, Phase, Witnessed
 from auctions.engine.terms import Terms
-from auctions.ledger import Head
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of a lot's log: the state after its last entry, and that entry's hash."""
+
+    state: LotState
+    epoch: int
+    hash: bytes
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """Give (epoch, seq): of two heads of a lot the later one has the greater position."""
+        return (self.epoch, self.state.seq)
 
 
 class Snapshot(msgspec.Struct, frozen=True, array_like=True):

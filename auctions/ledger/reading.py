@@ -1,0 +1,169 @@
+"""Heads of lots as the database has them: what is remembered, and the rest folded from the logs."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from auctions.batch import KnownBids
+from auctions.engine.events import BidAccepted, BidRefused, Command, PlaceBid, ProxySet, SetProxy
+from auctions.engine.replay import replay
+from auctions.entries import ENTRY_COLUMNS, event_of
+from auctions.ledger.connection import fetch
+from auctions.ledger.head import Head
+
+ENTRIES_READ_AT_ONCE: Final = 5_000
+"""Where many logs are read together: some 100 ms of folding, then others have their turn."""
+
+Remembered = Callable[[UUID], Head | None]
+LotRow = Any
+"""A lot's row: its identifier, where its log ends, its currency."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A locked lot, its row read at `now`, and the bids known under the keys of a batch."""
+
+    lot: LotRow
+    now: datetime
+    known: KnownBids
+
+
+async def read_locked(
+    connection: Any, batches: Mapping[UUID, Sequence[Command]]
+) -> dict[UUID, Found]:
+    """Read the clock, the lots of these batches, and the bids known under the batches' keys.
+
+    Lots that do not exist, or have no log, are missing.
+    """
+    asked = [
+        (lot_id, command.bidder, command.client_bid_id)
+        for lot_id, commands in batches.items()
+        for command in commands
+        if isinstance(command, PlaceBid | SetProxy)
+    ]
+    columns = zip(*asked, strict=True) if asked else ([], [], [])
+    found: dict[UUID, Found] = {}
+    for row in await fetch(connection, _LOCKED, list(batches), *columns):
+        lot = found.setdefault(row["id"], Found(row, row["now"], {}))
+        event = None if row["kind"] is None else event_of(row, row["currency"])
+        if isinstance(event, BidAccepted | BidRefused | ProxySet) and event.client_bid_id:
+            lot.known[event.bidder, event.client_bid_id] = event
+    return found
+
+
+async def read_lots(connection: Any, lot_ids: Sequence[UUID]) -> Sequence[LotRow]:
+    """Read where the logs of these lots end; lots without a log are missing."""
+    return await fetch(connection, _LOTS, lot_ids)
+
+
+async def current_heads(
+    connection: Any, lots: Sequence[LotRow], remembered: Remembered
+) -> dict[UUID, Head]:
+    """Give the heads that these rows tell of, from memory or caught up from the entries."""
+    heads: dict[UUID, Head] = {}
+    behind: list[tuple[LotRow, Head | None]] = []
+    for lot in lots:
+        known = remembered(lot["id"])
+        if known is not None and known.state.seq == lot["last"] and known.hash == lot["hash"]:
+            heads[lot["id"]] = Head(known.state, lot["epoch"], known.hash)
+        else:
+            behind.append((lot, known))
+    for group in _groups(behind):
+        heads |= await _caught_up(connection, group)
+    return heads
+
+
+def in_groups(lots: Sequence[LotRow]) -> Iterator[list[LotRow]]:
+    """Divide lots into groups whose logs can be held at once."""
+    for group in _groups([(lot, None) for lot in lots]):
+        yield [lot for lot, _ in group]
+
+
+Behind = tuple[LotRow, Head | None]
+
+
+def _groups(lots: Sequence[Behind]) -> Iterator[list[Behind]]:
+    group: list[Behind] = []
+    entries = 0
+    for lot, known in lots:
+        to_read = lot["last"] if known is None else max(lot["last"] - known.state.seq, 0)
+        if group and entries + to_read > ENTRIES_READ_AT_ONCE:
+            yield group
+            group, entries = [], 0
+        group.append((lot, known))
+        entries += to_read
+    if group:
+        yield group
+
+
+async def _caught_up(connection: Any, lots: Sequence[Behind]) -> dict[UUID, Head]:
+    """Fold what follows the heads that are known; a log whose head is not of it is read whole."""
+    first = [known.state.seq if known else 1 for _, known in lots]
+    entries = await _entries(connection, [lot for lot, _ in lots], first)
+    heads: dict[UUID, Head] = {}
+    strangers: list[LotRow] = []
+    for lot, known in lots:
+        log = entries[lot["id"]]
+        if known is None:
+            heads[lot["id"]] = _folded(lot, log, None)
+        # What we remember is of this log only if its last entry is in it: a database that was
+        # restored may have gone on otherwise.
+        elif log and log[0]["hash"] == known.hash:
+            heads[lot["id"]] = _folded(lot, log[1:], known)
+        else:
+            strangers.append(lot)
+    if strangers:
+        heads |= await _caught_up(connection, [(lot, None) for lot in strangers])
+    return heads
+
+
+async def _entries(
+    connection: Any, lots: Sequence[LotRow], first: Sequence[int]
+) -> dict[UUID, list[Any]]:
+    ids, lasts = [lot["id"] for lot in lots], [lot["last"] for lot in lots]
+    logs: dict[UUID, list[Any]] = {lot_id: [] for lot_id in ids}
+    for entry in await fetch(connection, _ENTRIES, ids, first, lasts):
+        logs[entry["lot_id"]].append(entry)
+    return logs
+
+
+def _folded(lot: LotRow, entries: Sequence[Any], known: Head | None) -> Head:
+    currency = lot["currency"]
+    state = replay((event_of(e, currency) for e in entries), known.state if known else None)
+    if state.seq != lot["last"]:
+        msg = f"the log of lot {lot['id']} ends at {state.seq}, its row says {lot['last']}"
+        raise RuntimeError(msg)
+    return Head(state, lot["epoch"], lot["hash"])
+
+
+_LOT: Final = "l.id, l.seq as last, l.epoch, l.hash, l.terms->>'currency' as currency"
+_LOCKED: Final = f"""
+select (select clock()) as now, {_LOT}, {ENTRY_COLUMNS}
+from auction_lots l left join (
+    select e.* from unnest($2::uuid[], $3::uuid[], $4::text[])
+                    as asked (lot_id, bidder_id, client_bid_id)
+    cross join lateral (
+        select * from auction_ledger e
+        where e.lot_id = asked.lot_id and e.bidder_id = asked.bidder_id
+          and e.client_bid_id = asked.client_bid_id
+        limit 1
+    ) e
+) e on e.lot_id = l.id
+where l.id = any($1) and l.seq > 0
+"""  # noqa: S608 - constants of this module
+_LOTS: Final = f"""
+select {_LOT} from auction_lots l where l.id = any($1) and l.seq > 0 order by l.id
+"""  # noqa: S608 - constants of this module
+_ENTRIES: Final = f"""
+select {ENTRY_COLUMNS}, e.hash
+from unnest($1::uuid[], $2::bigint[], $3::bigint[]) as asked (lot_id, first, last)
+join auction_ledger e
+  on e.lot_id = asked.lot_id and e.seq >= asked.first and e.seq <= asked.last
+order by e.lot_id, e.seq
+"""  # noqa: S608 - constants of this module
+PAGE: Final = f"""
+select {ENTRY_COLUMNS}, e.salt, e.hash from auction_ledger e
+where e.lot_id = $1 and e.seq > $2 order by e.seq limit $3
+"""  # noqa: S608 - constants of this module
