@@ -10,6 +10,7 @@ servers of a cluster, so one subscription to any of them hears all.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import cycle
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
@@ -38,6 +39,13 @@ class RedisClients:
             self.commands, self.subscriptions = _of_cluster(url)
         else:
             self.commands, self.subscriptions = _of_server(url)
+
+    def server_of(self, key: str) -> str:
+        """Name the server that holds a key: "" where there is but one, or none is known yet."""
+        if isinstance(self.commands, RedisCluster):
+            with suppress(RedisClusterException):
+                return str(getattr(self.commands.get_node_from_key(key), "name", ""))
+        return ""
 
     async def close(self) -> None:
         """Close all connections."""
