@@ -150,3 +150,17 @@ class LedgerRow(Base):
             postgresql_where=text("client_bid_id is not null"),
         ),
     )
+
+
+class CheckpointRow(Base):
+    """The state of a lot after one of its later entries, to begin folding from; see `ledger`.
+
+    `form` says which code wrote it. It holds what the ledger holds, so only the engine reads it.
+    """
+
+    __tablename__ = "auction_checkpoints"
+    lot_id: Mapped[UUID]
+    seq: Mapped[Number]
+    form: Mapped[Hash]
+    state: Mapped[bytes]
+    __table_args__ = (PrimaryKeyConstraint("lot_id", name="pk_auction_checkpoints"),)

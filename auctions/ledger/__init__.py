@@ -33,7 +33,6 @@ from auctions.ledger.reading import (
     PAGE,
     Found,
     current_heads,
-    in_groups,
     read_locked,
     read_lots,
 )
@@ -56,6 +55,8 @@ __all__ = [
 
 ATTEMPT_PAUSES_S: Final = (0.02, 0.1, 0.3, 0.6, 1.0, 1.0)
 """Pauses between attempts while the database is away: a restart of Postgres is outlived."""
+LOTS_READ_AT_ONCE: Final = 200
+"""Lots whose states are held beside those that are remembered: some megabytes."""
 HELD_SECONDS_MAX: Final = 5
 """How long a process that hangs between two statements may hold a lot: then Postgres ends it."""
 
@@ -207,8 +208,9 @@ class Ledger:
         """Give the heads of many lots, a group at a time; raises Unavailable."""
         async with self._reading() as connection:
             lots = await read_lots(connection, lot_ids)
-            for group in in_groups(lots):
-                heads = await current_heads(connection, group, self._heads.get)
+            for start in range(0, len(lots), LOTS_READ_AT_ONCE):
+                some = lots[start : start + LOTS_READ_AT_ONCE]
+                heads = await current_heads(connection, some, self._heads.get)
                 yield [self._keep(head) for head in heads.values()]
 
     async def entries(self, lot_id: UUID, after: int, most: int) -> Sequence[Any]:

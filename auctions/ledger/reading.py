@@ -10,6 +10,7 @@ from auctions.batch import KnownBids
 from auctions.engine.events import BidAccepted, BidRefused, Command, PlaceBid, ProxySet, SetProxy
 from auctions.engine.replay import replay
 from auctions.entries import ENTRY_COLUMNS, event_of
+from auctions.ledger.checkpoints import read_checkpoints
 from auctions.ledger.connection import fetch
 from auctions.ledger.head import Head
 
@@ -61,30 +62,30 @@ async def read_lots(connection: Any, lot_ids: Sequence[UUID]) -> Sequence[LotRow
 async def current_heads(
     connection: Any, lots: Sequence[LotRow], remembered: Remembered
 ) -> dict[UUID, Head]:
-    """Give the heads that these rows tell of, from memory or caught up from the entries."""
+    """Give the heads that these rows tell of, from memory or caught up from the entries.
+
+    What is not remembered begins with its checkpoint, if there is one.
+    """
     heads: dict[UUID, Head] = {}
-    behind: list[tuple[LotRow, Head | None]] = []
+    behind: list[Behind] = []
     for lot in lots:
         known = remembered(lot["id"])
         if known is not None and known.state.seq == lot["last"] and known.hash == lot["hash"]:
             heads[lot["id"]] = Head(known.state, lot["epoch"], known.hash)
         else:
             behind.append((lot, known))
+    kept = await read_checkpoints(connection, [lot["id"] for lot, known in behind if not known])
+    behind = [(lot, known or kept.get(lot["id"])) for lot, known in behind]
     for group in _groups(behind):
         heads |= await _caught_up(connection, group)
     return heads
-
-
-def in_groups(lots: Sequence[LotRow]) -> Iterator[list[LotRow]]:
-    """Divide lots into groups whose logs can be held at once."""
-    for group in _groups([(lot, None) for lot in lots]):
-        yield [lot for lot, _ in group]
 
 
 Behind = tuple[LotRow, Head | None]
 
 
 def _groups(lots: Sequence[Behind]) -> Iterator[list[Behind]]:
+    """Divide lots into groups whose entries can be held, and folded, at once."""
     group: list[Behind] = []
     entries = 0
     for lot, known in lots:
@@ -108,8 +109,8 @@ async def _caught_up(connection: Any, lots: Sequence[Behind]) -> dict[UUID, Head
         log = entries[lot["id"]]
         if known is None:
             heads[lot["id"]] = _folded(lot, log, None)
-        # What we remember is of this log only if its last entry is in it: a database that was
-        # restored may have gone on otherwise.
+        # What we remember, or kept, is of this log only if its last entry is in it: a database that
+        # was restored may have gone on otherwise.
         elif log and log[0]["hash"] == known.hash:
             heads[lot["id"]] = _folded(lot, log[1:], known)
         else:

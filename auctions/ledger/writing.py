@@ -10,8 +10,9 @@ from auctions.engine.events import Event
 from auctions.engine.log import SALT_BYTES, entry_hash
 from auctions.engine.state import LotState
 from auctions.entries import columns_of
+from auctions.ledger.checkpoints import FORM, is_due
 from auctions.ledger.connection import STATEMENT_SECONDS_MAX
-from auctions.ledger.head import Head
+from auctions.ledger.head import Head, snapshot_bytes
 from marketplace.kernel.canonical import GENESIS
 from marketplace.platform.database import Role, Transaction
 
@@ -38,12 +39,13 @@ async def append_entries(
 async def append_all(connection: Any, additions: Sequence[Addition]) -> list[Head]:
     """Write what is added to some logs, and move their heads, by one statement; give the new heads.
 
-    The lots' rows must be locked. Raises RuntimeError if a lot is not where its addition says: then
-    nothing may be committed.
+    Checkpoints that are due go with it. The lots' rows must be locked. Raises RuntimeError if a lot
+    is not where its addition says: then nothing may be committed.
     """
     heads: list[Head] = []
     head_rows: list[tuple[object, ...]] = []
     entry_rows: list[tuple[object, ...]] = []
+    checkpoints: list[tuple[int, bytes]] = []
     for place, addition in enumerate(additions, start=1):
         before, state = addition.before, addition.state
         epoch, hash_ = (1, GENESIS) if before is None else (before.epoch, before.hash)
@@ -52,12 +54,17 @@ async def append_all(connection: Any, additions: Sequence[Addition]) -> list[Hea
             hash_ = entry_hash(hash_, event, salt)
             entry_rows.append((place, *columns_of(event), salt, hash_))
         heads.append(Head(state, epoch, hash_))
+        if is_due(was, state):
+            checkpoints.append((place, snapshot_bytes(heads[-1])))
         decided = (state.at, state.phase.value, state.closes_at, state.extensions)
         head_rows.append((state.lot_id, epoch, was, state.seq, hash_, *decided, skipped))
     status = await connection.execute(
         _WRITE,
         *zip(*head_rows, strict=True),
         *zip(*entry_rows, strict=True),
+        [place for place, _ in checkpoints],
+        [state for _, state in checkpoints],
+        FORM,
         timeout=STATEMENT_SECONDS_MAX,
     )
     if status != f"INSERT 0 {len(entry_rows)}":
@@ -85,7 +92,13 @@ with heads as (
         closes_at = h.closes_at, extensions = h.extensions
     from heads h
     where l.id = h.lot_id and l.seq = h.was and l.epoch = h.epoch
-    returning h.place, h.lot_id, h.epoch, h.decided_at, h.was - h.skipped as before_first
+    returning h.place, h.lot_id, h.epoch, h.seq, h.decided_at, h.was - h.skipped as before_first
+), kept as (
+    insert into auction_checkpoints (lot_id, seq, form, state)
+    select moved.lot_id, moved.seq, $25, k.state
+    from unnest($23::integer[], $24::bytea[]) as k (head, state) join moved on moved.place = k.head
+    on conflict (lot_id) do update
+    set seq = excluded.seq, form = excluded.form, state = excluded.state
 )
 insert into auction_ledger (lot_id, seq, epoch, at, kind, bidder_id, bid_id, client_bid_id, amount,
                             rank, code, bound, body, salt, hash)

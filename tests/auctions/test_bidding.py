@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -8,9 +9,12 @@ import pytest
 from sqlalchemy import select
 
 from auctions.bidding import find_bid, place_bid
+from auctions.engine import replay as replay_module
 from auctions.ledger import Ledger
+from auctions.ledger.head import snapshot_bytes
 from auctions.schemas import BidInput, BidView
 from auctions.tables import LedgerRow, LotRow
+from marketplace.app import assemble
 from marketplace.kernel.errors import (
     IdempotencyKeyMissing,
     InvalidInput,
@@ -371,3 +375,69 @@ async def test_the_lots_row_tells_the_head_of_the_ledger(platform: Platform, hal
             select(LedgerRow.hash).where(LedgerRow.lot_id == hall.lot_id, LedgerRow.seq == head.seq)
         )
     assert (head.phase, head.hash) == ("open", last.hash)
+
+
+async def folded_entries(settings: Settings, hall: Hall) -> tuple[Any, int]:
+    """Read a lot by a process that remembers nothing; give its head and the entries it folded."""
+    stranger = assemble(settings).platform
+    folded = 0
+    evolve = replay_module.evolve
+
+    def counting(state: Any, event: Any) -> Any:
+        nonlocal folded
+        folded += 1
+        return evolve(state, event)
+
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(replay_module, "evolve", counting)
+            return await stranger.get(Ledger).read(hall.lot_id), folded
+    finally:
+        await stranger.close()
+
+
+async def many_bids(platform: Platform, hall: Hall, first: int, last: int) -> None:
+    """Bid euro by euro, in batches of ten."""
+    for start in range(first, last, -10):
+        await asyncio.gather(
+            *(
+                bid(platform, hall, hall.suppliers[0], f"{n}.00")
+                for n in range(start, start - 10, -1)
+            )
+        )
+
+
+async def test_a_process_that_knows_nothing_folds_what_follows_the_last_checkpoint(
+    platform: Platform, hall: Hall, settings: Settings
+) -> None:
+    await many_bids(platform, hall, 990, 880)
+    head, folded = await folded_entries(settings, hall)
+    assert head == await platform.get(Ledger).read(hall.lot_id)
+    assert head.state.seq == 115
+    assert 0 < folded < 32
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param("form = sha256('another release')", id="of another release"),
+        pytest.param("state = '\\x9107'", id="unreadable"),
+        pytest.param("state = (select state from other)", id="of another log"),
+    ],
+)
+async def test_a_checkpoint_that_does_not_fit_the_log_is_not_believed(
+    platform: Platform, hall: Hall, settings: Settings, damage: str
+) -> None:
+    await many_bids(platform, hall, 990, 930)
+    owner = await asyncpg.connect(settings.owner_url)
+    try:
+        await owner.execute("alter table auction_checkpoints no force row level security")
+        head = await platform.get(Ledger).read(hall.lot_id)
+        other = snapshot_bytes(replace(head, hash=bytes(32)))
+        await owner.execute("create temp table other (state bytea)")
+        await owner.execute("insert into other values ($1)", other)
+        assert await owner.execute(f"update auction_checkpoints set {damage}") == "UPDATE 1"
+    finally:
+        await owner.close()
+    found, folded = await folded_entries(settings, hall)
+    assert (found, folded) == (head, head.state.seq - 1)
