@@ -105,10 +105,7 @@ def deviations(
     """
     if offered is None:
         return
-    for name in ("ship_to", "bill_to"):
-        if getattr(offered, name) is not None:
-            detail = "Where goods and invoices go is for the buyer to say."
-            yield FieldError(f"{pointer}/{name}", "not_yours", detail)
+    yield from addresses_named(offered, pointer)
     for name in _OFFERED:
         said, wanted = getattr(offered, name), None if asked is None else getattr(asked, name)
         if wanted not in _OPEN and said not in (*_OPEN, wanted):
@@ -117,10 +114,17 @@ def deviations(
     yield from terms_errors(completed(asked, offered), pointer)
 
 
+def addresses_named(offered: LineTerms, pointer: str) -> Iterator[FieldError]:
+    """Find addresses in what a supplier offers."""
+    for name in _ADDRESSES:
+        if getattr(offered, name) is not None:
+            detail = "Where goods and invoices go is for the buyer to say."
+            yield FieldError(f"{pointer}/{name}", "not_yours", detail)
+
+
 _OPEN: Final = (None, "")
-_OFFERED: Final = tuple(
-    name for name in LineTerms.__struct_fields__ if name not in {"ship_to", "bill_to"}
-)
+_ADDRESSES: Final = ("ship_to", "bill_to")
+_OFFERED: Final = tuple(name for name in LineTerms.__struct_fields__ if name not in _ADDRESSES)
 
 
 def terms_errors(terms: LineTerms | None, pointer: str) -> Iterator[FieldError]:

@@ -187,6 +187,12 @@ SCORES_MAX: Final = 1_000
 """Scores written by one request; more come in several."""
 ANSWER_HOURS_MAX: Final = 24 * 60
 """Two months: the longest that a question, an answer or an amendment may hold a deadline up."""
+NEGOTIATION_ROUNDS_MAX: Final = 40
+"""Offers of both sides together; who needs more is not negotiating prices."""
+NEGOTIATION_DAYS_MAX: Final = 90
+"""So long an offer may wait for its answer: nobody is bound to a price for longer unasked."""
+MESSAGES_PER_NEGOTIATION_MAX: Final = 500
+"""Of both sides; the offers themselves say what is agreed."""
 
 EXPLAINED_LINES_MAX: Final = 50
 """Lines a supplier has explained at once: each looks at prices of others too."""
