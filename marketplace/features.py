@@ -65,4 +65,5 @@ SUBPACKAGES_WITH_TABLES: Final = {
         "carts",
         "quotes",
     ),
+    "rfq": ("negotiation",),
 }

@@ -14,6 +14,8 @@ from rfq.explanations import routes as explanations
 from rfq.handover import routes as handover
 from rfq.handover.service import record_auction_end
 from rfq.key_store import KeyStore, LocalKeyStore
+from rfq.negotiation import routes as negotiation
+from rfq.negotiation.service import EXPIRY_TIMER, expire_negotiation
 from rfq.opening import routes as opening
 from rfq.opening.service import open_at_deadline
 from rfq.procedures import routes as procedures
@@ -39,6 +41,7 @@ FEATURE: Final = Feature(
         *opening.ROUTES,
         *evaluation.ROUTES,
         *explanations.ROUTES,
+        *negotiation.ROUTES,
         *handover.ROUTES,
         *awards.ROUTES,
     ),
@@ -57,6 +60,9 @@ FEATURE: Final = Feature(
         ),
     ),
     commands={"verify-opening": "rfq.opening.commands:check_opening"},
-    timers=(Timer(OPENING_TIMER, open_at_deadline),),
+    timers=(
+        Timer(OPENING_TIMER, open_at_deadline),
+        Timer(EXPIRY_TIMER, expire_negotiation),
+    ),
     provides={KeyStore: _local_key_store},
 )

@@ -53,7 +53,8 @@ from rfq.awards.schemas import (
 from rfq.bids.service import bids_lock, hold_own
 from rfq.evaluation.offers import evaluate, line_view
 from rfq.evaluation.rankings import Ranking, rank_lot
-from rfq.handover.service import EndedAuction, results_of
+from rfq.handover.service import results_of
+from rfq.negotiation.agreed import call_off_for_lot
 from rfq.procedures.reading import Loaded, load
 from rfq.rules.abnormal import check_award
 from rfq.rules.award import Breakdown, check_choice, own_breakdown, scaled
@@ -99,7 +100,7 @@ async def award_lot(
         first_day = _first_day(data, at)
         ranking = await rank_lot(tx, loaded, data.lot_id)
         decision = await _decide(tx, loaded, data, ranking)
-        provenance = _provenance(loaded, decision, ranking.auction, at)
+        provenance = _provenance(loaded, decision, ranking, at)
         contract_id = await conclude(
             tx, _contract(loaded, decision, data, first_day, provenance=provenance)
         )
@@ -107,6 +108,7 @@ async def award_lot(
         statuses = {**loaded.lot_statuses, data.lot_id: lot_status}
         status = status_after_lots(loaded.procedure.status, list(statuses.values()))
         await _move(tx, loaded, data.lot_id, lot_status.value, status)
+        await call_off_for_lot(tx, data.lot_id, decision.final.offer.bidder_id)
         await _tell(tx, loaded, decision, status)
         return await keep(tx, key, await _read_own(tx, decision.award_id))
 
@@ -163,7 +165,7 @@ def _amounts(document: Mapping[str, str]) -> dict[UUID, Decimal]:
 
 
 def _provenance(
-    loaded: Loaded, decision: Decision, auction: EndedAuction | None, at: datetime
+    loaded: Loaded, decision: Decision, ranking: Ranking, at: datetime
 ) -> tuple[Provenance, ...]:
     """Tell how the award came about, earliest first, each step with the hash that pins it."""
     offer = decision.final.offer
@@ -172,6 +174,10 @@ def _provenance(
         Provenance("rfq.procedure", loaded.procedure.id, published_at, loaded.terms_hash()),
         Provenance("rfq.bid", offer.bid_id, offer.submitted_at, offer.commitment.hex()),
     ]
+    agreed, auction = ranking.agreed.get(offer.bidder_id), ranking.auction
+    if agreed is not None:
+        digest = agreed.content_hash.hex()
+        steps.append(Provenance("rfq.negotiation", agreed.negotiation_id, agreed.agreed_at, digest))
     if auction is not None:
         head = auction.ledger_head.hex()
         steps.append(Provenance("auction", auction.auction_id, auction.ended_at, head))

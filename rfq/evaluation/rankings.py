@@ -12,13 +12,14 @@ from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, transaction
 from marketplace.platform.http.schemas import MoneyView
-from rfq.evaluation.offers import Evaluated, evaluate
+from rfq.evaluation.offers import evaluate
 from rfq.evaluation.schemas import LotRankingView, RankedOfferView
 from rfq.handover.service import EndedAuction, ended_auction
+from rfq.negotiation.agreed import AgreedOffer, agreed_offers
 from rfq.procedures.publishing import load_own
 from rfq.procedures.reading import Loaded
 from rfq.rules.abnormal import ExplanationStatus, Flag, flagged
-from rfq.rules.evaluation import Final, finals
+from rfq.rules.evaluation import Final, Offer, Standing, finals, ranked
 from rfq.rules.procedure import check_bids_readable
 from rfq.tables import ExplanationRow
 
@@ -27,7 +28,8 @@ from rfq.tables import ExplanationRow
 class Ranking:
     """Who would win a lot, best first, without those whose explanation was rejected.
 
-    `flags` and `explanations` are by bidder.
+    `flags`, `explanations` and `agreed` are by bidder; what was agreed with him stands in the
+    place of his bid.
     """
 
     finals: tuple[Final, ...]
@@ -35,6 +37,7 @@ class Ranking:
     flags: Mapping[UUID, Flag]
     explanations: Mapping[UUID, ExplanationStatus]
     auction: EndedAuction | None
+    agreed: Mapping[UUID, AgreedOffer]
 
 
 async def rank_lot(tx: Transaction, loaded: Loaded, lot_id: UUID) -> Ranking:
@@ -43,7 +46,8 @@ async def rank_lot(tx: Transaction, loaded: Loaded, lot_id: UUID) -> Ranking:
     Raises Conflict while its auction runs.
     """
     auction = await ended_auction(tx, lot_id)
-    every = _finals(await evaluate(tx, loaded), lot_id, auction)
+    agreed = await agreed_offers(tx, lot_id)
+    every = _finals((await evaluate(tx, loaded)).standings[lot_id], agreed, auction)
     explanations = await _explanations(tx, lot_id)
     rejected = tuple(
         final
@@ -53,16 +57,25 @@ async def rank_lot(tx: Transaction, loaded: Loaded, lot_id: UUID) -> Ranking:
     left = tuple(final for final in every if final not in rejected)
     totals = {final.offer.bidder_id: final.amount.amount for final in left}
     flags = flagged(totals, loaded.procedure.low_offers)
-    return Ranking(left, rejected, flags, explanations, auction)
+    return Ranking(left, rejected, flags, explanations, auction, agreed)
 
 
-def _finals(evaluated: Evaluated, lot_id: UUID, auction: EndedAuction | None) -> tuple[Final, ...]:
-    standings = evaluated.standings[lot_id]
+def _finals(
+    standings: Sequence[Standing],
+    agreed: Mapping[UUID, AgreedOffer],
+    auction: EndedAuction | None,
+) -> tuple[Final, ...]:
     if auction is None:
-        return finals(standings, {})
+        offers = (standing.offer for standing in standings)
+        return finals(ranked(_negotiated(offer, agreed) for offer in offers), {})
     currency = standings[0].total.currency
     amounts = {entry.bidder_id: Money(entry.amount, currency) for entry in auction.ranking}
     return finals(standings, amounts, [entry.bidder_id for entry in auction.ranking])
+
+
+def _negotiated(offer: Offer, agreed: Mapping[UUID, AgreedOffer]) -> Offer:
+    of_bidder = agreed.get(offer.bidder_id)
+    return offer if of_bidder is None else of_bidder.in_place_of(offer)
 
 
 async def _explanations(tx: Transaction, lot_id: UUID) -> dict[UUID, ExplanationStatus]:
@@ -109,6 +122,7 @@ def _items(ranking: Ranking, offers: Sequence[Final]) -> list[RankedOfferView]:
                 total=MoneyView.of(final.amount),
                 abnormally_low=None if flag is None else flag.reason,
                 explanation=ranking.explanations.get(bidder_id),
+                negotiated=bidder_id in ranking.agreed,
             )
         )
     return views

@@ -51,7 +51,10 @@ class OpenedBidList(Output):
 
 
 class RankedOfferView(Output):
-    """An offer with its place; `abnormally_low` says why it has to be explained."""
+    """An offer with its place; `abnormally_low` says why it has to be explained.
+
+    `negotiated` is an offer whose bidder agreed to other prices or terms than he bid.
+    """
 
     rank: int
     bid_id: UUID
@@ -59,6 +62,7 @@ class RankedOfferView(Output):
     total: MoneyView
     abnormally_low: str | None
     explanation: ExplanationStatus | None
+    negotiated: bool
 
 
 class LotRankingView(Output):

@@ -26,6 +26,7 @@ from marketplace.platform.idempotency import IdempotencyKey, keep, replay
 from marketplace.platform.outbox import NumberedEvent
 from rfq.evaluation.offers import evaluate
 from rfq.handover.schemas import LotAuctionInput, LotAuctionView, LotParticipantView
+from rfq.negotiation.agreed import check_nothing_negotiated
 from rfq.procedures.publishing import load_own
 from rfq.procedures.reading import Loaded, load
 from rfq.rules import procedure as rules
@@ -88,6 +89,7 @@ async def start_auction(
         lot_status = LOT.after(loaded.lot_statuses[data.lot_id], LotAction.START_AUCTION)
         if await tx.scalar(select(LotAuctionRow.lot_id).where(LotAuctionRow.lot_id == data.lot_id)):
             raise Conflict("The auction of this lot was called off: award it from its bids.")
+        await check_nothing_negotiated(tx, data.lot_id)
         chosen = best((await evaluate(tx, loaded)).standings[data.lot_id], data.bidders)
         if len(chosen) < data.bidders:
             detail = f"This lot has {len(chosen)} valid bids."

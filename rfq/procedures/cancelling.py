@@ -10,6 +10,7 @@ from marketplace.platform.core import Platform
 from marketplace.platform.database import retries_conflicts, transaction
 from rfq.bids.service import hold_own
 from rfq.key_store import KeyStore
+from rfq.negotiation.agreed import call_off_for_procedure
 from rfq.procedures.publishing import check_version
 from rfq.procedures.reading import buyer_view, load
 from rfq.procedures.schemas import BuyerProcedureView, CancellationInput
@@ -43,6 +44,7 @@ async def cancel_procedure(
             .where(ProcedureRow.id == procedure_id)
             .values(status=status.value, version=version + 1, cancelled_because=data.reason)
         )
+        await call_off_for_procedure(tx, procedure_id)
         facts: dict[str, object] = {"status": status, "reason": data.reason}
         audience = loaded.may_be_seen_by()
         tx.emit(

@@ -103,15 +103,12 @@ class OfferedLine:
 class Negotiation:
     """What the rules need to know of one.
 
-    `bid` are the lines of the sealed bid, which bound all offers; `last` is the offer that waits
-    for an answer; `rounds` counts all offers so far. It can be answered before `answer_by`.
+    `rounds` counts the offers of both sides; the last one can be answered before `answer_by`.
     """
 
     status: NegotiationStatus
     rounds: int
     answer_by: datetime
-    bid: tuple[PricedLine, ...]
-    last: tuple[OfferedLine, ...]
 
 
 def check_beginning(kind: Kind, lot: LotStatus) -> None:
@@ -138,16 +135,22 @@ def moved(
     if status in OPEN and at >= negotiation.answer_by:
         detail = f"The offer expired at {negotiation.answer_by.isoformat()}, unanswered."
         raise WrongState(detail, state=NegotiationStatus.EXPIRED.value)
-    after = NEGOTIATION.after(status, action)
-    if TURN[status] is not side:
+    if TURN.get(status, side) is not side:
         detail = f"The turn is the {TURN[status].value}'s: wait for the answer to your offer."
         raise WrongState(detail, state=status.value)
-    return after
+    return NEGOTIATION.after(status, action)
 
 
 def has_expired(negotiation: Negotiation, at: datetime) -> bool:
     """Tell whether nobody answered in time and nobody has said so yet."""
     return negotiation.status in OPEN and at >= negotiation.answer_by
+
+
+def check_message(status: NegotiationStatus) -> None:
+    """Guard of a message: as long as there is something to speak about; raises WrongState."""
+    if status not in OPEN and status is not NegotiationStatus.AGREED:
+        detail = f"This negotiation is {status.value}: there is nothing left to speak about."
+        raise WrongState(detail, state=status.value)
 
 
 def check_answer_by(answer_by: datetime, at: datetime) -> None:
@@ -159,20 +162,29 @@ def check_answer_by(answer_by: datetime, at: datetime) -> None:
         raise invalid("/answer_by", "too_late", detail)
 
 
-def check_offer(negotiation: Negotiation, side: Side, lines: Sequence[OfferedLine]) -> None:
-    """Refuse an offer that nobody could accept; raises InvalidInput with all pointers, Conflict.
-
-    It prices each line of the bid once, on terms that do not contradict themselves; it differs from
-    the one it answers; and it is not above the sealed bid.
-    """
+def check_rounds(negotiation: Negotiation) -> None:
+    """Guard of one more offer; raises Conflict."""
     if negotiation.rounds >= NEGOTIATION_ROUNDS_MAX:
         raise Conflict(f"After {NEGOTIATION_ROUNDS_MAX} offers it is accepted or ended.")
-    errors = [*_line_errors(negotiation.bid, side, lines)]
+
+
+def check_offer(
+    bid: Sequence[PricedLine],
+    last: Sequence[OfferedLine],
+    side: Side,
+    lines: Sequence[OfferedLine],
+) -> None:
+    """Refuse an offer that nobody could accept; raises InvalidInput with all pointers, Conflict.
+
+    It prices each line of the sealed `bid` once, on terms that do not contradict themselves; it
+    differs from `last`, which it answers; and it is not above the bid.
+    """
+    errors = [*_line_errors(bid, side, lines)]
     if errors:
         raise InvalidInput(errors[0].detail, errors=errors)
-    if same_offer(lines, negotiation.last):
+    if same_offer(lines, last):
         raise Conflict("This is the offer it answers: accept it.")
-    offered, sealed = total_of(priced_lines(negotiation.bid, lines)), total_of(negotiation.bid)
+    offered, sealed = total_of(priced_lines(bid, lines)), total_of(bid)
     if offered.amount > sealed.amount:
         detail = (
             f"The sealed bid is {sealed.amount} {sealed.currency}, this comes to {offered.amount}: "

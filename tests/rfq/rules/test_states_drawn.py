@@ -10,11 +10,20 @@ from marketplace.kernel.states import StateMachine
 from rfq.rules.abnormal import EXPLANATION
 from rfq.rules.bid import BID
 from rfq.rules.clarification import QUESTION
+from rfq.rules.negotiation import NEGOTIATION
 from rfq.rules.panel import EVALUATOR
 from rfq.rules.procedure import LOT, PROCEDURE
 
 PAGE = Path(__file__).parents[3] / "docs" / "procedures.md"
-MACHINES: list[StateMachine[Any, Any]] = [PROCEDURE, LOT, BID, QUESTION, EXPLANATION, EVALUATOR]
+MACHINES: list[StateMachine[Any, Any]] = [
+    PROCEDURE,
+    LOT,
+    BID,
+    NEGOTIATION,
+    QUESTION,
+    EXPLANATION,
+    EVALUATOR,
+]
 
 
 @pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: machine.name)

@@ -1,0 +1,1 @@
+"""Negotiation of offers, between the buyer and one bidder."""
