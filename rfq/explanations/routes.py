@@ -10,12 +10,12 @@ from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.http.access import versioned
 from marketplace.platform.http.given import FromPath, Given, JSONBody
+from marketplace.platform.http.paging import Page, PageRequest, paged
 from marketplace.platform.idempotency import IdempotencyKey
 from rfq.explanations import service
 from rfq.explanations.schemas import (
     ExplanationDecisionInput,
     ExplanationInput,
-    ExplanationList,
     ExplanationRequestInput,
     ExplanationView,
 )
@@ -53,10 +53,14 @@ async def request_explanation(
     summary="Read the explanations of low offers: as the buyer all, as a bidder your own",
 )
 async def list_explanations(
-    procedure_id: FromPath[UUID], caller: Given[Caller], platform: Given[Platform]
-) -> ExplanationList:
+    procedure_id: FromPath[UUID],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    page_request: Given[PageRequest],
+) -> Response[Page[ExplanationView]]:
     """List explanations."""
-    return await service.list_explanations(platform, caller, procedure_id)
+    found = await service.list_explanations(platform, caller, procedure_id, page_request)
+    return paged(page_request, found)
 
 
 @post(

@@ -47,9 +47,3 @@ class ExplanationView(Output):
     requested_at: datetime
     explained_at: datetime | None
     decided_at: datetime | None
-
-
-class ExplanationList(Output):
-    """Explanations, the first asked for first."""
-
-    items: list[ExplanationView]

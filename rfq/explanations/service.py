@@ -12,13 +12,13 @@ from marketplace.kernel.ids import new_id
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, retries_conflicts, transaction
+from marketplace.platform.http.paging import Page, PageRequest, page
 from marketplace.platform.idempotency import IdempotencyKey, keep, replay
 from rfq.bids.service import hold_own
 from rfq.evaluation.rankings import rank_lot
 from rfq.explanations.schemas import (
     ExplanationDecisionInput,
     ExplanationInput,
-    ExplanationList,
     ExplanationRequestInput,
     ExplanationView,
 )
@@ -196,19 +196,18 @@ def _tell(tx: Transaction, row: Row[Any], kind: str, reader: UUID) -> None:
 
 
 async def list_explanations(
-    platform: Platform, caller: Caller, procedure_id: UUID
-) -> ExplanationList:
+    platform: Platform, caller: Caller, procedure_id: UUID, asked: PageRequest
+) -> Page[ExplanationView]:
     """List the explanations of a procedure: all to its buyer, his own to a bidder."""
+    statement = select(*_COLUMNS).where(ExplanationRow.procedure_id == procedure_id)
+    if (after := asked.key(UUID)) is not None:
+        statement = statement.where(ExplanationRow.id > after)
     async with transaction(platform, caller) as tx:
         loaded = await load(tx, procedure_id)
         buys = loaded.procedure.buyer_id == caller.organization_id
         caller.require("rfq:read" if buys else "bids:read")
-        rows = await tx.all(
-            select(*_COLUMNS)
-            .where(ExplanationRow.procedure_id == procedure_id)
-            .order_by(ExplanationRow.id)
-        )
-    return ExplanationList(items=[_view(row) for row in rows])
+        rows = await tx.all(statement.order_by(ExplanationRow.id).limit(asked.fetch))
+    return page(asked, [_view(row) for row in rows], lambda item: item.id)
 
 
 def _view(row: Row[Any]) -> ExplanationView:

@@ -13,7 +13,7 @@ from marketplace.platform.core import Platform
 from marketplace.platform.database import transaction
 from marketplace.platform.http.paging import Page, PageRequest, page
 from marketplace.platform.idempotency import IdempotencyKey, keep, replay
-from rfq.negotiation.schemas import MessageInput, MessageView
+from rfq.negotiation.schemas import NegotiationMessageInput, NegotiationMessageView
 from rfq.negotiation.service import held_side, read_negotiation
 from rfq.negotiation.tables import NegotiationMessageRow
 from rfq.negotiation.views import message_view
@@ -32,13 +32,13 @@ async def send_message(
     platform: Platform,
     caller: Caller,
     negotiation_id: UUID,
-    data: MessageInput,
+    data: NegotiationMessageInput,
     key: IdempotencyKey,
-) -> MessageView:
+) -> NegotiationMessageView:
     """Write to the other side, in whosever turn; raises NotFound, WrongState, Conflict."""
     check_words(data.message, "/message")
     async with transaction(platform, caller) as tx:
-        if (earlier := await replay(tx, key, MessageView)) is not None:
+        if (earlier := await replay(tx, key, NegotiationMessageView)) is not None:
             return earlier
         row, side, at = await held_side(tx, caller, negotiation_id)
         check_message(NegotiationStatus(row.status))
@@ -70,7 +70,7 @@ async def send_message(
 
 async def list_messages(
     platform: Platform, caller: Caller, negotiation_id: UUID, asked: PageRequest
-) -> Page[MessageView]:
+) -> Page[NegotiationMessageView]:
     """List the messages of a negotiation to its two sides, the first first; raises NotFound."""
     await read_negotiation(platform, caller, negotiation_id)
     statement = select(*_COLUMNS).where(NegotiationMessageRow.negotiation_id == negotiation_id)

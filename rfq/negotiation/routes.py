@@ -14,13 +14,13 @@ from marketplace.platform.http.paging import Page, PageRequest, paged
 from marketplace.platform.idempotency import IdempotencyKey
 from rfq.negotiation import messages, service
 from rfq.negotiation.schemas import (
-    EndInput,
-    MessageInput,
-    MessageView,
+    NegotiationEndInput,
     NegotiationInput,
+    NegotiationMessageInput,
+    NegotiationMessageView,
+    NegotiationOfferInput,
     NegotiationSummary,
     NegotiationView,
-    OfferInput,
 )
 
 TAGS: Final = ["negotiations"]
@@ -88,7 +88,7 @@ async def read_negotiation(
 async def make_offer(
     *,
     negotiation_id: FromPath[UUID],
-    data: JSONBody[OfferInput],
+    data: JSONBody[NegotiationOfferInput],
     caller: Given[Caller],
     platform: Given[Platform],
     if_match: Given[int],
@@ -128,7 +128,7 @@ async def accept_offer(
 )
 async def end_negotiation(
     negotiation_id: FromPath[UUID],
-    data: JSONBody[EndInput],
+    data: JSONBody[NegotiationEndInput],
     caller: Given[Caller],
     platform: Given[Platform],
     if_match: Given[int],
@@ -147,11 +147,11 @@ async def end_negotiation(
 )
 async def send_message(
     negotiation_id: FromPath[UUID],
-    data: JSONBody[MessageInput],
+    data: JSONBody[NegotiationMessageInput],
     caller: Given[Caller],
     platform: Given[Platform],
     idempotency_key: Given[IdempotencyKey],
-) -> MessageView:
+) -> NegotiationMessageView:
     """Send a message."""
     return await messages.send_message(platform, caller, negotiation_id, data, idempotency_key)
 
@@ -167,7 +167,7 @@ async def list_messages(
     caller: Given[Caller],
     platform: Given[Platform],
     page_request: Given[PageRequest],
-) -> Response[Page[MessageView]]:
+) -> Response[Page[NegotiationMessageView]]:
     """List messages."""
     return paged(
         page_request, await messages.list_messages(platform, caller, negotiation_id, page_request)

@@ -33,7 +33,7 @@ class OfferedLineInput(Input):
     terms: LineTerms | None = None
 
 
-class OfferInput(Input):
+class NegotiationOfferInput(Input):
     """An offer for a lot, whole: all lines of the bid."""
 
     lines: Annotated[list[OfferedLineInput], Meta(min_length=1, max_length=LINES_MAX)]
@@ -41,19 +41,19 @@ class OfferInput(Input):
     note: Text = ""
 
 
-class NegotiationInput(OfferInput, kw_only=True):
+class NegotiationInput(NegotiationOfferInput, kw_only=True):
     """A first offer of the buyer to the bidder of `bid_id`."""
 
     bid_id: UUID
 
 
-class EndInput(Input):
+class NegotiationEndInput(Input):
     """Why a negotiation is ended; the other side reads it."""
 
     reason: Annotated[Text, Meta(min_length=1)]
 
 
-class MessageInput(Input):
+class NegotiationMessageInput(Input):
     """Words to the other side; they change nothing of what is offered."""
 
     message: Annotated[Text, Meta(min_length=1)]
@@ -68,7 +68,7 @@ class OfferedLineView(Output):
     terms: LineTerms | None
 
 
-class OfferView(Output):
+class NegotiationOfferView(Output):
     """One version of what a side offered; `total` is for the quantities asked for."""
 
     number: int
@@ -100,12 +100,12 @@ class NegotiationSummary(Output):
 class NegotiationView(NegotiationSummary):
     """A negotiation with all offers, the first first."""
 
-    offers: list[OfferView]
+    offers: list[NegotiationOfferView]
     agreed_offer: int | None
     ended_because: str | None
 
 
-class MessageView(Output):
+class NegotiationMessageView(Output):
     """A message of one side to the other."""
 
     id: UUID

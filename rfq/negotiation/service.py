@@ -32,11 +32,11 @@ from rfq.evaluation.offers import evaluate
 from rfq.evaluation.rankings import rank_lot
 from rfq.negotiation.documents import lines_document, offer_hash, read_lines
 from rfq.negotiation.schemas import (
-    EndInput,
+    NegotiationEndInput,
     NegotiationInput,
+    NegotiationOfferInput,
     NegotiationSummary,
     NegotiationView,
-    OfferInput,
 )
 from rfq.negotiation.tables import NegotiationOfferRow, NegotiationRow
 from rfq.negotiation.views import negotiation_view, summary
@@ -153,7 +153,7 @@ async def make_offer(
     caller: Caller,
     negotiation_id: UUID,
     *,
-    data: OfferInput,
+    data: NegotiationOfferInput,
     version: int,
     key: IdempotencyKey,
 ) -> NegotiationView:
@@ -199,7 +199,11 @@ async def accept_offer(
 
 @retries_conflicts
 async def end_negotiation(
-    platform: Platform, caller: Caller, negotiation_id: UUID, data: EndInput, version: int
+    platform: Platform,
+    caller: Caller,
+    negotiation_id: UUID,
+    data: NegotiationEndInput,
+    version: int,
 ) -> NegotiationView:
     """End a negotiation in the own turn, with a reason; the sealed bid stands as it was.
 
@@ -312,7 +316,7 @@ def _standing(row: Row[Any]) -> Negotiation:
     return Negotiation(NegotiationStatus(row.status), row.rounds, row.answer_by)
 
 
-def _lines(data: OfferInput) -> tuple[OfferedLine, ...]:
+def _lines(data: NegotiationOfferInput) -> tuple[OfferedLine, ...]:
     return tuple(
         OfferedLine(line.line_id, Decimal(line.unit_amount), Decimal(line.basis), line.terms)
         for line in data.lines
@@ -340,7 +344,7 @@ async def _store_offer(
     tx: Transaction,
     row: Row[Any],
     side: Side,
-    data: OfferInput,
+    data: NegotiationOfferInput,
     priced: Sequence[PricedLine],
     at: datetime,
 ) -> None:

@@ -9,7 +9,12 @@ from marketplace.kernel.canonical import plain_decimal
 from marketplace.kernel.money import Money
 from marketplace.platform.http.schemas import MoneyView
 from rfq.negotiation.documents import read_lines
-from rfq.negotiation.schemas import MessageView, NegotiationView, OfferedLineView, OfferView
+from rfq.negotiation.schemas import (
+    NegotiationMessageView,
+    NegotiationOfferView,
+    NegotiationView,
+    OfferedLineView,
+)
 from rfq.rules.negotiation import NegotiationStatus, Side
 
 
@@ -40,8 +45,8 @@ def negotiation_view(row: Row[Any], offers: Sequence[Row[Any]]) -> NegotiationVi
     )
 
 
-def _offer(row: Row[Any]) -> OfferView:
-    return OfferView(
+def _offer(row: Row[Any]) -> NegotiationOfferView:
+    return NegotiationOfferView(
         number=row.number,
         side=Side(row.side),
         total=MoneyView.of(Money(row.total, row.currency)),
@@ -61,6 +66,8 @@ def _offer(row: Row[Any]) -> OfferView:
     )
 
 
-def message_view(row: Row[Any]) -> MessageView:
+def message_view(row: Row[Any]) -> NegotiationMessageView:
     """Show a message."""
-    return MessageView(id=row.id, side=Side(row.side), message=row.message, sent_at=row.sent_at)
+    return NegotiationMessageView(
+        id=row.id, side=Side(row.side), message=row.message, sent_at=row.sent_at
+    )

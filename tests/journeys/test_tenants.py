@@ -116,6 +116,17 @@ BODIES: dict[str, Any] = {
     "explainOffer": {"explanation": "because"},
     "decideExplanation": {"accepted": True},
     "replaceBid": {"currency": "EUR", "lines": [{"line_id": "{line}", "unit_amount": "1"}]},
+    "beginNegotiation": {
+        "bid_id": "{line}",
+        "lines": [{"line_id": "{line}", "unit_amount": "1"}],
+        "answer_by": "2099-01-01T00:00:00Z",
+    },
+    "makeOffer": {
+        "lines": [{"line_id": "{line}", "unit_amount": "1"}],
+        "answer_by": "2099-01-01T00:00:00Z",
+    },
+    "endNegotiation": {"reason": "because"},
+    "sendNegotiationMessage": {"message": "because"},
     "sendBreakdown": {"lines": [{"line_id": "{line}", "unit_amount": "1"}]},
 }
 PARAMS = {"startImport": {"kind": "offers"}}

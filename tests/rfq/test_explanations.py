@@ -10,6 +10,7 @@ from sqlalchemy import update
 from marketplace.kernel.errors import Conflict, InvalidInput, NotFound, StaleVersion, WrongState
 from marketplace.platform.core import Platform
 from marketplace.platform.database import transaction
+from marketplace.platform.http.paging import PageRequest
 from rfq.awards.schemas import AwardInput, BuyerAwardView
 from rfq.awards.service import award_lot
 from rfq.evaluation.rankings import read_ranking
@@ -32,6 +33,7 @@ from rfq.rules.abnormal import ExplanationStatus
 from rfq.tables import ExplanationRow
 from tests.rfq.parties import HOUR, MoveClock, Parties, key
 
+FIRST = PageRequest(50, None)
 ACCEPT = ExplanationDecisionInput(accepted=True)
 REJECT = ExplanationDecisionInput(accepted=False, reason="The recycled stock is not enough.")
 OWN = ExplanationInput(explanation="We close a warehouse.")
@@ -147,11 +149,11 @@ async def test_an_explanation_is_between_its_bidder_and_the_buyer(
     asked = await ask(parties, made, ranking)
     for who in (parties.bolt, replace(parties.bolt, scopes=parties.buyer.scopes)):
         scoped = replace(who, scopes=who.scopes | parties.acme.scopes)
-        assert (await list_explanations(platform, scoped, made.id)).items == []
+        assert (await list_explanations(platform, scoped, made.id, FIRST)).items == []
         with pytest.raises(NotFound):
             await explain_offer(platform, scoped, asked.id, OWN, asked.version)
     for side in (parties.acme, parties.buyer):
-        assert len((await list_explanations(platform, side, made.id)).items) == 1
+        assert len((await list_explanations(platform, side, made.id, FIRST)).items) == 1
     with pytest.raises(NotFound):
         await decide_explanation(
             platform,
@@ -174,7 +176,7 @@ async def test_a_bidder_cannot_accept_his_own_explanation_though_he_writes_sql(
     told = await explain_offer(platform, parties.acme, asked.id, OWN, asked.version)
     async with transaction(platform, parties.acme) as tx:
         await tx.execute(update(ExplanationRow).values(accepted))
-    (seen,) = (await list_explanations(platform, parties.buyer, made.id)).items
+    (seen,) = (await list_explanations(platform, parties.buyer, made.id, FIRST)).items
     assert seen.status is ExplanationStatus.EXPLAINED
     assert seen.version == told.version
 
@@ -190,3 +192,25 @@ async def test_a_rejection_says_why_and_of_two_decisions_one_counts(
     await decide_explanation(platform, parties.buyer, asked.id, REJECT, asked.version)
     with pytest.raises(StaleVersion):
         await decide_explanation(platform, parties.buyer, asked.id, REJECT, asked.version)
+
+
+async def test_explanations_are_read_by_pages(
+    platform: Platform, parties: Parties, move_clock: MoveClock
+) -> None:
+    terms = msgspec.structs.replace(await parties.terms(lots=3), low_below_mean=40)
+    made = await parties.published(terms)
+    for who, price in ((parties.acme, "0.5"), (parties.bolt, "3"), (parties.coil, "3")):
+        await parties.submit(made, who, *[price, "60"] * 3)
+    await move_clock(HOUR)
+    await open_procedure(platform, parties.buyer, made.id)
+    asked = []
+    for lot in made.lots:
+        ranking = await read_ranking(platform, parties.buyer, made.id, lot.id)
+        asked.append((await ask(parties, made, ranking)).id)
+    seen, after = [], None
+    for _ in range(2):
+        found = await list_explanations(platform, parties.acme, made.id, PageRequest(2, after))
+        seen.append([item.id for item in found.items])
+        after = found.next
+    assert seen == [asked[:2], asked[2:]]
+    assert after is None

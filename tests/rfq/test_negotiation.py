@@ -26,12 +26,12 @@ from rfq.handover.schemas import LotAuctionInput
 from rfq.handover.service import start_auction
 from rfq.negotiation import messages, service
 from rfq.negotiation.schemas import (
-    EndInput,
-    MessageInput,
+    NegotiationEndInput,
     NegotiationInput,
+    NegotiationMessageInput,
+    NegotiationOfferInput,
     NegotiationView,
     OfferedLineInput,
-    OfferInput,
 )
 from rfq.negotiation.tables import NegotiationMessageRow, NegotiationOfferRow, NegotiationRow
 from rfq.opening.service import open_procedure
@@ -78,7 +78,7 @@ class Table:
         self, who: Caller, on: NegotiationView, *prices: str, terms: LineTerms | None = None
     ) -> NegotiationView:
         answer_by = self.made.deadline_at + 3 * HOUR
-        given = OfferInput(lines=self.lines(*prices, terms=terms), answer_by=answer_by)
+        given = NegotiationOfferInput(lines=self.lines(*prices, terms=terms), answer_by=answer_by)
         return await service.make_offer(
             self.platform, who, on.id, data=given, version=on.version, key=key()
         )
@@ -141,7 +141,7 @@ async def test_only_the_side_whose_turn_it_is_offers_accepts_or_ends(table: Tabl
     with pytest.raises(WrongState):
         await table.accept(table.buyer, begun)
     with pytest.raises(WrongState):
-        end = EndInput(reason="Enough.")
+        end = NegotiationEndInput(reason="Enough.")
         await service.end_negotiation(table.platform, table.buyer, begun.id, end, begun.version)
     answered = await table.offer(table.bolt, begun, "1.90", "55")
     with pytest.raises(WrongState, match="turn is the buyer's"):
@@ -165,7 +165,9 @@ async def test_of_two_hands_of_one_side_at_once_one_wins(table: Table) -> None:
 
 async def test_the_same_request_makes_one_offer(table: Table) -> None:
     begun = await table.begin(table.bolt, "1.80", "50")
-    given = OfferInput(lines=table.lines("1.90", "55"), answer_by=table.made.deadline_at + 3 * HOUR)
+    given = NegotiationOfferInput(
+        lines=table.lines("1.90", "55"), answer_by=table.made.deadline_at + 3 * HOUR
+    )
     once = key("once")
     answers = [
         await service.make_offer(
@@ -211,7 +213,7 @@ async def test_nobody_but_the_two_sides_sees_a_negotiation(
 ) -> None:
     begun = await table.begin(table.bolt, "1.80", "50")
     await messages.send_message(
-        platform, table.bolt, begun.id, MessageInput(message="Can you wait?"), key()
+        platform, table.bolt, begun.id, NegotiationMessageInput(message="Can you wait?"), key()
     )
     for outsider in (table.acme, table.parties.coil):
         nosy = replace(outsider, scopes=table.buyer.scopes | table.bolt.scopes)
@@ -269,7 +271,7 @@ async def test_a_bidder_is_negotiated_with_once_at_a_time(table: Table) -> None:
     with pytest.raises(Conflict, match="already"):
         await table.begin(table.bolt, "1.70", "50")
     await table.begin(table.acme, "1.80", "50")
-    end = EndInput(reason="Not at that price.")
+    end = NegotiationEndInput(reason="Not at that price.")
     ended = await service.end_negotiation(table.platform, table.bolt, begun.id, end, begun.version)
     assert (ended.status, ended.ended_because) == ("ended", "Not at that price.")
     assert (await table.begin(table.bolt, "1.95", "55")).rounds == 1
