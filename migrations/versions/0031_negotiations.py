@@ -1,15 +1,15 @@
 """Negotiations between a buyer and one bidder.
 
-Revision ID: 0030
-Revises: 0029
+Revision ID: 0031
+Revises: 0030
 """
 
 from alembic import op
 
 from migrations.security import API, ENGINE, all_rows, grant, policy, protect
 
-revision = "0030"
-down_revision = "0029"
+revision = "0031"
+down_revision = "0030"
 branch_labels = None
 depends_on = None
 
