@@ -32,6 +32,7 @@ from marketplace.platform.http.access import (
     is_idempotency_key,
     no_idempotency_key,
 )
+from marketplace.platform.http.schemas import MoneyInput
 
 READ: Final = "auctions:read"
 BID: Final = "bids:write"
@@ -47,24 +48,36 @@ async def place_bid(
     close on, KeyReused, TooManyRequests, and Unavailable: then the same key is safe.
     """
     caller.require(BID)
-    if client_bid_id is None:
-        raise no_idempotency_key()
-    if not is_idempotency_key(client_bid_id):
-        raise bad_idempotency_key()
+    key = client_bid_id_of(client_bid_id)
     bidder = caller.organization_id
     card = await platform.get(Admission).bidders_card(auction_id, bidder)
-    currency = card.currency_of(bidder)
-    if data.amount.currency != currency:
-        detail = f"Your bids on this lot are in {currency}."
-        raise invalid("/amount/currency", "wrong_currency", detail)
+    currency = check_currency(card, bidder, data.amount)
     amount = check_amount(Decimal(data.amount.amount), currency, "/amount/amount")
     event = await platform.get(Intake).submit(
         card.lot_id,
-        PlaceBid(bid_id=new_id(), bidder=bidder, client_bid_id=client_bid_id, amount=amount),
+        PlaceBid(bid_id=new_id(), bidder=bidder, client_bid_id=key, amount=amount),
     )
     if isinstance(event, BidRefused):
-        raise _refusal(event, currency)
-    return _bid_view(event, card, bidder)
+        raise refusal(event, currency)
+    return bid_view(event, card, bidder)
+
+
+def client_bid_id_of(key: str | None) -> str:
+    """Give the name of a bid, or raise what a missing or an odd Idempotency-Key deserves."""
+    if key is None:
+        raise no_idempotency_key()
+    if not is_idempotency_key(key):
+        raise bad_idempotency_key()
+    return key
+
+
+def check_currency(card: Card, bidder: UUID, amount: MoneyInput) -> str:
+    """Give the currency a bidder bids in; raises InvalidInput for an amount in another."""
+    currency = card.currency_of(bidder)
+    if amount.currency != currency:
+        detail = f"Bids of this company on this lot are in {currency}."
+        raise invalid("/amount/currency", "wrong_currency", detail)
+    return currency
 
 
 async def find_bid(
@@ -77,7 +90,7 @@ async def find_bid(
         row = await connection.fetchrow(_BY_KEY, card.lot_id, caller.organization_id, client_bid_id)
     if row is None:
         raise NotFound("No bid of yours with this key was decided.")
-    return _bid_view(event_of(row, card.currency), card, caller.organization_id)
+    return bid_view(event_of(row, card.currency), card, caller.organization_id)
 
 
 _BY_KEY: Final = f"""
@@ -86,7 +99,8 @@ where e.lot_id = $1 and e.bidder_id = $2 and e.client_bid_id = $3
 """  # noqa: S608 - constants of our own
 
 
-def _bid_view(event: Event, card: Card, bidder: UUID) -> BidView:
+def bid_view(event: Event, card: Card, bidder: UUID) -> BidView:
+    """Show what became of a bid to who made it, or entered it for its bidder."""
     if not isinstance(event, BidAccepted | BidRefused):
         raise NotFound("No bid of yours with this key was decided.")
     currency = card.currency_of(bidder)
@@ -98,16 +112,25 @@ def _bid_view(event: Event, card: Card, bidder: UUID) -> BidView:
         amount=money_view(in_digits(event.amount, currency), currency),
         decided_at=event.at,
     )
+    if event.surrogate is not None:
+        shown.entered_by_buyer = True
     if isinstance(event, BidRefused):
-        shown.refusal = RefusalView(code=event.code.value, detail=_refusal(event, currency).detail)
-        if event.bound is not None:
-            shown.refusal.bound = money_view(in_digits(event.bound, currency), currency)
+        shown.refusal = refusal_view(event, currency)
     elif card.terms.disclosure is not Disclosure.OWN_ONLY:
         shown.rank = event.rank
     return shown
 
 
-def _refusal(event: BidRefused, currency: str) -> MarketplaceError:
+def refusal_view(event: BidRefused, currency: str) -> RefusalView:
+    """Show why a bid was refused."""
+    shown = RefusalView(code=event.code.value, detail=refusal(event, currency).detail)
+    if event.bound is not None:
+        shown.bound = money_view(in_digits(event.bound, currency), currency)
+    return shown
+
+
+def refusal(event: BidRefused, currency: str) -> MarketplaceError:
+    """Give the error of a refused bid."""
     bound = None if event.bound is None else in_digits(event.bound, currency)
     return explain(Rejection(code=event.code, bound=bound), currency)
 

@@ -8,6 +8,7 @@ from typing import Final
 from auctions.admission import Admission
 from auctions.board import Board, keep_healing
 from auctions.clock import ShownClock
+from auctions.conduct.routes import ROUTES as CONDUCT_ROUTES
 from auctions.crowd import Crowd
 from auctions.intake import Intake
 from auctions.ledger import Ledger
@@ -43,14 +44,15 @@ async def _watched(platform: Platform) -> AsyncIterator[None]:
         yield
 
 
-_READERS: Final = ("administrator", "purchaser", "approver", "seller", "viewer")
+_READERS: Final = ("administrator", "purchaser", "approver", "seller", "viewer", "auditor")
 
 FEATURE: Final = Feature(
     name="auctions",
-    routes=(*ROUTES, *LIVE_ROUTES, *ROOM_ROUTES),
+    routes=(*ROUTES, *CONDUCT_ROUTES, *LIVE_ROUTES, *ROOM_ROUTES),
     scopes=(
         Scope("auctions:read", "Follow auctions and read their logs", _READERS),
         Scope("auctions:write", "Make and end auctions", ("administrator", "purchaser")),
+        Scope("auctions:audit", "Read all an auction's log keeps secret", ("auditor",)),
         Scope("bids:write", "Submit and withdraw bids", ("administrator", "seller")),
     ),
     timers=TIMERS,

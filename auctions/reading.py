@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from enum import Enum
 from typing import Any, Final
 from uuid import UUID
 
@@ -11,9 +12,10 @@ from sqlalchemy import Row, select
 from auctions.admission import Admission
 from auctions.drafts import invitation_of, participants_of, unknown_auction
 from auctions.engine.events import Invitation
-from auctions.engine.log import published
+from auctions.engine.log import AUDITOR, PUBLIC, Reader, published
 from auctions.engine.state import Phase
 from auctions.engine.terms import Terms, in_digits
+from auctions.engine.visibility import OWNER, Viewer
 from auctions.entries import event_of
 from auctions.ledger import Ledger
 from auctions.schemas import (
@@ -28,6 +30,7 @@ from auctions.schemas import (
 from auctions.tables import AuctionRow, LotRow
 from auctions.terms_schemas import adjustment_view, money_view, terms_view
 from marketplace.kernel.errors import (
+    NotPermitted,
     WrongState,
 )
 from marketplace.platform.caller import Caller
@@ -36,6 +39,7 @@ from marketplace.platform.database import Transaction, transaction
 from marketplace.platform.http.paging import Page, PageRequest, cursor, page
 
 READ: Final = "auctions:read"
+AUDIT: Final = "auctions:audit"
 
 
 async def read_auction(
@@ -182,16 +186,33 @@ async def _bidders_view(tx: Transaction, auction_id: UUID) -> InvitationView:
     )
 
 
-async def read_log(
-    platform: Platform, caller: Caller, auction_id: UUID, request: PageRequest
-) -> LogView:
-    """Read the published log, opened as far as the reader may see.
+class LogCopy(Enum):
+    """For whom a copy of the log is opened."""
 
-    Raises NotFound, Unavailable, or WrongState before the auction has ended: a number or a hash of
-    a running auction would tell what bidders must not know.
+    OWN = "own"
+    """For the reader's company, as buyer or bidder."""
+    PUBLIC = "public"
+    """For whoever is shown it: what all bidders' copies open of each other."""
+    AUDITOR = "auditor"
+    """For who checks it for the buyer or runs the marketplace: all of it."""
+
+
+async def read_log(
+    platform: Platform,
+    caller: Caller,
+    auction_id: UUID,
+    request: PageRequest,
+    copy: LogCopy = LogCopy.OWN,
+) -> LogView:
+    """Read the published log, opened as far as the copy's reader may see.
+
+    Raises NotFound, NotPermitted for a copy that is not the caller's, Unavailable, or WrongState
+    before the auction has ended: a number or a hash of a running auction would tell what bidders
+    must not know.
     """
     caller.require(READ)
     card, viewer = await platform.get(Admission).viewers_card(auction_id, caller.organization_id)
+    reader = _reader(caller, viewer, copy)
     ledger = platform.get(Ledger)
     head = await ledger.read(card.lot_id)
     state = head.state
@@ -205,11 +226,22 @@ async def read_log(
         entries=state.seq,
         head=head.hash.hex(),
         items=[
-            published(event_of(r, card.currency), r["salt"], r["hash"], state.terms, viewer)
+            published(event_of(r, card.currency), r["salt"], r["hash"], state.terms, reader)
             for r in shown
         ],
         next=cursor(shown[-1]["seq"]) if len(rows) > request.limit else None,
     )
+
+
+def _reader(caller: Caller, viewer: Viewer, copy: LogCopy) -> Reader:
+    if copy is LogCopy.PUBLIC:
+        return PUBLIC
+    if copy is LogCopy.AUDITOR:
+        caller.require(AUDIT)
+        if viewer != OWNER:
+            raise NotPermitted("The auditor's copy is for the auditors of the buyer.")
+        return AUDITOR
+    return viewer
 
 
 def _money_view(amount: Decimal | None, currency: str) -> Any:

@@ -190,9 +190,17 @@ async def read_log(
     caller: Given[Caller],
     platform: Given[Platform],
     page_request: Given[PageRequest],
+    copy: Annotated[
+        reading.LogCopy,
+        QueryParameter(
+            required=False,
+            description="`own`: opened as far as your company may see; `public`: as far as anybody "
+            "may, to hand on; `auditor`: all of it, for who has the scope auctions:audit.",
+        ),
+    ] = reading.LogCopy.OWN,
 ) -> LogView:
-    """Read the log after the auction ended, opened as far as you may see, and chained by hashes."""
-    return await reading.read_log(platform, caller, auction_id, page_request)
+    """Read the log after the auction ended, opened for you or another reader, chained by hashes."""
+    return await reading.read_log(platform, caller, auction_id, page_request, copy)
 
 
 ROUTES: Final = (

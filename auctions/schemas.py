@@ -17,6 +17,7 @@ from auctions.engine.terms import (
     Scoring,
     Terms,
     Ties,
+    Withdrawals,
 )
 from auctions.engine.visibility import BidderView, OwnerView
 from auctions.terms_schemas import (
@@ -68,7 +69,8 @@ class LotInput(Input, kw_only=True):
     English auctions need a `decrement`, Dutch and Japanese ones a `clock`, staged ones `turns` and
     a `decrement`. Without a `disclosure` it is the closest of the format: `rank_only` in English
     auctions, `open` in staged ones, else `own_only`. Nobody but you learns the `reserve`, above
-    which nobody wins by himself. A `practice` auction awards nothing.
+    which nobody wins by himself. A `practice` auction awards nothing. With `proxies` bidders may
+    have the auction bid for them; with `surrogates` you may enter bids for those who consent.
     """
 
     title: Name
@@ -89,6 +91,9 @@ class LotInput(Input, kw_only=True):
     buyer_sees_identities: bool = False
     publication: Publication = Publication.AS_SHOWN
     practice: bool = False
+    proxies: bool = False
+    surrogates: bool = False
+    withdrawals: Withdrawals = Withdrawals.BY_BUYER
     starts_at: InstantIn
     ends_at: InstantIn
     participants: Annotated[
@@ -117,6 +122,9 @@ class LotInput(Input, kw_only=True):
             rates=tuple(Rate(given.currency, Decimal(given.rate)) for given in self.rates),
             practice=self.practice,
             publication=self.publication,
+            proxies=self.proxies,
+            surrogates=self.surrogates,
+            withdrawals=self.withdrawals,
         )
 
 
@@ -235,6 +243,7 @@ class BidView(Output):
     amount: MoneyView
     decided_at: datetime
     rank: int | UnsetType = UNSET
+    entered_by_buyer: bool | UnsetType = UNSET
     refusal: RefusalView | UnsetType = UNSET
 
 

@@ -149,6 +149,12 @@ class LedgerRow(Base):
             unique=True,
             postgresql_where=text("client_bid_id is not null"),
         ),
+        Index(
+            "ix_auction_ledger_announced",
+            "lot_id",
+            "seq",
+            postgresql_where=text("kind = 'announced'"),
+        ),
     )
 
 

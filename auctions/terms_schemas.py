@@ -25,6 +25,7 @@ from auctions.engine.terms import (
     Tier,
     Ties,
     Turns,
+    Withdrawals,
 )
 from marketplace.kernel.errors import invalid
 from marketplace.kernel.limits import (
@@ -287,6 +288,9 @@ class TermsView(Output):
     starting_gate: bool
     publication: Publication
     practice: bool
+    proxies: bool
+    surrogates: bool
+    withdrawals: Withdrawals
     starts_at: datetime
     ends_at: datetime
 
@@ -343,6 +347,9 @@ def terms_view(terms: Terms) -> TermsView:
         starting_gate=terms.starting_gate,
         publication=terms.publication,
         practice=terms.practice,
+        proxies=terms.proxies,
+        surrogates=terms.surrogates,
+        withdrawals=terms.withdrawals,
         starts_at=terms.starts_at,
         ends_at=terms.ends_at,
     )

@@ -13,6 +13,7 @@ from auctions.engine.events import Close, Command, Start
 from auctions.engine.state import Phase
 from auctions.intake import Intake
 from auctions.ledger import Ledger
+from auctions.ledger.telling import CLOSE_TIMER
 from marketplace.kernel.errors import Conflict
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Role, Transaction, system_transaction
@@ -20,7 +21,7 @@ from marketplace.platform.feature import Timer
 from marketplace.platform.timers import set_timer
 
 START: Final = "auctions.start"
-CLOSE: Final = "auctions.close"
+CLOSE: Final = CLOSE_TIMER
 
 
 async def set_first_timer(tx: Transaction, lot_id: UUID, starts_at: datetime) -> None:

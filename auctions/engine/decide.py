@@ -275,7 +275,7 @@ def _decide_withdrawal(state: LotState, command: Withdraw, at: datetime, fight: 
     if not command.by_bidder and state.terms.format in SEALED:
         return Rejection(code=RejectionCode.BIDS_HIDDEN)
     place = state.places.get(command.bidder)
-    if place is None:
+    if place is None or command.bid_id not in {None, place.bid_id}:
         return Rejection(code=RejectionCode.NO_SUCH_BID)
     withdrawn = BidWithdrawn(
         seq=state.seq + 1,
@@ -315,10 +315,12 @@ def _decide_request(state: LotState, command: RequestWithdrawal, at: datetime, _
 def _decide_announcement(state: LotState, command: Announce, at: datetime, _: Duel) -> Decision:
     if state.phase in {Phase.CLOSED, Phase.CANCELLED}:
         return _ended(state)
-    before = state.course.notice
-    if before is not None and before.number >= AUCTION_MESSAGES_MAX:
+    if command.message_id in state.course.messages:
+        return Rejection(code=RejectionCode.TOLD_ALREADY)
+    if len(state.course.messages) >= AUCTION_MESSAGES_MAX:
         return Rejection(code=RejectionCode.TOO_MANY_MESSAGES)
-    return (Announced(seq=state.seq + 1, at=at, text=command.text),)
+    told = Announced(seq=state.seq + 1, at=at, message_id=command.message_id, text=command.text)
+    return (told,)
 
 
 def _untimely(state: LotState, at: datetime) -> Rejection | None:

@@ -45,6 +45,7 @@ class RejectionCode(Enum):
     ALLOWED_ALREADY = "allowed_already"
     BIDS_HIDDEN = "bids_hidden"
     TOO_MANY_MESSAGES = "too_many_messages"
+    TOLD_ALREADY = "told_already"
 
 
 class PlaceBid(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -84,12 +85,14 @@ class AllowSurrogate(msgspec.Struct, frozen=True):
 class Withdraw(msgspec.Struct, frozen=True):
     """The buyer strikes a bidder's standing bid, as if it had not been made.
 
-    With `by_bidder` the bidder takes it back himself, which the terms must allow.
+    With `by_bidder` the bidder takes it back himself, which the terms must allow. With a `bid_id`
+    only that bid is struck, and none that took its place.
     """
 
     bidder: UUID
     reason: str
     by_bidder: bool = False
+    bid_id: UUID | None = None
 
 
 class RequestWithdrawal(msgspec.Struct, frozen=True):
@@ -135,8 +138,9 @@ class Extend(msgspec.Struct, frozen=True):
 
 
 class Announce(msgspec.Struct, frozen=True):
-    """The buyer tells something to all bidders."""
+    """The buyer tells something to all bidders; `message_id` names the message once and for all."""
 
+    message_id: UUID
     text: str
 
 
@@ -337,6 +341,7 @@ class Announced(msgspec.Struct, frozen=True, kw_only=True, tag="announced", tag_
 
     seq: int
     at: datetime
+    message_id: UUID
     text: str
 
 

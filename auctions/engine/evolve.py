@@ -136,9 +136,9 @@ def _after_request(state: LotState, event: WithdrawalRequested) -> LotState:
 
 
 def _after_announcement(state: LotState, event: Announced) -> LotState:
-    before = state.course.notice
-    notice = Notice(1 if before is None else before.number + 1, event.at, event.text)
-    return replace(_seen(state), course=replace(state.course, notice=notice))
+    messages = (*state.course.messages, event.message_id)
+    course = replace(state.course, messages=messages, notice=Notice(event.at, event.text))
+    return replace(_seen(state), course=course)
 
 
 def _after_proxy(state: LotState, event: ProxySet) -> LotState:

@@ -267,7 +267,7 @@ def _facts(event: Event) -> Document:  # noqa: PLR0911 - a line per kind
     if isinstance(event, Cancelled | Paused | BidWithdrawn):
         return {"reason": event.reason}
     if isinstance(event, Announced):
-        return {"text": event.text}
+        return {"message_id": str(event.message_id), "text": event.text}
     if isinstance(event, StageOpened):
         facts = {"round": event.round, "until": _instant(event.until)}
         return facts if event.price is None else facts | {"called": plain_decimal(event.price)}

@@ -189,7 +189,7 @@ def _of_the_buyer(event: Event) -> tuple[Command, ...]:
             return (Extend(event.closes_at, event.reason),)
         return (FollowClose(event.closes_at),) if event.followed else ()
     if isinstance(event, Announced):
-        return (Announce(event.text),)
+        return (Announce(event.message_id, event.text),)
     if isinstance(event, Paused):
         return (Pause(event.reason),)
     if isinstance(event, Cancelled):

@@ -76,9 +76,8 @@ class Proxy(NamedTuple):
 
 
 class Notice(NamedTuple):
-    """The buyer's last message to all; `number` counts them from 1."""
+    """The buyer's last message to all."""
 
-    number: int
     at: datetime
     text: str
 
@@ -95,7 +94,8 @@ class Course(msgspec.Struct, frozen=True):
 
     `out` are bidders who left a Japanese auction; `consents` those who let the buyer bid for them;
     `paused_for` is how long the lot stood still in all, and `paused_at` since when it does now, for
-    the reason `paused_because`. `requests` are by bidder.
+    the reason `paused_because`. `messages` are the identifiers of what the buyer told all, and
+    `notice` the last of it; `requests` are by bidder.
     """
 
     stage: Stage | None = None
@@ -105,6 +105,7 @@ class Course(msgspec.Struct, frozen=True):
     paused_at: datetime | None = None
     paused_for: timedelta = timedelta(0)
     paused_because: str | None = None
+    messages: tuple[UUID, ...] = ()
     notice: Notice | None = None
     requests: dict[UUID, WithdrawalRequest] = {}
 

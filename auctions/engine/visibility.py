@@ -206,6 +206,7 @@ _STATE_REFUSALS: Final = {
         "Sealed bids cannot be struck by the buyer: whether there is one is hidden from him.",
         Phase.OPEN,
     ),
+    RejectionCode.TOLD_ALREADY: ("This message was sent already.", Phase.OPEN),
     RejectionCode.TOO_MANY_MESSAGES: (
         f"An auction has at most {AUCTION_MESSAGES_MAX} messages to all.",
         Phase.OPEN,
@@ -269,7 +270,8 @@ def _incidents(state: LotState) -> dict[str, object]:
         shown["paused_at"] = state.course.paused_at
         shown["paused_because"] = state.course.paused_because or UNSET
     if notice is not None:
-        shown["notice"] = NoticeView(number=notice.number, at=notice.at, text=notice.text)
+        number_ = len(state.course.messages)
+        shown["notice"] = NoticeView(number=number_, at=notice.at, text=notice.text)
     if stage is not None and state.phase is Phase.OPEN:
         price = UNSET if stage.price is None else Money(stage.price, state.terms.currency)
         turn_of = UNSET if stage.bidder is None else state.roster[stage.bidder]

@@ -9,6 +9,7 @@ from auctions.engine.events import Cancelled, Closed, Event, Started
 from auctions.engine.state import LotState
 from auctions.ledger.connection import fetch
 from auctions.ledger.head import Head
+from auctions.ledger.telling import conducted
 from marketplace.kernel.events import Event as Fact
 from marketplace.platform.database import event_row
 
@@ -42,6 +43,7 @@ async def announce(connection: Any, head: Head, events: Sequence[Event]) -> None
         lot_id, status = head.state.lot_id, _STATUS[type(event)]
         row = (await fetch(connection, _MOVE_AUCTION, lot_id, status, reason))[0]
         facts.append(announcement(kind, row, head.state))
+    facts += await conducted(connection, head.state, events)
     if facts:
         rows = msgspec.json.encode([event_row(fact) for fact in facts]).decode()
         await fetch(connection, "select record_facts($1::text::jsonb, '[]'::jsonb)", rows)

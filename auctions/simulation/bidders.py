@@ -114,7 +114,7 @@ def _of_the_buyer(house: House, bidder: UUID) -> Command:
                 house.state.closes_at + timedelta(seconds=chance.randint(-30, 300)),
                 "a bidder was cut off",
             ),
-            Announce("the drawings have changed"),
+            Announce(UUID(int=chance.getrandbits(128)), "the drawings have changed"),
             Cancel("no need") if chance.random() < 0.3 else Close(),
             Start(),
         ]

@@ -236,6 +236,10 @@ AUCTION_REFUSALS_PER_MINUTE: Final = 30
 """Refused bids and orders to proxies per bidder: the ledger must not be floodable."""
 AUCTION_MESSAGES_MAX: Final = 100
 """Messages to all of one lot: each is an entry of its log and goes to every viewer."""
+AUCTION_MESSAGE_CHARACTERS_MAX: Final = 1_000
+"""Of a message to all: the last one is part of every view and of the board."""
+AUCTION_TRIAL_BIDS_MAX: Final = 50
+"""Bids tried on terms in one request: with 500 bidders and 1,000 called prices about 0.2 s."""
 LIVE_VIEWERS_MAX: Final = 4_000
 """Per process: about 36 kB each, 140 MB in all; beyond it 503."""
 LIVE_VIEWERS_OF_COMPANY_MAX: Final = 500

@@ -95,6 +95,7 @@ class MemberRole(StrEnum):
     APPROVER = "approver"
     SELLER = "seller"
     VIEWER = "viewer"
+    AUDITOR = "auditor"
     IMPORTER = "importer"
     OPERATOR = "operator"
 
@@ -113,6 +114,7 @@ _ROLES: Final = {role.value: role for role in MemberRole}
 _SIDE_OF_ROLE: Final = {
     MemberRole.PURCHASER: "buyer",
     MemberRole.APPROVER: "buyer",
+    MemberRole.AUDITOR: "buyer",
     MemberRole.SELLER: "supplier",
     MemberRole.OPERATOR: "operator",
 }

@@ -94,6 +94,29 @@ BODIES: dict[str, Any] = {
     "putPriceListDiscounts": {"discounts": []},
     "putMarginFloors": {"floors": []},
     "cancelAuction": {"reason": "because"},
+    "tryAuction": {
+        "bids": [
+            {
+                "organization_id": "019b8c4e-0000-7000-8000-000000000001",
+                "amount": {"amount": "1", "currency": "EUR"},
+            }
+        ]
+    },
+    "pauseAuction": {"reason": "because"},
+    "extendAuction": {"closes_at": "2099-01-01T00:00:00Z", "reason": "because"},
+    "sendAuctionMessage": {"text": "Mine now"},
+    "strikeBid": {
+        "alias": "x",
+        "amount": {"amount": "1", "currency": "EUR"},
+        "reason": "because",
+    },
+    "withdrawOwnBid": {"amount": {"amount": "1", "currency": "EUR"}, "reason": "because"},
+    "putProxy": {"limit": {"amount": "1", "currency": "EUR"}},
+    "enterSurrogateBid": {
+        "organization_id": "019b8c4e-0000-7000-8000-000000000001",
+        "amount": {"amount": "1", "currency": "EUR"},
+        "proof": "because",
+    },
     "cancelProcedure": {"reason": "because"},
     "updateProcedure": {
         "title": "Mine now",

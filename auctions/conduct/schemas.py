@@ -1,0 +1,193 @@
+"""What conducting an auction looks like on the wire."""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Literal
+from uuid import UUID
+
+from msgspec import Meta
+
+from auctions.schemas import RefusalView
+from marketplace.kernel.limits import AUCTION_MESSAGE_CHARACTERS_MAX, AUCTION_TRIAL_BIDS_MAX
+from marketplace.platform.http.schemas import (
+    Input,
+    InstantIn,
+    MoneyInput,
+    MoneyView,
+    Name,
+    Output,
+)
+
+
+class ProxyInput(Input):
+    """Down to where the auction bids for you, and how far below the leader at a time.
+
+    Without a `step` it is that of the terms. Nobody else learns the limit, not even the buyer.
+    """
+
+    limit: MoneyInput
+    step: MoneyInput | None = None
+
+
+class ProxyView(Output):
+    """Your proxy."""
+
+    limit: MoneyView
+    step: MoneyView | None
+
+
+class PauseInput(Input):
+    """Why the clock stands still; bidders read it."""
+
+    reason: Name
+
+
+class ExtensionInput(Input):
+    """When the auction closes now, and why; bidders read it."""
+
+    closes_at: InstantIn
+    reason: Name
+
+
+class StrikeInput(Input):
+    """The standing bid to strike, as you see it, and why; the log says it."""
+
+    alias: Name
+    amount: MoneyInput
+    reason: Name
+
+
+class WithdrawalInput(Input):
+    """Your standing bid that is not to stand any more, and why; the buyer reads it."""
+
+    amount: MoneyInput
+    reason: Name
+
+
+class SurrogateBidInput(Input):
+    """A bid you enter for a bidder. `proof` says by what he told it: a letter, a call, a file."""
+
+    organization_id: UUID
+    amount: MoneyInput
+    proof: Name
+
+
+class MessageInput(Input):
+    """What you tell all bidders."""
+
+    text: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=AUCTION_MESSAGE_CHARACTERS_MAX,
+            pattern=r"^[^\x00]*[^\s\x00][^\x00]*$",
+            description="Text, also in lines; not blank.",
+        ),
+    ]
+
+
+class MessageView(Output):
+    """A message of the buyer to all; the first has the number 1."""
+
+    number: int
+    at: datetime
+    text: str
+
+
+class MessageList(Output):
+    """The buyer's messages to all, the first one first."""
+
+    items: list[MessageView]
+
+
+class TrialBidInput(Input):
+    """A bid to try: whose, how much, and how long after the start."""
+
+    organization_id: UUID
+    amount: MoneyInput
+    after: Annotated[
+        timedelta, Meta(description="ISO 8601, since the start.", examples=["PT2M"])
+    ] = timedelta(0)
+
+
+class TrialInput(Input):
+    """Bids to try on an auction's terms, in the order of time. Nothing of it is kept."""
+
+    bids: Annotated[list[TrialBidInput], Meta(min_length=1, max_length=AUCTION_TRIAL_BIDS_MAX)]
+
+
+class TrialBidView(Output):
+    """What would become of a bid: its rank, or why it would be refused.
+
+    `limit` is the highest amount its bidder could bid afterwards; `closes_at` the close as it would
+    be then.
+    """
+
+    outcome: Literal["accepted", "refused"]
+    at: datetime
+    rank: int | None
+    refusal: RefusalView | None
+    limit: MoneyView | None
+    closes_at: datetime
+
+
+class WinnerView(Output):
+    """Who wins, his bid, and the price he gets, both in his currency."""
+
+    organization_id: UUID
+    alias: str
+    bid_id: UUID
+    amount: MoneyView
+    price: MoneyView
+
+
+class TrialView(Output):
+    """What the terms would make of the bids, and how it all would end."""
+
+    bids: list[TrialBidView]
+    closed_at: datetime
+    winner: WinnerView | None
+    no_winner: str | None
+
+
+class SavingView(Output):
+    """What the price saves against a reference, in the auction's currency; `percent` of it."""
+
+    against: Literal["ceiling", "best_opening", "baseline"]
+    reference: MoneyView
+    amount: str
+    percent: str
+
+
+class RankedView(Output):
+    """Where a bidder ended."""
+
+    rank: int
+    organization_id: UUID
+    alias: str
+    amount: MoneyView
+
+
+class BuyersResultView(Output, tag="owner", tag_field="viewer"):
+    """What an auction ended with, for its buyer.
+
+    Without a `winner`, `no_winner` says why: `above_reserve`, `no_bids`, `practice`, `cancelled`.
+    `price` is the winner's in the auction's currency. `head` is the hash of the log's last entry.
+    """
+
+    closed_at: datetime
+    winner: WinnerView | None
+    no_winner: str | None
+    price: MoneyView | None
+    savings: list[SavingView]
+    ranking: list[RankedView]
+    head: str
+
+
+class BiddersResultView(Output, tag="bidder", tag_field="viewer"):
+    """What an auction ended with, for one of its bidders: his own part of it."""
+
+    closed_at: datetime
+    won: bool
+    rank: int | None
+    amount: MoneyView | None
+    price: MoneyView | None
