@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from auctions.conduct.floor import ask, buyers_card, shown
-from auctions.conduct.schemas import ExtensionInput, PauseInput
+from auctions.conduct.schemas import CloseExtensionInput, PauseInput
 from auctions.engine.events import Extend, Pause, Resume
 from auctions.engine.visibility import OWNER
 from auctions.schemas import SnapshotView
@@ -34,7 +34,7 @@ async def resume(platform: Platform, caller: Caller, auction_id: UUID) -> Snapsh
 
 
 async def extend(
-    platform: Platform, caller: Caller, auction_id: UUID, data: ExtensionInput
+    platform: Platform, caller: Caller, auction_id: UUID, data: CloseExtensionInput
 ) -> SnapshotView:
     """Move the close by hand, no further than the overtime of the terms allows in all.
 

@@ -67,7 +67,7 @@ async def read_proxy(platform: Platform, caller: Caller, auction_id: UUID) -> Pr
 async def remove_proxy(
     platform: Platform, caller: Caller, auction_id: UUID, key: str | None
 ) -> None:
-    """Take the company's proxy back; what it has bid stands. Without a key it is tried once.
+    """Take the company's proxy back; what it has bid stands.
 
     Raises NotFound for who is not invited, WrongState where there is none or nothing is taken now.
     """
@@ -75,7 +75,7 @@ async def remove_proxy(
     command = SetProxy(
         bid_id=new_id(),
         bidder=caller.organization_id,
-        client_bid_id=client_bid_id_of(key or str(new_id())),
+        client_bid_id=client_bid_id_of(key),
         limit=None,
     )
     await platform.get(Intake).submit(card.lot_id, command)

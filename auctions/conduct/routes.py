@@ -10,7 +10,7 @@ from auctions.conduct import withdrawals as struck
 from auctions.conduct.schemas import (
     BiddersResultView,
     BuyersResultView,
-    ExtensionInput,
+    CloseExtensionInput,
     MessageInput,
     MessageList,
     MessageView,
@@ -90,7 +90,7 @@ async def resume_auction(
 )
 async def extend_auction(
     auction_id: FromPath[UUID],
-    data: JSONBody[ExtensionInput],
+    data: JSONBody[CloseExtensionInput],
     caller: Given[Caller],
     platform: Given[Platform],
 ) -> SnapshotView:

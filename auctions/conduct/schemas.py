@@ -41,7 +41,7 @@ class PauseInput(Input):
     reason: Name
 
 
-class ExtensionInput(Input):
+class CloseExtensionInput(Input):
     """When the auction closes now, and why; bidders read it."""
 
     closes_at: InstantIn
