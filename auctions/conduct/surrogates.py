@@ -46,6 +46,7 @@ async def enter_bid(
     The same key with the same amount gets the same answer. Raises as bidding does, and WrongState
     where the terms or the bidder do not consent.
     """
+    own_key = client_bid_id_of(key)
     card = await buyers_card(platform, caller, auction_id)
     bidder = data.organization_id
     if bidder not in card.bidders:
@@ -59,7 +60,7 @@ async def enter_bid(
         bid_id=new_id(),
         bidder=bidder,
         # No bidder's own key has a space: the two never meet.
-        client_bid_id=f"surrogate {client_bid_id_of(key)}",
+        client_bid_id=f"surrogate {own_key}",
         amount=check_amount(Decimal(data.amount.amount), currency, "/amount/amount"),
         surrogate=caller.member_id,
         proof=data.proof,
