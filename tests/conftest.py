@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import httpx
@@ -16,14 +17,17 @@ from alembic.config import Config
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from litestar import Litestar
+from sqlalchemy import Engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from xdist.remote import Producer
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from marketplace.app import Assembly, assemble, create_litestar
 from marketplace.devservices import DevServices
 from marketplace.platform.core import Platform
+from marketplace.platform.database import Database, Role
 from marketplace.platform.http.edge import Edge
-from marketplace.platform.settings import Environment, Secrets, Settings
+from marketplace.platform.settings import Settings
 from marketplace.worker import Worker
 from tests.support.scratch import scratch_directory
 from tests.support.servers import TestServers
@@ -94,23 +98,46 @@ def servers() -> Iterator[TestServers]:
         services.erase()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def statements_compiled_once(
+    servers: TestServers, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """Let all engines of a test process share one dialect and the statements compiled for it.
+
+    A process of the product compiles each statement once. A test process makes engines for every
+    test, and compiling anew was a fifth of its own processor time.
+    """
+    shared: list[Engine] = []
+
+    def create(*arguments: Any, **options: Any) -> AsyncEngine:
+        made = create_async_engine(*arguments, **options)
+        engine = made.sync_engine
+        if shared:
+            engine.dialect, engine._compiled_cache = shared[0].dialect, shared[0]._compiled_cache
+            engine.pool._dialect = engine.dialect
+        else:
+            shared.append(engine)
+        return made
+
+    async def learn_the_server() -> None:
+        platform = Database(servers.settings("marketplace", tmp_path_factory.mktemp("none")))
+        async with platform.engine(Role.API).connect():
+            pass
+        await platform.close()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("marketplace.platform.database.create_async_engine", create)
+        asyncio.run(learn_the_server())
+        yield
+
+
 @pytest.fixture
 def settings(servers: TestServers, tmp_path: Path) -> Iterator[Settings]:
     """Settings on a database of the test's own."""
     name = f"test_{os.getpid()}_{secrets.token_hex(4)}"
     asyncio.run(servers.clone(name))
     asyncio.run(servers.flush_redis())
-    yield Settings(
-        database_url=servers.database_url(name),
-        owner_url=servers.owner_url(name),
-        redis_url=servers.redis_url,
-        secrets=Secrets("only-for-tests-" + secrets.token_hex(16)),
-        environment=Environment.TEST,
-        data_directory=tmp_path / "data",
-        api_connections=24,
-        fast_connections=16,
-        engine_connections=8,
-    )
+    yield servers.settings(name, tmp_path / "data")
     asyncio.run(servers.drop(name))
 
 

@@ -2,10 +2,8 @@
 
 import asyncio
 import os
-import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import httpx
 import pytest
@@ -16,7 +14,6 @@ from benchmarks.adventureworks_market import Market, load_market
 from benchmarks.parties import Party
 from marketplace.app import assemble, create_app
 from marketplace.organizations.service import seed_operator
-from marketplace.platform.settings import Environment, Secrets, Settings
 from marketplace.worker import Worker
 from tests.support.servers import TestServers
 
@@ -38,7 +35,13 @@ async def trade(
     name = f"adventureworks_{os.getpid()}"
     await servers.clone(name)
     await servers.flush_redis()
-    assembly = assemble(_settings(servers, name, tmp_path_factory.mktemp("data")))
+    settings = servers.settings(
+        name,
+        tmp_path_factory.mktemp("data"),
+        features=("catalog", "auctions", "rfq", "tests.adventureworks.backdating"),
+        requests_per_minute=1_000_000,
+    )
+    assembly = assemble(settings)
     edge = create_app(assembly)
     started, stop = asyncio.Event(), asyncio.Event()
 
@@ -61,16 +64,3 @@ async def trade(
     stop.set()
     await life
     await servers.drop(name)
-
-
-def _settings(servers: TestServers, database: str, directory: Path) -> Settings:
-    return Settings(
-        database_url=servers.database_url(database),
-        owner_url=servers.owner_url(database),
-        redis_url=servers.redis_url,
-        secrets=Secrets("only-for-tests-" + secrets.token_hex(16)),
-        environment=Environment.TEST,
-        features=("catalog", "auctions", "rfq", "tests.adventureworks.backdating"),
-        data_directory=directory,
-        requests_per_minute=1_000_000,
-    )
