@@ -24,6 +24,8 @@ _ASSETS: Final = {
     "room.js": "text/javascript",
     "channel.js": "text/javascript",
     "plot.js": "text/javascript",
+    "proxy.js": "text/javascript",
+    "sending.js": "text/javascript",
     "rules.js": "text/javascript",
     "room.css": "text/css",
 }

@@ -2,30 +2,24 @@
 
 import { Channel, ServerClock } from "./channel.js";
 import { History } from "./plot.js";
+import { ProxyBox } from "./proxy.js";
 import { rulesOf } from "./rules.js";
+import { NO_AMOUNT, amountOf, freshKey, persist, problemOf } from "./sending.js";
 
 const auction = location.pathname.split("/")[2];
 const path = `/v1/auctions/${auction}`;
 const SIGNED_IN = "room.signed-in"; // only that there is a session; no script can read its cookie
 const MESSAGES_KEPT = 200;
-const RETRY_MS = [300, 700, 1_500, 3_000];
+const SIGNED_OUT = "Your session has ended; sign in again.";
 const $ = (id) => document.getElementById(id);
 const money = ({ amount, currency }) => `${amount} ${currency}`;
 const time = (at) => new Date(at).toLocaleTimeString();
 
 const clock = new ServerClock();
-let channel, me, terms, alias, history, standing;
+let channel, me, terms, alias, history, standing, proxyBox;
+let told = 0; // the number of the buyer's message that was shown last
 
 // Signing in
-
-async function problemOf(answer) {
-  try {
-    const problem = await answer.json();
-    return problem.errors?.[0]?.detail ?? problem.detail;
-  } catch {
-    return `The server answers ${answer.status}.`;
-  }
-}
 
 function showSignIn(why = "") {
   channel?.close();
@@ -75,6 +69,10 @@ async function enter() {
     }));
     history = new History(alias);
     history.take(await ask(`${path}/history`));
+    proxyBox = new ProxyBox(path, () => showSignIn(SIGNED_OUT));
+    told = 0;
+    $("messages").replaceChildren();
+    (await ask(`${path}/messages`)).items.forEach(tellMessage);
     document.title = $("title").textContent = shown.title;
     $("currency").textContent = shown.currency;
     $("who-name").textContent = `${me.member.name}, ${me.company.name}`;
@@ -85,7 +83,7 @@ async function enter() {
   $("room").hidden = $("who").hidden = false;
   standing = undefined;
   channel = new Channel(path, {
-    take, tell, signedOut: () => showSignIn("Your session has ended; sign in again."),
+    take, tell, signedOut: () => showSignIn(SIGNED_OUT),
   });
   tell("connecting");
   channel.open();
@@ -127,8 +125,9 @@ function report(before) {
   if (!before) return say(`You entered; the auction is ${standing.phase}.`);
   if (before.phase !== standing.phase) say(`The auction is ${standing.phase}.`);
   if (before.closes_at !== standing.closes_at) say(`It closes at ${time(standing.closes_at)} now.`);
-  if (!before.paused_at && standing.paused_at) say("The auction is paused.");
+  if (!before.paused_at && standing.paused_at) say(`The auction is paused: ${standing.paused_because}`);
   if (before.paused_at && !standing.paused_at) say("The auction goes on.");
+  if (standing.notice && standing.notice.number > told) hear(standing.notice);
   if (standing.viewer === "bidder" && before.rank !== standing.rank && standing.rank) {
     say(before.rank ? `Your rank is ${standing.rank}; it was ${before.rank}.` : `Your rank is ${standing.rank}.`);
   }
@@ -140,10 +139,23 @@ function report(before) {
   }
 }
 
-function say(words) {
+/** Say what the buyer tells all; where several came at once the ones between are asked for. */
+async function hear(notice) {
+  if (notice.number === told + 1) return tellMessage(notice);
+  const answer = await fetch(`${path}/messages`).catch(() => null);
+  if (answer?.ok) (await answer.json()).items.forEach(tellMessage);
+}
+
+function tellMessage({ number, at, text }) {
+  if (number <= told) return;
+  told = number;
+  say(`The buyer: ${text}`, at);
+}
+
+function say(words, when = clock.now()) {
   const item = document.createElement("li");
   const at = document.createElement("time");
-  at.textContent = time(clock.now());
+  at.textContent = time(when);
   item.append(at, words);
   $("messages").prepend(item);
   while ($("messages").children.length > MESSAGES_KEPT) $("messages").lastChild.remove();
@@ -155,7 +167,8 @@ const PHASES = { scheduled: "Not started yet", open: "Open", closed: "Closed", c
 
 function show() {
   const bidder = standing.viewer === "bidder";
-  $("phase").textContent = standing.out ? "You are out" : PHASES[standing.phase] ?? standing.phase;
+  const phase = standing.paused_at ? `Paused: ${standing.paused_because}` : PHASES[standing.phase] ?? standing.phase;
+  $("phase").textContent = standing.out ? "You are out" : phase;
   $("own").hidden = !bidder;
   if (bidder) showOwn();
   showBoard();
@@ -173,7 +186,8 @@ function showOwn() {
     if (value) $(name).textContent = money(value);
   }
   const may = me.scopes.includes("bids:write");
-  $("bid-form").hidden = !may || phase !== "open" || Boolean(out);
+  const open = may && phase === "open" && !out;
+  $("bid-form").hidden = !open;
   $("no-bidding").hidden = !$("bid-form").hidden;
   $("no-bidding").textContent = may
     ? { scheduled: "Bids are taken from the start on.", open: "You cannot bid any more." }[phase] ?? "No more bids are taken."
@@ -181,7 +195,9 @@ function showOwn() {
   showCalled();
   const words = limit ? `At most ${money(limit)}` : "You cannot go lower";
   $("limit").textContent = floor ? `${words}, at least ${money(floor)}.` : `${words}.`;
-  $("currency").textContent = (limit ?? amount ?? terms.ceiling).currency;
+  const { currency } = limit ?? amount ?? terms.ceiling;
+  $("currency").textContent = currency;
+  proxyBox.show(open && terms.proxies && !standing.paused_at, currency, proxy);
 }
 
 /** Where the auction calls prices, a bid is to take the one that is called. */
@@ -190,8 +206,10 @@ function showCalled() {
   $("bid-amount").readOnly = Boolean(called);
   if (called) $("bid-amount").value = called.amount;
   $("bid-button").textContent = called ? { dutch: "Take it", japanese: "Stay in" }[terms.format] ?? "Bid" : "Bid";
-  $("bid-button").disabled = !standing.limit;
+  $("bid-button").disabled = mayNotBid();
 }
+
+const mayNotBid = () => !standing?.limit || Boolean(standing.paused_at);
 
 function row(cells, mine = false) {
   const made = document.createElement("tr");
@@ -260,21 +278,15 @@ $("bid-form").addEventListener("submit", async (event) => {
   const amount = amountOf($("bid-amount").value);
   refuse("");
   $("bid-result").textContent = "";
-  if (amount === null) return refuse("Write the amount with digits and at most one point, such as 1234.50.");
+  if (amount === null) return refuse(NO_AMOUNT);
   $("bid-button").disabled = true;
   $("bid-result").textContent = "Sending …";
   try {
     await send(amount);
   } finally {
-    $("bid-button").disabled = !standing?.limit;
+    $("bid-button").disabled = mayNotBid();
   }
 });
-
-/** A comma is taken for the decimal point only where it can be nothing else. */
-function amountOf(text) {
-  const plain = text.trim().replace(/^(\d+),(\d{1,2})$/, "$1.$2");
-  return /^\d+(\.\d+)?$/.test(plain) ? plain : null;
-}
 
 function refuse(why) {
   $("bid-error").textContent = why;
@@ -282,31 +294,19 @@ function refuse(why) {
   if (why) $("bid-result").textContent = "";
 }
 
-/** Send a bid; while its fate is unknown send it again under the same key, which is safe. */
+/** Send a bid; while its fate is unknown it is sent again under the same key, which is safe. */
 async function send(amount) {
   const currency = $("currency").textContent;
-  const key = Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
-  for (let attempt = 0; ; attempt++) {
-    const answer = await fetch(`${path}/bids`, {
-      method: "POST",
-      headers: { "content-type": "application/json", "idempotency-key": key },
-      body: JSON.stringify({ amount: { amount, currency } }),
-    }).catch(() => null);
-    if (answer?.ok) {
-      const bid = await answer.json();
-      $("bid-result").textContent = `${money(bid.amount)} stands since ${time(bid.decided_at)}.`;
-      $("bid-amount").value = "";
-      return;
-    }
-    if (answer && answer.status < 500) {
-      if (answer.status === 401) return showSignIn("Your session has ended; sign in again.");
-      return refuse(await problemOf(answer));
-    }
-    if (attempt === RETRY_MS.length) break;
+  const key = freshKey();
+  const answer = await persist("POST", `${path}/bids`, { amount: { amount, currency } }, key, () => {
     $("bid-result").textContent = "No answer yet; the same bid is sent again. It counts once.";
-    await new Promise((resolve) => setTimeout(resolve, RETRY_MS[attempt]));
-  }
-  await lookUp(key, amount);
+  });
+  if (!answer) return lookUp(key, amount);
+  if (answer.status === 401) return showSignIn(SIGNED_OUT);
+  if (!answer.ok) return refuse(await problemOf(answer));
+  const bid = await answer.json();
+  $("bid-result").textContent = `${money(bid.amount)} stands since ${time(bid.decided_at)}.`;
+  $("bid-amount").value = "";
 }
 
 async function lookUp(key, amount) {

@@ -20,6 +20,11 @@ const TIES = {
   equal_best: "Equal bids are shown the same, better rank; the earlier one wins.",
   equal_worst: "Equal bids are shown the same, worse rank; the earlier one wins.",
 };
+const WITHDRAWALS = {
+  by_buyer: "A standing bid is struck by the buyer alone, with a reason.",
+  on_request: "A bidder may ask the buyer to strike his standing bid.",
+  freely: "A bidder may take his standing bid back.",
+};
 
 const money = ({ amount, currency }) => `${amount} ${currency}`;
 
@@ -55,6 +60,9 @@ export function rulesOf(terms) {
     );
   }
   if (terms.starting_gate) rules.push("You see others after your first bid.");
+  if (terms.proxies) rules.push("A bidder may let the auction bid for him, down to a limit nobody else sees.");
+  if (terms.surrogates) rules.push("The buyer may enter bids for a bidder who consents; the log says so.");
+  rules.push(WITHDRAWALS[terms.withdrawals] ?? terms.withdrawals);
   rules.push(TIES[terms.ties] ?? terms.ties);
   if (terms.scoring && terms.scoring.method !== "price") rules.push("Bids are ranked by more than their amount.");
   return rules;

@@ -9,11 +9,12 @@ from decimal import Decimal
 import pytest
 from playwright.async_api import expect
 
-from auctions.engine.events import Close, Start
+from auctions.engine.events import Announce, Close, Pause, Resume, Start
 from auctions.engine.terms import Disclosure, Format, PriceClock
 from auctions.intake import Intake
 from auctions.live.hub import Hub
 from marketplace.kernel.errors import MarketplaceError, Unavailable
+from marketplace.kernel.ids import new_id
 from marketplace.platform.core import Platform
 from tests.auctions.auction_hall import open_hall
 from tests.auctions.live.viewers import bid
@@ -153,3 +154,45 @@ async def test_in_a_dutch_auction_the_called_price_is_taken_by_one_click(
     await page.get_by_role("button", name="Take it").click()
     await expect(page.locator("#time")).to_have_text("Closed")
     await expect(page.locator("#amount")).to_have_text("500.00 EUR")
+
+
+async def test_a_bidder_lets_the_auction_bid_for_him_and_everybody_is_told_of_a_pause_and_why(
+    platform: Platform, world: World, visitors: Visitors
+) -> None:
+    hall = await open_hall(platform, world, proxies=True, disclosure=Disclosure.BEST_PRICE)
+    intake = platform.get(Intake)
+    await intake.submit(hall.lot_id, Announce(new_id(), "Welcome."))
+    acme, buyer = await asyncio.gather(
+        visitors.enter(hall.auction_id, hall.suppliers[0]),
+        visitors.enter(hall.auction_id, hall.buyer),
+    )
+    limit = acme.get_by_label("Let the auction bid for you down to")
+    await limit.fill("1200")
+    await acme.get_by_role("button", name="Bid for me").click()
+    await expect(acme.locator("#proxy-error")).to_contain_text("at most 1000.00 EUR")
+    await limit.fill("700")
+    await acme.get_by_role("button", name="Bid for me").click()
+    await expect(acme.locator("#proxy")).to_have_text("700.00 EUR")
+    await bid(platform, hall, 1, "900.00")
+    await expect(acme.locator("#amount")).to_have_text("899.00 EUR")
+    await expect(acme.locator("#rank")).to_have_text("1")
+    await expect(buyer.locator("#board-rows tr").first).to_contain_text("899.00 EUR")
+    assert "700" not in await buyer.locator("main").inner_text()
+
+    await intake.submit(hall.lot_id, Pause("A drawing is wrong."))
+    await intake.submit(hall.lot_id, Announce(new_id(), "Drawing 4 is replaced."))
+    for page in (acme, buyer):
+        await expect(page.locator("#time")).to_have_text("Paused")
+        await expect(page.locator("#phase")).to_have_text("Paused: A drawing is wrong.")
+        messages = page.get_by_role("log")
+        for words in ("Welcome.", "Drawing 4 is replaced."):
+            await expect(messages.get_by_text(f"The buyer: {words}")).to_have_count(1)
+    await expect(acme.get_by_role("button", name="Bid", exact=True)).to_be_disabled()
+    await expect(limit).to_be_hidden()
+    await intake.submit(hall.lot_id, Resume())
+    await expect(acme.locator("#phase")).to_have_text("Open")
+    await acme.get_by_role("button", name="Take it back").click()
+    await expect(acme.locator("#proxy-row")).to_be_hidden()
+    await bid(platform, hall, 1, "800.00")
+    await expect(acme.locator("#rank")).to_have_text("2")
+    assert visitors.complaints == []
