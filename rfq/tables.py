@@ -51,6 +51,7 @@ class ProcedureRow(Base):
     beyond_quantity: Mapped[str | None]
     low_below_mean: Mapped[int | None]
     low_below_next: Mapped[int | None]
+    offering: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
     audience: Mapped[list[UUID]]
     sealing_key: Mapped[bytes | None]
     bids_root: Mapped[bytes | None]
@@ -67,7 +68,27 @@ class ProcedureRow(Base):
             "beyond_quantity in ('stop', 'next_price', 'split')", name="beyond_quantity"
         ),
         Index("ix_procedures_buyer_id_id", "buyer_id", "id"),
+        Index(
+            "ix_procedures_receiving",
+            "deadline_at",
+            "id",
+            postgresql_where=text("status = 'published' and openness = 'open'"),
+        ),
     )
+
+
+class BudgetRow(Base):
+    """What a buyer means to spend at most; a hidden one no bidder's role can read.
+
+    A column of the procedure would be in every row a bidder reads.
+    """
+
+    __tablename__ = "procedure_budgets"
+    procedure_id: Mapped[UUID] = mapped_column(ForeignKey("procedures.id"), primary_key=True)
+    buyer_id: Mapped[UUID]
+    amount: Mapped[Amount]
+    shown: Mapped[bool]
+    __table_args__ = (Index("ix_procedure_budgets_buyer_id", "buyer_id"),)
 
 
 class InvitationRow(Base):

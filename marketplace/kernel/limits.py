@@ -187,6 +187,10 @@ SCORES_MAX: Final = 1_000
 """Scores written by one request; more come in several."""
 ANSWER_HOURS_MAX: Final = 24 * 60
 """Two months: the longest that a question, an answer or an amendment may hold a deadline up."""
+CHOICES_MAX: Final = 50
+"""Answers to choose from; a longer list is a catalog."""
+QUESTIONNAIRE_ITEMS_MAX: Final = 500
+"""What a supplier can answer and a buyer can read; each answer may be a page long."""
 NEGOTIATION_ROUNDS_MAX: Final = 40
 """Offers of both sides together; who needs more is not negotiating prices."""
 NEGOTIATION_DAYS_MAX: Final = 90

@@ -4,11 +4,12 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
+import msgspec
 from msgspec import Meta
 
 from marketplace.kernel.limits import LINES_MAX
 from marketplace.platform.http.schemas import Input, InstantIn, Name, Output, Text
-from rfq.procedures.schemas import ProcedureLineInput
+from rfq.procedures.schemas import ProcedureLineInput, Questionnaire
 from rfq.rules.amendment import ChangeKind
 
 
@@ -27,15 +28,18 @@ class AmendedLotInput(Input):
 
 
 class AmendmentInput(Input):
-    """What is asked for from now on, whole; what is left out of `lots` is removed.
+    """What is asked for from now on, whole; what is left out is removed.
 
     `summary` tells bidders why. Without `deadline_at` the deadline stands.
     """
 
     summary: Annotated[Text, Meta(min_length=1)]
     title: Name
-    lots: Annotated[list[AmendedLotInput], Meta(min_length=1, max_length=LINES_MAX)]
+    lots: Annotated[list[AmendedLotInput], Meta(max_length=LINES_MAX)] = msgspec.field(
+        default_factory=list
+    )
     description: Text = ""
+    questionnaire: Questionnaire = msgspec.field(default_factory=list)
     deadline_at: InstantIn | None = None
 
 

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from msgspec import structs, to_builtins
 from sqlalchemy import Row, insert, select, update
 
 from marketplace.kernel.events import Event
@@ -29,7 +30,7 @@ from rfq.bids.service import hold_own
 from rfq.procedures.deadlines import extend, move_deadline
 from rfq.procedures.publishing import check_version, replace_lots
 from rfq.procedures.reading import Loaded, buyer_view, load, lots_document
-from rfq.procedures.schemas import BuyerProcedureView
+from rfq.procedures.schemas import BuyerProcedureView, questionnaire
 from rfq.rules import procedure as rules
 from rfq.rules.amendment import (
     Terms,
@@ -71,12 +72,15 @@ async def amend_procedure(
     caller.require("rfq:write")
     async with transaction(platform, caller) as tx:
         loaded, at = await _held(tx, caller, procedure_id, version)
-        before = Terms(loaded.row.title, loaded.row.description, loaded.procedure.lots)
+        before = _terms(loaded)
         after = _amended(before, data)
         deadline_at = data.deadline_at or loaded.procedure.deadline_at
         found = changes(before, after)
         check_amendment(loaded.procedure, found, deadline_at, at)
-        amended = replace(loaded.procedure, lots=after.lots, deadline_at=deadline_at)
+        offering = structs.replace(loaded.procedure.offering, questionnaire=after.questionnaire)
+        amended = replace(
+            loaded.procedure, lots=after.lots, deadline_at=deadline_at, offering=offering
+        )
         rules.check_terms(amended)
         await _write_terms(tx, amended, after, version)
         if deadline_at > loaded.procedure.deadline_at:
@@ -97,6 +101,15 @@ async def amend_procedure(
         await tx.execute(insert(AmendmentRow).values(row))
         _tell(tx, loaded, row)
         return await buyer_view(tx, await load(tx, procedure_id))
+
+
+def _terms(loaded: Loaded) -> Terms:
+    return Terms(
+        loaded.row.title,
+        loaded.row.description,
+        loaded.procedure.lots,
+        loaded.procedure.offering.questionnaire,
+    )
 
 
 async def _held(
@@ -131,7 +144,8 @@ def _amended(before: Terms, data: AmendmentInput) -> Terms:
         ]
         return Lot(known(data.id), data.title, tuple(lines))
 
-    after = Terms(data.title, data.description, tuple(lot(each) for each in data.lots))
+    lots = tuple(lot(each) for each in data.lots)
+    after = Terms(data.title, data.description, lots, questionnaire(data.questionnaire))
     check_known_ids(before, after, frozenset(new))
     return after
 
@@ -146,6 +160,7 @@ async def _write_terms(
         .values(
             title=after.title,
             description=after.description,
+            offering=to_builtins(amended.offering),
             terms_version=amended.terms_version + 1,
             version=version + 1,
         )
@@ -157,6 +172,7 @@ def _document(terms: Terms) -> dict[str, Any]:
         "title": terms.title,
         "description": terms.description,
         "lots": lots_document(terms.lots),
+        "questionnaire": to_builtins(terms.questionnaire),
     }
 
 

@@ -11,11 +11,13 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from marketplace.contracts.terms import LineTerms
-from marketplace.kernel.limits import LINES_MAX
+from marketplace.kernel.limits import LINES_MAX, QUESTIONNAIRE_ITEMS_MAX
 from marketplace.platform.http.schemas import (
     AmountText,
+    Code,
     CurrencyText,
     Input,
+    InstantIn,
     Output,
     QuantityText,
     Sku,
@@ -33,12 +35,28 @@ class SealedBidLineInput(Input):
     terms: LineTerms | None = None
 
 
+class AnsweredItemInput(Input):
+    """The answer to one item of the questionnaire, in the form it is asked in."""
+
+    code: Code
+    answer: Annotated[Text, Meta(min_length=1)]
+
+
 class SealedBidInput(Input):
-    """A bid: every line of each lot it is for. It is sealed at once."""
+    """A bid: every line of each lot it is for, and the questionnaire's answers. Sealed at once.
+
+    It binds until `valid_until`; without it, until the procedure's `bids_valid_until`.
+    """
 
     currency: CurrencyText
-    lines: Annotated[list[SealedBidLineInput], Meta(min_length=1, max_length=LINES_MAX)]
+    lines: Annotated[list[SealedBidLineInput], Meta(max_length=LINES_MAX)] = msgspec.field(
+        default_factory=list
+    )
     note: Text = ""
+    answers: Annotated[list[AnsweredItemInput], Meta(max_length=QUESTIONNAIRE_ITEMS_MAX)] = (
+        msgspec.field(default_factory=list)
+    )
+    valid_until: InstantIn | None = None
 
 
 class ReceiptView(Output):

@@ -33,6 +33,7 @@ from rfq.rules import bid as bid_rules
 from rfq.rules import procedure as rules
 from rfq.rules.amendment import check_confirmation
 from rfq.rules.bid import BID, Bid, BidAction, BidLine, BidStatus, shown_status
+from rfq.rules.offering import Answer
 from rfq.rules.receipt import Receipt, sign, signing_key
 from rfq.rules.sealing import Envelope, Place, envelope_bytes, seal
 from rfq.tables import AmendmentRow, OpenedBidRow, SealedBidRow
@@ -262,11 +263,12 @@ async def _take(
     """Check, seal and store a version; from here on its text is nowhere but in the envelope."""
     bid = _bid(data)
     bid_rules.check_bid(loaded.procedure, bid)
+    bid_rules.check_validity(loaded.procedure, bid)
     bid_rules.check_skus(loaded.procedure, bid, await _offered_units(tx, bid, loaded, place))
     procedure_id, bidder_id, version = place.procedure_id, place.bidder_id, place.version
     # Not the key in the row, which a database administrator could exchange for his own.
     key = await platform.get(KeyStore).public_key(procedure_id)  # type: ignore[type-abstract]
-    size = envelope_bytes(loaded.procedure.line_count())
+    size = envelope_bytes(bid_rules.entry_count(loaded.procedure))
     sealed = seal(bid_rules.written(bid), place, key, size)
     receipt = Receipt(procedure_id, bidder_id, bid_id, version, at, sealed.commitment)
     terms = loaded.procedure.terms_version
@@ -398,4 +400,11 @@ def _bid(data: SealedBidInput) -> Bid:
         )
         for line in data.lines
     )
-    return Bid(currency=data.currency, lines=lines, note=data.note)
+    answers = tuple(Answer(code=each.code, answer=each.answer) for each in data.answers)
+    return Bid(
+        currency=data.currency,
+        lines=lines,
+        note=data.note,
+        answers=answers,
+        valid_until=data.valid_until,
+    )

@@ -212,9 +212,9 @@ async def open_bids(platform: Platform, procedure_id: UUID, key: X25519PrivateKe
         at = await tx.clock()
         sealed = await _live(tx, procedure_id)
         await _store(tx, loaded, [_opened(loaded, row, key) for row in sealed])
-        status = rules.moved(loaded.procedure.status, Action.OPEN, Party.CLOCK)
+        rules.moved(loaded.procedure.status, Action.OPEN, Party.CLOCK)
         lots = await _open_lots(tx, loaded)
-        status = rules.status_after_lots(status, lots)
+        status = rules.status_after_opening(loaded.procedure, lots)
         await tx.execute(
             update(ProcedureRow)
             .where(ProcedureRow.id == procedure_id)

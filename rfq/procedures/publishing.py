@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
@@ -13,6 +14,8 @@ from marketplace.contracts.service import terms_document
 from marketplace.kernel.errors import NotFound, StaleVersion, invalid
 from marketplace.kernel.events import PUBLIC, Event
 from marketplace.kernel.ids import new_id
+from marketplace.kernel.money import currency_digits
+from marketplace.kernel.units import places
 from marketplace.organizations.tables import OrganizationRow
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
@@ -26,8 +29,10 @@ from rfq.procedures.schemas import (
     InvitationInput,
     ProcedureInput,
     ProcedureLotInput,
+    questionnaire,
 )
 from rfq.rules import procedure as rules
+from rfq.rules.offering import Offering
 from rfq.rules.procedure import (
     Action,
     Line,
@@ -39,7 +44,7 @@ from rfq.rules.procedure import (
     Procedure,
     Status,
 )
-from rfq.tables import InvitationRow, LineRow, LotRow, ProcedureRow
+from rfq.tables import BudgetRow, InvitationRow, LineRow, LotRow, ProcedureRow
 
 OPENING_TIMER: Final = "rfq.opening"
 
@@ -76,6 +81,8 @@ async def update_draft(
         procedure = _drafted(caller, data, procedure_id)
         rules.check_terms(procedure)
         await replace_lots(tx, procedure)
+        await tx.execute(delete(BudgetRow).where(BudgetRow.procedure_id == procedure_id))
+        await _store_budget(tx, procedure, data)
         await tx.execute(
             update(ProcedureRow)
             .where(ProcedureRow.id == procedure_id)
@@ -100,6 +107,7 @@ def _drafted(caller: Caller, data: ProcedureInput, procedure_id: UUID) -> Proced
         answer_time=hours(data.answer_hours),
         amendment_notice=timedelta(hours=data.amendment_notice_hours),
         low_offers=LowOfferRule(data.low_below_mean, data.low_below_next),
+        offering=_offering(data),
     )
 
 
@@ -109,6 +117,12 @@ def _lot(lot: ProcedureLotInput) -> Lot:
         for line in lot.lines
     )
     return Lot(new_id(), lot.title, tuple(lines))
+
+
+def _offering(data: ProcedureInput) -> Offering:
+    return Offering(
+        questionnaire=questionnaire(data.questionnaire), valid_until=data.bids_valid_until
+    )
 
 
 async def _store(
@@ -127,6 +141,24 @@ async def _store(
         )
     )
     await store_lots(tx, procedure)
+    await _store_budget(tx, procedure, data)
+
+
+async def _store_budget(tx: Transaction, procedure: Procedure, data: ProcedureInput) -> None:
+    if data.budget is None:
+        return
+    amount = Decimal(data.budget.amount)
+    if amount <= 0 or places(amount) > currency_digits(data.currency):
+        detail = f"A budget is more than zero, in whole coins of {data.currency}."
+        raise invalid("/budget/amount", "out_of_range", detail)
+    await tx.execute(
+        insert(BudgetRow).values(
+            procedure_id=procedure.id,
+            buyer_id=procedure.buyer_id,
+            amount=amount,
+            shown=data.budget.shown,
+        )
+    )
 
 
 def _settings(data: ProcedureInput) -> dict[str, Any]:
@@ -145,12 +177,15 @@ def _settings(data: ProcedureInput) -> dict[str, Any]:
         "beyond_quantity": data.beyond_quantity,
         "low_below_mean": data.low_below_mean,
         "low_below_next": data.low_below_next,
+        "offering": msgspec.to_builtins(_offering(data)),
     }
 
 
 async def store_lots(tx: Transaction, procedure: Procedure) -> None:
     """Write the lots and lines of a procedure that has none stored."""
     owner = {"procedure_id": procedure.id, "buyer_id": procedure.buyer_id}
+    if not procedure.lots:
+        return
     await tx.execute(
         insert(LotRow),
         [

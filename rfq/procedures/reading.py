@@ -4,20 +4,22 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import Row, or_, select
 
 from marketplace.contracts.service import read_terms, terms_document
 from marketplace.kernel.canonical import content_hash, plain_decimal
 from marketplace.kernel.errors import NotFound
 from marketplace.kernel.events import PUBLIC
+from marketplace.kernel.money import Money
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, transaction
 from marketplace.platform.http.paging import Page, PageRequest, page
-from marketplace.platform.http.schemas import shown_quantity
+from marketplace.platform.http.schemas import MoneyView, shown_quantity
 from rfq.hexadecimal import hexadecimal
 from rfq.procedures.schemas import (
     BuyerProcedureView,
@@ -25,8 +27,10 @@ from rfq.procedures.schemas import (
     ProcedureLotView,
     ProcedureSummary,
     SupplierProcedureView,
+    item_view,
 )
 from rfq.rules.bid import BidStatus
+from rfq.rules.offering import Offering
 from rfq.rules.procedure import (
     BIDS_READABLE,
     Kind,
@@ -39,7 +43,24 @@ from rfq.rules.procedure import (
     Status,
 )
 from rfq.rules.sealing import Leaf, leaf_hashes
-from rfq.tables import InvitationRow, LineRow, LotRow, ProcedureRow
+from rfq.tables import BudgetRow, InvitationRow, LineRow, LotRow, ProcedureRow
+
+SUMMARY: Final = (
+    ProcedureRow.id,
+    ProcedureRow.buyer_id,
+    ProcedureRow.kind,
+    ProcedureRow.openness,
+    ProcedureRow.status,
+    ProcedureRow.title,
+    ProcedureRow.currency,
+    ProcedureRow.deadline_at,
+    ProcedureRow.published_at,
+)
+"""The columns of a procedure in a list."""
+# Row security decides who finds one: of a hidden budget a bidder's role has no row.
+BUDGET: Final = (
+    select(BudgetRow.amount).where(BudgetRow.procedure_id == ProcedureRow.id).scalar_subquery()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +93,7 @@ class Loaded:
             "terms_version": self.procedure.terms_version,
             "lots": lots_document(self.procedure.lots),
             "beyond_quantity": self.row.beyond_quantity,
+            "offering": self.row.offering,
         }
         return content_hash(terms).hex()
 
@@ -128,6 +150,8 @@ async def load(tx: Transaction, procedure_id: UUID, *, lock: bool = False) -> Lo
         ProcedureRow.beyond_quantity,
         ProcedureRow.low_below_mean,
         ProcedureRow.low_below_next,
+        ProcedureRow.offering,
+        BUDGET.label("budget"),
         ProcedureRow.audience,
         ProcedureRow.sealing_key,
         ProcedureRow.bids_root,
@@ -158,6 +182,7 @@ async def load(tx: Transaction, procedure_id: UUID, *, lock: bool = False) -> Lo
         answer_time=hours(row.answer_hours),
         amendment_notice=timedelta(hours=row.amendment_notice_hours),
         low_offers=LowOfferRule(row.low_below_mean, row.low_below_next),
+        offering=msgspec.convert(row.offering, Offering),
     )
     return Loaded(procedure, statuses, row)
 
@@ -223,6 +248,9 @@ async def buyer_view(tx: Transaction, loaded: Loaded) -> BuyerProcedureView:
     return BuyerProcedureView(
         **_shared(loaded),
         minimum_bids=loaded.procedure.minimum_bids,
+        budget_shown=await tx.scalar(
+            select(BudgetRow.shown).where(BudgetRow.procedure_id == loaded.procedure.id)
+        ),
         created_at=loaded.row.created_at,
         invited_ids=[row.supplier_id for row in invited],
     )
@@ -233,7 +261,7 @@ def _shared(loaded: Loaded) -> dict[str, Any]:
     # The leaves' number is the number of versions: nobody is told before the opening.
     opened = procedure.status in BIDS_READABLE
     return {
-        **_summary(row),
+        **summary(row),
         "version": row.version,
         "description": row.description,
         "lots": [_lot_view(lot, loaded.lot_statuses[lot.id]) for lot in procedure.lots],
@@ -244,6 +272,9 @@ def _shared(loaded: Loaded) -> dict[str, Any]:
         "beyond_quantity": row.beyond_quantity,
         "low_below_mean": row.low_below_mean,
         "low_below_next": row.low_below_next,
+        "budget": None if row.budget is None else MoneyView.of(Money(row.budget, row.currency)),
+        "questionnaire": [item_view(item) for item in procedure.offering.questionnaire],
+        "bids_valid_until": procedure.offering.valid_until,
         "sealing_key": hexadecimal(row.sealing_key) or "",
         "closed_at": row.closed_at,
         "opened_at": row.opened_at,
@@ -262,7 +293,8 @@ def _leaves(row: Row[Any]) -> list[str]:
     return [leaf.hex() for leaf in leaf_hashes(entries, bytes(row.bids_blinding))]
 
 
-def _summary(row: Row[Any]) -> dict[str, Any]:
+def summary(row: Row[Any]) -> dict[str, Any]:
+    """Give the fields of a procedure in a list, from the columns `SUMMARY`."""
     return {
         "id": row.id,
         "buyer_id": row.buyer_id,
@@ -302,17 +334,7 @@ async def list_procedures(
     caller.require("rfq:read" if caller.may("rfq:read") else "bids:read")
     company = caller.organization_id
     statement = (
-        select(
-            ProcedureRow.id,
-            ProcedureRow.buyer_id,
-            ProcedureRow.kind,
-            ProcedureRow.openness,
-            ProcedureRow.status,
-            ProcedureRow.title,
-            ProcedureRow.currency,
-            ProcedureRow.deadline_at,
-            ProcedureRow.published_at,
-        )
+        select(*SUMMARY)
         .where(
             or_(
                 ProcedureRow.buyer_id == company,
@@ -327,4 +349,4 @@ async def list_procedures(
         statement = statement.where(ProcedureRow.id < after)
     async with transaction(platform, caller) as tx:
         rows = await tx.all(statement)
-    return page(asked, [ProcedureSummary(**_summary(row)) for row in rows], lambda item: item.id)
+    return page(asked, [ProcedureSummary(**summary(row)) for row in rows], lambda item: item.id)

@@ -1,9 +1,10 @@
 """Procedures over HTTP."""
 
-from typing import Final
+from typing import Annotated, Final
 from uuid import UUID
 
 from litestar import Response, get, post, put
+from litestar.params import QueryParameter
 from litestar.types import ControllerRouterHandler
 
 from marketplace.platform.caller import Caller
@@ -12,7 +13,7 @@ from marketplace.platform.http.access import versioned
 from marketplace.platform.http.given import FromPath, Given, JSONBody
 from marketplace.platform.http.paging import Page, PageRequest, paged
 from marketplace.platform.idempotency import IdempotencyKey
-from rfq.procedures import cancelling, publishing, reading
+from rfq.procedures import cancelling, listing, publishing, reading
 from rfq.procedures.schemas import (
     BuyerProcedureView,
     CancellationInput,
@@ -21,6 +22,7 @@ from rfq.procedures.schemas import (
     ProcedureSummary,
     SupplierProcedureView,
 )
+from rfq.rules.procedure import Kind
 
 TAGS: Final = ["procedures"]
 
@@ -29,7 +31,7 @@ TAGS: Final = ["procedures"]
     "/v1/procedures",
     operation_id="createProcedure",
     tags=TAGS,
-    summary="Draft a request for quotation or a tender",
+    summary="Draft a request for information or quotation, or a tender",
 )
 async def create_procedure(
     data: JSONBody[ProcedureInput],
@@ -52,6 +54,23 @@ async def list_procedures(
 ) -> Response[Page[ProcedureSummary]]:
     """List procedures."""
     return paged(page_request, await reading.list_procedures(platform, caller, page_request))
+
+
+@get(
+    "/v1/open-procedures",
+    operation_id="listOpenProcedures",
+    tags=TAGS,
+    summary="List what every supplier may bid in now, the nearest deadline first",
+)
+async def list_open_procedures(
+    caller: Given[Caller],
+    platform: Given[Platform],
+    page_request: Given[PageRequest],
+    kind: Annotated[Kind | None, QueryParameter(description="Only of this kind.")] = None,
+) -> Response[Page[ProcedureSummary]]:
+    """List open procedures."""
+    found = await listing.list_open_procedures(platform, caller, page_request, kind)
+    return paged(page_request, found)
 
 
 @get(
@@ -143,6 +162,7 @@ async def cancel_procedure(
 ROUTES: Final[tuple[ControllerRouterHandler, ...]] = (
     create_procedure,
     list_procedures,
+    list_open_procedures,
     read_procedure,
     update_procedure,
     invite_suppliers,

@@ -4,14 +4,24 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
+import msgspec
 from msgspec import Meta
 
 from marketplace.contracts.terms import LineTerms
-from marketplace.kernel.limits import ANSWER_HOURS_MAX, INVITATIONS_MAX, LINES_MAX
+from marketplace.kernel.limits import (
+    ANSWER_HOURS_MAX,
+    CHOICES_MAX,
+    INVITATIONS_MAX,
+    LINES_MAX,
+    QUESTIONNAIRE_ITEMS_MAX,
+)
 from marketplace.platform.http.schemas import (
+    AmountText,
+    Code,
     CurrencyText,
     Input,
     InstantIn,
+    MoneyView,
     Name,
     Output,
     QuantityText,
@@ -19,6 +29,7 @@ from marketplace.platform.http.schemas import (
     Text,
     UnitText,
 )
+from rfq.rules.offering import AnswerForm, Item
 from rfq.rules.procedure import Kind, LotStatus, Openness, Status
 
 
@@ -55,15 +66,60 @@ PercentBelow = Annotated[
 ]
 
 
+class BudgetInput(Input):
+    """The most you mean to spend, in the procedure's currency; told to bidders where `shown`."""
+
+    amount: AmountText
+    shown: bool = False
+
+
+class QuestionnaireItemInput(Input):
+    """One item of a questionnaire; answers refer to its `code`."""
+
+    code: Code
+    prompt: Annotated[Text, Meta(min_length=1)]
+    form: AnswerForm = AnswerForm.TEXT
+    choices: Annotated[list[Name], Meta(max_length=CHOICES_MAX)] = msgspec.field(
+        default_factory=list
+    )
+    required: bool = True
+
+
+Questionnaire = Annotated[
+    list[QuestionnaireItemInput],
+    Meta(
+        max_length=QUESTIONNAIRE_ITEMS_MAX,
+        description="What is asked of each bidder beside prices; a request for information asks "
+        "nothing else.",
+    ),
+]
+
+
+def questionnaire(items: list[QuestionnaireItemInput]) -> tuple[Item, ...]:
+    """Give the items as the rules know them."""
+    return tuple(
+        Item(
+            code=item.code,
+            prompt=item.prompt,
+            form=item.form,
+            choices=tuple(item.choices),
+            required=item.required,
+        )
+        for item in items
+    )
+
+
 class ProcedureInput(Input):
-    """A request for quotation or a tender, as a draft."""
+    """A request for information or quotation, or a tender, as a draft."""
 
     title: Name
     currency: CurrencyText
     deadline_at: Annotated[
         InstantIn, Meta(description="Bids are received before this instant and opened at it.")
     ]
-    lots: Annotated[list[ProcedureLotInput], Meta(min_length=1, max_length=LINES_MAX)]
+    lots: Annotated[list[ProcedureLotInput], Meta(max_length=LINES_MAX)] = msgspec.field(
+        default_factory=list
+    )
     kind: Kind = Kind.RFQ
     openness: Openness = Openness.INVITED
     description: Text = ""
@@ -108,6 +164,11 @@ class ProcedureInput(Input):
 
     low_below_mean: PercentBelow | None = None
     low_below_next: PercentBelow | None = None
+    budget: BudgetInput | None = None
+    questionnaire: Questionnaire = msgspec.field(default_factory=list)
+    bids_valid_until: (
+        Annotated[InstantIn, Meta(description="Bids bind at least until this instant.")] | None
+    ) = None
 
 
 class InvitationInput(Input):
@@ -142,6 +203,23 @@ class ProcedureLotView(Output):
     lines: list[ProcedureLineView]
 
 
+class QuestionnaireItemView(Output):
+    """One item of a questionnaire."""
+
+    code: str
+    prompt: str
+    form: AnswerForm
+    choices: list[str]
+    required: bool
+
+
+def item_view(item: Item) -> QuestionnaireItemView:
+    """Show an item."""
+    return QuestionnaireItemView(
+        item.code, item.prompt, item.form, list(item.choices), item.required
+    )
+
+
 class ProcedureSummary(Output):
     """A procedure in a list."""
 
@@ -174,6 +252,9 @@ class SupplierProcedureView(ProcedureSummary):
     beyond_quantity: BeyondQuantity | None
     low_below_mean: int | None
     low_below_next: int | None
+    budget: MoneyView | None
+    questionnaire: list[QuestionnaireItemView]
+    bids_valid_until: datetime | None
     sealing_key: str
     closed_at: datetime | None
     opened_at: datetime | None
@@ -187,5 +268,6 @@ class BuyerProcedureView(SupplierProcedureView):
     """A procedure as its buyer sees it; of bids he is told nothing before the opening."""
 
     minimum_bids: int
+    budget_shown: bool | None
     created_at: datetime
     invited_ids: list[UUID]

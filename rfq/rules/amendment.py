@@ -15,6 +15,7 @@ from marketplace.contracts.terms import Address, LineTerms
 from marketplace.kernel.canonical import plain_decimal
 from marketplace.kernel.errors import Conflict, InvalidInput, invalid
 from marketplace.kernel.limits import AMENDMENTS_MAX
+from rfq.rules.offering import Item, same_questionnaire
 from rfq.rules.procedure import Line, Lot, Procedure, check_receiving
 
 
@@ -33,6 +34,7 @@ class Terms:
     title: str
     description: str
     lots: tuple[Lot, ...]
+    questionnaire: tuple[Item, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +53,32 @@ def changes(before: Terms, after: Terms) -> tuple[Change, ...]:
         *_changed("title", before.title, after.title),
         *_changed("description", before.description, after.description),
         *_lots(before.lots, after.lots),
+        *_questionnaire(before.questionnaire, after.questionnaire),
     )
 
 
 def _changed(place: str, before: str, after: str) -> Iterator[Change]:
     if before != after:
         yield Change(ChangeKind.CHANGED, place, before, after)
+
+
+def _questionnaire(before: Sequence[Item], after: Sequence[Item]) -> Iterator[Change]:
+    old, kept = {item.code: item for item in before}, {item.code for item in after}
+    for item in after:
+        place = f"question {item.code}"
+        if item.code not in old:
+            yield Change(ChangeKind.ADDED, place, None, item.prompt)
+            continue
+        yield from _changed(place, old[item.code].prompt, item.prompt)
+        yield from _changed(f"{place}, form", _form(old[item.code]), _form(item))
+    for item in before:
+        if item.code not in kept:
+            yield Change(ChangeKind.REMOVED, f"question {item.code}", item.prompt, None)
+
+
+def _form(item: Item) -> str:
+    choices = f": {', '.join(item.choices)}" if item.choices else ""
+    return f"{item.form.value}{choices}{'' if item.required else ', not required'}"
 
 
 def _lots(before: Sequence[Lot], after: Sequence[Lot]) -> Iterator[Change]:
@@ -112,8 +134,9 @@ def _quantity(line: Line) -> str:
 
 
 def same_lines(before: Terms, after: Terms) -> bool:
-    """Tell whether a bid for `before` prices exactly what `after` asks for."""
-    return _priced(before.lots) == _priced(after.lots)
+    """Tell whether a bid for `before` prices and answers exactly what `after` asks for."""
+    asked = same_questionnaire(before.questionnaire, after.questionnaire)
+    return asked and _priced(before.lots) == _priced(after.lots)
 
 
 def _priced(lots: Sequence[Lot]) -> set[tuple[object, object, str]]:
@@ -147,6 +170,10 @@ def check_extension(procedure: Procedure, deadline_at: datetime, at: datetime) -
             "The key of the sealed bids is kept at least until then."
         )
         raise invalid("/deadline_at", "not_later", detail)
+    binding = procedure.offering.valid_until
+    if binding is not None and deadline_at >= binding:
+        detail = f"Bids bind until {binding.isoformat()}: they would end with the deadline."
+        raise invalid("/deadline_at", "beyond_validity", detail)
 
 
 def check_amendment(

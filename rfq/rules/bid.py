@@ -5,6 +5,7 @@ The text that is sealed is `canonical_bytes` of a `Bid`, so bidder and opener ha
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
@@ -19,6 +20,7 @@ from marketplace.kernel.limits import LINE_AMOUNT_MAX
 from marketplace.kernel.money import UNIT_PRICE_PLACES, exact_line_amount
 from marketplace.kernel.states import StateMachine, transition
 from marketplace.kernel.units import places
+from rfq.rules.offering import Answer, answer_errors, validity_errors
 from rfq.rules.procedure import Line, Lot, Procedure
 
 FORM: Final = "rfq.bid/1"
@@ -81,17 +83,27 @@ def shown_status(status: BidStatus, bid_terms: int, terms: int) -> BidStatus:
 
 
 class Bid(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One version of a supplier's offer; lots he leaves out he does not bid for."""
+    """One version of a supplier's offer; lots he leaves out he does not bid for.
+
+    `answers` are to the procedure's questionnaire; it binds until `valid_until`, if it says so.
+    """
 
     form: str = FORM
     currency: str
     lines: tuple[BidLine, ...]
     note: str = ""
+    answers: tuple[Answer, ...] = ()
+    valid_until: datetime | None = None
 
     def priced(self, lot: Lot) -> dict[UUID, BidLine]:
         """Give the lines of `lot` that this bid prices, by line."""
         wanted = {line.id for line in lot.lines}
         return {line.line_id: line for line in self.lines if line.line_id in wanted}
+
+
+def entry_count(procedure: Procedure) -> int:
+    """Count what a bid may price or answer: by it the envelopes of a procedure are equally long."""
+    return procedure.line_count() + len(procedure.offering.questionnaire)
 
 
 def written(bid: Bid) -> bytes:
@@ -118,7 +130,7 @@ def check_bid(procedure: Procedure, bid: Bid) -> None:
     if bid.currency != procedure.currency:
         detail = f"This procedure is in {procedure.currency}."
         errors.append(FieldError("/currency", "other_currency", detail))
-    if not bid.lines:
+    if not bid.lines and procedure.lots:
         errors.append(FieldError("/lines", "empty", "A bid prices at least one lot."))
     asked = {line.id: line for lot in procedure.lots for line in lot.lines}
     twice = {id_ for id_, times in Counter(line.line_id for line in bid.lines).items() if times > 1}
@@ -129,6 +141,17 @@ def check_bid(procedure: Procedure, bid: Bid) -> None:
             errors.append(FieldError(f"/lines/{number}/line_id", "twice", detail))
     errors += _missing_lines(procedure.lots, {line.line_id for line in bid.lines})
     errors += _skus_twice(procedure.lots, bid)
+    errors += answer_errors(procedure.offering.questionnaire, bid.answers)
+    if errors:
+        raise InvalidInput(errors[0].detail, errors=errors)
+
+
+def check_validity(procedure: Procedure, bid: Bid) -> None:
+    """Refuse a bid that would not bind long enough; raises InvalidInput.
+
+    Asked at the submission alone: a deadline that moved later since makes no bid invalid.
+    """
+    errors = [*validity_errors(procedure.offering, bid.valid_until, procedure.deadline_at)]
     if errors:
         raise InvalidInput(errors[0].detail, errors=errors)
 

@@ -5,7 +5,7 @@ a later rule adds (clarification, qualification, evaluation, standstill) is one 
 tables below.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -27,12 +27,17 @@ from marketplace.kernel.money import currency_digits
 from marketplace.kernel.states import StateMachine, transition
 from marketplace.kernel.units import Quantity
 from rfq.rules.criteria import LOWEST_PRICE, Aggregation, Judging, judging_errors
+from rfq.rules.offering import NOTHING_ELSE, Offering, offering_errors
 from rfq.rules.qualification import Requirement, requirement_errors
 
 
 class Kind(StrEnum):
-    """What a procedure is in law: a request for quotation is free of form, a tender is not."""
+    """What a procedure is: a request for quotation is free of form in law, a tender is not.
 
+    A request for information asks questions, not prices, and ends without an award.
+    """
+
+    RFI = "rfi"
     RFQ = "rfq"
     TENDER = "tender"
 
@@ -57,6 +62,8 @@ class Status(StrEnum):
     EVALUATED = "evaluated"
     AUCTION = "auction"
     AWARDED = "awarded"
+    COMPLETED = "completed"
+    """A request for information that was answered."""
     UNSUCCESSFUL = "unsuccessful"
     CANCELLED = "cancelled"
 
@@ -73,6 +80,7 @@ class Action(StrEnum):
     END_EVALUATION = "end the evaluation"
     START_AUCTION = "start an auction"
     AWARD = "award"
+    COMPLETE = "complete"
     END_WITHOUT_AWARD = "end without award"
     CANCEL = "cancel"
 
@@ -126,6 +134,7 @@ PROCEDURE: Final = StateMachine[Status, Action](
         transition(Action.END_EVALUATION, sorted(PRICES_HIDDEN), Status.EVALUATED),
         transition(Action.START_AUCTION, _PRICES_KNOWN, Status.AUCTION),
         transition(Action.AWARD, _PRICES_KNOWN, Status.AWARDED),
+        transition(Action.COMPLETE, Status.OPENED, Status.COMPLETED),
         transition(
             Action.END_WITHOUT_AWARD, [*_PRICES_KNOWN, *sorted(PRICES_HIDDEN)], Status.UNSUCCESSFUL
         ),
@@ -170,13 +179,16 @@ WHO_MAY: Final[Mapping[Action, frozenset[Party]]] = {
     Action.END_EVALUATION: frozenset([Party.BUYER]),
     Action.START_AUCTION: frozenset([Party.BUYER]),
     Action.AWARD: frozenset([Party.BUYER]),
+    Action.COMPLETE: frozenset([Party.CLOCK]),
     Action.END_WITHOUT_AWARD: frozenset([Party.BUYER, Party.CLOCK]),
     Action.CANCEL: frozenset([Party.BUYER]),
 }
 """Who may do what. Closing and opening need no right but the deadline's: whoever asks, it happens
 at that instant or later, and once."""
 
-BIDS_READABLE: Final = frozenset([*_PRICES_KNOWN, Status.AWARDED, Status.UNSUCCESSFUL])
+BIDS_READABLE: Final = frozenset(
+    [*_PRICES_KNOWN, Status.AWARDED, Status.COMPLETED, Status.UNSUCCESSFUL]
+)
 """The states in which the buyer sees bids with their prices."""
 
 BIDS_COUNTED: Final = BIDS_READABLE | PRICES_HIDDEN
@@ -242,6 +254,7 @@ class Procedure:
     low_offers: LowOfferRule = LowOfferRule()
     judging: Judging = LOWEST_PRICE
     requirements: tuple[Requirement, ...] = ()
+    offering: Offering = NOTHING_ELSE
 
     def lot(self, lot_id: UUID) -> Lot | None:
         """Find a lot by its id."""
@@ -267,8 +280,7 @@ def check_terms(procedure: Procedure) -> None:
         errors.append(
             FieldError("/minimum_bids", "not_positive", "At least one bid is needed to award.")
         )
-    if not procedure.lots:
-        errors.append(FieldError("/lots", "empty", "A procedure asks for at least one lot."))
+    errors += _asked_errors(procedure)
     if procedure.line_count() > LINES_MAX:
         detail = f"A procedure has at most {LINES_MAX} lines."
         errors.append(FieldError("/lots", "too_many", detail))
@@ -277,10 +289,24 @@ def check_terms(procedure: Procedure) -> None:
     if procedure.questions_until is not None and procedure.questions_until > procedure.deadline_at:
         detail = "Questions end with the receiving of bids at the latest."
         errors.append(FieldError("/questions_until", "after_deadline", detail))
+    errors += offering_errors(procedure.offering, procedure.deadline_at)
     errors += judging_errors(procedure.judging, [lot.id for lot in procedure.lots])
     errors += requirement_errors(procedure.requirements)
     if errors:
         raise InvalidInput(errors[0].detail, errors=errors)
+
+
+def _asked_errors(procedure: Procedure) -> Iterator[FieldError]:
+    if procedure.kind is not Kind.RFI:
+        if not procedure.lots:
+            yield FieldError("/lots", "empty", "A procedure asks for at least one lot.")
+        return
+    if procedure.lots:
+        detail = "A request for information asks questions; it has no lots and no prices."
+        yield FieldError("/lots", "no_prices", detail)
+    if not procedure.offering.questionnaire:
+        detail = "A request for information asks at least one question."
+        yield FieldError("/questionnaire", "empty", detail)
 
 
 def _lot_errors(lot: Lot, pointer: str) -> list[FieldError]:
@@ -401,8 +427,10 @@ def check_cancellation(lots: Iterable[LotStatus]) -> None:
 def status_after_opening(procedure: Procedure, lots: Sequence[LotStatus]) -> Status:
     """Give the status once bids are open and their lots moved: what has to be judged comes first.
 
-    Of a procedure whose lots all failed nothing is judged.
+    Of a procedure whose lots all failed nothing is judged; one without lots has all it asked for.
     """
+    if procedure.kind is Kind.RFI:
+        return moved(Status.OPENED, Action.COMPLETE, Party.CLOCK)
     status = status_after_lots(Status.OPENED, lots)
     if status is not Status.OPENED:
         return status
