@@ -14,7 +14,7 @@ from marketplace.kernel.errors import Conflict, InvalidInput, NotPermitted, Wron
 from rfq.rules import procedure as rules
 from rfq.rules.criteria import Aggregation, Criterion, CriterionKind, Judging
 from rfq.rules.panel import EvaluatorStatus, check_agreed, check_lock
-from rfq.rules.procedure import Action, LotStatus, Party, Status
+from rfq.rules.procedure import Action, Kind, LotStatus, Party, Status
 from rfq.rules.qualification import Requirement, RequirementKind, check_all_decided
 from tests.rfq.rules.cases import ACME, BOLT, DEADLINE, MOMENT, procedure
 
@@ -35,6 +35,7 @@ TARGETS = {
     (Status.OPENED, Action.AWARD): Status.AWARDED,
     (Status.EVALUATED, Action.AWARD): Status.AWARDED,
     (Status.AUCTION, Action.AWARD): Status.AWARDED,
+    (Status.OPENED, Action.COMPLETE): Status.COMPLETED,
     (Status.OPENED, Action.END_WITHOUT_AWARD): Status.UNSUCCESSFUL,
     (Status.QUALIFICATION, Action.END_WITHOUT_AWARD): Status.UNSUCCESSFUL,
     (Status.EVALUATION, Action.END_WITHOUT_AWARD): Status.UNSUCCESSFUL,
@@ -61,6 +62,7 @@ WHO = {
     Action.END_EVALUATION: {Party.BUYER},
     Action.START_AUCTION: {Party.BUYER},
     Action.AWARD: {Party.BUYER},
+    Action.COMPLETE: {Party.CLOCK},
     Action.END_WITHOUT_AWARD: {Party.BUYER, Party.CLOCK},
     Action.CANCEL: {Party.BUYER},
 }
@@ -140,6 +142,13 @@ def when_the_last_lot_is_settled() -> None:
     assert rules.status_after_lots(Status.EVALUATED, awarded) is Status.AWARDED
 
 
+def once_a_request_for_information_is_open() -> None:
+    asking = replace(procedure(Status.CLOSED), kind=Kind.RFI, lots=())
+    assert rules.status_after_opening(asking, []) is Status.COMPLETED
+    pricing = replace(asking, kind=Kind.RFQ)
+    assert rules.status_after_opening(pricing, OPEN_LOTS) is Status.OPENED
+
+
 def while_nothing_is_awarded_or_auctioned() -> None:
     rules.check_cancellation([LotStatus.OPENED, LotStatus.UNSUCCESSFUL])
     for status in (LotStatus.AWARDED, LotStatus.AUCTION):
@@ -157,6 +166,7 @@ WHEN: dict[Action, Callable[[], None]] = {
     Action.END_EVALUATION: ends_when_all_have_handed_in_and_agreed,
     Action.START_AUCTION: once_prices_are_known,
     Action.AWARD: once_prices_are_known,
+    Action.COMPLETE: once_a_request_for_information_is_open,
     Action.END_WITHOUT_AWARD: when_the_last_lot_is_settled,
     Action.CANCEL: while_nothing_is_awarded_or_auctioned,
 }

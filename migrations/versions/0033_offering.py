@@ -1,15 +1,15 @@
 """What a bid says beside prices: questionnaires and validity; and budgets, shown or hidden.
 
-Revision ID: 0032
-Revises: 0031
+Revision ID: 0033
+Revises: 0032
 """
 
 from alembic import op
 
-from migrations.security import API, own_rows, policy, protect
+from migrations.security import API, ENGINE, all_rows, own_rows, policy, protect
 
-revision = "0032"
-down_revision = "0031"
+revision = "0033"
+down_revision = "0032"
 branch_labels = None
 depends_on = None
 
@@ -39,7 +39,7 @@ def upgrade() -> None:
     # The procedure's own policies filter the subquery: who sees it, and no hidden budget.
     visible = "shown and procedure_id in (select id from procedures)"
     policy(TABLE, API, f"{TABLE}_audience", visible, verb="select")
-    op.execute(f"grant select on {TABLE} to marketplace_engine")
+    all_rows(TABLE, ENGINE, "select")
 
 
 def downgrade() -> None:
