@@ -63,8 +63,19 @@ Tell = Callable[[str], None]
     show_default=True,
     help="For the servers' data; fsync costs what the disk below it costs.",
 )
+@click.option(
+    "--part", "parts", type=click.Choice(live.PARTS), multiple=True, help="Of live: not all of it."
+)
 @click.option("--rounds", type=int, help="Of each comparison: 7, or 3 of transfer.")
-def main(*, what: str, many: int | None, quick: bool, directory: Path, rounds: int | None) -> None:
+def main(
+    *,
+    what: str,
+    many: int | None,
+    quick: bool,
+    directory: Path,
+    parts: Sequence[live.Part],
+    rounds: int | None,
+) -> None:
     """Measure ratios within one run and print them as one table."""
     console = Console(highlight=False, width=None if Console().is_terminal else 240)
     if what == "engine":
@@ -83,7 +94,7 @@ def main(*, what: str, many: int | None, quick: bool, directory: Path, rounds: i
                 chosen = replace(chosen, many=many or chosen.many)
                 measured = _measure_scale(installation, pace, chosen)
             case "live":
-                measured = _measure_live(installation, quick=quick)
+                measured = _measure_live(installation, parts or live.PARTS, quick=quick)
             case "search":
                 products = many or (SEARCH_QUICK if quick else SEARCH_FULL)
                 measured = search.measure(installation, products, pace.rounds, console)
@@ -163,13 +174,15 @@ async def _measure_scale(
             return await scale.scale_rows(installation, operator, made, chosen, pace), ran_on
 
 
-async def _measure_live(installation: Installation, *, quick: bool) -> tuple[list[Row], list[str]]:
+async def _measure_live(
+    installation: Installation, parts: Sequence[live.Part], *, quick: bool
+) -> tuple[list[Row], list[str]]:
     ran_on = await machine_facts(installation)
     async with installation.api() as api:  # no worker: it would heal boards beside the measured
         operator = await _operator(installation, api)
         async with operator.http:
             chosen = live.QUICK if quick else live.FULL
-            return await live.live_rows(installation, operator, chosen), ran_on
+            return await live.live_rows(installation, operator, chosen, parts), ran_on
 
 
 async def _measure_transfer(

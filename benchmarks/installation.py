@@ -77,6 +77,10 @@ class Api:
         """Give the memory its largest process holds (RSS), in MB of 10⁶ bytes."""
         return max(_status_bytes(pid, "VmRSS:") for pid in _family(self.child.pid)) / 1e6
 
+    def processor_seconds(self) -> float:
+        """Give the processor time its processes have used so far."""
+        return sum(_processor_seconds(pid) for pid in _family(self.child.pid))
+
 
 @asynccontextmanager
 async def _running(child: Child) -> AsyncIterator[Child]:
@@ -182,6 +186,14 @@ def _family(pid: int) -> list[int]:
 def peak_mb(pid: int) -> float:
     """Give the most memory that a process, or a child of it, ever held, in MB of 10⁶ bytes."""
     return max(_status_bytes(each, "VmHWM:") for each in _family(pid)) / 1e6
+
+
+def _processor_seconds(pid: int) -> float:
+    with contextlib.suppress(OSError):
+        # Behind the name in brackets, which may hold anything: the 12th and 13th of what follows.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return 0.0
 
 
 def _status_bytes(pid: int, name: str) -> int:
