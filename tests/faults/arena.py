@@ -26,7 +26,7 @@ from marketplace.demo.registration import DemoCompany, register_company, run_imp
 from marketplace.demo.story import Actor, Recorder, UnexpectedAnswer
 from marketplace.demo.wares import ASSORTMENTS
 from marketplace.development import tail
-from marketplace.platform.database import Role, _set_codecs, connect
+from marketplace.platform.database import Role, connect, set_codecs
 from tests.faults.bidders import CEILING, Bidder, Crowd, seeded, until
 from tests.faults.evidence import Entry, Log, Told, faults_of
 from tests.faults.facts import RUN_NAME, Registrar
@@ -194,7 +194,7 @@ class Arena:
     async def database(self, role: Role) -> AsyncIterator[asyncpg.Connection]:
         connection = await connect(self.product.services.database_url, role)
         try:
-            await _set_codecs(connection)
+            await set_codecs(connection)
             yield connection
         finally:
             await connection.close()

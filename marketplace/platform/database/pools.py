@@ -1,0 +1,172 @@
+"""The connections of one process: pools by role."""
+
+import asyncio
+import functools
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import asyncpg
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from marketplace.kernel.limits import (
+    AUTH_CONNECTIONS,
+    IMPORT_STATEMENT_SECONDS_MAX,
+    JOBS_AT_ONCE_MAX,
+    REQUEST_SECONDS_MAX,
+    WORKER_CONNECTIONS,
+)
+from marketplace.platform.database.connecting import (
+    Role,
+    connect,
+    discard,
+    fast_options,
+    set_codecs,
+)
+from marketplace.platform.database.failures import AWAY, explained
+from marketplace.platform.settings import Settings
+
+
+class Database:
+    """Connections of one process, a pool per role.
+
+    SQLAlchemy's pools serve the ordinary transactions; `fast` pools hold bare asyncpg connections
+    for the few hot paths; those of `Role.API` only read, and `hot` reads by single statements.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._url = settings.database_url
+        sizes = {
+            Role.API: settings.api_connections,
+            Role.ENGINE: settings.engine_connections,
+            Role.WORKER: WORKER_CONNECTIONS,
+            Role.AUTH: AUTH_CONNECTIONS,
+        }
+        self._engines = {role: self._engine(role, size) for role, size in sizes.items()}
+        self._fast_sizes = {
+            Role.API: settings.fast_connections,
+            Role.ENGINE: settings.engine_connections,
+            Role.AUTH: AUTH_CONNECTIONS,
+            Role.WORKER: WORKER_CONNECTIONS,
+        }
+        self._patient = self._engine(Role.API, JOBS_AT_ONCE_MAX, IMPORT_STATEMENT_SECONDS_MAX)
+        self._fast: dict[Role, asyncpg.Pool] = {}
+        self.hot = HotConnections(self._url, settings.fast_connections)
+        self._opening = asyncio.Lock()
+
+    def _engine(
+        self, role: Role, size: int, statement_seconds: float = REQUEST_SECONDS_MAX
+    ) -> AsyncEngine:
+        return create_async_engine(
+            "postgresql+asyncpg://",
+            async_creator=functools.partial(connect, self._url, role, statement_seconds),
+            pool_size=size,
+            max_overflow=0,
+            pool_timeout=REQUEST_SECONDS_MAX,
+            pool_use_lifo=True,
+            # Values of statements are offers, prices, people: no error may carry them into a log.
+            hide_parameters=True,
+            json_serializer=lambda value: msgspec.json.encode(value).decode(),
+            json_deserializer=msgspec.json.decode,
+        )
+
+    def engine(self, role: Role) -> AsyncEngine:
+        """Give the SQLAlchemy engine of a role."""
+        return self._engines[role]
+
+    @property
+    def patient(self) -> AsyncEngine:
+        """Give the engine for jobs on behalf of a company, whose statements may take minutes."""
+        return self._patient
+
+    async def fast(self, role: Role) -> asyncpg.Pool:
+        """Give the pool of bare connections of a role; opened when first asked for."""
+        pool = self._fast.get(role)
+        if pool is None:
+            async with self._opening:
+                pool = self._fast.get(role) or await asyncpg.create_pool(
+                    self._url,
+                    min_size=0,
+                    max_size=self._fast_sizes[role],
+                    init=set_codecs,
+                    reset=_nothing_to_reset,
+                    **fast_options(role),
+                )
+                self._fast[role] = pool
+        return pool
+
+    async def connection(self, role: Role) -> asyncpg.Connection:
+        """Open a connection outside of the pools, for LISTEN and advisory locks."""
+        return await connect(self._url, role)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        for engine in (*self._engines.values(), self._patient):
+            await engine.dispose()
+        for pool in self._fast.values():
+            await pool.close()
+        await self.hot.close()
+
+
+async def _nothing_to_reset(_connection: asyncpg.Connection) -> None:
+    """Skip asyncpg's reset, a round trip: all we set is local to a transaction."""
+
+
+class HotConnections:
+    """Read-only connections of `Role.API` for single statements, the last used first.
+
+    asyncpg's pool costs a task and three timers whenever a connection is taken and given back,
+    which pays where a transaction has to be ended and a connection reset. A statement of its own
+    leaves nothing to end. See docs/decisions/0426-connections-of-hot-reads.md.
+    """
+
+    def __init__(self, url: str, size: int) -> None:
+        self._url = url
+        self._free = asyncio.Semaphore(size)
+        self._idle: list[asyncpg.Connection] = []
+
+    async def fetch(self, sql: str, arguments: Sequence[Any] = ()) -> list[asyncpg.Record]:
+        """Run one statement outside of any transaction and give its rows; raises Unavailable."""
+        if self._free.locked():
+            async with asyncio.timeout(REQUEST_SECONDS_MAX):
+                await self._free.acquire()
+        else:
+            await self._free.acquire()
+        try:
+            connection = self._taken() or await self._open()
+            try:
+                rows: list[asyncpg.Record] = await connection.fetch(sql, *arguments)
+            except BaseException:
+                discard(connection)
+                raise
+        except (asyncpg.InterfaceError, *AWAY) as error:
+            raise explained(error, "The database does not answer.") from error
+        finally:
+            self._free.release()
+        self._idle.append(connection)
+        return rows
+
+    def _taken(self) -> asyncpg.Connection | None:
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.is_closed():
+                return connection
+        return None
+
+    async def _open(self) -> asyncpg.Connection:
+        connection: asyncpg.Connection = await asyncpg.connect(self._url, **fast_options(Role.API))
+        await set_codecs(connection)
+        return connection
+
+    async def close(self) -> None:
+        """Close those that are idle; the others are closed by whoever uses them last."""
+        while self._idle:
+            await self._idle.pop().close()
+
+
+class HasDatabase(Protocol):
+    """Whatever holds the database of this process: the `Platform`."""
+
+    @property
+    def database(self) -> Database:
+        """The database of this process."""
