@@ -126,7 +126,7 @@ def statements_compiled_once(
         await platform.close()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("marketplace.platform.database.create_async_engine", create)
+        patch.setattr("marketplace.platform.database.pools.create_async_engine", create)
         asyncio.run(learn_the_server())
         yield
 
