@@ -65,5 +65,9 @@ SUBPACKAGES_WITH_TABLES: Final = {
         "carts",
         "quotes",
     ),
-    "rfq": ("negotiation",),
+    "rfq": (
+        "attachments",
+        "negotiation",
+        "officers",
+    ),
 }

@@ -6,6 +6,9 @@ from marketplace.platform.core import Platform
 from marketplace.platform.database import Role
 from marketplace.platform.feature import Consumer, Feature, Scope, Timer
 from rfq.amendments import routes as amendments
+from rfq.attachments import routes as attachments
+from rfq.attachments.contents import HeldContents
+from rfq.attachments.scanning import ClamdScanner, EmbeddedScanner, Scanner
 from rfq.awards import routes as awards
 from rfq.bids import routes as bids
 from rfq.clarifications import routes as clarifications
@@ -16,6 +19,7 @@ from rfq.handover.service import record_auction_end
 from rfq.key_store import KeyStore, LocalKeyStore
 from rfq.negotiation import routes as negotiation
 from rfq.negotiation.service import EXPIRY_TIMER, expire_negotiation
+from rfq.officers import routes as officers
 from rfq.opening import routes as opening
 from rfq.opening.service import open_at_deadline
 from rfq.procedures import routes as procedures
@@ -31,6 +35,11 @@ def _local_key_store(platform: Platform) -> LocalKeyStore:
     )
 
 
+def _scanner(platform: Platform) -> Scanner:
+    address = platform.settings.clamd
+    return ClamdScanner(address) if address else EmbeddedScanner()
+
+
 FEATURE: Final = Feature(
     name="rfq",
     routes=(
@@ -38,7 +47,9 @@ FEATURE: Final = Feature(
         *amendments.ROUTES,
         *clarifications.ROUTES,
         *bids.ROUTES,
+        *attachments.ROUTES,
         *opening.ROUTES,
+        *officers.ROUTES,
         *evaluation.ROUTES,
         *explanations.ROUTES,
         *negotiation.ROUTES,
@@ -48,6 +59,11 @@ FEATURE: Final = Feature(
     scopes=(
         Scope("rfq:read", "Read own procedures", ("administrator", "purchaser", "viewer")),
         Scope("rfq:write", "Run procedures and award", ("administrator", "purchaser")),
+        Scope(
+            "rfq:open",
+            "Open procedures as a named officer",
+            ("administrator", "purchaser", "approver", "viewer"),
+        ),
         Scope("bids:read", "Read procedures to bid in", ("administrator", "seller", "viewer")),
         Scope("bids:write", "Submit and withdraw bids", ("administrator", "seller")),
     ),
@@ -64,5 +80,9 @@ FEATURE: Final = Feature(
         Timer(OPENING_TIMER, open_at_deadline),
         Timer(EXPIRY_TIMER, expire_negotiation),
     ),
-    provides={KeyStore: _local_key_store},
+    provides={
+        KeyStore: _local_key_store,
+        Scanner: _scanner,
+        HeldContents: lambda _platform: HeldContents(),
+    },
 )

@@ -8,13 +8,15 @@ machine; a cloud KMS or Vault takes its place in production behind the same port
 
 import asyncio
 import fcntl
+import hmac
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import ClassVar, Final, Protocol
 from uuid import UUID
 
@@ -24,11 +26,13 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from marketplace.kernel.canonical import canonical_bytes
-from marketplace.kernel.errors import Conflict, MarketplaceError, NotFound
+from marketplace.kernel.errors import Conflict, MarketplaceError, NotFound, NotPermitted
+from rfq.rules.officers import APPROVALS_NEEDED, Approval, code_hash
 from rfq.rules.sealing import GCM_NONCE_BYTES, new_procedure_key
 
 OWNER_ONLY: Final = 0o700
 FILE_OWNER_ONLY: Final = 0o600
+NO_OFFICERS: Final[Mapping[UUID, bytes]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +61,46 @@ class KeyUnusable(MarketplaceError):
     title: ClassVar[str] = "Key unusable"
 
 
-class KeyStore(Protocol):
-    """Port: keeps a procedure's private key until its deadline."""
+class AwaitingOfficers(Conflict):
+    """The key is released when two officers have approved; `given` did so far."""
 
-    async def create(self, procedure_id: UUID, deadline_at: datetime) -> X25519PublicKey:
+    code: ClassVar[str] = "awaiting_officers"
+    title: ClassVar[str] = "Awaiting officers"
+
+    def __init__(self, given: int) -> None:
+        super().__init__(
+            f"{APPROVALS_NEEDED} officers have to approve the opening; {given} did until now."
+        )
+        self.given = given
+
+
+class KeyStore(Protocol):
+    """Port: keeps a procedure's private key until its deadline and its officers' approvals."""
+
+    async def create(
+        self,
+        procedure_id: UUID,
+        deadline_at: datetime,
+        officers: Mapping[UUID, bytes] = NO_OFFICERS,
+    ) -> X25519PublicKey:
         """Make the key pair, or find the one made before; the deadline becomes the later of both.
 
-        Raises Conflict where the key there is has a later deadline: it never moves earlier.
+        `officers` are the hashes of the codes of which two release the key; without them the
+        deadline does. Raises Conflict where the key there is has a later deadline, which never
+        moves earlier, or other officers.
         """
+
+    async def approve(
+        self, procedure_id: UUID, officer_id: UUID, code: str, database: DatabaseClock
+    ) -> None:
+        """Take an officer's approval, once, after the deadline.
+
+        Raises NotPermitted for who is no officer or shows another code, StillSealed before the
+        deadline, KeyUnusable.
+        """
+
+    async def approvals(self, procedure_id: UUID) -> tuple[Approval, ...]:
+        """Give the approvals there are, the first first; none where there is no such key."""
 
     async def public_key(self, procedure_id: UUID) -> X25519PublicKey:
         """Give the key to seal to; raises NotFound."""
@@ -75,7 +111,8 @@ class KeyStore(Protocol):
     async def release(self, procedure_id: UUID, database: DatabaseClock) -> X25519PrivateKey:
         """Give the private key once the store's own clock and the database's passed the deadline.
 
-        Raises StillSealed before, and KeyUnusable for a key that was lost or tampered with.
+        Raises StillSealed before, AwaitingOfficers until two have approved where there are some,
+        and KeyUnusable for a key that was lost or tampered with.
         """
 
     async def destroy(self, procedure_id: UUID) -> None:
@@ -87,6 +124,14 @@ def machine_clock() -> datetime:
     return datetime.now(UTC)
 
 
+class _Officer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An officer: the hash of his code, and when he approved."""
+
+    officer_id: UUID
+    code_hash: bytes
+    approved_at: datetime | None = None
+
+
 class _Stored(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A key's file; `private_key` is AES-256-GCM with its nonce in front."""
 
@@ -94,10 +139,23 @@ class _Stored(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     deadline_at: datetime
     public_key: bytes
     private_key: bytes
+    officers: tuple[_Officer, ...] = ()
 
     def associated_data(self) -> bytes:
-        """Give what the encryption binds: a deadline edited in the file makes the key useless."""
-        return canonical_bytes([self.procedure_id, self.deadline_at, self.public_key])
+        """Give what the encryption binds: whatever is edited in the file makes the key useless."""
+        bound: list[object] = [self.procedure_id, self.deadline_at, self.public_key]
+        if self.officers:
+            bound.append(self.officers)
+        return canonical_bytes(bound)
+
+    def approvals(self) -> tuple[Approval, ...]:
+        """Give the approvals there are, the first first."""
+        given = [
+            Approval(each.officer_id, each.approved_at)
+            for each in self.officers
+            if each.approved_at is not None
+        ]
+        return tuple(sorted(given, key=lambda each: (each.approved_at, each.officer_id)))
 
 
 class LocalKeyStore:
@@ -126,9 +184,31 @@ class LocalKeyStore:
     def __repr__(self) -> str:
         return f"LocalKeyStore({str(self._directory)!r})"
 
-    async def create(self, procedure_id: UUID, deadline_at: datetime) -> X25519PublicKey:
+    async def create(
+        self,
+        procedure_id: UUID,
+        deadline_at: datetime,
+        officers: Mapping[UUID, bytes] = NO_OFFICERS,
+    ) -> X25519PublicKey:
         """Make or find the key pair; see `KeyStore`."""
-        return await asyncio.to_thread(self._create, procedure_id, deadline_at)
+        named = tuple(
+            _Officer(officer_id=officer_id, code_hash=officers[officer_id])
+            for officer_id in sorted(officers)
+        )
+        return await asyncio.to_thread(self._create, procedure_id, deadline_at, named)
+
+    async def approve(
+        self, procedure_id: UUID, officer_id: UUID, code: str, database: DatabaseClock
+    ) -> None:
+        """Take an officer's approval; see `KeyStore`."""
+        await asyncio.to_thread(self._approve, procedure_id, officer_id, code, database)
+
+    async def approvals(self, procedure_id: UUID) -> tuple[Approval, ...]:
+        """Give the approvals there are; see `KeyStore`."""
+        try:
+            return (await asyncio.to_thread(self._read, procedure_id)).approvals()
+        except NotFound:
+            return ()
 
     async def public_key(self, procedure_id: UUID) -> X25519PublicKey:
         """Give the key to seal to; it never changes, so it is read once."""
@@ -149,15 +229,12 @@ class LocalKeyStore:
             stored = await asyncio.to_thread(self._read, procedure_id)
         except NotFound:
             raise KeyUnusable("The key's file is missing: put it back from its backup.") from None
-        own = self._clock() + (database.ahead if self._clock_may_move else timedelta(0))
-        opens_in = stored.deadline_at - min(own, database.at)
-        if opens_in > timedelta(0):
-            raise StillSealed(
-                "The bids are sealed until the deadline; the key store does not release the key "
-                "before.",
-                opens_in=opens_in,
-            )
-        return self._decrypted(stored)
+        self._check_deadline(stored, database)
+        key = self._decrypted(stored)
+        given = len(stored.approvals())
+        if stored.officers and given < APPROVALS_NEEDED:
+            raise AwaitingOfficers(given)
+        return key
 
     async def destroy(self, procedure_id: UUID) -> None:
         """Forget the key; see `KeyStore`."""
@@ -172,15 +249,55 @@ class LocalKeyStore:
     def _path(self, procedure_id: UUID) -> Path:
         return self._directory / f"{procedure_id}.json"
 
-    def _create(self, procedure_id: UUID, deadline_at: datetime) -> X25519PublicKey:
+    def _own_clock(self, database: DatabaseClock) -> datetime:
+        return self._clock() + (database.ahead if self._clock_may_move else timedelta(0))
+
+    def _check_deadline(self, stored: _Stored, database: DatabaseClock) -> None:
+        opens_in = stored.deadline_at - min(self._own_clock(database), database.at)
+        if opens_in > timedelta(0):
+            raise StillSealed(
+                "The bids are sealed until the deadline; the key store does not release the key "
+                "before.",
+                opens_in=opens_in,
+            )
+
+    def _approve(
+        self, procedure_id: UUID, officer_id: UUID, code: str, database: DatabaseClock
+    ) -> None:
+        with self._alone():
+            stored = self._read(procedure_id)
+            key = self._decrypted(stored)
+            self._check_deadline(stored, database)
+            shown = code_hash(procedure_id, officer_id, code)
+            named = [each for each in stored.officers if each.officer_id == officer_id]
+            if not named or not hmac.compare_digest(named[0].code_hash, shown):
+                raise NotPermitted("This is not the code of an officer of this procedure.")
+            if named[0].approved_at is not None:
+                return
+            approved = msgspec.structs.replace(named[0], approved_at=self._own_clock(database))
+            officers = tuple(approved if e is named[0] else e for e in stored.officers)
+            self._replace(msgspec.structs.replace(stored, officers=officers), key)
+
+    def _create(
+        self, procedure_id: UUID, deadline_at: datetime, officers: tuple[_Officer, ...]
+    ) -> X25519PublicKey:
         key = new_procedure_key()
-        temporary = self._write_aside(self._encrypted(procedure_id, deadline_at, key))
+        stored = _Stored(
+            procedure_id=procedure_id,
+            deadline_at=deadline_at.astimezone(UTC),
+            public_key=key.public_key().public_bytes_raw(),
+            private_key=b"",
+            officers=officers,
+        )
+        temporary = self._write_aside(self._encrypted(stored, key))
         try:
             # A link fails where the name exists: of two publishers at once one makes the key.
             os.link(temporary, self._path(procedure_id))
         except FileExistsError:
             self._extend(procedure_id, deadline_at)
             stored = self._read(procedure_id)
+            if stored.officers != officers:
+                raise Conflict("The key store knows this procedure with other officers.") from None
             return X25519PublicKey.from_public_bytes(stored.public_key)
         finally:
             temporary.unlink()
@@ -196,9 +313,12 @@ class LocalKeyStore:
                     f"{stored.deadline_at.isoformat()}; a deadline never moves earlier."
                 )
             if deadline_at > stored.deadline_at:
-                later = self._encrypted(procedure_id, deadline_at, self._decrypted(stored))
-                self._write_aside(later).replace(self._path(procedure_id))
-                self._sync_directory()
+                later = msgspec.structs.replace(stored, deadline_at=deadline_at.astimezone(UTC))
+                self._replace(later, self._decrypted(stored))
+
+    def _replace(self, stored: _Stored, key: X25519PrivateKey) -> None:
+        self._write_aside(self._encrypted(stored, key)).replace(self._path(stored.procedure_id))
+        self._sync_directory()
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -220,15 +340,7 @@ class LocalKeyStore:
         except msgspec.MsgspecError:
             raise KeyUnusable("The key's file is damaged.") from None
 
-    def _encrypted(
-        self, procedure_id: UUID, deadline_at: datetime, key: X25519PrivateKey
-    ) -> _Stored:
-        stored = _Stored(
-            procedure_id=procedure_id,
-            deadline_at=deadline_at.astimezone(UTC),
-            public_key=key.public_key().public_bytes_raw(),
-            private_key=b"",
-        )
+    def _encrypted(self, stored: _Stored, key: X25519PrivateKey) -> _Stored:
         nonce = secrets.token_bytes(GCM_NONCE_BYTES)
         box = AESGCM(self._secret).encrypt(nonce, key.private_bytes_raw(), stored.associated_data())
         return msgspec.structs.replace(stored, private_key=nonce + box)

@@ -53,6 +53,7 @@ class ProcedureRow(Base):
     low_below_next: Mapped[int | None]
     offering: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
     audience: Mapped[list[UUID]]
+    officer_ids: Mapped[list[UUID]]
     sealing_key: Mapped[bytes | None]
     bids_root: Mapped[bytes | None]
     bids_blinding: Mapped[bytes | None]

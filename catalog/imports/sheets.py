@@ -6,8 +6,6 @@ workbook beyond the bounds is refused; a million rows are for CSV or NDJSON.
 """
 
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -25,11 +23,10 @@ from marketplace.kernel.limits import (
     SHEET_RATIO_MAX,
     SHEET_UPLOAD_BYTES_MAX,
 )
+from marketplace.platform.archives import ArchiveBounds, BadArchive, checked_parts, unpacked
 
-_PIECE: Final = 256 * 1024
+_BOUNDS: Final = ArchiveBounds(SHEET_PARTS_MAX, SHEET_BYTES_MAX, SHEET_RATIO_MAX)
 _SPOOLED_BYTES_MAX: Final = 4 * 1_048_576
-_SMALL: Final = 1_048_576
-"""What unpacks to less than this bombs nothing, however far it shrinks."""
 _FLOAT_DIGITS: Final = 15
 """Decimal digits a spreadsheet keeps and shows; what follows comes of the binary fraction."""
 
@@ -146,82 +143,26 @@ def _text(cell: Any) -> str:
 def check_parts(file: IO[bytes]) -> None:
     """Refuse an archive that would unpack to more than a workbook has; raises NoWorkbook.
 
-    What the archive says of its sizes is not believed: each part is unpacked and counted first,
-    in constant memory, and must be what was said.
+    Each part is unpacked and counted first, and seen how far it reaches.
     """
-    file.seek(0)
     try:
-        with zipfile.ZipFile(file) as archive:
-            parts = archive.infolist()
-            names = {part.filename for part in parts}
-            _check_said(parts, names)
-            for part in parts:
-                _check_part(file, part)
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError) as error:
-        raise NoWorkbook("broken", "This is no XLSX workbook, or a damaged one.") from error
-
-
-def _check_said(parts: Sequence[zipfile.ZipInfo], names: set[str]) -> None:
-    if len(parts) > SHEET_PARTS_MAX or len(names) != len(parts):
-        detail = f"A workbook has at most {SHEET_PARTS_MAX} parts, each once."
-        raise NoWorkbook("zip_bomb", detail)
-    if "[Content_Types].xml" not in names:
-        raise NoWorkbook("broken", "This is an archive, and no XLSX workbook.")
-    unpacked = sum(part.file_size for part in parts)
-    if unpacked > SHEET_BYTES_MAX:
+        parts = checked_parts(file, _BOUNDS)
+        if "[Content_Types].xml" not in {part.filename for part in parts}:
+            raise NoWorkbook("broken", "This is an archive, and no XLSX workbook.")
+        for part in parts:
+            reach = SheetBounds()
+            for piece in unpacked(file, part):
+                reach.feed(piece)
+    except BadArchive as bad:
+        if bad.code == "too_large":
+            detail = f"{bad.detail} Send what is larger as CSV or NDJSON."
+            raise NoWorkbook("workbook_too_large", detail) from bad
+        if bad.code == "encrypted":
+            raise NoWorkbook("encrypted", "The workbook is protected by a password.") from bad
+        raise NoWorkbook(bad.code, bad.detail) from bad
+    except Unbounded:
         detail = (
-            f"Unpacked, a workbook has at most {SHEET_BYTES_MAX // 1_048_576} MB, this one "
-            f"{unpacked // 1_048_576}; send what is larger as CSV or NDJSON."
+            f"A sheet has at most {SHEET_CELLS_MAX:,} cells, from the first to the last column "
+            "and row, and no comments between them; send what is larger as CSV or NDJSON."
         )
-        raise NoWorkbook("workbook_too_large", detail)
-    for part in parts:
-        if part.flag_bits & 1:
-            raise NoWorkbook("encrypted", "The workbook is protected by a password.")
-        if part.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
-            raise NoWorkbook("broken", "This workbook is packed in a way that is not read here.")
-        if part.file_size > max(_SMALL, part.compress_size * SHEET_RATIO_MAX):
-            raise NoWorkbook("zip_bomb", "A part of this file unpacks to too many times its size.")
-
-
-def _check_part(file: IO[bytes], part: zipfile.ZipInfo) -> None:
-    """Unpack a part, keep nothing; compare its size with what was said, see how far it reaches."""
-    file.seek(part.header_offset)
-    head = file.read(30)
-    if head[:4] != b"PK\x03\x04":
-        raise NoWorkbook("broken", "This is no XLSX workbook, or a damaged one.")
-    file.seek(int.from_bytes(head[26:28], "little") + int.from_bytes(head[28:30], "little"), 1)
-    unpacked, bounds = 0, SheetBounds()
-    for piece in _unpacked(file, part):
-        unpacked += len(piece)
-        if unpacked > part.file_size:
-            break
-        try:
-            bounds.feed(piece)
-        except Unbounded:
-            detail = (
-                f"A sheet has at most {SHEET_CELLS_MAX:,} cells, from the first to the last column "
-                "and row, and no comments between them; send what is larger as CSV or NDJSON."
-            )
-            raise NoWorkbook("workbook_too_large", detail) from None
-    if unpacked != part.file_size:
-        raise NoWorkbook("zip_bomb", "A part of this file is not as large as the file says.")
-
-
-def _unpacked(file: IO[bytes], part: zipfile.ZipInfo) -> Iterator[bytes]:
-    """Give the bytes of a part, which begins here, piece by piece."""
-    unpack = zlib.decompressobj(-zlib.MAX_WBITS)
-    left = part.compress_size
-    while left:
-        piece = file.read(min(_PIECE, left))
-        if not piece:
-            return
-        left -= len(piece)
-        if part.compress_type == zipfile.ZIP_STORED:
-            yield piece
-            continue
-        while piece:
-            try:
-                yield unpack.decompress(piece, _PIECE)
-            except zlib.error as error:
-                raise NoWorkbook("broken", "This workbook is damaged.") from error
-            piece = unpack.unconsumed_tail
+        raise NoWorkbook("workbook_too_large", detail) from None

@@ -170,7 +170,32 @@ STOCK_LOCATIONS_MAX: Final = 1_000
 PAYMENT_DAYS_MAX: Final = 365
 """Between invoice and payment; what is paid later is credit, not payment terms."""
 
+# Documents of procedures and bids
+DOCUMENT_BYTES_MAX: Final = 20 * 1_048_576
+"""A drawing, a scanned certificate: it is held in memory whole while it is looked at and sealed."""
+DOCUMENTS_MAX: Final = 50
+"""Of one procedure; a bidder reads each of them."""
+ATTACHMENTS_PER_BID_MAX: Final = 20
+ATTACHMENT_UPLOADS_MAX: Final = 100
+"""Of one company in one procedure, those it replaced and forgot included."""
+DOCUMENTS_AT_ONCE_MAX: Final = 4
+"""Per process, going in or out: each holds its content once or twice, 160 MB in all."""
+DOCUMENTS_OF_COMPANY_MAX: Final = 2
+"""Of these; the others are for others."""
+DOCUMENT_SECONDS_MAX: Final = 120
+"""For all of an upload: who dawdles holds memory that others wait for."""
+DOCUMENT_PARTS_MAX: Final = 2_000
+"""Parts of an office document: each picture is one."""
+DOCUMENT_UNPACKED_BYTES_MAX: Final = 256 * 1_048_576
+"""What an office document unpacks to; none of it is kept."""
+DOCUMENT_RATIO_MAX: Final = 200
+"""Tables of one same word shrink to a hundredth; a bomb to a thousandth."""
+DOCUMENT_PIXELS_MAX: Final = 200_000_000
+"""A drawing of A0 at 300 dpi has 140 million; a viewer holds four bytes for each."""
+
 # Procedures
+OFFICERS_MAX: Final = 5
+"""Who may open a procedure, any two of them; more are no closed circle."""
 INVITATIONS_MAX: Final = 500
 """Suppliers invited by one request; whoever wants more wants an open procedure."""
 QUESTIONS_PER_BIDDER_MAX: Final = 100

@@ -9,6 +9,8 @@
                                 which every key is derived
 ``MARKETPLACE_FEATURES``        packages beside `marketplace`, separated by commas
 ``MARKETPLACE_DATA``            directory of files and of the local key store
+``MARKETPLACE_CLAMD``           a ClamAV daemon that scans documents: ``host:port`` or a socket's
+                                path; without it the embedded scanner does
 ``MARKETPLACE_PUBLIC_URL``      where clients reach the API; also the allowed Origin
 ==============================  =========================================================
 """
@@ -86,6 +88,7 @@ class Settings:
     log_level: str = "INFO"
     requests_per_minute: int | None = None
     refusals_per_minute: int | None = None
+    clamd: str | None = None
 
 
 def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -116,6 +119,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         log_level=environ.get("MARKETPLACE_LOG_LEVEL", "INFO"),
         requests_per_minute=number("MARKETPLACE_REQUESTS_PER_MINUTE"),
         refusals_per_minute=number("MARKETPLACE_REFUSALS_PER_MINUTE"),
+        clamd=environ.get("MARKETPLACE_CLAMD") or None,
     )
 
 

@@ -11,13 +11,18 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from marketplace.contracts.terms import LineTerms
-from marketplace.kernel.limits import LINES_MAX, QUESTIONNAIRE_ITEMS_MAX
+from marketplace.kernel.limits import (
+    ATTACHMENTS_PER_BID_MAX,
+    LINES_MAX,
+    QUESTIONNAIRE_ITEMS_MAX,
+)
 from marketplace.platform.http.schemas import (
     AmountText,
     Code,
     CurrencyText,
     Input,
     InstantIn,
+    Name,
     Output,
     QuantityText,
     Sku,
@@ -42,10 +47,26 @@ class AnsweredItemInput(Input):
     answer: Annotated[Text, Meta(min_length=1)]
 
 
+class BidAttachmentInput(Input):
+    """An attachment of the bid: the id and SHA-256 its upload was answered with, and a name."""
+
+    attachment_id: UUID
+    sha256: Annotated[
+        str,
+        Meta(
+            pattern=r"^[0-9a-f]{64}(?!\n)$",
+            description="SHA-256 in hexadecimal, 64 characters.",
+            examples=["00" * 32],
+        ),
+    ]
+    name: Name
+
+
 class SealedBidInput(Input):
     """A bid: every line of each lot it is for, and the questionnaire's answers. Sealed at once.
 
-    It binds until `valid_until`; without it, until the procedure's `bids_valid_until`.
+    It binds until `valid_until`; without it, until the procedure's `bids_valid_until`. It has the
+    attachments it names, and no others: one uploaded later is added by replacing the bid.
     """
 
     currency: CurrencyText
@@ -57,6 +78,9 @@ class SealedBidInput(Input):
         msgspec.field(default_factory=list)
     )
     valid_until: InstantIn | None = None
+    attachments: Annotated[list[BidAttachmentInput], Meta(max_length=ATTACHMENTS_PER_BID_MAX)] = (
+        msgspec.field(default_factory=list)
+    )
 
 
 class ReceiptView(Output):

@@ -25,6 +25,7 @@ from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, retries_conflicts, transaction
 from marketplace.platform.idempotency import IdempotencyKey, keep, replay
+from rfq.attachments.naming import check_attachments
 from rfq.bids.schemas import ReceiptList, ReceiptView, SealedBidInput, without_secrets
 from rfq.key_store import KeyStore
 from rfq.procedures.publishing import load_own
@@ -32,7 +33,7 @@ from rfq.procedures.reading import Loaded, load
 from rfq.rules import bid as bid_rules
 from rfq.rules import procedure as rules
 from rfq.rules.amendment import check_confirmation
-from rfq.rules.bid import BID, Bid, BidAction, BidLine, BidStatus, shown_status
+from rfq.rules.bid import BID, Bid, BidAction, BidAttachment, BidLine, BidStatus, shown_status
 from rfq.rules.offering import Answer
 from rfq.rules.receipt import Receipt, sign, signing_key
 from rfq.rules.sealing import Envelope, Place, envelope_bytes, seal
@@ -265,6 +266,7 @@ async def _take(
     bid_rules.check_bid(loaded.procedure, bid)
     bid_rules.check_validity(loaded.procedure, bid)
     bid_rules.check_skus(loaded.procedure, bid, await _offered_units(tx, bid, loaded, place))
+    await check_attachments(platform, tx, place, bid.attachments)
     procedure_id, bidder_id, version = place.procedure_id, place.bidder_id, place.version
     # Not the key in the row, which a database administrator could exchange for his own.
     key = await platform.get(KeyStore).public_key(procedure_id)  # type: ignore[type-abstract]
@@ -401,10 +403,15 @@ def _bid(data: SealedBidInput) -> Bid:
         for line in data.lines
     )
     answers = tuple(Answer(code=each.code, answer=each.answer) for each in data.answers)
+    attachments = tuple(
+        BidAttachment(attachment_id=each.attachment_id, name=each.name, sha256=each.sha256)
+        for each in data.attachments
+    )
     return Bid(
         currency=data.currency,
         lines=lines,
         note=data.note,
         answers=answers,
         valid_until=data.valid_until,
+        attachments=attachments,
     )

@@ -10,10 +10,12 @@ from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, transaction
 from rfq.hexadecimal import hexadecimal
+from rfq.officers.records import approvals_of
 from rfq.procedures.reading import Loaded, load
 from rfq.rules.bid import BidStatus
 from rfq.rules.procedure import check_bids_readable
-from rfq.rules.proof import Copy, Entry, OpenedBid, OpeningProof
+from rfq.rules.proof import ApprovedBy, Copy, Entry, OpenedBid, OpeningProof
+from rfq.rules.sealing import Part
 from rfq.tables import OpenedBidRow, SealedBidRow
 
 _NOT_YOURS: Final = "The opening is shown to the buyer and to those who bid."
@@ -44,6 +46,7 @@ async def read_opening(platform: Platform, caller: Caller, procedure_id: UUID) -
             .where(OpenedBidRow.procedure_id == procedure_id)
             .order_by(OpenedBidRow.submitted_at, OpenedBidRow.id)
         )
+        approvals = await approvals_of(tx, procedure_id)
     row = loaded.row
     return OpeningProof(
         copy=copy,
@@ -57,6 +60,14 @@ async def read_opening(platform: Platform, caller: Caller, procedure_id: UUID) -
             for each in row.bid_entries
         ),
         bids=tuple(_opened(each) for each in rows),
+        approvals=tuple(
+            ApprovedBy(
+                envelope=Part(each.envelope),
+                officer_id=each.officer_id,
+                approved_at=each.approved_at,
+            )
+            for each in approvals
+        ),
     )
 
 

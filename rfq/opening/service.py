@@ -27,23 +27,27 @@ from marketplace.platform.database import (
     system_transaction,
     transaction,
 )
-from marketplace.platform.tables import ClockRow
+from rfq.attachments.sealed import open_attachments
 from rfq.bids.service import bids_lock
 from rfq.evaluation.offers import evaluate
-from rfq.key_store import DatabaseClock, KeyStore, StillSealed
+from rfq.key_store import AwaitingOfficers, KeyStore, StillSealed
+from rfq.officers.records import write_minutes
+from rfq.opening.clock import database_clock
 from rfq.procedures.deadlines import extend
 from rfq.procedures.publishing import load_own
 from rfq.procedures.reading import Loaded, buyer_view, load
 from rfq.procedures.schemas import BuyerProcedureView
 from rfq.rules import bid as bid_rules
 from rfq.rules import procedure as rules
-from rfq.rules.bid import BID, BidAction, BidStatus
+from rfq.rules.bid import BID, BidAction, BidAttachment, BidStatus
 from rfq.rules.clarification import QuestionStatus, deadline_with_open_questions
+from rfq.rules.officers import Approval
 from rfq.rules.procedure import LOT, Action, LotAction, LotStatus, Party, Status
 from rfq.rules.sealing import (
     Broken,
     Envelope,
     Leaf,
+    Part,
     Place,
     Unsealed,
     leaf_hashes,
@@ -82,24 +86,23 @@ async def open_at_deadline(platform: Platform, procedure_id: UUID) -> None:
         await platform.get(KeyStore).destroy(procedure_id)  # type: ignore[type-abstract]
     if status is not Status.CLOSED:
         return
-    await open_bids(platform, procedure_id, await _release(platform, procedure_id))
+    try:
+        key = await _release(platform, procedure_id)
+    except AwaitingOfficers:
+        return  # the approval of the second opens
+    approvals = await platform.get(KeyStore).approvals(procedure_id)  # type: ignore[type-abstract]
+    await open_bids(platform, procedure_id, key, approvals)
 
 
 async def _release(platform: Platform, procedure_id: UUID) -> X25519PrivateKey:
     store = platform.get(KeyStore)  # type: ignore[type-abstract]
     try:
-        return await store.release(procedure_id, await _database_clock(platform))
+        return await store.release(procedure_id, await database_clock(platform))
     except StillSealed as sealed:
         if sealed.opens_in > SKEW_MAX:
             raise
         await asyncio.sleep(sealed.opens_in.total_seconds())
-    return await store.release(procedure_id, await _database_clock(platform))
-
-
-async def _database_clock(platform: Platform) -> DatabaseClock:
-    async with system_transaction(platform, Role.ENGINE) as tx:
-        row = await tx.one(select(func.clock().label("at"), ClockRow.ahead))
-    return DatabaseClock(row.at, row.ahead)
+    return await store.release(procedure_id, await database_clock(platform))
 
 
 @retries_conflicts
@@ -200,8 +203,15 @@ def _tell(
 
 
 @retries_conflicts
-async def open_bids(platform: Platform, procedure_id: UUID, key: X25519PrivateKey) -> None:
+async def open_bids(
+    platform: Platform,
+    procedure_id: UUID,
+    key: X25519PrivateKey,
+    approvals: Sequence[Approval] = (),
+) -> None:
     """Open all live bids of a closed procedure with its released key: all or none, once.
+
+    `approvals` are those of the officers, for the minutes.
 
     An envelope that does not open becomes an invalid bid and stops no other.
     """
@@ -211,8 +221,11 @@ async def open_bids(platform: Platform, procedure_id: UUID, key: X25519PrivateKe
             return
         at = await tx.clock()
         sealed = await _live(tx, procedure_id)
-        await _store(tx, loaded, [_opened(loaded, row, key) for row in sealed])
         rules.moved(loaded.procedure.status, Action.OPEN, Party.CLOCK)
+        opened = [_opened(loaded, row, key) for row in sealed]
+        await _store(tx, loaded, opened)
+        await open_attachments(tx, loaded, _named(opened), key)
+        await write_minutes(tx, loaded, Part.WHOLE, approvals)
         lots = await _open_lots(tx, loaded)
         status = rules.status_after_opening(loaded.procedure, lots)
         await tx.execute(
@@ -281,6 +294,18 @@ async def _store(tx: Transaction, loaded: Loaded, opened: Sequence[dict[str, Any
             SealedBidRow.id.in_(ids),
         )
         await tx.execute(live.values(status=BID.after(BidStatus.LIVE, action).value))
+
+
+def _named(
+    opened: Sequence[dict[str, Any]],
+) -> dict[UUID, tuple[UUID, Sequence[BidAttachment]]]:
+    """Give the attachments that valid bids name: by bid its bidder and what he names."""
+    named: dict[UUID, tuple[UUID, Sequence[BidAttachment]]] = {}
+    for row in opened:
+        if row["invalid_reason"] is None:
+            bid = bid_rules.read(row["content"].encode())
+            named[row["id"]] = row["bidder_id"], bid.attachments if bid else ()
+    return named
 
 
 def _invalid_reason(loaded: Loaded, unsealed: Unsealed | Broken) -> str | None:

@@ -23,6 +23,7 @@ from marketplace.platform.database import Transaction, retries_conflicts, transa
 from marketplace.platform.idempotency import IdempotencyKey, keep, replay
 from marketplace.platform.timers import set_timer
 from rfq.key_store import KeyStore
+from rfq.officers.records import check_members, codes_of
 from rfq.procedures.reading import Loaded, buyer_view, hours, load
 from rfq.procedures.schemas import (
     BuyerProcedureView,
@@ -33,6 +34,7 @@ from rfq.procedures.schemas import (
 )
 from rfq.rules import procedure as rules
 from rfq.rules.offering import Offering
+from rfq.rules.officers import check_codes_taken
 from rfq.rules.procedure import (
     Action,
     Line,
@@ -60,6 +62,7 @@ async def create_procedure(
             return earlier
         procedure = _drafted(caller, data, new_id())
         rules.check_terms(procedure)
+        await check_members(tx, caller, procedure.officer_ids)
         await _store(tx, caller, procedure, data)
         tx.record("procedure.drafted", "procedure", procedure.id, after={"title": data.title})
         return await keep(tx, key, await buyer_view(tx, await load(tx, procedure.id)))
@@ -80,6 +83,7 @@ async def update_draft(
         check_version(loaded, version)
         procedure = _drafted(caller, data, procedure_id)
         rules.check_terms(procedure)
+        await check_members(tx, caller, procedure.officer_ids)
         await replace_lots(tx, procedure)
         await tx.execute(delete(BudgetRow).where(BudgetRow.procedure_id == procedure_id))
         await _store_budget(tx, procedure, data)
@@ -108,6 +112,7 @@ def _drafted(caller: Caller, data: ProcedureInput, procedure_id: UUID) -> Proced
         amendment_notice=timedelta(hours=data.amendment_notice_hours),
         low_offers=LowOfferRule(data.low_below_mean, data.low_below_next),
         offering=_offering(data),
+        officer_ids=tuple(data.officer_ids),
     )
 
 
@@ -178,6 +183,7 @@ def _settings(data: ProcedureInput) -> dict[str, Any]:
         "low_below_mean": data.low_below_mean,
         "low_below_next": data.low_below_next,
         "offering": msgspec.to_builtins(_offering(data)),
+        "officer_ids": data.officer_ids,
     }
 
 
@@ -351,9 +357,13 @@ async def publish_procedure(
             select(InvitationRow.supplier_id).where(InvitationRow.procedure_id == procedure_id)
         )
         rules.check_publication(loaded.procedure, len(invited), at)
+        codes = await codes_of(tx, procedure_id)
+        check_codes_taken(loaded.procedure.officer_ids, codes)
         deadline_at = loaded.procedure.deadline_at
         store = platform.get(KeyStore)  # type: ignore[type-abstract]
-        sealing_key = await store.create(procedure_id, deadline_at)
+        sealing_key = await store.create(
+            procedure_id, deadline_at, {each: codes[each] for each in loaded.procedure.officer_ids}
+        )
         openness = loaded.procedure.openness
         seen_by = [PUBLIC] if openness is Openness.OPEN else [row.supplier_id for row in invited]
         await tx.execute(

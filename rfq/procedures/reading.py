@@ -153,6 +153,7 @@ async def load(tx: Transaction, procedure_id: UUID, *, lock: bool = False) -> Lo
         ProcedureRow.offering,
         BUDGET.label("budget"),
         ProcedureRow.audience,
+        ProcedureRow.officer_ids,
         ProcedureRow.sealing_key,
         ProcedureRow.bids_root,
         ProcedureRow.bids_blinding,
@@ -183,6 +184,7 @@ async def load(tx: Transaction, procedure_id: UUID, *, lock: bool = False) -> Lo
         amendment_notice=timedelta(hours=row.amendment_notice_hours),
         low_offers=LowOfferRule(row.low_below_mean, row.low_below_next),
         offering=msgspec.convert(row.offering, Offering),
+        officer_ids=tuple(row.officer_ids),
     )
     return Loaded(procedure, statuses, row)
 
@@ -251,6 +253,7 @@ async def buyer_view(tx: Transaction, loaded: Loaded) -> BuyerProcedureView:
         budget_shown=await tx.scalar(
             select(BudgetRow.shown).where(BudgetRow.procedure_id == loaded.procedure.id)
         ),
+        officer_ids=list(loaded.procedure.officer_ids),
         created_at=loaded.row.created_at,
         invited_ids=[row.supplier_id for row in invited],
     )

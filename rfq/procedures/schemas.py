@@ -13,6 +13,7 @@ from marketplace.kernel.limits import (
     CHOICES_MAX,
     INVITATIONS_MAX,
     LINES_MAX,
+    OFFICERS_MAX,
     QUESTIONNAIRE_ITEMS_MAX,
 )
 from marketplace.platform.http.schemas import (
@@ -169,6 +170,14 @@ class ProcedureInput(Input):
     bids_valid_until: (
         Annotated[InstantIn, Meta(description="Bids bind at least until this instant.")] | None
     ) = None
+    officer_ids: Annotated[
+        list[UUID],
+        Meta(
+            max_length=OFFICERS_MAX,
+            description="Members of your company of whom two approve before bids are opened; each "
+            "takes a code before the publication. Without any, bids open at the deadline.",
+        ),
+    ] = msgspec.field(default_factory=list)
 
 
 class InvitationInput(Input):
@@ -269,5 +278,6 @@ class BuyerProcedureView(SupplierProcedureView):
 
     minimum_bids: int
     budget_shown: bool | None
+    officer_ids: list[UUID]
     created_at: datetime
     invited_ids: list[UUID]

@@ -3,8 +3,9 @@
 The text that is sealed is `canonical_bytes` of a `Bid`, so bidder and opener hash the same bytes.
 """
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -16,14 +17,16 @@ import msgspec
 from marketplace.contracts.terms import LineTerms, deviations
 from marketplace.kernel.canonical import canonical_bytes
 from marketplace.kernel.errors import FieldError, InvalidInput
-from marketplace.kernel.limits import LINE_AMOUNT_MAX
+from marketplace.kernel.limits import ATTACHMENTS_PER_BID_MAX, LINE_AMOUNT_MAX
 from marketplace.kernel.money import UNIT_PRICE_PLACES, exact_line_amount
 from marketplace.kernel.states import StateMachine, transition
 from marketplace.kernel.units import places
+from rfq.rules.documents import check_name
 from rfq.rules.offering import Answer, answer_errors, validity_errors
 from rfq.rules.procedure import Line, Lot, Procedure
 
 FORM: Final = "rfq.bid/1"
+SHA256: Final = re.compile("[0-9a-f]{64}")
 SMALLEST: Final = Decimal(1).scaleb(-UNIT_PRICE_PLACES)
 SMALLEST_TOO_LARGE: Final = Decimal(10) ** 18
 """No column holds a price or a basis with more digits before the point."""
@@ -76,6 +79,14 @@ class BidLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     terms: LineTerms | None = None
 
 
+class BidAttachment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An attachment of a bid: which upload, what it is called, and the SHA-256 of its content."""
+
+    attachment_id: UUID
+    name: str
+    sha256: str
+
+
 def shown_status(status: BidStatus, bid_terms: int, terms: int) -> BidStatus:
     """Give the status a bidder reads: a live bid for terms that were amended is unconfirmed."""
     stale = status is BidStatus.LIVE and bid_terms != terms
@@ -94,6 +105,7 @@ class Bid(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     note: str = ""
     answers: tuple[Answer, ...] = ()
     valid_until: datetime | None = None
+    attachments: tuple[BidAttachment, ...] = ()
 
     def priced(self, lot: Lot) -> dict[UUID, BidLine]:
         """Give the lines of `lot` that this bid prices, by line."""
@@ -142,6 +154,7 @@ def check_bid(procedure: Procedure, bid: Bid) -> None:
     errors += _missing_lines(procedure.lots, {line.line_id for line in bid.lines})
     errors += _skus_twice(procedure.lots, bid)
     errors += answer_errors(procedure.offering.questionnaire, bid.answers)
+    errors += _attachment_errors(bid.attachments)
     if errors:
         raise InvalidInput(errors[0].detail, errors=errors)
 
@@ -219,6 +232,26 @@ def _missing_lines(lots: Iterable[Lot], priced: set[UUID]) -> Iterable[FieldErro
         if missing and len(missing) < len(lot.lines):
             detail = f"Whoever bids for lot {lot.id} prices all its lines; {missing[0]} is missing."
             yield FieldError("/lines", "lot_incomplete", detail)
+
+
+def _attachment_errors(attachments: Sequence[BidAttachment]) -> Iterable[FieldError]:
+    if len(attachments) > ATTACHMENTS_PER_BID_MAX:
+        detail = f"A bid has at most {ATTACHMENTS_PER_BID_MAX} attachments."
+        yield FieldError("/attachments", "too_many", detail)
+    seen: set[UUID] = set()
+    for number, each in enumerate(attachments):
+        pointer = f"/attachments/{number}"
+        if each.attachment_id in seen:
+            detail = "This attachment is named twice."
+            yield FieldError(f"{pointer}/attachment_id", "twice", detail)
+        seen.add(each.attachment_id)
+        if not SHA256.fullmatch(each.sha256):
+            detail = "A SHA-256 has 64 digits from 0 to f."
+            yield FieldError(f"{pointer}/sha256", "invalid", detail)
+        try:
+            check_name(each.name, f"{pointer}/name")
+        except InvalidInput as refused:
+            yield from refused.errors
 
 
 def _skus_twice(lots: Iterable[Lot], bid: Bid) -> Iterable[FieldError]:

@@ -28,6 +28,7 @@ from marketplace.kernel.states import StateMachine, transition
 from marketplace.kernel.units import Quantity
 from rfq.rules.criteria import LOWEST_PRICE, Aggregation, Judging, judging_errors
 from rfq.rules.offering import NOTHING_ELSE, Offering, offering_errors
+from rfq.rules.officers import officer_errors
 from rfq.rules.qualification import Requirement, requirement_errors
 
 
@@ -235,7 +236,8 @@ class Procedure:
     fewer valid bids ends unsuccessful at the opening. `terms_version` counts amendments, from 1.
     Questions are taken until `questions_until`, or while bids are. With an `answer_time` receiving
     does not end while a question is unanswered, nor sooner than so long after an answer.
-    `amendment_notice` is the least time between an amendment and the deadline.
+    `amendment_notice` is the least time between an amendment and the deadline. Where there are
+    officers, two of them approve before bids are opened.
     """
 
     id: UUID
@@ -255,6 +257,7 @@ class Procedure:
     judging: Judging = LOWEST_PRICE
     requirements: tuple[Requirement, ...] = ()
     offering: Offering = NOTHING_ELSE
+    officer_ids: tuple[UUID, ...] = ()
 
     def lot(self, lot_id: UUID) -> Lot | None:
         """Find a lot by its id."""
@@ -286,6 +289,7 @@ def check_terms(procedure: Procedure) -> None:
         errors.append(FieldError("/lots", "too_many", detail))
     for number, lot in enumerate(procedure.lots):
         errors += _lot_errors(lot, f"/lots/{number}")
+    errors += officer_errors(procedure.officer_ids)
     if procedure.questions_until is not None and procedure.questions_until > procedure.deadline_at:
         detail = "Questions end with the receiving of bids at the latest."
         errors.append(FieldError("/questions_until", "after_deadline", detail))

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from rfq.rules.bid import BidStatus
 from rfq.rules.receipt import Receipt, is_signed_by
-from rfq.rules.sealing import Leaf, Place, commitment, leaf_hashes, merkle_root
+from rfq.rules.sealing import Leaf, Part, Place, commitment, leaf_hashes, merkle_root
 
 FORM: Final = "rfq.opening/1"
 
@@ -54,6 +54,14 @@ class OpenedBid(msgspec.Struct, frozen=True, kw_only=True):
     invalid_reason: str | None
 
 
+class ApprovedBy(msgspec.Struct, frozen=True, kw_only=True):
+    """An officer who approved the opening of an envelope, and when."""
+
+    envelope: Part
+    officer_id: UUID
+    approved_at: datetime
+
+
 class OpeningProof(msgspec.Struct, frozen=True, kw_only=True):
     """The document of an opening; hashes, root and blinding in hexadecimal."""
 
@@ -66,6 +74,7 @@ class OpeningProof(msgspec.Struct, frozen=True, kw_only=True):
     bids_blinding: str
     entries: tuple[Entry, ...]
     bids: tuple[OpenedBid, ...]
+    approvals: tuple[ApprovedBy, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ import hmac
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
@@ -35,9 +36,20 @@ COMMITMENT_NONCE_BYTES: Final = 32
 GCM_NONCE_BYTES: Final = 12
 GCM_TAG_BYTES: Final = 16
 LENGTH_BYTES: Final = 4
-SMALLEST_ENVELOPE_BYTES: Final = 4_096
+SMALLEST_ENVELOPE_BYTES: Final = 8_192
+"""Room for a note and the names of a few attachments."""
 BYTES_PER_LINE: Final = 256
 """A line of a bid takes at most this: its id, 24 digits, a basis and a SKU of 64 characters."""
+
+_BID_KEY: Final = b"rfq.seal/1 bid key"
+
+
+class Part(StrEnum):
+    """An envelope of a bid; with one envelope it is the whole."""
+
+    WHOLE = "whole"
+    FINANCIAL = "financial"
+
 
 Entropy = Callable[[int], bytes]
 
@@ -73,6 +85,14 @@ class Envelope:
     ephemeral_key: bytes
     wrapped_key: bytes
     ciphertext: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Wrapped:
+    """A secret wrapped to an X25519 key: the ephemeral public key, and the encrypted secret."""
+
+    ephemeral_key: bytes
+    box: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +145,13 @@ def _power_of_two(at_least: int) -> int:
     return 1 << max(0, at_least - 1).bit_length()
 
 
-def padded(text: bytes, size_bytes: int) -> bytes:
-    """Put the length in front and zeros behind, up to `size_bytes` or the next power of two."""
+def padded(text: bytes, size_bytes: int, *, exact: bool = False) -> bytes:
+    """Put the length in front and zeros behind, up to `size_bytes` or the next power of two.
+
+    An `exact` size is large enough.
+    """
     needed = LENGTH_BYTES + len(text)
-    size_bytes = max(size_bytes, _power_of_two(needed))
+    size_bytes = size_bytes if exact else max(size_bytes, _power_of_two(needed))
     return len(text).to_bytes(LENGTH_BYTES, "big") + text + bytes(size_bytes - needed)
 
 
@@ -136,7 +159,7 @@ def unpadded(block: bytes) -> bytes | None:
     """Give the text back; None if the block was not made by `padded`."""
     length = int.from_bytes(block[:LENGTH_BYTES], "big")
     text, rest = block[LENGTH_BYTES:][:length], block[LENGTH_BYTES + length :]
-    return text if len(text) == length and not any(rest) else None
+    return text if len(text) == length and not rest.strip(b"\0") else None
 
 
 def new_procedure_key(entropy: Entropy = secrets.token_bytes) -> X25519PrivateKey:
@@ -158,16 +181,10 @@ def seal(
     """
     nonce = entropy(COMMITMENT_NONCE_BYTES)
     bid_key = entropy(KEY_BYTES)
-    ephemeral = X25519PrivateKey.from_private_bytes(entropy(KEY_BYTES))
     bound = place.associated_data()
-    wrapping = _wrapping_key(
-        ephemeral.exchange(procedure_key), ephemeral.public_key(), procedure_key, bound
-    )
-    envelope = Envelope(
-        ephemeral_key=ephemeral.public_key().public_bytes_raw(),
-        wrapped_key=_encrypted(wrapping, bid_key, bound, entropy),
-        ciphertext=_encrypted(bid_key, nonce + padded(text, size_bytes), bound, entropy),
-    )
+    key = wrapped(bid_key, bound, procedure_key, purpose=_BID_KEY, entropy=entropy)
+    ciphertext = encrypted(bid_key, nonce + padded(text, size_bytes), bound, entropy)
+    envelope = Envelope(key.ephemeral_key, key.box, ciphertext)
     return Sealed(envelope, commitment(place, nonce, text), nonce)
 
 
@@ -180,12 +197,9 @@ def unseal(
     """
     bound = place.associated_data()
     try:
-        ephemeral = X25519PublicKey.from_public_bytes(envelope.ephemeral_key)
-        wrapping = _wrapping_key(
-            procedure_key.exchange(ephemeral), ephemeral, procedure_key.public_key(), bound
-        )
-        bid_key = _decrypted(wrapping, envelope.wrapped_key, bound)
-        block = _decrypted(bid_key, envelope.ciphertext, bound)
+        key = Wrapped(envelope.ephemeral_key, envelope.wrapped_key)
+        bid_key = unwrapped(key, bound, procedure_key, purpose=_BID_KEY)
+        block = decrypted(bid_key, envelope.ciphertext, bound)
     except (InvalidTag, ValueError):
         return Broken("The envelope does not open with the procedure's key.")
     nonce, text = block[:COMMITMENT_NONCE_BYTES], unpadded(block[COMMITMENT_NONCE_BYTES:])
@@ -203,20 +217,45 @@ def unseal(
     return Unsealed(text, nonce)
 
 
+def wrapped(
+    secret: bytes,
+    bound: bytes,
+    recipient: X25519PublicKey,
+    *,
+    purpose: bytes,
+    entropy: Entropy = secrets.token_bytes,
+) -> Wrapped:
+    """Encrypt a secret so that only the recipient's private key gives it back, for this purpose."""
+    ephemeral = X25519PrivateKey.from_private_bytes(entropy(KEY_BYTES))
+    shared, public = ephemeral.exchange(recipient), ephemeral.public_key()
+    wrapping = _wrapping_key(shared, (public, recipient), purpose, bound)
+    return Wrapped(public.public_bytes_raw(), encrypted(wrapping, secret, bound, entropy))
+
+
+def unwrapped(box: Wrapped, bound: bytes, recipient: X25519PrivateKey, *, purpose: bytes) -> bytes:
+    """Give a wrapped secret back; raises InvalidTag or ValueError for what was not wrapped so."""
+    ephemeral = X25519PublicKey.from_public_bytes(box.ephemeral_key)
+    shared, public = recipient.exchange(ephemeral), recipient.public_key()
+    wrapping = _wrapping_key(shared, (ephemeral, public), purpose, bound)
+    return decrypted(wrapping, box.box, bound)
+
+
 def _wrapping_key(
-    shared: bytes, ephemeral: X25519PublicKey, recipient: X25519PublicKey, bound: bytes
+    shared: bytes, keys: tuple[X25519PublicKey, X25519PublicKey], purpose: bytes, bound: bytes
 ) -> bytes:
-    keys = ephemeral.public_bytes_raw() + recipient.public_bytes_raw()
-    info = b"rfq.seal/1 bid key" + keys + bound
+    ephemeral, recipient = (key.public_bytes_raw() for key in keys)
+    info = purpose + ephemeral + recipient + bound
     return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=info).derive(shared)
 
 
-def _encrypted(key: bytes, plain: bytes, bound: bytes, entropy: Entropy) -> bytes:
+def encrypted(key: bytes, plain: bytes, bound: bytes, entropy: Entropy) -> bytes:
+    """Encrypt with AES-256-GCM; its 12-byte nonce stands in front."""
     nonce = entropy(GCM_NONCE_BYTES)
     return nonce + AESGCM(key).encrypt(nonce, plain, bound)
 
 
-def _decrypted(key: bytes, box: bytes, bound: bytes) -> bytes:
+def decrypted(key: bytes, box: bytes, bound: bytes) -> bytes:
+    """Undo `encrypted`; raises InvalidTag or ValueError for what was changed."""
     return AESGCM(key).decrypt(box[:GCM_NONCE_BYTES], box[GCM_NONCE_BYTES:], bound)
 
 

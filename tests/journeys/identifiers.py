@@ -50,6 +50,8 @@ def identifiers(road: Road, exchanges: Mapping[str, Exchange]) -> dict[str, str]
         "procedure_id": road.procedure["id"],
         "explanation_id": "019b8c4e-0000-7000-8000-000000000003",  # no offer is that low
         "negotiation_id": "019b8c4e-0000-7000-8000-000000000004",  # the road bids and is awarded
+        "document_id": "019b8c4e-0000-7000-8000-000000000004",  # the road is told in words
+        "attachment_id": "019b8c4e-0000-7000-8000-000000000005",
         "question_id": shown["askQuestion"]["id"],
         "lot_id": road.lot["id"],
         "bid_id": road.award["bid_id"],

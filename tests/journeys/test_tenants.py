@@ -135,6 +135,7 @@ BODIES: dict[str, Any] = {
         ],
     },
     "declineQuestion": {"reason": "because"},
+    "approveOpening": {"code": "00"},
     "requestExplanation": {"bid_id": "{line}", "question": "because"},
     "explainOffer": {"explanation": "because"},
     "decideExplanation": {"accepted": True},
@@ -152,7 +153,7 @@ BODIES: dict[str, Any] = {
     "sendNegotiationMessage": {"message": "because"},
     "sendBreakdown": {"lines": [{"line_id": "{line}", "unit_amount": "1"}]},
 }
-PARAMS = {"startImport": {"kind": "offers"}}
+PARAMS = {"startImport": {"kind": "offers"}, "addDocument": {"name": "mine.txt"}}
 HEADERS = {"If-Match": '"1"', "Idempotency-Key": "stranger"}
 
 
@@ -178,7 +179,13 @@ async def ask(
         line = played.road.lot["lines"][0]["id"]
         body = json.loads(json.dumps(body).replace("{line}", line))
     key = {"Authorization": f"Bearer {played.stranger.key}"}
-    return await http.request(method, path.format(**ids), json=body, headers={**HEADERS, **key})
+    return await http.request(
+        method,
+        path.format(**ids),
+        json=body,
+        params=PARAMS.get(operation) if "{" in path else None,
+        headers={**HEADERS, **key},
+    )
 
 
 async def test_what_has_an_identifier_in_its_path_does_not_exist_for_a_stranger(

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -93,7 +94,7 @@ def test_a_part_larger_than_the_archive_says_is_refused() -> None:
 def test_too_many_parts_and_too_much_in_all_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     _, reader = read(archive(**{f"p{n}": b"x" for n in range(600)}))
     assert reader.errors[0].code == "zip_bomb"
-    monkeypatch.setattr(sheets, "SHEET_BYTES_MAX", 5_000)
+    monkeypatch.setattr(sheets, "_BOUNDS", replace(sheets._BOUNDS, bytes_max=5_000))
     _, reader = read(workbook(("sku", "unit", "amount"), ("A", "C62", 1)))
     assert reader.errors[0].code == "workbook_too_large"
     monkeypatch.setattr(sheets, "SHEET_UPLOAD_BYTES_MAX", 500)

@@ -97,7 +97,7 @@ def test_a_text_that_is_no_text_is_invalid() -> None:
         return bytes(count - 1) + b"\x01"
 
     bid_key = entropy(32)
-    ciphertext = rules._encrypted(
+    ciphertext = rules.encrypted(
         bid_key, nonce + rules.padded(b"\xff\xfe", 64), place.associated_data(), entropy
     )
     wrapped = rules.seal(b"x", place, KEY.public_key(), entropy=entropy).envelope

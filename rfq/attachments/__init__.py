@@ -1,0 +1,1 @@
+"""Documents of procedures, and attachments of bids, which are sealed as the bids are."""

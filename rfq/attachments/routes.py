@@ -1,0 +1,209 @@
+"""Documents and attachments over HTTP."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from litestar import Request, Response, delete, get, post
+from litestar.openapi.spec import (
+    OpenAPIMediaType,
+    OpenAPIResponse,
+    Operation,
+    RequestBody,
+    Schema,
+)
+from litestar.openapi.spec.enums import OpenAPIType
+from litestar.params import QueryParameter
+from litestar.types import ControllerRouterHandler
+
+from marketplace.kernel.limits import DOCUMENT_BYTES_MAX
+from marketplace.platform.caller import Caller
+from marketplace.platform.core import Platform
+from marketplace.platform.http.body import wrong_header
+from marketplace.platform.http.given import FromPath, Given
+from marketplace.platform.http.paging import Page, PageRequest, paged
+from marketplace.platform.http.schemas import Name
+from rfq.attachments import documents, sealed
+from rfq.attachments.contents import Download
+from rfq.attachments.schemas import AttachmentView, DocumentList, DocumentView, UploadView
+from rfq.rules.documents import TAKEN, DocumentKind
+
+TAGS: Final = ["documents"]
+_BINARY: Final = "application/octet-stream"
+_TYPES: Final = (_BINARY, *(kind.value for kind in DocumentKind))
+
+
+@dataclass
+class DocumentUpload(Operation):
+    """An operation whose body is a document."""
+
+    def __post_init__(self) -> None:
+        """Describe the body, which no parameter of the handler does."""
+        text = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
+        self.request_body = RequestBody(
+            required=True,
+            description=(
+                f"{TAKEN}, at most {DOCUMENT_BYTES_MAX // 1_048_576} MB. What it is its content "
+                "tells, not its name or Content-Type. Documents with macros are not taken."
+            ),
+            content=dict.fromkeys(_TYPES, text),
+        )
+
+
+@dataclass
+class DocumentDownload(Operation):
+    """An operation that answers with a document."""
+
+    def __post_init__(self) -> None:
+        """Describe the answer, which no type of the handler does."""
+        text = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
+        self.responses = {
+            **(self.responses or {}),
+            "200": OpenAPIResponse(
+                description="The document.",
+                content={kind.value: text for kind in DocumentKind},
+            ),
+        }
+
+
+async def _stream(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise wrong_header("Content-Encoding", "Send the document as it is, not compressed.")
+    async for chunk in request.stream():
+        yield chunk
+
+
+def _download(found: Download) -> Response[bytes]:
+    return Response(content=found.data, media_type=found.kind.value, headers=found.headers())
+
+
+@post(
+    "/v1/procedures/{procedure_id:uuid}/documents",
+    operation_id="addDocument",
+    operation_class=DocumentUpload,
+    tags=TAGS,
+    summary="Add a document to the own procedure; the same content again is the same document",
+    request_max_body_size=DOCUMENT_BYTES_MAX + 1,
+)
+async def add_document(
+    request: Request[Any, Any, Any],
+    procedure_id: FromPath[UUID],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    name: Annotated[Name, QueryParameter(name="name", description="What the file is called.")],
+) -> DocumentView:
+    """Add a document."""
+    return await documents.add_document(platform, caller, procedure_id, name, _stream(request))
+
+
+@get(
+    "/v1/procedures/{procedure_id:uuid}/documents",
+    operation_id="listDocuments",
+    tags=TAGS,
+    summary="List the documents of a procedure",
+)
+async def list_documents(
+    procedure_id: FromPath[UUID], caller: Given[Caller], platform: Given[Platform]
+) -> DocumentList:
+    """List documents."""
+    return await documents.list_documents(platform, caller, procedure_id)
+
+
+@get(
+    "/v1/procedures/{procedure_id:uuid}/documents/{document_id:uuid}/content",
+    operation_id="downloadDocument",
+    operation_class=DocumentDownload,
+    tags=TAGS,
+    summary="Download a document of a procedure",
+)
+async def download_document(
+    procedure_id: FromPath[UUID],
+    document_id: FromPath[UUID],
+    caller: Given[Caller],
+    platform: Given[Platform],
+) -> Response[bytes]:
+    """Download a document."""
+    return _download(await documents.download_document(platform, caller, procedure_id, document_id))
+
+
+@delete(
+    "/v1/procedures/{procedure_id:uuid}/documents/{document_id:uuid}",
+    operation_id="removeDocument",
+    tags=TAGS,
+    summary="Remove a document from a draft",
+)
+async def remove_document(
+    procedure_id: FromPath[UUID],
+    document_id: FromPath[UUID],
+    caller: Given[Caller],
+    platform: Given[Platform],
+) -> None:
+    """Remove a document."""
+    await documents.remove_document(platform, caller, procedure_id, document_id)
+
+
+@post(
+    "/v1/procedures/{procedure_id:uuid}/attachments",
+    operation_id="uploadAttachment",
+    operation_class=DocumentUpload,
+    tags=TAGS,
+    summary="Upload an attachment for the own bid; it is sealed at once, and the bid names it",
+    request_max_body_size=DOCUMENT_BYTES_MAX + 1,
+)
+async def upload_attachment(
+    request: Request[Any, Any, Any],
+    procedure_id: FromPath[UUID],
+    caller: Given[Caller],
+    platform: Given[Platform],
+) -> UploadView:
+    """Upload an attachment."""
+    return await sealed.upload_attachment(platform, caller, procedure_id, _stream(request))
+
+
+@get(
+    "/v1/procedures/{procedure_id:uuid}/attachments",
+    operation_id="listAttachments",
+    tags=TAGS,
+    summary="List the attachments of opened bids: as the buyer all, as a bidder your own",
+)
+async def list_attachments(
+    procedure_id: FromPath[UUID],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    page_request: Given[PageRequest],
+) -> Response[Page[AttachmentView]]:
+    """List attachments."""
+    return paged(
+        page_request, await sealed.list_attachments(platform, caller, procedure_id, page_request)
+    )
+
+
+@get(
+    "/v1/procedures/{procedure_id:uuid}/attachments/{attachment_id:uuid}/content",
+    operation_id="downloadAttachment",
+    operation_class=DocumentDownload,
+    tags=TAGS,
+    summary="Download an attachment of an opened bid",
+)
+async def download_attachment(
+    procedure_id: FromPath[UUID],
+    attachment_id: FromPath[UUID],
+    caller: Given[Caller],
+    platform: Given[Platform],
+) -> Response[bytes]:
+    """Download an attachment."""
+    return _download(
+        await sealed.download_attachment(platform, caller, procedure_id, attachment_id)
+    )
+
+
+ROUTES: Final[tuple[ControllerRouterHandler, ...]] = (
+    add_document,
+    list_documents,
+    download_document,
+    remove_document,
+    upload_attachment,
+    list_attachments,
+    download_attachment,
+)

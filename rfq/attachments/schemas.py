@@ -1,0 +1,66 @@
+"""What goes over the wire about documents and attachments; hashes in hexadecimal."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from marketplace.platform.http.schemas import Output
+from rfq.rules.documents import DocumentKind
+
+
+class Scan(StrEnum):
+    """What the scanner said of a content; one that is not clean is released to nobody."""
+
+    CLEAN = "clean"
+    UNSCANNED = "unscanned"
+    REFUSED = "refused"
+
+
+class DocumentView(Output):
+    """A document of a procedure, for all who see the procedure."""
+
+    id: UUID
+    procedure_id: UUID
+    name: str
+    media_type: DocumentKind
+    size_bytes: int
+    sha256: str
+    scan: Scan
+    added_at: datetime
+
+
+class DocumentList(Output):
+    """All documents of a procedure, the first first."""
+
+    items: list[DocumentView]
+
+
+class UploadView(Output):
+    """An attachment that was uploaded and sealed.
+
+    It belongs to no bid yet: name `id` and `sha256` in the bid. `media_type` and `size_bytes` are
+    told in this answer alone.
+    """
+
+    id: UUID
+    procedure_id: UUID
+    sha256: str
+    media_type: DocumentKind
+    size_bytes: int
+    scan: Scan
+    uploaded_at: datetime
+
+
+class AttachmentView(Output):
+    """An attachment of an opened bid; one with an `invalid_reason` did not open."""
+
+    id: UUID
+    procedure_id: UUID
+    bid_id: UUID
+    bidder_id: UUID
+    name: str
+    media_type: DocumentKind | None
+    size_bytes: int | None
+    sha256: str
+    scan: Scan
+    invalid_reason: str | None

@@ -1,0 +1,1 @@
+"""Opening by two officers: who has to approve before the key store releases a key."""

@@ -1,0 +1,54 @@
+"""What goes over the wire about officers and the minutes of an opening."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from msgspec import Meta
+
+from marketplace.platform.http.schemas import Input, Output
+from rfq.rules.procedure import Status
+from rfq.rules.sealing import Part
+
+
+class OpeningCodeView(Output):
+    """An officer's code, shown this once; nobody can open without two of them. Keep it apart."""
+
+    procedure_id: UUID
+    officer_id: UUID
+    code: str
+
+
+class OpeningApprovalInput(Input):
+    """An officer's approval: his code."""
+
+    code: Annotated[
+        str,
+        Meta(
+            max_length=64,
+            pattern=r"^[0-9A-Fa-f]+(?!\n)$",
+            description="As it was shown when it was taken: digits and letters from a to f.",
+            examples=["0f1e2d3c4b5a69788796a5b4c3d2e1f0"],
+        ),
+    ]
+
+
+class ApprovalView(Output):
+    """Who approved, and when."""
+
+    envelope: Part
+    officer_id: UUID
+    approved_at: datetime
+
+
+class OpeningMinutesView(Output):
+    """The minutes: when bids closed under which root, who approved, when they were opened."""
+
+    procedure_id: UUID
+    status: Status
+    officer_ids: list[UUID]
+    deadline_at: datetime
+    closed_at: datetime | None
+    bids_root: str | None
+    approvals: list[ApprovalView]
+    opened_at: datetime | None

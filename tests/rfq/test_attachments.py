@@ -1,0 +1,369 @@
+"""Documents of the buyer, and attachments of bids: sealed, named by the bid, opened with it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from marketplace.kernel import limits
+from marketplace.kernel.errors import (
+    BodyTooLarge,
+    Conflict,
+    InvalidInput,
+    NotFound,
+    NotPermitted,
+    Unavailable,
+    WrongState,
+)
+from marketplace.platform.caller import Caller
+from marketplace.platform.core import Platform
+from marketplace.platform.http.paging import PageRequest
+from rfq.attachments import contents, documents, sealed
+from rfq.attachments.scanning import ClamdScanner, Scanner, ScannerAway
+from rfq.attachments.schemas import AttachmentView, Scan, UploadView
+from rfq.bids import service as bids
+from rfq.bids.schemas import BidAttachmentInput
+from rfq.opening.service import open_at_deadline
+from rfq.procedures import publishing
+from rfq.procedures.schemas import BuyerProcedureView
+from rfq.rules.procedure import Openness
+from tests.rfq.documents import EICAR, PDF, TEXT
+from tests.rfq.parties import HOUR, MoveClock, Parties, bid, key
+from tests.rfq.test_routes import draft
+from tests.support.world import World
+
+ASKED = PageRequest(limit=50, after=None, path="")
+
+
+async def chunks(data: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(data), 1_000):
+        yield data[start : start + 1_000]
+
+
+async def upload(
+    parties: Parties, who: Caller, procedure: BuyerProcedureView, data: bytes
+) -> UploadView:
+    return await sealed.upload_attachment(parties.platform, who, procedure.id, chunks(data))
+
+
+def named(upload: UploadView, name: str = "Zeugnis.pdf") -> BidAttachmentInput:
+    return BidAttachmentInput(attachment_id=upload.id, sha256=upload.sha256, name=name)
+
+
+async def submit(
+    parties: Parties,
+    who: Caller,
+    procedure: BuyerProcedureView,
+    *attachments: BidAttachmentInput,
+) -> Any:
+    data = bid(procedure, "3", "90")
+    data.attachments = list(attachments)
+    return await bids.submit_bid(parties.platform, who, procedure.id, data, key())
+
+
+async def listed(
+    parties: Parties, who: Caller, procedure: BuyerProcedureView
+) -> list[AttachmentView]:
+    page = await sealed.list_attachments(parties.platform, who, procedure.id, ASKED)
+    return page.items
+
+
+async def test_an_attachment_is_read_after_the_opening_by_the_buyer_and_its_bidder_alone(
+    platform: Platform, parties: Parties, move_clock: MoveClock
+) -> None:
+    made = await parties.published()
+    sent = await upload(parties, parties.acme, made, PDF)
+    await submit(parties, parties.acme, made, named(sent))
+    for who in (parties.buyer, parties.acme):
+        with pytest.raises(WrongState):
+            await listed(parties, who, made)
+        with pytest.raises(WrongState):
+            await sealed.download_attachment(platform, who, made.id, sent.id)
+    await move_clock(HOUR)
+    await open_at_deadline(platform, made.id)
+    (seen,) = await listed(parties, parties.buyer, made)
+    assert (seen.name, seen.sha256, seen.size_bytes) == ("Zeugnis.pdf", sent.sha256, len(PDF))
+    for who in (parties.buyer, parties.acme):
+        assert (await sealed.download_attachment(platform, who, made.id, sent.id)).data == PDF
+    assert await listed(parties, parties.bolt, made) == []
+    with pytest.raises(NotFound):
+        await sealed.download_attachment(platform, parties.bolt, made.id, sent.id)
+
+
+async def test_an_attachment_uploaded_after_submission_belongs_to_the_bid_that_names_it(
+    platform: Platform, parties: Parties, move_clock: MoveClock
+) -> None:
+    made = await parties.published()
+    first = await submit(parties, parties.acme, made)
+    later = await upload(parties, parties.acme, made, PDF)
+    unnamed = await upload(parties, parties.bolt, made, PDF)
+    await submit(parties, parties.bolt, made)
+    data = bid(made, "3", "90")
+    data.attachments = [named(later)]
+    await bids.replace_bid(
+        platform, parties.acme, made.id, first.bid_id, data=data, version=1, key=key()
+    )
+    await move_clock(HOUR)
+    with pytest.raises(WrongState):
+        await upload(parties, parties.acme, made, TEXT)
+    await open_at_deadline(platform, made.id)
+    assert [each.id for each in await listed(parties, parties.buyer, made)] == [later.id]
+    with pytest.raises(NotFound):
+        await sealed.download_attachment(platform, parties.buyer, made.id, unnamed.id)
+
+
+async def test_the_same_document_twice_is_one_attachment_of_one_bidder(
+    platform: Platform, parties: Parties, owner: Any
+) -> None:
+    made = await parties.published()
+    one, two = await asyncio.gather(*(upload(parties, parties.acme, made, PDF) for _ in range(2)))
+    assert one.id == two.id
+    other = await upload(parties, parties.bolt, made, PDF)
+    assert other.id != one.id
+    rows = await owner.fetch("select address, stored_digest from sealed_attachments")
+    assert len({row["address"] for row in rows}) == len({row["stored_digest"] for row in rows}) == 2
+    files = list((platform.settings.data_directory / "files" / "sealed").rglob("*"))
+    assert len([file for file in files if file.is_file()]) == 2
+    with pytest.raises(InvalidInput) as refusal:
+        await submit(parties, parties.acme, made, named(one), named(two))
+    assert refusal.value.errors[0].pointer == "/attachments/1/attachment_id"
+
+
+async def test_a_bid_names_only_what_its_bidder_uploaded_and_as_it_is(parties: Parties) -> None:
+    made = await parties.published()
+    foreign = await upload(parties, parties.bolt, made, PDF)
+    own = await upload(parties, parties.acme, made, TEXT)
+    with pytest.raises(InvalidInput) as refusal:
+        await submit(
+            parties,
+            parties.acme,
+            made,
+            named(foreign),
+            BidAttachmentInput(attachment_id=own.id, sha256=foreign.sha256, name="a.txt"),
+        )
+    assert [(each.pointer, each.code) for each in refusal.value.errors] == [
+        ("/attachments/0/attachment_id", "unknown_attachment"),
+        ("/attachments/1/sha256", "other_content"),
+    ]
+    with pytest.raises(InvalidInput):
+        await submit(parties, parties.acme, made, named(own, "../a.txt"))
+
+
+async def test_before_the_opening_neither_database_nor_disk_holds_content_or_name(
+    platform: Platform,
+    parties: Parties,
+    database_text: Callable[[], Awaitable[str]],
+    move_clock: MoveClock,
+) -> None:
+    made = await parties.published()
+    planted = b"the planted content of an attachment"
+    sent = await upload(parties, parties.acme, made, planted)
+    await submit(parties, parties.acme, made, named(sent, "planted name.txt"))
+    everything = await database_text()
+    assert str(sent.id) in everything
+    for text in ("planted name", sent.sha256, planted.decode(), "text/plain"):
+        assert text not in everything
+    for file in _files(platform.settings.data_directory):
+        assert planted not in file.read_bytes()
+    await move_clock(HOUR)
+    await open_at_deadline(platform, made.id)
+    assert "planted name" in await database_text()
+
+
+def _files(directory: Path) -> list[Path]:
+    return [path for path in directory.rglob("*") if path.is_file()]
+
+
+async def test_an_attachment_whose_file_was_changed_is_not_released_and_stops_no_other(
+    platform: Platform, parties: Parties, move_clock: MoveClock, owner: Any
+) -> None:
+    made = await parties.published()
+    good = await upload(parties, parties.acme, made, PDF)
+    slip = await upload(parties, parties.acme, made, b"one")
+    file = await upload(parties, parties.acme, made, b"two")
+    await submit(parties, parties.acme, made, named(good), named(slip, "a"), named(file, "b"))
+    await owner.execute(
+        "update sealed_attachments set wrapped_slip = '\\x00' where id = $1", slip.id
+    )
+    digest = await owner.fetchval(
+        "select stored_digest from sealed_attachments where id = $1", file.id
+    )
+    path = platform.settings.data_directory / "files" / "sealed" / str(made.id) / digest.hex()
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    await move_clock(HOUR)
+    await open_at_deadline(platform, made.id)
+    seen = {each.id: each for each in await listed(parties, parties.buyer, made)}
+    assert {id_ for id_, each in seen.items() if each.invalid_reason} == {slip.id}
+    for broken in (slip, file):
+        with pytest.raises(Conflict):
+            await sealed.download_attachment(platform, parties.buyer, made.id, broken.id)
+    got = await sealed.download_attachment(platform, parties.buyer, made.id, good.id)
+    assert got.data == PDF
+
+
+class Switch:
+    """A scanner that can be put away and told what to refuse."""
+
+    def __init__(self) -> None:
+        self.away = False
+        self.refused = b"\0"
+
+    async def refusal(self, content: bytes) -> str | None:
+        if self.away:
+            raise ScannerAway
+        return "It is bad." if self.refused in content else None
+
+
+@pytest.fixture
+def scanner(platform: Platform) -> Switch:
+    switch = Switch()
+    platform._parts[Scanner] = switch
+    return switch
+
+
+async def test_what_the_scanner_refuses_is_not_taken(parties: Parties) -> None:
+    made = await parties.published()
+    active = PDF.replace(b"/Type", b"/OpenAction << /S /JavaScript /JS (x) >> /Type")
+    for content in (EICAR, active):
+        with pytest.raises(InvalidInput) as refusal:
+            await upload(parties, parties.acme, made, content)
+        assert refusal.value.errors[0].code == "refused_by_scanner"
+
+
+async def test_with_the_scanner_down_a_bid_is_in_time_and_its_attachment_not_released(
+    platform: Platform, parties: Parties, move_clock: MoveClock, scanner: Switch
+) -> None:
+    made = await parties.published()
+    scanner.away = True
+    one = await upload(parties, parties.acme, made, b"good")
+    two = await upload(parties, parties.acme, made, b"evil")
+    assert one.scan is Scan.UNSCANNED
+    await submit(parties, parties.acme, made, named(one, "a"), named(two, "b"))
+    await move_clock(HOUR)
+    await open_at_deadline(platform, made.id)
+    with pytest.raises(Unavailable):
+        await sealed.download_attachment(platform, parties.buyer, made.id, one.id)
+    scanner.away, scanner.refused = False, b"evil"
+    got = await sealed.download_attachment(platform, parties.buyer, made.id, one.id)
+    assert got.data == b"good"
+    for _ in range(2):
+        with pytest.raises(Conflict):
+            await sealed.download_attachment(platform, parties.buyer, made.id, two.id)
+        scanner.refused = b"\0"  # a verdict stands
+    seen = {each.id: each.scan for each in await listed(parties, parties.buyer, made)}
+    assert seen == {one.id: Scan.CLEAN, two.id: Scan.REFUSED}
+
+
+async def test_clamav_is_asked_by_its_own_protocol() -> None:
+    asked: list[bytes] = []
+    answers = [b"stream: OK\0", b"stream: Eicar-Signature FOUND\0", b"INSTREAM size limit ERROR\0"]
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        assert await reader.readexactly(10) == b"zINSTREAM\0"
+        content = b""
+        while size := int.from_bytes(await reader.readexactly(4), "big"):
+            content += await reader.readexactly(size)
+        asked.append(content)
+        writer.write(answers[len(asked) - 1])
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        clamd = ClamdScanner("127.0.0.1:" + str(server.sockets[0].getsockname()[1]))
+        content = b"x" * 600_000
+        assert await clamd.refusal(content) is None
+        assert "Eicar" in str(await clamd.refusal(b"y"))
+        with pytest.raises(ScannerAway):
+            await clamd.refusal(b"z")
+    assert asked == [content, b"y", b"z"]
+    with pytest.raises(ScannerAway):
+        await clamd.refusal(b"")
+
+
+async def test_documents_are_read_by_all_who_see_the_procedure_and_stay_once_published(
+    platform: Platform, parties: Parties, owner: Any
+) -> None:
+    made = await parties.drafted(await parties.terms(openness=Openness.OPEN))
+    first = await documents.add_document(platform, parties.buyer, made.id, "plan.pdf", chunks(PDF))
+    again = await documents.add_document(
+        platform, parties.buyer, made.id, "other name.pdf", chunks(PDF)
+    )
+    assert again == first
+    gone = await documents.add_document(platform, parties.buyer, made.id, "a.txt", chunks(TEXT))
+    await documents.remove_document(platform, parties.buyer, made.id, gone.id)
+    with pytest.raises(NotFound):
+        await documents.list_documents(platform, parties.acme, made.id)
+    await publishing.publish_procedure(platform, parties.buyer, made.id, made.version)
+    for who in (parties.buyer, parties.acme):
+        got = await documents.download_document(platform, who, made.id, first.id)
+        assert (got.data, got.name) == (PDF, "plan.pdf")
+        assert (await documents.list_documents(platform, who, made.id)).items == [first]
+    with pytest.raises(WrongState):
+        await documents.remove_document(platform, parties.buyer, made.id, first.id)
+    with pytest.raises(NotPermitted):
+        await documents.add_document(platform, parties.acme, made.id, "x.txt", chunks(TEXT))
+    await documents.add_document(platform, parties.buyer, made.id, "late.txt", chunks(TEXT))
+    told = await owner.fetch("select audience from outbox where kind = 'procedure.document_added'")
+    assert len(told) == 1
+
+
+async def test_too_large_too_many_and_too_many_at_once_are_refused(
+    platform: Platform, parties: Parties, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await parties.published()
+    monkeypatch.setattr(contents, "DOCUMENT_BYTES_MAX", 5_000)
+    with pytest.raises(BodyTooLarge):
+        await upload(parties, parties.acme, made, b"x" * 5_001)
+    monkeypatch.setattr(sealed, "ATTACHMENT_UPLOADS_MAX", 1)
+    await upload(parties, parties.acme, made, b"1")
+    with pytest.raises(Conflict):
+        await upload(parties, parties.acme, made, b"2")
+    held = platform.get(contents.HeldContents)
+    with held.room(parties.acme.organization_id), held.room(parties.acme.organization_id):
+        with pytest.raises(Unavailable):
+            await upload(parties, parties.acme, made, b"3")
+        await upload(parties, parties.bolt, made, b"4")
+    assert limits.DOCUMENTS_OF_COMPANY_MAX == 2
+    sealed_files = platform.settings.data_directory / "files" / "sealed"
+    assert len(_files(sealed_files)) == 2
+
+
+async def test_over_http_a_download_is_a_file_and_never_a_page(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    buyer, acme = await world.buyer(), await world.supplier()
+    drafted = await client.post(
+        "/v1/procedures", json=draft(openness="open"), headers=buyer.writing
+    )
+    address = f"/v1/procedures/{drafted.json()['id']}"
+    page = b"<html><script>alert(1)</script></html>"
+    added = await client.post(
+        f"{address}/documents",
+        params={"name": "Gr\u00f6\u00dfe.html"},
+        content=page,
+        headers={**buyer.headers, "Content-Type": "text/html"},
+    )
+    assert added.status_code == 201, added.text
+    content = f"{address}/documents/{added.json()['id']}/content"
+    assert (await client.get(content, headers=acme.headers)).status_code == 404
+    published = {**buyer.headers, "If-Match": drafted.headers["ETag"]}
+    assert (await client.post(f"{address}/publish", headers=published)).status_code == 200
+    got = await client.get(content, headers=acme.headers)
+    assert (got.status_code, got.content) == (200, page)
+    assert got.headers["Content-Type"].partition(";")[0] == "text/plain"
+    assert got.headers["X-Content-Type-Options"] == "nosniff"
+    assert got.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+    assert got.headers["Content-Disposition"] == (
+        "attachment; filename=\"Gr__e.html.txt\"; filename*=UTF-8''Gr%C3%B6%C3%9Fe.html.txt"
+    )
+    sent = await client.post(f"{address}/attachments", content=PDF, headers=acme.headers)
+    assert sent.status_code == 201, sent.text
+    assert sent.json()["media_type"] == "application/pdf"
+    program = await client.post(f"{address}/attachments", content=b"MZ\0", headers=acme.headers)
+    assert (program.status_code, program.json()["errors"][0]["code"]) == (422, "kind_not_taken")
+    packed = {**acme.headers, "Content-Encoding": "gzip"}
+    refused = await client.post(f"{address}/attachments", content=PDF, headers=packed)
+    assert refused.status_code == 415
