@@ -1,15 +1,15 @@
 """Opening by two officers.
 
-Revision ID: 0031
-Revises: 0030
+Revision ID: 0033
+Revises: 0032
 """
 
 from alembic import op
 
 from migrations.security import API, ENGINE, grant, own_rows, policy, protect
 
-revision = "0031"
-down_revision = "0030"
+revision = "0033"
+down_revision = "0032"
 branch_labels = None
 depends_on = None
 

@@ -1,15 +1,15 @@
 """Documents of procedures and sealed attachments of bids.
 
-Revision ID: 0030
-Revises: 0029
+Revision ID: 0032
+Revises: 0031
 """
 
 from alembic import op
 
 from migrations.security import API, ENGINE, all_rows, grant, own_rows, policy, protect
 
-revision = "0030"
-down_revision = "0029"
+revision = "0032"
+down_revision = "0031"
 branch_labels = None
 depends_on = None
 
