@@ -33,7 +33,7 @@ class OpeningApprovalInput(Input):
     ]
 
 
-class ApprovalView(Output):
+class OpeningApprovalView(Output):
     """Who approved, and when."""
 
     envelope: Part
@@ -50,5 +50,5 @@ class OpeningMinutesView(Output):
     deadline_at: datetime
     closed_at: datetime | None
     bids_root: str | None
-    approvals: list[ApprovalView]
+    approvals: list[OpeningApprovalView]
     opened_at: datetime | None

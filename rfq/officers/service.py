@@ -17,8 +17,8 @@ from rfq.hexadecimal import hexadecimal
 from rfq.key_store import KeyStore
 from rfq.officers.records import approvals_of, write_minutes
 from rfq.officers.schemas import (
-    ApprovalView,
     OpeningApprovalInput,
+    OpeningApprovalView,
     OpeningCodeView,
     OpeningMinutesView,
 )
@@ -124,7 +124,7 @@ async def read_minutes(
         closed_at=row.closed_at,
         bids_root=hexadecimal(row.bids_root),
         approvals=[
-            ApprovalView(
+            OpeningApprovalView(
                 envelope=Part(each.envelope),
                 officer_id=each.officer_id,
                 approved_at=each.approved_at,
