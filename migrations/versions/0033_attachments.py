@@ -1,15 +1,15 @@
 """Documents of procedures and sealed attachments of bids.
 
-Revision ID: 0032
-Revises: 0031
+Revision ID: 0033
+Revises: 0032
 """
 
 from alembic import op
 
 from migrations.security import API, ENGINE, all_rows, grant, own_rows, policy, protect
 
-revision = "0032"
-down_revision = "0031"
+revision = "0033"
+down_revision = "0032"
 branch_labels = None
 depends_on = None
 
