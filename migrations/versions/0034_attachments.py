@@ -1,15 +1,15 @@
 """Documents of procedures and sealed attachments of bids.
 
-Revision ID: 0033
-Revises: 0032
+Revision ID: 0034
+Revises: 0033
 """
 
 from alembic import op
 
 from migrations.security import API, ENGINE, all_rows, grant, own_rows, policy, protect
 
-revision = "0033"
-down_revision = "0032"
+revision = "0034"
+down_revision = "0033"
 branch_labels = None
 depends_on = None
 

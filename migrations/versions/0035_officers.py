@@ -1,15 +1,15 @@
 """Opening by two officers.
 
-Revision ID: 0034
-Revises: 0033
+Revision ID: 0035
+Revises: 0034
 """
 
 from alembic import op
 
 from migrations.security import API, ENGINE, grant, own_rows, policy, protect
 
-revision = "0034"
-down_revision = "0033"
+revision = "0035"
+down_revision = "0034"
 branch_labels = None
 depends_on = None
 
