@@ -201,25 +201,30 @@ async def publish_prices(
 
 
 async def run_import(
-    seller: Actor, kind: str, rows: bytes, *, price_list_id: str | None = None
+    sender: Actor,
+    kind: str,
+    rows: bytes,
+    *,
+    price_list_id: str | None = None,
+    media_type: str = "text/csv",
 ) -> Any:
     """Upload a file and wait for its import; raises UnexpectedAnswer if a row was refused."""
     params = {"kind": kind} | ({"price_list_id": price_list_id} if price_list_id else {})
-    started = await seller.send(
+    started = await sender.send(
         "POST",
         "/v1/imports",
         content=rows,
         params=params,
-        headers={"Content-Type": "text/csv"},
+        headers={"Content-Type": media_type},
         expect=202,
         show="startImport",
     )
     finished = await eventually(
-        lambda: seller.get(f"/v1/imports/{started['id']}"),
+        lambda: sender.get(f"/v1/imports/{started['id']}"),
         lambda job: job["status"] in {"done", "failed"},
         seconds=IMPORT_SECONDS_MAX,
         what=f"the import of {kind}",
     )
     if finished["status"] != "done":
-        raise UnexpectedAnswer(f"{seller.name}: the import of {kind} failed: {finished}")
+        raise UnexpectedAnswer(f"{sender.name}: the import of {kind} failed: {finished}")
     return finished

@@ -16,6 +16,7 @@ from catalog.categories.rules import (
     check_defined_once,
     checked_values,
 )
+from catalog.imports.products import media
 from catalog.products.content import ClassCode, check_media_addresses, checked_code
 from catalog.products.rules import checked_gtin
 from marketplace.demo.catalog import CATEGORIES, PRODUCTS, Category
@@ -73,7 +74,7 @@ def test_numbers_are_valid_and_each_is_used_once() -> None:
     assert len({checked_gtin(product.gtin) for product in PRODUCTS}) == len(PRODUCTS)
     for product in PRODUCTS:
         checked_code(ClassCode("unspsc", product.unspsc))
-        check_media_addresses([each["url"] for each in product.body("")["media"]])
+        check_media_addresses([each.url for each in media(product.row()["media"])])
 
 
 def test_every_article_has_a_name_of_its_own_in_both_languages() -> None:

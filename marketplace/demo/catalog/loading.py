@@ -1,18 +1,20 @@
 """The catalog on its way into the marketplace, over HTTP: by the operator, then by suppliers."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Iterable
 from typing import Any, Final
+
+import msgspec
 
 from marketplace.demo.catalog import CATEGORIES, PRODUCTS
 from marketplace.demo.catalog.model import Product
 from marketplace.demo.catalog.suppliers import RANGES
-from marketplace.demo.registration import DemoCompany, stock_supplier
+from marketplace.demo.registration import DemoCompany, run_import, stock_supplier
 from marketplace.demo.story import Actor
+from marketplace.kernel.limits import PAGE_ITEMS_MAX
 
 AT_ONCE: Final = 8
 """Requests under way: as many as a server of two cores has a use for."""
-TAKEN: Final = 409
 
 
 async def load_catalog(
@@ -28,48 +30,39 @@ async def load_catalog(
 
 async def load_products(operator: Actor) -> None:
     """Make what is missing of categories and products; the operator's work."""
-    categories = {}
     for category in CATEGORIES:  # one by one: parents come first
-        path = f"/v1/categories/by-code/{category.code}"
-        categories[category.code] = (await operator.put(path, category.body()))["id"]
+        await operator.put(f"/v1/categories/by-code/{category.code}", category.body())
+    file = b"".join(msgspec.json.encode(product.row()) + b"\n" for product in PRODUCTS)
+    await run_import(operator, "products", file, media_type="application/x-ndjson")
+    made = await _products(operator)
+    related = (product for product in PRODUCTS if product.accessories or product.substitutes)
     free = asyncio.Semaphore(AT_ONCE)
 
-    async def within(work: Awaitable[Any]) -> Any:
+    async def relate(product: Product) -> None:
         async with free:
-            return await work
+            await _relate(operator, product, made)
 
-    made = await asyncio.gather(
-        *(within(_make(operator, product, categories[product.category])) for product in PRODUCTS)
-    )
-    ids = {
-        (product.maker, product.number): view["id"]
-        for product, view in zip(PRODUCTS, made, strict=True)
-    }
-    await asyncio.gather(
-        *(
-            within(_relate(operator, product, view, ids))
-            for product, view in zip(PRODUCTS, made, strict=True)
-            if view["version"] == 1 and (product.accessories or product.substitutes)
-        )
-    )
+    await asyncio.gather(*map(relate, related))
 
 
-async def _make(operator: Actor, product: Product, category_id: str) -> dict[str, Any]:
-    """Make a product, or find the one an earlier start made."""
-    view: dict[str, Any] = await operator.post(
-        "/v1/products", product.body(category_id), once=True, expect=(201, TAKEN)
-    )
-    if "id" not in view:
-        found = await operator.get("/v1/products", params={"gtin": product.gtin})
-        (view,) = found["items"]
-    return view
+async def _products(operator: Actor) -> dict[tuple[str, str], dict[str, Any]]:
+    """Give the marketplace's products by maker and his number."""
+    made: dict[tuple[str, str], dict[str, Any]] = {}
+    params: dict[str, str | int] = {"limit": PAGE_ITEMS_MAX}
+    while True:
+        page = await operator.get("/v1/products", params=params)
+        made |= {(view["maker"], view["maker_number"]): view for view in page["items"]}
+        if page.get("next") is None:
+            return made
+        params["after"] = page["next"]
 
 
 async def _relate(
-    operator: Actor, product: Product, view: dict[str, Any], ids: dict[tuple[str, str], str]
+    operator: Actor, product: Product, made: dict[tuple[str, str], dict[str, Any]]
 ) -> None:
+    view = made[product.maker, product.number]
     relations = [
-        {"product_id": ids[product.maker, number], "kind": kind}
+        {"product_id": made[product.maker, number]["id"], "kind": kind}
         for kind, numbers in (
             ("accessory", product.accessories),
             ("substitute", product.substitutes),

@@ -101,31 +101,31 @@ class Product:
     substitutes: tuple[str, ...] = ()
     gtin: str = field(default="")
 
-    def body(self, category_id: str) -> dict[str, Any]:
-        """Give it as `POST /v1/products` takes it."""
+    def row(self) -> dict[str, Any]:
+        """Give it as a row of a file of products (docs/files.md)."""
         slug = "".join(c if c.isalnum() else "-" for c in self.number.lower())
+        media = "https://media.example.com"
+        texts = {
+            f"{column}.{language}": text
+            for language in ("en", "de")
+            for column, text in (
+                ("name", getattr(self.name, language)),
+                ("description", getattr(self.description, language)),
+                ("keywords", " | ".join(self.keywords)),
+            )
+        }
         return {
-            "name": self.name.en,
-            "description": self.description.en,
+            "gtin": self.gtin,
             "maker": self.maker,
             "maker_number": self.number,
-            "gtin": self.gtin,
-            "category_id": category_id,
-            "attributes": [{"code": code, "value": value} for code, value in self.values.items()],
-            "texts": [
-                {
-                    "language": language,
-                    "name": getattr(self.name, language),
-                    "description": getattr(self.description, language),
-                    "keywords": list(self.keywords),
-                }
-                for language in ("en", "de")
-            ],
-            "codes": [{"scheme": "unspsc", "code": self.unspsc}],
-            "media": [
-                {"kind": "image", "url": f"https://media.example.com/{slug}.jpg"},
-                {"kind": "datasheet", "url": f"https://media.example.com/{slug}.pdf"},
-            ],
+            "name": self.name.en,
+            "description": self.description.en,
+            "category": self.category,
+            **{f"attribute.{code}": value for code, value in self.values.items()},
+            **texts,
+            "code.unspsc": self.unspsc,
+            "media": f"image {media}/{slug}.jpg | datasheet {media}/{slug}.pdf",
+            "state": "active",
         }
 
 

@@ -129,9 +129,28 @@ async def distributor(market: Market, world: World) -> Shelf:
             code: str(value).lower() if isinstance(value, bool) else value
             for code, value in product.values.items()
         }
-        category_id = shelf.categories[product.category]
-        told = {"id": new_id(), "category_id": category_id, "values": values}
-        goods.append({**product.body(""), **told})
+        texts = [
+            {
+                "language": language,
+                "name": getattr(product.name, language),
+                "description": getattr(product.description, language),
+                "keywords": list(product.keywords),
+            }
+            for language in ("en", "de")
+        ]
+        goods.append(
+            {
+                "id": new_id(),
+                "name": product.name.en,
+                "description": product.description.en,
+                "maker": product.maker,
+                "maker_number": product.number,
+                "gtin": product.gtin,
+                "category_id": category_id,
+                "values": values,
+                "texts": texts,
+            }
+        )
     await shelf.stock(goods)
     for data in SYNONYMS:
         await synonyms.create_synonyms(shelf.platform, shelf.operator, data, key())
