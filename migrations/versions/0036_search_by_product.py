@@ -4,16 +4,16 @@ What a document is made of was joined from lists of all products at hand. Where 
 few of them, as in a new database, it compared each with each: 513 products took 20 seconds. Now
 each product's parts are looked up by its key, whatever Postgres expects.
 
-Revision ID: 0034
-Revises: 0033
+Revision ID: 0036
+Revises: 0035
 """
 
 from importlib import import_module
 
 from alembic import op
 
-revision = "0034"
-down_revision = "0033"
+revision = "0036"
+down_revision = "0035"
 branch_labels = None
 depends_on = None
 
