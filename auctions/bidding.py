@@ -50,7 +50,7 @@ async def place_bid(
     caller.require(BID)
     key = client_bid_id_of(client_bid_id)
     bidder = caller.organization_id
-    card = await platform.get(Admission).bidders_card(auction_id, bidder)
+    card = await platform.get(Admission).bidders_card(auction_id, bidder, data.lot_id)
     currency = check_currency(card, bidder, data.amount)
     amount = check_amount(Decimal(data.amount.amount), currency, "/amount/amount")
     event = await platform.get(Intake).submit(
@@ -81,11 +81,15 @@ def check_currency(card: Card, bidder: UUID, amount: MoneyInput) -> str:
 
 
 async def find_bid(
-    platform: Platform, caller: Caller, auction_id: UUID, client_bid_id: str
+    platform: Platform,
+    caller: Caller,
+    auction_id: UUID,
+    client_bid_id: str,
+    lot_id: UUID | None = None,
 ) -> BidView:
     """Say what became of a bid the caller's company sent under this key; raises NotFound."""
     caller.require(BID)
-    card = await platform.get(Admission).bidders_card(auction_id, caller.organization_id)
+    card = await platform.get(Admission).bidders_card(auction_id, caller.organization_id, lot_id)
     async with fast_read(platform, caller) as connection:
         row = await connection.fetchrow(_BY_KEY, card.lot_id, caller.organization_id, client_bid_id)
     if row is None:
@@ -107,6 +111,7 @@ def bid_view(event: Event, card: Card, bidder: UUID) -> BidView:
     accepted = isinstance(event, BidAccepted)
     shown = BidView(
         id=event.bid_id,
+        lot_id=card.lot_id,
         client_bid_id=event.client_bid_id or "",
         outcome="accepted" if accepted else "refused",
         amount=money_view(in_digits(event.amount, currency), currency),
@@ -136,14 +141,20 @@ def refusal(event: BidRefused, currency: str) -> MarketplaceError:
 
 
 async def read_standing(
-    platform: Platform, caller: Caller, auction_id: UUID, after: int | None = None
+    platform: Platform,
+    caller: Caller,
+    auction_id: UUID,
+    after: int | None = None,
+    lot_id: UUID | None = None,
 ) -> SnapshotView:
-    """Say where the lot stands, as the caller may see it; from the board, without Postgres.
+    """Say where a lot stands, as the caller may see it; from the board, without Postgres.
 
     `after` is the number he saw last: he gets nothing older.
     """
     caller.require(READ)
-    card, viewer = await platform.get(Admission).viewers_card(auction_id, caller.organization_id)
+    company = caller.organization_id
+    card, viewer = await platform.get(Admission).viewers_card(auction_id, company, lot_id)
     head = await platform.get(Hub).standing(card.lot_id, viewer, after)
     server_at = await platform.get(ShownClock).now()
-    return SnapshotView(server_at=server_at, standing=view(head.state, viewer))
+    standing = view(head.state, viewer)
+    return SnapshotView(lot_id=card.lot_id, server_at=server_at, standing=standing)

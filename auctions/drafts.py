@@ -8,14 +8,16 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Row, insert, select
+from msgspec.structs import replace
+from sqlalchemy import Row, and_, delete, func, insert, select, update
 
 from auctions.engine.checks import check_terms
 from auctions.engine.decide import check_invitations
 from auctions.engine.events import Invitation
 from auctions.engine.scoring import Adjustment
-from auctions.engine.terms import Terms, in_digits
-from auctions.tables import AuctionRow, LotRow, ParticipantRow
+from auctions.engine.terms import Follows, Terms, in_digits
+from auctions.lot_order import LotOrder, lot_pointer
+from auctions.tables import AdjustmentRow, AuctionRow, LotRow, ParticipantRow, ReserveRow
 from marketplace.kernel.canonical import GENESIS
 from marketplace.kernel.errors import (
     FieldError,
@@ -48,56 +50,114 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
+class LotDraft:
+    """A lot to open. Equal opening amounts rank in the order of the participants.
+
+    `break_s` is given where it starts so many seconds after the lot before has ended.
+    """
+
+    title: str
+    terms: Terms
+    participants: tuple[Participant, ...]
+    break_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AuctionDraft:
-    """An auction to open. Equal opening amounts rank in the order of the participants."""
+    """An auction to open."""
 
     buyer_id: UUID
     unit_id: UUID
     title: str
-    terms: Terms
-    participants: tuple[Participant, ...]
+    lots: tuple[LotDraft, ...]
+    order: LotOrder = LotOrder.PARALLEL
+    interval_s: int | None = None
     origin: Origin | None = None
-    lot_title: str | None = None
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What of it may be changed as long as it is a draft, beside its lots."""
+        return {
+            "title": self.title,
+            "currency": self.lots[0].terms.currency,
+            "lot_order": self.order.value,
+            "lot_interval_s": self.interval_s,
+        }
 
 
 async def insert_draft(tx: Transaction, draft: AuctionDraft, pointer: str) -> UUID:
-    """Write an auction that nobody is invited to yet; raises InvalidInput under `pointer`."""
-    terms = check_terms(draft.terms, pointer)
+    """Write an auction that nobody is invited to yet; raises InvalidInput.
+
+    `pointer` is where the lots lie in what was sent, such as `/lots`; errors of an only lot that
+    was not sent as one of a list have no such place, and `pointer` is empty.
+    """
+    auction_id = new_id()
+    lots = _checked(draft, pointer)
     await _check_suppliers(tx, draft, pointer)
-    auction_id, lot_id = new_id(), new_id()
     await tx.execute(
         insert(AuctionRow).values(
             id=auction_id,
             buyer_id=draft.buyer_id,
             unit_id=draft.unit_id,
-            title=draft.title,
-            currency=terms.currency,
             status="draft",
             origin_kind=None if draft.origin is None else draft.origin.kind,
             origin_id=None if draft.origin is None else draft.origin.id,
+            **draft.facts,
         )
     )
-    await tx.execute(
-        insert(LotRow).values(
-            id=lot_id,
-            auction_id=auction_id,
-            buyer_id=draft.buyer_id,
-            place=1,
-            title=draft.lot_title or draft.title,
-            terms=msgspec.to_builtins(terms),
-            phase="draft",
-            hash=GENESIS,
-            starts_at=terms.starts_at,
-            closes_at=terms.ends_at,
-        )
-    )
-    rows = _participant_rows(draft, auction_id, lot_id, pointer)
-    await tx.execute(insert(ParticipantRow), rows)
+    await _insert_lots(tx, auction_id, draft.buyer_id, lots)
     return auction_id
 
 
+async def replace_draft(
+    tx: Transaction, auction_id: UUID, draft: AuctionDraft, pointer: str
+) -> None:
+    """Lay an auction that is still a draft down anew; raises InvalidInput."""
+    lots = _checked(draft, pointer)
+    await _check_suppliers(tx, draft, pointer)
+    old = select(LotRow.id).where(LotRow.auction_id == auction_id)
+    await tx.execute(delete(ParticipantRow).where(ParticipantRow.lot_id.in_(old)))
+    await tx.execute(delete(LotRow).where(LotRow.auction_id == auction_id))
+    await tx.execute(
+        update(AuctionRow)
+        .where(AuctionRow.id == auction_id)
+        .values(version=AuctionRow.version + 1, updated_at=func.clock(), **draft.facts)
+    )
+    await _insert_lots(tx, auction_id, draft.buyer_id, lots)
+
+
+@dataclass(frozen=True, slots=True)
+class _CheckedLot:
+    id: UUID
+    title: str
+    terms: Terms
+    invitations: list[Invitation]
+
+
+def _checked(draft: AuctionDraft, pointer: str) -> list[_CheckedLot]:
+    """Give the lots with their identifiers and aliases, or raise InvalidInput for all of them."""
+    # Who writes on several lots locks them in the order of their identifiers: that of the places.
+    ids = sorted(new_id() for _ in draft.lots)
+    checked: list[_CheckedLot] = []
+    errors: list[FieldError] = []
+    for place, lot in enumerate(draft.lots):
+        terms, at = lot.terms, lot_pointer(pointer, place)
+        if place and lot.break_s is not None:
+            terms = replace(terms, follows=Follows(ids[place - 1], lot.break_s))
+        try:
+            check_terms(terms, at)
+            invitations = _invitations(lot, at)
+            check_invitations(terms, invitations, at)
+            checked.append(_CheckedLot(ids[place], lot.title, terms, invitations))
+        except InvalidInput as error:
+            errors += error.errors
+    if errors:
+        raise InvalidInput("The terms of the lots do not fit together.", errors=errors)
+    return checked
+
+
 async def _check_suppliers(tx: Transaction, draft: AuctionDraft, pointer: str) -> None:
-    asked = [participant.organization_id for participant in draft.participants]
+    asked = {who.organization_id for lot in draft.lots for who in lot.participants}
     rows = await tx.all(
         select(OrganizationRow.id).where(
             OrganizationRow.id.in_(asked), OrganizationRow.supplier, OrganizationRow.active
@@ -106,28 +166,24 @@ async def _check_suppliers(tx: Transaction, draft: AuctionDraft, pointer: str) -
     known = {row.id for row in rows} - {draft.buyer_id}
     errors = [
         FieldError(
-            f"{pointer}/participants/{place}/organization_id",
+            f"{lot_pointer(pointer, place)}/participants/{number}/organization_id",
             "no_supplier",
             "This is no other company that sells here.",
         )
-        for place, organization_id in enumerate(asked)
-        if organization_id not in known
+        for place, lot in enumerate(draft.lots)
+        for number, who in enumerate(lot.participants)
+        if who.organization_id not in known
     ]
-    if len(set(asked)) < len(asked):
-        detail = "An organization is invited twice."
-        errors.append(FieldError(f"{pointer}/participants", "duplicate", detail))
     if errors:
         raise InvalidInput("The list of participants is not right.", errors=errors)
 
 
-def _participant_rows(
-    draft: AuctionDraft, auction_id: UUID, lot_id: UUID, pointer: str
-) -> list[dict[str, Any]]:
-    taken = {participant.alias for participant in draft.participants}
-    if len(taken - {None}) < sum(p.alias is not None for p in draft.participants):
+def _invitations(lot: LotDraft, pointer: str) -> list[Invitation]:
+    taken = {participant.alias for participant in lot.participants}
+    if len(taken - {None}) < sum(p.alias is not None for p in lot.participants):
         raise invalid(f"{pointer}/participants", "duplicate", "Two participants have one alias.")
     drawn = iter(draw_aliases(taken))
-    invitations = [
+    return [
         Invitation(
             bidder=participant.organization_id,
             alias=participant.alias or next(drawn),
@@ -136,26 +192,56 @@ def _participant_rows(
             currency=participant.currency,
             adjustment=participant.adjustment,
         )
-        for participant in draft.participants
+        for participant in lot.participants
     ]
-    check_invitations(draft.terms, invitations, pointer)
-    return [
-        {
-            "lot_id": lot_id,
-            "organization_id": invitation.bidder,
-            "auction_id": auction_id,
-            "buyer_id": draft.buyer_id,
-            "place": place,
-            "alias": invitation.alias,
-            "opening_amount": invitation.opening,
-            "bid_id": invitation.bid_id,
-            "currency": invitation.currency,
-            "adjustment": None
-            if invitation.adjustment is None
-            else msgspec.to_builtins(invitation.adjustment),
-        }
-        for place, invitation in enumerate(invitations, start=1)
-    ]
+
+
+async def _insert_lots(
+    tx: Transaction, auction_id: UUID, buyer_id: UUID, lots: Sequence[_CheckedLot]
+) -> None:
+    """Write lots; what the buyer keeps to himself goes into tables of its own."""
+    rows, invited, reserves, adjustments = [], [], [], []
+    for place, lot in enumerate(lots, start=1):
+        whose = {"lot_id": lot.id, "buyer_id": buyer_id}
+        terms = msgspec.to_builtins(replace(lot.terms, reserve=None))
+        rows.append(
+            {
+                "id": lot.id,
+                "auction_id": auction_id,
+                "buyer_id": buyer_id,
+                "place": place,
+                "title": lot.title,
+                "terms": terms,
+                "phase": "draft",
+                "hash": GENESIS,
+                "starts_at": lot.terms.starts_at,
+                "closes_at": lot.terms.ends_at,
+            }
+        )
+        if lot.terms.reserve is not None:
+            reserves.append({**whose, "amount": lot.terms.reserve})
+        for number, invitation in enumerate(lot.invitations, start=1):
+            who = {**whose, "organization_id": invitation.bidder}
+            invited.append({**who, "auction_id": auction_id, **_participant(invitation, number)})
+            if invitation.adjustment is not None:
+                adjustment = msgspec.to_builtins(invitation.adjustment)
+                adjustments.append({**who, "adjustment": adjustment})
+    await tx.execute(insert(LotRow), rows)
+    await tx.execute(insert(ParticipantRow), invited)
+    if reserves:
+        await tx.execute(insert(ReserveRow), reserves)
+    if adjustments:
+        await tx.execute(insert(AdjustmentRow), adjustments)
+
+
+def _participant(invitation: Invitation, number: int) -> dict[str, Any]:
+    return {
+        "place": number,
+        "alias": invitation.alias,
+        "opening_amount": invitation.opening,
+        "bid_id": invitation.bid_id,
+        "currency": invitation.currency,
+    }
 
 
 def invitation_of(row: Row[Any], terms: Terms) -> Invitation:
@@ -170,6 +256,14 @@ def invitation_of(row: Row[Any], terms: Terms) -> Invitation:
         currency=row.currency,
         adjustment=None if own is None else msgspec.convert(own, Adjustment),
     )
+
+
+def terms_of(row: Row[Any]) -> Terms:
+    """Read a lot's terms back, with the reserve where the transaction's caller may see it."""
+    terms = msgspec.convert(row.terms, Terms)
+    if row.reserve is None:
+        return terms
+    return replace(terms, reserve=in_digits(row.reserve, terms.currency))
 
 
 _FIRST: Final = (
@@ -189,6 +283,26 @@ def draw_aliases(taken: Sequence[str | None] | set[str | None] = ()) -> list[str
     return aliases
 
 
+async def lots_of(tx: Transaction, auction_id: UUID, *, lock: bool = False) -> Sequence[Row[Any]]:
+    """Give the lots of an auction, as far as the caller may see them; `terms_of` reads theirs."""
+    statement = (
+        select(
+            LotRow.id,
+            LotRow.title,
+            LotRow.phase,
+            LotRow.terms,
+            ReserveRow.amount.label("reserve"),
+            LotRow.starts_at,
+            LotRow.closes_at,
+            LotRow.extensions,
+        )
+        .outerjoin(ReserveRow, ReserveRow.lot_id == LotRow.id)
+        .where(LotRow.auction_id == auction_id)
+        .order_by(LotRow.place)
+    )
+    return await tx.all(statement.with_for_update(of=LotRow) if lock else statement)
+
+
 async def participants_of(tx: Transaction, lot_ids: Sequence[UUID]) -> Sequence[Row[Any]]:
     """Give the participants of these lots, as far as the transaction's caller may see them."""
     return await tx.all(
@@ -199,7 +313,14 @@ async def participants_of(tx: Transaction, lot_ids: Sequence[UUID]) -> Sequence[
             ParticipantRow.opening_amount,
             ParticipantRow.bid_id,
             ParticipantRow.currency,
-            ParticipantRow.adjustment,
+            AdjustmentRow.adjustment,
+        )
+        .outerjoin(
+            AdjustmentRow,
+            and_(
+                AdjustmentRow.lot_id == ParticipantRow.lot_id,
+                AdjustmentRow.organization_id == ParticipantRow.organization_id,
+            ),
         )
         .where(ParticipantRow.lot_id.in_(lot_ids))
         .order_by(ParticipantRow.lot_id, ParticipantRow.place)

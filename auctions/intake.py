@@ -188,10 +188,11 @@ class Intake:
         if isinstance(outcome, MarketplaceError):
             _answer(waiting, [outcome] * len(waiting))
             return
-        head, answers = outcome
+        heads, answers = outcome
         _answer(waiting, answers)
         try:
-            self._board.offer(head)
+            for head in heads:
+                self._board.offer(head)
         except Exception:  # noqa: BLE001 - the bids are in the ledger and answered
             log.exception("board_not_offered", lot=str(lot_id))
 

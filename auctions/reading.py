@@ -1,16 +1,15 @@
 """Reading auctions: as the buyer, as one who may bid, and the published log."""
 
-from collections.abc import Sequence
+from datetime import timedelta
 from decimal import Decimal
 from enum import Enum
 from typing import Any, Final
 from uuid import UUID
 
-import msgspec
 from sqlalchemy import Row, select
 
 from auctions.admission import Admission
-from auctions.drafts import invitation_of, participants_of, unknown_auction
+from auctions.drafts import invitation_of, lots_of, participants_of, terms_of, unknown_auction
 from auctions.engine.events import Invitation
 from auctions.engine.log import AUDITOR, PUBLIC, Reader, published
 from auctions.engine.state import Phase
@@ -18,6 +17,7 @@ from auctions.engine.terms import Terms, in_digits
 from auctions.engine.visibility import OWNER, Viewer
 from auctions.entries import event_of
 from auctions.ledger import Ledger
+from auctions.lot_order import LotOrder
 from auctions.schemas import (
     AuctionSummary,
     AuctionView,
@@ -27,7 +27,7 @@ from auctions.schemas import (
     LotView,
     ParticipantView,
 )
-from auctions.tables import AuctionRow, LotRow
+from auctions.tables import AuctionRow
 from auctions.terms_schemas import adjustment_view, money_view, terms_view
 from marketplace.kernel.errors import (
     NotPermitted,
@@ -88,35 +88,28 @@ _AUCTION: Final = (
     AuctionRow.currency,
     AuctionRow.status,
     AuctionRow.cancelled_because,
+    AuctionRow.lot_order,
+    AuctionRow.lot_interval_s,
     AuctionRow.version,
     AuctionRow.created_at,
 )
 
 
-async def _lots(tx: Transaction, auction_id: UUID) -> Sequence[Row[Any]]:
-    return await tx.all(
-        select(
-            LotRow.id, LotRow.title, LotRow.phase, LotRow.terms, LotRow.closes_at, LotRow.extensions
-        )
-        .where(LotRow.auction_id == auction_id)
-        .order_by(LotRow.place)
-    )
-
-
 async def owners_view(tx: Transaction, auction_id: UUID) -> AuctionView:
     """Show an auction to its buyer."""
     auction = await tx.one(select(*_AUCTION).where(AuctionRow.id == auction_id))
-    lots = await _lots(tx, auction_id)
+    lots = await lots_of(tx, auction_id)
     participants = await participants_of(tx, [lot.id for lot in lots])
     views = []
     for lot in lots:
-        terms = msgspec.convert(lot.terms, Terms)
+        terms = terms_of(lot)
         views.append(
             LotView(
                 id=lot.id,
                 title=lot.title,
                 phase=lot.phase,
                 terms=terms_view(terms),
+                starts_at=lot.starts_at,
                 closes_at=lot.closes_at,
                 extensions=lot.extensions,
                 buyer_sees_identities=terms.buyer_sees_identities,
@@ -134,6 +127,8 @@ async def owners_view(tx: Transaction, auction_id: UUID) -> AuctionView:
         currency=auction.currency,
         status=auction.status,
         cancelled_because=auction.cancelled_because,
+        lot_order=LotOrder(auction.lot_order),
+        lot_interval=_interval(auction),
         lots=views,
         created_at=auction.created_at,
         version=auction.version,
@@ -154,17 +149,18 @@ def _participant_view(invitation: Invitation, terms: Terms) -> ParticipantView:
 async def _bidders_view(tx: Transaction, auction_id: UUID) -> InvitationView:
     """Show an auction to a bidder: row-level security leaves him his own lots and his own row."""
     auction = await tx.one(select(*_AUCTION).where(AuctionRow.id == auction_id))
-    lots = await _lots(tx, auction_id)
+    lots = await lots_of(tx, auction_id)
     own = {row.lot_id: row for row in await participants_of(tx, [lot.id for lot in lots])}
     views = []
     for lot in lots:
-        terms = msgspec.convert(lot.terms, Terms)
+        terms = terms_of(lot)
         views.append(
             InvitedLotView(
                 id=lot.id,
                 title=lot.title,
                 phase=lot.phase,
                 terms=terms_view(terms),
+                starts_at=lot.starts_at,
                 closes_at=lot.closes_at,
                 extensions=lot.extensions,
                 alias=own[lot.id].alias,
@@ -181,6 +177,8 @@ async def _bidders_view(tx: Transaction, auction_id: UUID) -> InvitationView:
         buyer_id=auction.buyer_id,
         status=auction.status,
         cancelled_because=auction.cancelled_because,
+        lot_order=LotOrder(auction.lot_order),
+        lot_interval=_interval(auction),
         lots=views,
         version=auction.version,
     )
@@ -203,21 +201,23 @@ async def read_log(
     auction_id: UUID,
     request: PageRequest,
     copy: LogCopy = LogCopy.OWN,
+    lot_id: UUID | None = None,
 ) -> LogView:
-    """Read the published log, opened as far as the copy's reader may see.
+    """Read the published log of a lot, opened as far as the copy's reader may see.
 
     Raises NotFound, NotPermitted for a copy that is not the caller's, Unavailable, or WrongState
-    before the auction has ended: a number or a hash of a running auction would tell what bidders
-    must not know.
+    before the lot has ended: a number or a hash of a running lot would tell what bidders must not
+    know.
     """
     caller.require(READ)
-    card, viewer = await platform.get(Admission).viewers_card(auction_id, caller.organization_id)
+    company = caller.organization_id
+    card, viewer = await platform.get(Admission).viewers_card(auction_id, company, lot_id)
     reader = _reader(caller, viewer, copy)
     ledger = platform.get(Ledger)
     head = await ledger.read(card.lot_id)
     state = head.state
     if state.phase not in {Phase.CLOSED, Phase.CANCELLED}:
-        detail = "The log is published once the auction has ended."
+        detail = "The log is published once the lot has ended."
         raise WrongState(detail, state=state.phase.value)
     rows = await ledger.entries(card.lot_id, request.key(int) or 0, request.fetch)
     shown = rows[: request.limit]
@@ -242,6 +242,11 @@ def _reader(caller: Caller, viewer: Viewer, copy: LogCopy) -> Reader:
             raise NotPermitted("The auditor's copy is for the auditors of the buyer.")
         return AUDITOR
     return viewer
+
+
+def _interval(auction: Row[Any]) -> timedelta | None:
+    seconds: int | None = auction.lot_interval_s
+    return None if seconds is None else timedelta(seconds=seconds)
 
 
 def _money_view(amount: Decimal | None, currency: str) -> Any:

@@ -1,16 +1,17 @@
 """What a closed auction hands on; for other packages, in an open transaction."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 
 from auctions.drafts import Origin, unknown_auction
 from auctions.engine.events import Admitted
-from auctions.engine.outcome import Win, outcome
+from auctions.engine.outcome import NoWinner, Win, outcome
 from auctions.engine.replay import replay
 from auctions.engine.terms import in_digits
 from auctions.entries import event_of
@@ -40,20 +41,32 @@ class Ranked:
 
 
 @dataclass(frozen=True, slots=True)
-class AuctionResult:
-    """What a closed auction ended with, the leader first; `head` is hexadecimal.
+class LotResult:
+    """What a lot ended with, the leader first; `head` is hexadecimal.
 
     `price` is what the winner gets, None where nobody wins by himself; `no_winner` says why.
     """
 
-    auction_id: UUID
     lot_id: UUID
-    origin: Origin | None
     closed_at: datetime
     head: str
     ranking: tuple[Ranked, ...]
     price: Money | None
     no_winner: str | None
+
+    @property
+    def called_off(self) -> bool:
+        """Whether the lot was called off while others of its auction had closed."""
+        return self.no_winner == NoWinner.CANCELLED.value
+
+
+@dataclass(frozen=True, slots=True)
+class AuctionResult:
+    """What a closed auction ended with, lot by lot in their order."""
+
+    auction_id: UUID
+    origin: Origin | None
+    lots: tuple[LotResult, ...]
 
 
 async def result_of(tx: Transaction, auction_id: UUID) -> AuctionResult:
@@ -74,12 +87,23 @@ async def result_of(tx: Transaction, auction_id: UUID) -> AuctionResult:
         raise unknown_auction()
     if auction.status != "closed":
         raise WrongState("An auction has a result once it closed.", state=auction.status)
-    lot = await tx.one(
-        select(LotRow.id, LotRow.hash, LotRow.closes_at).where(LotRow.auction_id == auction_id)
+    lots = await tx.all(
+        select(LotRow.id, LotRow.hash, LotRow.closes_at)
+        .where(LotRow.auction_id == auction_id)
+        .order_by(LotRow.place)
     )
-    async with acting_as_engine(tx):
-        rows = await tx.all(_log(lot.id))
-    currency = auction.currency
+    results = []
+    for lot in lots:
+        async with acting_as_engine(tx):
+            rows = await tx.all(_log(lot.id))
+        results.append(_result(lot, rows, auction.currency))
+    origin = None
+    if auction.origin_id is not None:
+        origin = Origin(auction.origin_kind, auction.origin_id)
+    return AuctionResult(auction_id, origin, tuple(results))
+
+
+def _result(lot: Row[Any], rows: Sequence[Row[Any]], currency: str) -> LotResult:
     events = [event_of(row._mapping, currency) for row in rows]  # noqa: SLF001
     state = replay(events)
     openings = {e.bidder: e.amount for e in events if isinstance(e, Admitted)}
@@ -99,14 +123,9 @@ async def result_of(tx: Transaction, auction_id: UUID) -> AuctionResult:
         for rank, place in enumerate(state.order, start=1)
     )
     found = outcome(state)
-    origin = None
-    if auction.origin_id is not None:
-        origin = Origin(auction.origin_kind, auction.origin_id)
-    return AuctionResult(
-        auction_id=auction_id,
+    return LotResult(
         lot_id=lot.id,
-        origin=origin,
-        # Where a bid or the last round ends an auction it closes before its planned end.
+        # Where a bid or the last round ends a lot it closes before its planned end.
         closed_at=min(lot.closes_at, state.at),
         head=lot.hash.hex(),
         ranking=ranking,

@@ -3,12 +3,12 @@
 from typing import Annotated, Final
 from uuid import UUID
 
-from litestar import Response, get, post
+from litestar import Response, get, post, put
 from litestar.params import HeaderParameter, QueryParameter
 
 from auctions import bidding, reading, service
+from auctions.draft_schemas import AuctionInput
 from auctions.schemas import (
-    AuctionInput,
     AuctionSummary,
     AuctionView,
     BidInput,
@@ -32,6 +32,12 @@ ClientBidId = Annotated[
         name="Idempotency-Key",
         required=False,
         description="The bid's name, `client_bid_id`: the same when it is sent again. Required.",
+    ),
+]
+LotId = Annotated[
+    UUID | None,
+    QueryParameter(
+        required=False, description="Which lot; needed where you see several of the auction."
     ),
 ]
 
@@ -68,6 +74,23 @@ async def read_auction(
     return versioned(await reading.read_auction(platform, caller, auction_id))
 
 
+@put(
+    "/v1/auctions/{auction_id:uuid}",
+    operation_id="changeAuction",
+    tags=_TAGS,
+    summary="Change a draft",
+)
+async def change_auction(
+    auction_id: FromPath[UUID],
+    data: JSONBody[AuctionInput],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    if_match: Given[int],
+) -> Response[AuctionView]:
+    """Lay a draft down anew, whole, before anybody is invited; its lots get new identifiers."""
+    return versioned(await service.change_auction(platform, caller, auction_id, if_match, data))
+
+
 @post(
     "/v1/auctions/{auction_id:uuid}/schedule",
     operation_id="scheduleAuction",
@@ -99,7 +122,7 @@ async def cancel_auction(
     platform: Given[Platform],
     if_match: Given[int],
 ) -> Response[AuctionView]:
-    """Call off an auction that has not ended; no standing becomes an award."""
+    """Call off all lots that have not ended; no standing of theirs becomes an award."""
     return versioned(
         await service.cancel_auction(platform, caller, auction_id, if_match, data.reason)
     )
@@ -115,7 +138,7 @@ async def cancel_auction(
 async def close_auction(
     auction_id: FromPath[UUID], caller: Given[Caller], platform: Given[Platform]
 ) -> Response[AuctionView]:
-    """Close an auction at or after its deadline; before it, 409: it closes by its clock alone."""
+    """Close the lots whose deadline has come; 409 if none has: they close by their clocks alone."""
     return versioned(await service.close_auction(platform, caller, auction_id))
 
 
@@ -132,7 +155,7 @@ async def place_bid(
     platform: Given[Platform],
     client_bid_id: ClientBidId = None,
 ) -> BidView:
-    """Bid for the lot. 201: the bid stands and is durable; 422: it was not low enough, and why.
+    """Bid for a lot. 201: the bid stands and is durable; 422: it was not low enough, and why.
 
     After 503, or no answer, send the bid again with the same key: it counts once.
     """
@@ -150,9 +173,10 @@ async def find_bid(
     client_bid_id: FromPath[str],
     caller: Given[Caller],
     platform: Given[Platform],
+    lot_id: LotId = None,
 ) -> BidView:
     """Look up one of your bids, accepted or refused, by the key you sent it under."""
-    return await bidding.find_bid(platform, caller, auction_id, client_bid_id)
+    return await bidding.find_bid(platform, caller, auction_id, client_bid_id, lot_id)
 
 
 @get(
@@ -174,9 +198,10 @@ async def read_standing(
             description="`standing.number` as you saw it last: what you get is never older.",
         ),
     ] = None,
+    lot_id: LotId = None,
 ) -> SnapshotView:
-    """Read the standing as you may see it, with the server's time."""
-    return await bidding.read_standing(platform, caller, auction_id, after)
+    """Read the standing of a lot as you may see it, with the server's time."""
+    return await bidding.read_standing(platform, caller, auction_id, after, lot_id)
 
 
 @get(
@@ -198,15 +223,17 @@ async def read_log(
             "may, to hand on; `auditor`: all of it, for who has the scope auctions:audit.",
         ),
     ] = reading.LogCopy.OWN,
+    lot_id: LotId = None,
 ) -> LogView:
-    """Read the log after the auction ended, opened for you or another reader, chained by hashes."""
-    return await reading.read_log(platform, caller, auction_id, page_request, copy)
+    """Read a lot's log after it ended, opened for you or another reader, and chained by hashes."""
+    return await reading.read_log(platform, caller, auction_id, page_request, copy, lot_id)
 
 
 ROUTES: Final = (
     create_auction,
     list_auctions,
     read_auction,
+    change_auction,
     schedule_auction,
     cancel_auction,
     close_auction,

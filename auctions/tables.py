@@ -1,6 +1,7 @@
 """Auctions, their lots, who may bid, and the ledger of each lot.
 
-Sequence, epoch, clock and ledger belong to the lot. In this edition an auction has one lot.
+Sequence, epoch, clock and ledger belong to the lot. What the buyer keeps from bidders lies in
+tables of its own: a bidder's role reads his participation and the terms whole.
 """
 
 from datetime import datetime
@@ -35,6 +36,8 @@ class AuctionRow(Base):
     origin_kind: Mapped[str | None]
     origin_id: Mapped[UUID | None]
     cancelled_because: Mapped[str | None]
+    lot_order: Mapped[str] = mapped_column(server_default=text("'parallel'"))
+    lot_interval_s: Mapped[int | None]
     version: Mapped[int] = mapped_column(server_default=text("1"))
     created_at: Mapped[Instant] = mapped_column(server_default=func.clock())
     updated_at: Mapped[Instant] = mapped_column(server_default=func.clock())
@@ -42,6 +45,7 @@ class AuctionRow(Base):
         UniqueConstraint("buyer_id", "id", name="uq_auctions_buyer_id_id"),
         UniqueConstraint("origin_kind", "origin_id", name="uq_auctions_origin"),
         CheckConstraint("(origin_kind is null) = (origin_id is null)", name="origin"),
+        CheckConstraint("lot_order in ('parallel', 'staggered', 'serial')", name="lot_order"),
         CheckConstraint(
             "status in ('draft', 'scheduled', 'open', 'closed', 'cancelled')", name="status"
         ),
@@ -49,7 +53,7 @@ class AuctionRow(Base):
 
 
 class LotRow(Base):
-    """A lot: its terms, and the end of its log.
+    """A lot: its terms without the reserve, and the end of its log.
 
     `seq`, `hash` and `decided_at` are the last entry's; (`epoch`, `seq`) orders all states the lot
     ever had, also after a database was restored. Whoever writes the ledger holds this row's lock.
@@ -93,7 +97,7 @@ class LotRow(Base):
 class ParticipantRow(Base):
     """Who may bid on a lot, under which alias, and the amount he enters with, if any.
 
-    `currency` is the one he bids in, null for the lot's; `adjustment` what counts beside his price.
+    `currency` is the one he bids in, null for the lot's.
     """
 
     __tablename__ = "auction_participants"
@@ -106,13 +110,44 @@ class ParticipantRow(Base):
     opening_amount: Mapped[Amount | None]
     bid_id: Mapped[UUID]
     currency: Mapped[str | None]
-    adjustment: Mapped[dict[str, Any] | None]
     __table_args__ = (
         PrimaryKeyConstraint("lot_id", "organization_id", name="pk_auction_participants"),
         UniqueConstraint("lot_id", "alias", name="uq_auction_participants_alias"),
         Index("ix_auction_participants_organization_id", "organization_id", "auction_id"),
         Index("ix_auction_participants_buyer_id", "buyer_id"),
     )
+
+
+class AdjustmentRow(Base):
+    """What counts beside a bidder's price; the buyer's secret, from the bidder as well."""
+
+    __tablename__ = "auction_adjustments"
+    lot_id: Mapped[UUID]
+    organization_id: Mapped[UUID]
+    buyer_id: Mapped[UUID]
+    adjustment: Mapped[dict[str, Any]]
+    __table_args__ = (
+        PrimaryKeyConstraint("lot_id", "organization_id", name="pk_auction_adjustments"),
+        ForeignKeyConstraint(
+            ["lot_id", "organization_id"],
+            ["auction_participants.lot_id", "auction_participants.organization_id"],
+            name="fk_auction_adjustments_participant",
+            ondelete="CASCADE",
+        ),
+        Index("ix_auction_adjustments_buyer_id", "buyer_id"),
+    )
+
+
+class ReserveRow(Base):
+    """The highest amount the buyer of a lot takes; his secret."""
+
+    __tablename__ = "auction_reserves"
+    lot_id: Mapped[UUID] = mapped_column(
+        ForeignKey("auction_lots.id", ondelete="CASCADE"), primary_key=True
+    )
+    buyer_id: Mapped[UUID]
+    amount: Mapped[Amount]
+    __table_args__ = (Index("ix_auction_reserves_buyer_id", "buyer_id"),)
 
 
 class LedgerRow(Base):

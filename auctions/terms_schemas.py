@@ -88,7 +88,10 @@ class DecrementInput(Input):
 
 
 class OvertimeInput(Input, kw_only=True):
-    """When a late bid moves the close: see the guide on auctions."""
+    """When a late bid moves the close: see the guide on auctions.
+
+    With `all_lots` the other open lots close no earlier than this one, whoever's bid moved it.
+    """
 
     window: Duration
     extension: Duration
@@ -96,6 +99,7 @@ class OvertimeInput(Input, kw_only=True):
     at_most: int
     total_max: Duration
     counted_from: CountedFrom = CountedFrom.CLOSE
+    all_lots: bool = False
 
     def overtime(self, pointer: str) -> Overtime:
         """Give the value; raises InvalidInput for a part of a second."""
@@ -106,6 +110,7 @@ class OvertimeInput(Input, kw_only=True):
             at_most=self.at_most,
             total_max_s=_seconds(self.total_max, f"{pointer}/total_max"),
             counted_from=self.counted_from,
+            all_lots=self.all_lots,
         )
 
 
@@ -233,6 +238,7 @@ class OvertimeView(Output):
     at_most: int
     total_max: timedelta
     counted_from: CountedFrom
+    all_lots: bool
 
 
 class PriceClockView(Output):
@@ -324,6 +330,7 @@ def terms_view(terms: Terms) -> TermsView:
             at_most=overtime.at_most,
             total_max=timedelta(seconds=overtime.total_max_s),
             counted_from=overtime.counted_from,
+            all_lots=overtime.all_lots,
         ),
         clock=None
         if clock is None

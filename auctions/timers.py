@@ -12,7 +12,7 @@ from uuid import UUID
 from auctions.engine.events import Close, Command, Start
 from auctions.engine.state import Phase
 from auctions.intake import Intake
-from auctions.ledger import Ledger
+from auctions.ledger import START, Ledger
 from auctions.ledger.telling import CLOSE_TIMER
 from marketplace.kernel.errors import Conflict
 from marketplace.platform.core import Platform
@@ -20,7 +20,6 @@ from marketplace.platform.database import Role, Transaction, system_transaction
 from marketplace.platform.feature import Timer
 from marketplace.platform.timers import set_timer
 
-START: Final = "auctions.start"
 CLOSE: Final = CLOSE_TIMER
 
 

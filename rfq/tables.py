@@ -257,11 +257,15 @@ class OpenedBidRow(Base):
 
 
 class LotAuctionRow(Base):
-    """The auction a lot went into; `ledger_head` is the hash its log ended with."""
+    """The auction a lot went into, and as which lot; `ledger_head` is the hash its log ended with.
+
+    Several lots may be in one auction.
+    """
 
     __tablename__ = "lot_auctions"
     lot_id: Mapped[UUID] = mapped_column(ForeignKey("procedure_lots.id"), primary_key=True)
-    auction_id: Mapped[UUID] = mapped_column(unique=True)
+    auction_id: Mapped[UUID]
+    auction_lot_id: Mapped[UUID]
     procedure_id: Mapped[UUID]
     buyer_id: Mapped[UUID]
     status: Mapped[str]
@@ -269,6 +273,8 @@ class LotAuctionRow(Base):
     ended_at: Mapped[datetime | None]
     ledger_head: Mapped[bytes | None]
     __table_args__ = (
+        Index("uq_lot_auctions_auction_lot_id", "auction_lot_id", unique=True),
+        Index("ix_lot_auctions_auction_id", "auction_id"),
         Index("ix_lot_auctions_procedure_id", "procedure_id"),
         Index("ix_lot_auctions_buyer_id", "buyer_id"),
     )

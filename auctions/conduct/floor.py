@@ -17,19 +17,30 @@ from marketplace.platform.core import Platform
 from marketplace.platform.database import transaction
 
 
-async def buyers_card(platform: Platform, caller: Caller, auction_id: UUID) -> Card:
-    """Give the card to the buyer; raises NotPermitted to a bidder and NotFound to all others."""
+async def buyers_card(
+    platform: Platform, caller: Caller, auction_id: UUID, lot_id: UUID | None
+) -> Card:
+    """Give a lot's card to the buyer; raises NotPermitted to a bidder, NotFound to all others.
+
+    Raises InvalidInput where the lot must be named.
+    """
     caller.require(WRITE)
-    card, viewer = await platform.get(Admission).viewers_card(auction_id, caller.organization_id)
+    company = caller.organization_id
+    card, viewer = await platform.get(Admission).viewers_card(auction_id, company, lot_id)
     if viewer != OWNER:
         raise NotPermitted("Only the buyer conducts an auction.")
     return card
 
 
-async def bidders_card(platform: Platform, caller: Caller, auction_id: UUID) -> Card:
-    """Give the card to one who may bid; raises NotFound to everybody else."""
+async def bidders_card(
+    platform: Platform, caller: Caller, auction_id: UUID, lot_id: UUID | None
+) -> Card:
+    """Give a lot's card to one who may bid; raises NotFound to everybody else.
+
+    Raises InvalidInput where the lot must be named.
+    """
     caller.require(BID)
-    return await platform.get(Admission).bidders_card(auction_id, caller.organization_id)
+    return await platform.get(Admission).bidders_card(auction_id, caller.organization_id, lot_id)
 
 
 async def ask(
@@ -55,4 +66,4 @@ async def shown(platform: Platform, card: Card, viewer: Viewer) -> SnapshotView:
     """Show the lot as it stands after what was done, from the ledger."""
     head = await platform.get(Ledger).read(card.lot_id)
     server_at = await platform.get(ShownClock).now()
-    return SnapshotView(server_at=server_at, standing=view(head.state, viewer))
+    return SnapshotView(lot_id=card.lot_id, server_at=server_at, standing=view(head.state, viewer))

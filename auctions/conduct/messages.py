@@ -18,14 +18,19 @@ from marketplace.platform.idempotency import IdempotencyKey
 
 
 async def send_message(
-    platform: Platform, caller: Caller, auction_id: UUID, key: IdempotencyKey, data: MessageInput
+    platform: Platform,
+    caller: Caller,
+    auction_id: UUID,
+    key: IdempotencyKey,
+    data: MessageInput,
+    lot_id: UUID | None = None,
 ) -> MessageView:
     """Tell all bidders something; it stands in the log and goes to all who watch.
 
     The same key with the same text is one message. Raises NotFound, NotPermitted for a bidder,
     WrongState once the auction has ended or has too many messages, KeyReused.
     """
-    card = await buyers_card(platform, caller, auction_id)
+    card = await buyers_card(platform, caller, auction_id, lot_id)
     message_id = uuid5(card.lot_id, key.key)
     told = await _told(platform, card, message_id)
     if told is None:
@@ -44,10 +49,12 @@ async def send_message(
     return told
 
 
-async def read_messages(platform: Platform, caller: Caller, auction_id: UUID) -> MessageList:
+async def read_messages(
+    platform: Platform, caller: Caller, auction_id: UUID, lot_id: UUID | None = None
+) -> MessageList:
     """Give the buyer's messages to all, the first one first; raises NotFound, Unavailable."""
     caller.require(READ)
-    card, _ = await platform.get(Admission).viewers_card(auction_id, caller.organization_id)
+    card, _ = await platform.get(Admission).viewers_card(auction_id, caller.organization_id, lot_id)
     return MessageList(items=[_view(row) for row in await _rows(platform, card)])
 
 

@@ -22,14 +22,16 @@ from marketplace.platform.http.schemas import MoneyView
 
 
 async def read_result(
-    platform: Platform, caller: Caller, auction_id: UUID
+    platform: Platform, caller: Caller, auction_id: UUID, lot_id: UUID | None = None
 ) -> BuyersResultView | BiddersResultView:
     """Give what an auction ended with, as the caller may know it.
 
     Raises NotFound, Unavailable, or WrongState before it has ended.
     """
     caller.require(READ)
-    card, viewer = await platform.get(Admission).viewers_card(auction_id, caller.organization_id)
+    card, viewer = await platform.get(Admission).viewers_card(
+        auction_id, caller.organization_id, lot_id
+    )
     head = await platform.get(Ledger).read(card.lot_id)
     if head.state.phase not in {Phase.CLOSED, Phase.CANCELLED}:
         detail = "An auction has a result once it has ended."

@@ -19,7 +19,12 @@ from marketplace.platform.core import Platform
 
 
 async def put_proxy(
-    platform: Platform, caller: Caller, auction_id: UUID, key: str | None, data: ProxyInput
+    platform: Platform,
+    caller: Caller,
+    auction_id: UUID,
+    key: str | None,
+    data: ProxyInput,
+    lot_id: UUID | None = None,
 ) -> ProxyView:
     """Set or change the company's proxy; give it once it is committed and has bid what it must.
 
@@ -27,7 +32,7 @@ async def put_proxy(
     InvalidInput for a limit or a step that cannot be, WrongState where no proxy is taken now,
     KeyReused, TooManyRequests, and Unavailable: then the same key is safe.
     """
-    card = await bidders_card(platform, caller, auction_id)
+    card = await bidders_card(platform, caller, auction_id, lot_id)
     currency = card.currency_of(caller.organization_id)
     for name in ("limit", "step"):
         given = getattr(data, name)
@@ -54,9 +59,11 @@ async def put_proxy(
     return _view(card, caller, event.limit, event.step)
 
 
-async def read_proxy(platform: Platform, caller: Caller, auction_id: UUID) -> ProxyView:
+async def read_proxy(
+    platform: Platform, caller: Caller, auction_id: UUID, lot_id: UUID | None = None
+) -> ProxyView:
     """Give the company's own proxy; raises NotFound where it has none."""
-    card = await bidders_card(platform, caller, auction_id)
+    card = await bidders_card(platform, caller, auction_id, lot_id)
     state = (await platform.get(Ledger).read(card.lot_id)).state
     proxy = state.course.proxies.get(caller.organization_id)
     if proxy is None:
@@ -65,13 +72,17 @@ async def read_proxy(platform: Platform, caller: Caller, auction_id: UUID) -> Pr
 
 
 async def remove_proxy(
-    platform: Platform, caller: Caller, auction_id: UUID, key: str | None
+    platform: Platform,
+    caller: Caller,
+    auction_id: UUID,
+    key: str | None,
+    lot_id: UUID | None = None,
 ) -> None:
     """Take the company's proxy back; what it has bid stands.
 
     Raises NotFound for who is not invited, WrongState where there is none or nothing is taken now.
     """
-    card = await bidders_card(platform, caller, auction_id)
+    card = await bidders_card(platform, caller, auction_id, lot_id)
     command = SetProxy(
         bid_id=new_id(),
         bidder=caller.organization_id,

@@ -23,7 +23,7 @@ from auctions.conduct.schemas import (
     TrialView,
     WithdrawalInput,
 )
-from auctions.routes import ClientBidId
+from auctions.routes import ClientBidId, LotId
 from auctions.schemas import BidView, SnapshotView
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
@@ -45,9 +45,10 @@ async def try_auction(
     data: JSONBody[TrialInput],
     caller: Given[Caller],
     platform: Given[Platform],
+    lot_id: LotId = None,
 ) -> TrialView:
     """Try bids on an auction's terms, before anybody is invited or later. Nothing is kept."""
-    return await trials.try_auction(platform, caller, auction_id, data)
+    return await trials.try_auction(platform, caller, auction_id, data, lot_id)
 
 
 @post(
@@ -62,9 +63,10 @@ async def pause_auction(
     data: JSONBody[PauseInput],
     caller: Given[Caller],
     platform: Given[Platform],
+    lot_id: LotId = None,
 ) -> SnapshotView:
     """Stop the clock of an open auction; bids are refused, and the time that is left stays."""
-    return await interventions.pause(platform, caller, auction_id, data)
+    return await interventions.pause(platform, caller, auction_id, data, lot_id)
 
 
 @post(
@@ -75,10 +77,13 @@ async def pause_auction(
     status_code=200,
 )
 async def resume_auction(
-    auction_id: FromPath[UUID], caller: Given[Caller], platform: Given[Platform]
+    auction_id: FromPath[UUID],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    lot_id: LotId = None,
 ) -> SnapshotView:
     """Go on with the time that was left when the clock was stopped."""
-    return await interventions.resume(platform, caller, auction_id)
+    return await interventions.resume(platform, caller, auction_id, lot_id)
 
 
 @post(
@@ -93,9 +98,10 @@ async def extend_auction(
     data: JSONBody[CloseExtensionInput],
     caller: Given[Caller],
     platform: Given[Platform],
+    lot_id: LotId = None,
 ) -> SnapshotView:
     """Let an open auction close later, no further than its overtime allows in all."""
-    return await interventions.extend(platform, caller, auction_id, data)
+    return await interventions.extend(platform, caller, auction_id, data, lot_id)
 
 
 @post(
@@ -110,9 +116,10 @@ async def send_message(
     caller: Given[Caller],
     platform: Given[Platform],
     idempotency_key: Given[IdempotencyKey],
+    lot_id: LotId = None,
 ) -> MessageView:
     """Send a message to all bidders: it goes to all who watch and stands in the log."""
-    return await messages.send_message(platform, caller, auction_id, idempotency_key, data)
+    return await messages.send_message(platform, caller, auction_id, idempotency_key, data, lot_id)
 
 
 @get(
@@ -122,10 +129,13 @@ async def send_message(
     summary="What did the buyer tell all?",
 )
 async def list_messages(
-    auction_id: FromPath[UUID], caller: Given[Caller], platform: Given[Platform]
+    auction_id: FromPath[UUID],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    lot_id: LotId = None,
 ) -> MessageList:
     """List the buyer's messages to all, the first one first."""
-    return await messages.read_messages(platform, caller, auction_id)
+    return await messages.read_messages(platform, caller, auction_id, lot_id)
 
 
 @post(
@@ -140,9 +150,10 @@ async def strike_bid(
     data: JSONBody[StrikeInput],
     caller: Given[Caller],
     platform: Given[Platform],
+    lot_id: LotId = None,
 ) -> SnapshotView:
     """Strike a bidder's standing bid, because it is a slip or because he asked for it."""
-    return await struck.strike_bid(platform, caller, auction_id, data)
+    return await struck.strike_bid(platform, caller, auction_id, data, lot_id)
 
 
 @post(
@@ -157,11 +168,12 @@ async def withdraw_bid(
     data: JSONBody[WithdrawalInput],
     caller: Given[Caller],
     platform: Given[Platform],
+    lot_id: LotId = None,
 ) -> SnapshotView:
     """Take your standing bid back where the terms let you (`freely`), or ask the buyer to strike
     it (`on_request`): until he does it stands.
     """  # noqa: D205
-    return await struck.withdraw_bid(platform, caller, auction_id, data)
+    return await struck.withdraw_bid(platform, caller, auction_id, data, lot_id)
 
 
 @put(
@@ -176,12 +188,13 @@ async def put_proxy(
     caller: Given[Caller],
     platform: Given[Platform],
     client_bid_id: ClientBidId = None,
+    lot_id: LotId = None,
 ) -> ProxyView:
     """Set or change the limit down to which the auction bids for you; it bids at once if it must.
 
     After 503, or no answer, send it again with the same key: it counts once.
     """
-    return await proxies.put_proxy(platform, caller, auction_id, client_bid_id, data)
+    return await proxies.put_proxy(platform, caller, auction_id, client_bid_id, data, lot_id)
 
 
 @get(
@@ -191,10 +204,13 @@ async def put_proxy(
     summary="Read your proxy",
 )
 async def read_proxy(
-    auction_id: FromPath[UUID], caller: Given[Caller], platform: Given[Platform]
+    auction_id: FromPath[UUID],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    lot_id: LotId = None,
 ) -> ProxyView:
     """Read your own limit; nobody else can."""
-    return await proxies.read_proxy(platform, caller, auction_id)
+    return await proxies.read_proxy(platform, caller, auction_id, lot_id)
 
 
 @delete(
@@ -208,9 +224,10 @@ async def delete_proxy(
     caller: Given[Caller],
     platform: Given[Platform],
     client_bid_id: ClientBidId = None,
+    lot_id: LotId = None,
 ) -> None:
     """Bid by hand again; what the auction has bid for you stands."""
-    await proxies.remove_proxy(platform, caller, auction_id, client_bid_id)
+    await proxies.remove_proxy(platform, caller, auction_id, client_bid_id, lot_id)
 
 
 @post(
@@ -221,10 +238,13 @@ async def delete_proxy(
     status_code=200,
 )
 async def allow_surrogate(
-    auction_id: FromPath[UUID], caller: Given[Caller], platform: Given[Platform]
+    auction_id: FromPath[UUID],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    lot_id: LotId = None,
 ) -> SnapshotView:
     """Consent to bids the buyer enters for you; the log keeps that you did."""
-    return await surrogates.allow_surrogate(platform, caller, auction_id)
+    return await surrogates.allow_surrogate(platform, caller, auction_id, lot_id)
 
 
 @post(
@@ -239,12 +259,13 @@ async def enter_bid(
     caller: Given[Caller],
     platform: Given[Platform],
     client_bid_id: ClientBidId = None,
+    lot_id: LotId = None,
 ) -> BidView:
     """Enter a bid for a bidder who consented; the log names who did it and by what proof.
 
     After 503, or no answer, send the bid again with the same key: it counts once.
     """
-    return await surrogates.enter_bid(platform, caller, auction_id, client_bid_id, data)
+    return await surrogates.enter_bid(platform, caller, auction_id, client_bid_id, data, lot_id)
 
 
 @get(
@@ -254,10 +275,13 @@ async def enter_bid(
     summary="What did it end with?",
 )
 async def read_result(
-    auction_id: FromPath[UUID], caller: Given[Caller], platform: Given[Platform]
+    auction_id: FromPath[UUID],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    lot_id: LotId = None,
 ) -> BuyersResultView | BiddersResultView:
     """Read the result: the buyer winner, price and savings; a bidder his own part."""
-    return await outcomes.read_result(platform, caller, auction_id)
+    return await outcomes.read_result(platform, caller, auction_id, lot_id)
 
 
 ROUTES: Final = (

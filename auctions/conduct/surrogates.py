@@ -24,13 +24,15 @@ from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 
 
-async def allow_surrogate(platform: Platform, caller: Caller, auction_id: UUID) -> SnapshotView:
+async def allow_surrogate(
+    platform: Platform, caller: Caller, auction_id: UUID, lot_id: UUID | None = None
+) -> SnapshotView:
     """Let the buyer enter bids for the company, from now to the end of the auction.
 
     Once given, consenting again changes nothing. Raises NotFound for who is not invited, WrongState
     where the terms have no surrogates or the auction has ended.
     """
-    card = await bidders_card(platform, caller, auction_id)
+    card = await bidders_card(platform, caller, auction_id, lot_id)
     bidder = caller.organization_id
     state = (await platform.get(Ledger).read(card.lot_id)).state
     if bidder not in state.course.consents:
@@ -39,7 +41,12 @@ async def allow_surrogate(platform: Platform, caller: Caller, auction_id: UUID) 
 
 
 async def enter_bid(
-    platform: Platform, caller: Caller, auction_id: UUID, key: str | None, data: SurrogateBidInput
+    platform: Platform,
+    caller: Caller,
+    auction_id: UUID,
+    key: str | None,
+    data: SurrogateBidInput,
+    lot_id: UUID | None = None,
 ) -> BidView:
     """Enter a bid for a bidder; the log names the member who did and what proves the bidder's will.
 
@@ -47,7 +54,7 @@ async def enter_bid(
     where the terms or the bidder do not consent.
     """
     own_key = client_bid_id_of(key)
-    card = await buyers_card(platform, caller, auction_id)
+    card = await buyers_card(platform, caller, auction_id, lot_id)
     bidder = data.organization_id
     if bidder not in card.bidders:
         raise invalid("/organization_id", "not_invited", "This company is not invited to the lot.")

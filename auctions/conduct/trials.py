@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from decimal import Decimal
 from uuid import UUID
 
-import msgspec
+from msgspec.structs import replace
 from sqlalchemy import select
 
+from auctions.admission import meant
 from auctions.bidding import refusal_view
 from auctions.conduct.schemas import TrialBidView, TrialInput, TrialView
 from auctions.conduct.trial import TrialBid, Tried, end_of, try_bids
 from auctions.conduct.winners import winner_view
-from auctions.drafts import invitation_of, participants_of, unknown_auction
+from auctions.drafts import invitation_of, lots_of, participants_of, terms_of, unknown_auction
 from auctions.engine.events import BidAccepted, BidRefused, Invitation
 from auctions.engine.formats import FORMATS
 from auctions.engine.outcome import NoWinner, outcome
@@ -19,7 +20,7 @@ from auctions.engine.state import LotState, Phase
 from auctions.engine.terms import Terms, amount_error, in_digits
 from auctions.schemas import RefusalView
 from auctions.service import WRITE
-from auctions.tables import AuctionRow, LotRow
+from auctions.tables import AuctionRow
 from auctions.terms_schemas import money_view
 from marketplace.kernel.errors import FieldError, InvalidInput, MarketplaceError
 from marketplace.kernel.money import currency_digits
@@ -30,17 +31,21 @@ from marketplace.platform.http.schemas import MoneyView
 
 
 async def try_auction(
-    platform: Platform, caller: Caller, auction_id: UUID, data: TrialInput
+    platform: Platform,
+    caller: Caller,
+    auction_id: UUID,
+    data: TrialInput,
+    lot_id: UUID | None = None,
 ) -> TrialView:
-    """Say what an auction's terms would make of bids, whether or not it was scheduled.
+    """Say what a lot's terms would make of bids, whether or not it was scheduled.
 
     Raises NotFound for who is not its buyer, InvalidInput for bids that could never be.
     """
     caller.require(WRITE)
     async with transaction(platform, caller) as tx:
-        lot_id, terms, invitations = await _laid_down(tx, caller, auction_id)
+        tried_lot, terms, invitations = await _laid_down(tx, caller, auction_id, lot_id)
     bids = _bids(terms, invitations, data)
-    tried = list(try_bids(lot_id, terms, invitations, bids))
+    tried = list(try_bids(tried_lot, terms, invitations, bids))
     last = end_of(tried[-1].state)
     found = outcome(last)
     return TrialView(
@@ -52,16 +57,14 @@ async def try_auction(
 
 
 async def _laid_down(
-    tx: Transaction, caller: Caller, auction_id: UUID
+    tx: Transaction, caller: Caller, auction_id: UUID, lot_id: UUID | None
 ) -> tuple[UUID, Terms, list[Invitation]]:
-    lot = await tx.maybe(
-        select(LotRow.id, LotRow.terms)
-        .join(AuctionRow, AuctionRow.id == LotRow.auction_id)
-        .where(AuctionRow.id == auction_id, AuctionRow.buyer_id == caller.organization_id)
-    )
-    if lot is None:
+    buyer_id = await tx.scalar(select(AuctionRow.buyer_id).where(AuctionRow.id == auction_id))
+    if buyer_id != caller.organization_id:
         raise unknown_auction()
-    terms = msgspec.convert(lot.terms, Terms)
+    lot = meant(await lots_of(tx, auction_id), lot_id)
+    # As if it ran alone: nothing here tells when the lot before would end.
+    terms = replace(terms_of(lot), follows=None)
     rows = await participants_of(tx, [lot.id])
     return lot.id, terms, [invitation_of(row, terms) for row in rows]
 

@@ -21,7 +21,11 @@ from marketplace.platform.http.schemas import MoneyInput
 
 
 async def strike_bid(
-    platform: Platform, caller: Caller, auction_id: UUID, data: StrikeInput
+    platform: Platform,
+    caller: Caller,
+    auction_id: UUID,
+    data: StrikeInput,
+    lot_id: UUID | None = None,
 ) -> SnapshotView:
     """Strike a standing bid, on the buyer's own motion or because its bidder asked for it.
 
@@ -29,7 +33,7 @@ async def strike_bid(
     Raises NotFound, NotPermitted for a bidder, WrongState where no such bid stands, or where bids
     are hidden from the buyer.
     """
-    card = await buyers_card(platform, caller, auction_id)
+    card = await buyers_card(platform, caller, auction_id, lot_id)
     if card.terms.format in SEALED:
         # Not even whether there is a bid to strike: the rules refuse it without looking.
         command = Withdraw(caller.organization_id, data.reason)
@@ -43,14 +47,18 @@ async def strike_bid(
 
 
 async def withdraw_bid(
-    platform: Platform, caller: Caller, auction_id: UUID, data: WithdrawalInput
+    platform: Platform,
+    caller: Caller,
+    auction_id: UUID,
+    data: WithdrawalInput,
+    lot_id: UUID | None = None,
 ) -> SnapshotView:
     """Take the own standing bid back where the terms let bidders, or ask the buyer to strike it.
 
     Raises NotFound for who is not invited, WrongState where the terms allow neither, where this bid
     does not stand, or where it was asked for already.
     """
-    card = await bidders_card(platform, caller, auction_id)
+    card = await bidders_card(platform, caller, auction_id, lot_id)
     bidder = caller.organization_id
     command = await _own_wish(platform, card, bidder, data)
     await platform.get(Intake).submit(card.lot_id, command)

@@ -47,6 +47,7 @@ def check_terms(terms: Terms, pointer: str = "") -> Terms:
         *_amount_errors(terms, digits),
         *(_decrement_errors(terms, terms.decrement, digits) if terms.decrement else ()),
         *_time_errors(terms),
+        *_break_errors(terms),
         *(_overtime_errors(terms.overtime) if terms.overtime is not None else ()),
         *_clock_errors(terms, digits),
         *_turns_errors(terms),
@@ -182,6 +183,13 @@ def _time_errors(terms: Terms) -> Iterator[FieldError]:
     elif terms.ends_at - terms.starts_at > timedelta(seconds=AUCTION_DURATION_SECONDS_MAX):
         detail = f"An auction lasts at most {AUCTION_DURATION_SECONDS_MAX // 86_400} days."
         yield FieldError("/ends_at", "too_long", detail)
+
+
+def _break_errors(terms: Terms) -> Iterator[FieldError]:
+    longest = AUCTION_OVERTIME_SECONDS_MAX
+    if terms.follows is not None and not 0 <= terms.follows.break_s <= longest:
+        detail = f"Between two lots lie 0 to {longest} seconds."
+        yield FieldError("/follows/break_s", "out_of_range", detail)
 
 
 def _overtime_errors(overtime: Overtime) -> Iterator[FieldError]:

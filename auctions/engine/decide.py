@@ -28,6 +28,7 @@ from auctions.engine.events import (
     Event,
     Extend,
     FollowClose,
+    FollowLot,
     Invitation,
     Pause,
     Paused,
@@ -42,6 +43,7 @@ from auctions.engine.events import (
     SetProxy,
     Start,
     Started,
+    StartMoved,
     SurrogateAllowed,
     Tick,
     Withdraw,
@@ -66,19 +68,24 @@ START_GRACE: Final = timedelta(minutes=1)
 
 
 def schedule(
-    lot_id: UUID, terms: Terms, invitations: Sequence[Invitation], at: datetime
+    lot_id: UUID,
+    terms: Terms,
+    invitations: Sequence[Invitation],
+    at: datetime,
+    pointer: str = "",
 ) -> tuple[Event, ...]:
     """Open a lot's log: its terms, then everybody who may bid, in the order given.
 
-    Equal opening amounts rank in that order. Raises InvalidInput if the terms do not fit together,
-    a bidder or an alias is named twice, or an opening amount could not have been a bid.
+    Equal opening amounts rank in that order. Raises InvalidInput, pointing behind `pointer`,
+    if the terms do not fit together, a bidder or an alias is named twice, or an opening amount
+    could not have been a bid.
     """
-    check_terms(terms)
+    check_terms(terms, pointer)
     if terms.starts_at < at - START_GRACE:
-        raise invalid("/starts_at", "in_the_past", "An auction cannot start in the past.")
+        raise invalid(f"{pointer}/starts_at", "in_the_past", "An auction cannot start in the past.")
     if terms.ends_at <= at:
-        raise invalid("/ends_at", "in_the_past", "An auction cannot end in the past.")
-    check_invitations(terms, invitations)
+        raise invalid(f"{pointer}/ends_at", "in_the_past", "An auction cannot end in the past.")
+    check_invitations(terms, invitations, pointer)
     events: list[Event] = [Scheduled(seq=1, at=at, lot_id=lot_id, terms=terms)]
     events += [
         Admitted(
@@ -342,7 +349,7 @@ def _ended(state: LotState) -> Rejection:
 
 
 def _decide_start(state: LotState, _command: Start, at: datetime, _: Duel) -> Decision:
-    if state.phase is not Phase.SCHEDULED or at < state.terms.starts_at:
+    if state.phase is not Phase.SCHEDULED or state.waits or at < state.starts_at:
         return Rejection(code=RejectionCode.NOT_DUE)
     started = Started(seq=state.seq + 1, at=at)
     following = FORMATS[state.terms.format].started(evolve(state, started), at)
@@ -406,6 +413,23 @@ def _decide_extension(state: LotState, command: Extend, at: datetime, _: Duel) -
     return (moved,)
 
 
+def _decide_turn(state: LotState, command: FollowLot, at: datetime, _: Duel) -> Decision:
+    """Let a lot begin that waited for another to end; it lasts as long as was planned."""
+    terms = state.terms
+    if not state.waits or terms.follows is None:
+        return Rejection(code=RejectionCode.NOT_DUE)
+    starts_at = max(command.ended_at + timedelta(seconds=terms.follows.break_s), at)
+    closes_at = starts_at + (terms.ends_at - terms.starts_at)
+    moved = StartMoved(
+        seq=state.seq + 1,
+        at=at,
+        ended_at=command.ended_at,
+        starts_at=starts_at,
+        closes_at=closes_at,
+    )
+    return (moved,)
+
+
 def _decide_cancel(state: LotState, command: Cancel, at: datetime, _: Duel) -> Decision:
     if state.phase in {Phase.CLOSED, Phase.CANCELLED}:
         return _ended(state)
@@ -429,6 +453,7 @@ _DECIDERS: Final[dict[type, Callable[..., Decision]]] = {
     Pause: _decide_pause,
     Resume: _decide_resume,
     FollowClose: _decide_following,
+    FollowLot: _decide_turn,
     Cancel: _decide_cancel,
 }
 

@@ -144,6 +144,12 @@ class Announce(msgspec.Struct, frozen=True):
     text: str
 
 
+class FollowLot(msgspec.Struct, frozen=True):
+    """The lot before ended: this one's turn has come."""
+
+    ended_at: datetime
+
+
 class Cancel(msgspec.Struct, frozen=True):
     """The buyer calls the auction off; no standing becomes an award."""
 
@@ -164,6 +170,7 @@ Command = (
     | Pause
     | Resume
     | FollowClose
+    | FollowLot
     | Cancel
 )
 
@@ -214,6 +221,16 @@ class Admitted(msgspec.Struct, frozen=True, kw_only=True, tag="admitted", tag_fi
     amount: Decimal | None
     currency: str | None = None
     adjustment: Adjustment | None = None
+
+
+class StartMoved(msgspec.Struct, frozen=True, kw_only=True, tag="start_moved", tag_field="kind"):
+    """The lot before ended: this one starts and closes at these instants."""
+
+    seq: int
+    at: datetime
+    ended_at: datetime
+    starts_at: datetime
+    closes_at: datetime
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True, tag="started", tag_field="kind"):
@@ -379,6 +396,7 @@ class Cancelled(msgspec.Struct, frozen=True, kw_only=True, tag="cancelled", tag_
 Event = (
     Scheduled
     | Admitted
+    | StartMoved
     | Started
     | BidAccepted
     | BidRefused

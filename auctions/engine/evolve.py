@@ -25,6 +25,7 @@ from auctions.engine.events import (
     Scheduled,
     StageOpened,
     Started,
+    StartMoved,
     SurrogateAllowed,
     WithdrawalRequested,
 )
@@ -187,6 +188,11 @@ def _after_opening(state: LotState, event: StageOpened) -> LotState:
     )
 
 
+def _after_move(state: LotState, event: StartMoved) -> LotState:
+    course = replace(state.course, starts_at=event.starts_at)
+    return replace(_seen(state), closes_at=event.closes_at, course=course)
+
+
 def _after_start(state: LotState, _event: Started) -> LotState:
     return replace(_seen(state), phase=LOT.after(state.phase, "start"))
 
@@ -232,6 +238,7 @@ def _seen(state: LotState) -> LotState:
 
 _AFTER: Final[dict[type, Callable[[LotState, Any], LotState]]] = {
     Admitted: _after_admission,
+    StartMoved: _after_move,
     Started: _after_start,
     ProxySet: _after_proxy,
     SurrogateAllowed: _after_consent,

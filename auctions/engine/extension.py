@@ -23,5 +23,6 @@ def extended_close(state: LotState, rank: int, at: datetime) -> datetime | None:
 
 
 def cap_of(state: LotState) -> datetime:
-    """Give the instant no bid moves the close beyond: that of the terms, and the pauses."""
-    return state.terms.latest_close_at() + state.course.paused_for
+    """Give the instant no bid moves the close beyond: as planned, later by pauses and the start."""
+    moved = state.starts_at - state.terms.starts_at
+    return state.terms.latest_close_at() + moved + state.course.paused_for

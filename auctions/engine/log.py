@@ -32,6 +32,7 @@ from auctions.engine.events import (
     Resumed,
     Scheduled,
     StageOpened,
+    StartMoved,
     SurrogateAllowed,
     WithdrawalRequested,
 )
@@ -260,8 +261,9 @@ def _facts(event: Event) -> Document:  # noqa: PLR0911 - a line per kind
         if event.reason is not None:
             return facts | {"reason": event.reason}
         return facts | {"followed": True} if event.followed else facts
-    if isinstance(event, Resumed):
-        return {"closes_at": _instant(event.closes_at)}
+    if isinstance(event, StartMoved | Resumed):
+        names = ("ended_at", "starts_at", "closes_at")
+        return {name: _instant(getattr(event, name)) for name in names if hasattr(event, name)}
     if isinstance(event, BidWithdrawn) and event.by_bidder:
         return {"by_bidder": True}
     if isinstance(event, Cancelled | Paused | BidWithdrawn):
@@ -308,6 +310,8 @@ def _made(field: "msgspec.structs.FieldInfo") -> bool:
 def _written(value: object) -> object:
     if isinstance(value, msgspec.Struct):
         return terms_document(value)
+    if isinstance(value, UUID):
+        return str(value)
     return [_written(item) for item in value] if isinstance(value, tuple) else value
 
 

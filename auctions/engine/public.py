@@ -42,6 +42,7 @@ class _Clock:
     def __init__(self, terms: Terms) -> None:
         self.terms = terms
         self.at: datetime | None = None
+        self.starts_at: datetime | None = terms.starts_at if terms.follows is None else None
         self.closes_at = terms.ends_at
         self.started = self.ended = False
         self.extensions = 0
@@ -72,16 +73,28 @@ class _Clock:
         if kind == "stage_opened":
             self.closes_at = max(self.closes_at, instant_of(document["until"]))
             return runs
-        return self._begins_or_ends(kind, at)
+        return self._begins_or_ends(kind, at, document)
 
-    def _begins_or_ends(self, kind: str, at: datetime) -> bool:
+    def _begins_or_ends(self, kind: str, at: datetime, document: dict[str, Any]) -> bool:
         if kind == "started":
             fresh, self.started = not self.started, True
-            return fresh and at >= self.terms.starts_at
+            return fresh and self.starts_at is not None and at >= self.starts_at
+        if kind == "start_moved":
+            return self._moved(at, instant_of(document["starts_at"]), document)
         self.ended = kind in {"closed", "cancelled"}
         if kind != "closed" or self.terms.format not in _TIMED:
             return True
         return at >= self.closes_at and self.paused_at is None
+
+    def _moved(self, at: datetime, starts_at: datetime, document: dict[str, Any]) -> bool:
+        """Take the start of a lot that waited for another to end: it lasts as long as planned."""
+        waited = self.starts_at is None and not self.started
+        self.starts_at, self.closes_at = starts_at, instant_of(document["closes_at"])
+        planned, follows = self.terms.ends_at - self.terms.starts_at, self.terms.follows
+        if not waited or follows is None or self.closes_at - starts_at != planned:
+            return False
+        due = instant_of(document["ended_at"]) + timedelta(seconds=follows.break_s)
+        return starts_at == max(due, at)
 
     def _extended(self, at: datetime, closes_at: datetime, document: dict[str, Any]) -> bool:
         overtime, followed = self.terms.overtime, bool(document.get("followed"))
@@ -99,7 +112,8 @@ class _Clock:
                 and self.extensions < overtime.at_most
             )
         )
-        cap = self.terms.latest_close_at() + self.paused_for
+        moved = (self.starts_at or self.terms.starts_at) - self.terms.starts_at
+        cap = self.terms.latest_close_at() + moved + self.paused_for
         possible = due and at < self.closes_at < closes_at <= cap
         self.extensions += not (followed or by_hand)
         self.closes_at = closes_at

@@ -26,6 +26,7 @@ from auctions.engine.events import (
     Event,
     Extend,
     FollowClose,
+    FollowLot,
     Invitation,
     Pause,
     Paused,
@@ -40,6 +41,7 @@ from auctions.engine.events import (
     StageOpened,
     Start,
     Started,
+    StartMoved,
     SurrogateAllowed,
     Tick,
     Withdraw,
@@ -180,7 +182,13 @@ def _commands_of(event: Event) -> tuple[Command, ...]:
         return (Withdraw(event.bidder, event.reason, event.by_bidder),)
     if isinstance(event, WithdrawalRequested):
         return (RequestWithdrawal(event.bidder, event.reason),)
-    return _of_the_buyer(event) or _BY_CLOCK.get(type(event), ())
+    return _of_the_buyer(event) or _of_the_clock(event)
+
+
+def _of_the_clock(event: Event) -> tuple[Command, ...]:
+    if isinstance(event, StartMoved):
+        return (FollowLot(event.ended_at),)
+    return _BY_CLOCK.get(type(event), ())
 
 
 def _of_the_buyer(event: Event) -> tuple[Command, ...]:

@@ -95,7 +95,8 @@ class Course(msgspec.Struct, frozen=True):
     `out` are bidders who left a Japanese auction; `consents` those who let the buyer bid for them;
     `paused_for` is how long the lot stood still in all, and `paused_at` since when it does now, for
     the reason `paused_because`. `messages` are the identifiers of what the buyer told all, and
-    `notice` the last of it; `requests` are by bidder.
+    `notice` the last of it; `requests` are by bidder. `starts_at` is when a lot that follows
+    another starts, once that one has ended.
     """
 
     stage: Stage | None = None
@@ -108,6 +109,7 @@ class Course(msgspec.Struct, frozen=True):
     messages: tuple[UUID, ...] = ()
     notice: Notice | None = None
     requests: dict[UUID, WithdrawalRequest] = {}
+    starts_at: datetime | None = None
 
 
 class LotState(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,10 +136,24 @@ class LotState(msgspec.Struct, frozen=True, kw_only=True):
     course: Course = Course()
     cancelled_because: str | None = None
 
+    @property
+    def starts_at(self) -> datetime:
+        """Give when the lot starts; where it waits for another to end, when that is planned."""
+        return self.course.starts_at or self.terms.starts_at
+
+    @property
+    def waits(self) -> bool:
+        """Tell whether the lot waits for the one before to end."""
+        return (
+            self.phase is Phase.SCHEDULED
+            and self.terms.follows is not None
+            and self.course.starts_at is None
+        )
+
     def deadline(self) -> datetime | None:
         """Give the next instant at which the clock alone changes something."""
         if self.phase is Phase.SCHEDULED:
-            return self.terms.starts_at
+            return None if self.waits else self.starts_at
         if self.phase is not Phase.OPEN or self.course.paused_at is not None:
             return None
         stage = self.course.stage

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from enum import Enum
 from typing import Final
+from uuid import UUID
 
 import msgspec
 
@@ -223,6 +224,13 @@ class Turns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     turn_s: int
 
 
+class Follows(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The lot before, in whose place this one comes `break_s` seconds after it has ended."""
+
+    lot: UUID
+    break_s: int = 0
+
+
 class Feature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What counts beside the price, and for how much at most: 0.05 is five hundredths."""
 
@@ -255,7 +263,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     prices are called `ends_at` is when the auction is over at the earliest if nothing ends it
     before. `rates` are the other currencies somebody may bid in. A `practice` auction awards
     nothing. With `surrogates` the buyer may enter bids for bidders who consent; `withdrawals` says
-    who may have a standing bid struck.
+    who may have a standing bid struck. A lot that `follows` another starts when that one has ended;
+    `starts_at` and `ends_at` are then a plan, of which the length between them counts.
     """
 
     format: Format = Format.ENGLISH
@@ -279,9 +288,10 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     practice: bool = False
     publication: Publication = Publication.AS_SHOWN
     withdrawals: Withdrawals = Withdrawals.BY_BUYER
+    follows: Follows | None = None
 
     def latest_close_at(self) -> datetime:
-        """Give the instant no bid can move the close beyond; pauses are not counted in it."""
+        """Give the instant no bid can move the close beyond, as planned and without pauses."""
         if self.overtime is None:
             return self.ends_at
         return self.ends_at + timedelta(seconds=self.overtime.total_max_s)

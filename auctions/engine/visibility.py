@@ -67,6 +67,7 @@ class BidderView(msgspec.Struct, frozen=True, kw_only=True, tag="bidder", tag_fi
     `paused_at` the clock stands still, `paused_because` says why. `notice` is the buyer's last
     message to all. `proxy` is his own limit; `out` tells that he left, `withdrawal_requested` that
     he asked for his bid to be struck, `surrogate_allowed` that the buyer may enter bids for him.
+    A lot that `waits` starts when the one before has ended: its times are as planned.
     """
 
     number: int
@@ -88,6 +89,7 @@ class BidderView(msgspec.Struct, frozen=True, kw_only=True, tag="bidder", tag_fi
     out: bool | UnsetType = UNSET
     withdrawal_requested: bool | UnsetType = UNSET
     surrogate_allowed: bool | UnsetType = UNSET
+    waits: bool | UnsetType = UNSET
 
 
 class StandingView(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,7 +111,8 @@ class OwnerView(msgspec.Struct, frozen=True, kw_only=True, tag="owner", tag_fiel
     """A lot as its buyer sees it; `number` counts the changes he saw.
 
     Of sealed bids he sees nothing before the close. `left` counts who left a Japanese auction;
-    `surrogates_allowed` are the companies for which he may enter bids.
+    `surrogates_allowed` are the companies for which he may enter bids. A lot that `waits` starts
+    when the one before has ended: its times are as planned.
     """
 
     number: int
@@ -125,6 +128,7 @@ class OwnerView(msgspec.Struct, frozen=True, kw_only=True, tag="owner", tag_fiel
     stage: StageView | UnsetType = UNSET
     left: int | UnsetType = UNSET
     surrogates_allowed: tuple[UUID, ...] | UnsetType = UNSET
+    waits: bool | UnsetType = UNSET
 
 
 def view(state: LotState, viewer: Viewer) -> BidderView | OwnerView:
@@ -239,7 +243,7 @@ def _bidder_view(state: LotState, bidder: UUID) -> BidderView:
     return BidderView(
         number=number(state, bidder),
         phase=state.phase,
-        starts_at=terms.starts_at,
+        starts_at=state.starts_at,
         closes_at=state.closes_at,
         extensions=state.extensions,
         **shown,  # type: ignore[arg-type]
@@ -263,8 +267,8 @@ def _own_course(state: LotState, bidder: UUID) -> dict[str, object]:
 
 
 def _incidents(state: LotState) -> dict[str, object]:
-    """Give what everybody sees of a pause, of the buyer's messages and of a stage."""
-    shown: dict[str, object] = {}
+    """Give what everybody sees of a wait, a pause, the buyer's messages and a stage."""
+    shown: dict[str, object] = {"waits": True} if state.waits else {}
     stage, notice = state.course.stage, state.course.notice
     if state.course.paused_at is not None:
         shown["paused_at"] = state.course.paused_at
@@ -313,7 +317,7 @@ def _owner_view(state: LotState) -> OwnerView:
     return OwnerView(
         number=state.witnessed.by_owner,
         phase=state.phase,
-        starts_at=state.terms.starts_at,
+        starts_at=state.starts_at,
         closes_at=state.closes_at,
         extensions=state.extensions,
         participants=len(state.roster),

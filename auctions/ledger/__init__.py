@@ -26,9 +26,10 @@ from prometheus_client import Counter, Histogram
 
 from auctions.batch import Answer, Batch, MayRefuse, decide_all
 from auctions.engine.events import BidAccepted, BidRefused, Command, Event
-from auctions.ledger.announcing import announce, announcement, is_announced
+from auctions.ledger.announcing import announce, fact, is_announced, of_lot
 from auctions.ledger.connection import AWAY, STATEMENT_SECONDS_MAX, fetch, run
 from auctions.ledger.head import Head
+from auctions.ledger.neighbours import START, lock, move_others, moves_others
 from auctions.ledger.reading import (
     PAGE,
     Found,
@@ -45,12 +46,14 @@ from marketplace.platform.telemetry import METRICS, log
 
 __all__ = [
     "AWAY",
+    "START",
     "Head",
     "Ledger",
     "Settled",
     "acting_as_engine",
-    "announcement",
     "append_entries",
+    "fact",
+    "of_lot",
 ]
 
 ATTEMPT_PAUSES_S: Final = (0.02, 0.1, 0.3, 0.6, 1.0, 1.0)
@@ -76,8 +79,8 @@ BATCH_LOTS: Final = Histogram(
 
 Batches = Mapping[UUID, Sequence[Command]]
 """Commands by lot."""
-Settled = tuple[Head, list[Answer]]
-"""A lot's head after a batch, and what became of each of its commands."""
+Settled = tuple[list[Head], list[Answer]]
+"""A lot's head after a batch and those of lots it moved; what became of each of its commands."""
 
 
 class Ledger:
@@ -94,7 +97,7 @@ class Ledger:
     async def settle(
         self, lot_id: UUID, commands: Sequence[Command], may_refuse: MayRefuse
     ) -> Settled:
-        """Decide commands on a lot and write what follows; give the new head and the answers.
+        """Decide commands on a lot and write what follows; give the new heads and the answers.
 
         Raises Unavailable if the database stays away; what became of the commands is then unknown,
         and sending a bid again with the same key is safe. Raises NotFound for no such lot.
@@ -121,7 +124,8 @@ class Ledger:
         """Decide commands on several lots in one transaction, and wait for no lot.
 
         Lots that are missing in what is given were left out, and nothing was written for them:
-        somebody else holds them, they do not exist, they start or end, or deciding failed. Raises
+        somebody else holds them, they do not exist, they start or end or move other lots, or
+        deciding failed. Raises
         whatever goes wrong; what became of the commands is then unknown. In both cases `settle`
         each lot alone: it finds by their keys the bids that did get in.
         """
@@ -155,32 +159,42 @@ class Ledger:
                     raise
                 log.warning("lot_left_out", lot=str(lot_id), error=type(error).__name__)
                 continue
-            if alone or not is_announced(batch.events):
+            if alone or not _concerns_others(batch):
                 decided[lot_id] = batch
         additions = {
             lot_id: Addition(heads[lot_id], batch.events, batch.state)
             for lot_id, batch in decided.items()
             if batch.events
         }
+        moved: list[Head] = []
         if additions:
             written = await append_all(connection, list(additions.values()))
             for lot_id, after in zip(additions, written, strict=True):
-                await announce(connection, after, decided[lot_id].events)
                 heads[lot_id] = after
+                state, events = after.state, decided[lot_id].events
+                # Lots before the auction: all who write lock in this order.
+                moved += await move_others(connection, state, events, self._heads.get)
+                await announce(connection, state, events)
         await run(connection, "COMMIT" if additions else "ROLLBACK")
         _count(held, decided)
+        others = [self._keep(head) for head in moved]
         return {
-            lot_id: (self._keep(heads[lot_id]), batch.answers) for lot_id, batch in decided.items()
+            lot_id: ([self._keep(heads[lot_id]), *others], batch.answers)
+            for lot_id, batch in decided.items()
         }
 
     async def _lock(self, connection: Any, batches: Batches, *, wait: bool) -> Batches:
         """Begin a transaction and lock the lots, or those of them that nobody else holds."""
-        # The identifiers are UUIDs, never text from outside.
-        ids = ",".join(f"'{lot_id}'" for lot_id in batches)
+        if wait:
+            locking = ";".join(lock(lot_id, self._heads.get(lot_id)) for lot_id in batches)
+        else:
+            # The identifiers are UUIDs, never text from outside.
+            ids = ",".join(f"'{lot_id}'" for lot_id in batches)
+            locking = f"SELECT FROM auction_lots WHERE id IN ({ids}) FOR UPDATE SKIP LOCKED"
         status = await run(
             connection,
             f"BEGIN; SET LOCAL idle_in_transaction_session_timeout = '{HELD_SECONDS_MAX}s';"
-            f"SELECT FROM auction_lots WHERE id IN ({ids}) FOR UPDATE{'' if wait else _LEAVING}",
+            f"{locking}",
         )
         if wait or status == f"SELECT {len(batches)}":
             return batches
@@ -236,8 +250,12 @@ class Ledger:
         return head
 
 
-_LEAVING: Final = " SKIP LOCKED"
 _HELD: Final = "select id from auction_lots where id = any($1) for update skip locked"
+
+
+def _concerns_others(batch: Batch) -> bool:
+    """Tell whether more is to be written than the lot's own log."""
+    return is_announced(batch.events) or moves_others(batch.state, batch.events)
 
 
 def _count(batches: Batches, decided: Mapping[UUID, Batch]) -> None:

@@ -15,29 +15,38 @@ from marketplace.kernel.limits import LIVE_MESSAGE_BYTES_MAX, VIEWER_BACKLOG_MAX
 from marketplace.platform.http.access import SESSION_COOKIE
 
 ADDRESS: Final = "/v1/auctions/{auction_id}/live"
-VERSION: Final = "1.0.0"
+VERSION: Final = "2.0.0"
 """Of the channel: the first part rises when a client must change."""
 _MESSAGES: Final = {
-    "snapshot": (SnapshotView, "All you may see, and where you begin"),
-    "delta": (DeltaMessage, "What changed for you"),
-    "heartbeat": (HeartbeatMessage, "Nothing changed; the time"),
+    "snapshot": (SnapshotView, "All you may see of a lot, and where you begin"),
+    "delta": (DeltaMessage, "What changed of a lot for you"),
+    "heartbeat": (HeartbeatMessage, "Nothing changed of a lot; the time"),
 }
 _DESCRIPTION: Final = f"""\
 Follow an auction: the state as you may see it, then what changes for you.
 
-1. The first message is a `snapshot`; if you name the last number you saw and nothing has changed
-   since, it is a `heartbeat`.
-2. A `delta` follows the number `previous`: apply `changes` to the standing as a JSON merge patch
-   (RFC 7396) and go on with `number`. One delta may carry several changes. If `previous` is not
-   your number, take a snapshot: open the channel anew without a number.
-3. Another `snapshot` may come at any time and replaces everything.
-4. A `heartbeat` comes every five seconds. If nothing came for fifteen, open the channel anew.
+An auction has one lot or several; every message names its `lot_id`. One channel follows all lots
+you see, or with `lot_id` in the address one of them. Each lot has a standing and a number of its
+own:
+
+1. The first message of a lot is a `snapshot`; if you name the last number you saw and nothing has
+   changed since, it is a `heartbeat`.
+2. A `delta` follows the number `previous`: apply `changes` to the lot's standing as a JSON merge
+   patch (RFC 7396) and go on with `number`. One delta may carry several changes. If `previous` is
+   not your number, take a snapshot: open the channel anew without a number.
+3. Another `snapshot` may come at any time and replaces all you know of the lot.
+4. A `heartbeat` of each lot comes every five seconds. If nothing came for fifteen, open the channel
+   anew.
+
+`after` names the last numbers you saw: one of each lot you follow, in the order in which
+`GET /v1/auctions/{{auction_id}}` lists them, with dots between, and a dash where you saw none yet:
+`7`, or `7.-.12`.
 
 Numbers count what *you* saw change; they rise and are no numbers of bids. Every message tells the
 server's time: count down to `closes_at` by it, never by your own clock. Fields may be added.
 
 Who lets {VIEWER_BACKLOG_MAX} messages pile up is dropped and may come again. Without either
-channel, poll `GET /v1/auctions/{{auction_id}}/standing?after=N` once a second.
+channel, poll `GET /v1/auctions/{{auction_id}}/standing?lot_id=L&after=N` once a second.
 """
 _CLOSES: Final = """\
 The server ends a socket with 1012 (it restarts: come back), 1013 (you read too slowly) or 4003 \
@@ -45,12 +54,21 @@ The server ends a socket with 1012 (it restarts: come back), 1013 (you read too 
 problem (RFC 9457): 401, 403, 404, 409, 429, 503."""
 _EVENTS: Final = f"""\
 A plain GET with `Accept: text/event-stream`. Each message is one event: `event` is its type, `id` \
-your number, `data` the JSON of one line. A browser that was cut off comes back by itself after \
-{RETRY_MS} ms and names its number as `Last-Event-ID`."""
+your numbers as `after` names them, `data` the JSON of one line. A browser that was cut off comes \
+back by itself after {RETRY_MS} ms and names the last `id` as `Last-Event-ID`."""
 _AFTER: Final = {
     "type": "object",
     "properties": {
-        "after": {"type": "integer", "minimum": 0, "description": "The last number you saw."}
+        "after": {
+            "type": "string",
+            "pattern": r"^([0-9]{1,18}|-)(\.([0-9]{1,18}|-))*$",
+            "description": "The last numbers you saw of the lots you follow.",
+        },
+        "lot_id": {
+            "type": "string",
+            "format": "uuid",
+            "description": "Follow this lot alone, not all you see.",
+        },
     },
 }
 

@@ -1,4 +1,4 @@
-"""Who watches which lot, and what is handed to him: a snapshot, then numbered changes.
+"""Who watches which lots, and what is handed to him: of each a snapshot, then numbered changes.
 
 Each process listens to Redis once, whatever the number of its viewers, and encodes a message once
 for all viewers who may see the same (all members of one bidder, or of the buyer). A viewer who
@@ -12,7 +12,7 @@ the ledger is asked where the board is behind it.
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -38,17 +38,34 @@ LOOK_SECONDS: Final = 1.0
 """How often boards are compared, in case Redis lost a message."""
 LOOKS_PER_HEARTBEAT: Final = 5
 _OVERDUE: Final = timedelta(seconds=5)
+SEPARATOR: Final = "."
+NOT_TOLD: Final = "-"
 _IDLE_CHANNEL: Final = "auctions:nobody"
 
 
 @dataclass(eq=False, slots=True)
 class Seat:
-    """One viewer's place: the messages waiting for him; None ends the channel."""
+    """One viewer's place: the messages waiting for him of the lots he follows, in their order.
 
-    mailbox: "asyncio.Queue[Message | None]" = field(
-        default_factory=lambda: asyncio.Queue(VIEWER_BACKLOG_MAX)
-    )
+    None ends the channel.
+    """
+
+    lots: tuple[UUID, ...] = (UUID(int=0),)
+    mailbox: "asyncio.Queue[Message | None]" = field(init=False)
     dropped: bool = False
+    _told: dict[UUID, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Make room for so many messages of each lot."""
+        self.mailbox = asyncio.Queue(VIEWER_BACKLOG_MAX * len(self.lots))
+
+    def position(self, message: Message) -> str:
+        """Give where the viewer is once he has this message: his numbers of all his lots.
+
+        A lot he was told nothing of yet has a dash.
+        """
+        self._told[message.lot_id] = message.number
+        return SEPARATOR.join(str(self._told.get(lot_id, NOT_TOLD)) for lot_id in self.lots)
 
     def deliver(self, message: Message) -> None:
         """Put a message down, or drop a viewer who has let too many pile up."""
@@ -137,24 +154,30 @@ class Hub:
         return deadline is not None and await self._clock.now() > deadline + _OVERDUE
 
     @asynccontextmanager
-    async def seat(self, lot_id: UUID, viewer: Viewer, after: int | None) -> AsyncIterator[Seat]:
-        """Take a seat: its mailbox begins with a snapshot, or with where he is if that is it.
+    async def seat(self, after: Mapping[UUID, int | None], viewer: Viewer) -> AsyncIterator[Seat]:
+        """Take a seat: its mailbox begins with a snapshot of each lot, or with where he is of it.
 
-        `after` is the number of the last change the viewer saw.
+        `after` are the lots, in their order, each with the number of the last change he saw.
         """
-        self._watch(lot_id)
+        for lot_id in after:
+            self._watch(lot_id)
         try:
             await self._clock.now()
-            head = await self.standing(lot_id, viewer, after)
-            seat = self._sit_down(head, viewer, after)
+            standings = (self.standing(lot_id, viewer, seen) for lot_id, seen in after.items())
+            heads = await asyncio.gather(*standings)
+            seat = Seat(tuple(after))
+            for head in heads:
+                self._sit_down(seat, head, viewer, after[head.state.lot_id])
             LIVE_VIEWERS.inc()
             try:
                 yield seat
             finally:
                 LIVE_VIEWERS.dec()
-                self._stand_up(lot_id, viewer, seat)
+                for lot_id in after:
+                    self._stand_up(lot_id, viewer, seat)
         finally:
-            self._unwatch(lot_id)
+            for lot_id in after:
+                self._unwatch(lot_id)
 
     def _watch(self, lot_id: UUID) -> None:
         self._watched[lot_id] += 1
@@ -167,20 +190,18 @@ class Hub:
             self._houses.pop(lot_id, None)
             self._watched_changed.set()
 
-    def _sit_down(self, head: Head, viewer: Viewer, after: int | None) -> Seat:
+    def _sit_down(self, seat: Seat, head: Head, viewer: Viewer, after: int | None) -> None:
         house = self._houses.setdefault(head.state.lot_id, _House(head))
         self._take(house, head)
         row = house.rows.get(viewer)
         if row is None:
             shown = view(house.head.state, viewer)
             row = house.rows[viewer] = _Row(shown.number, msgspec.to_builtins(shown))
-        seat = Seat()
         if row.number == after:
-            seat.deliver(self._heartbeat(row))
+            seat.deliver(self._heartbeat(house, row))
         else:
             seat.deliver(self._snapshot(house, viewer))
         row.seats.add(seat)
-        return seat
 
     def _stand_up(self, lot_id: UUID, viewer: Viewer, seat: Seat) -> None:
         house = self._houses[lot_id]
@@ -205,16 +226,18 @@ class Hub:
                 message = self._snapshot(house, viewer)
             else:
                 changes = merge_patch(row.shown, after)
-                message = delta(shown.number, row.number, changes, self._clock.estimate())
+                at = self._clock.estimate()
+                message = delta(head.state.lot_id, shown.number, row.number, changes, at)
             row.number, row.shown = shown.number, after
             for seat in row.seats:
                 seat.deliver(message)
 
     def _snapshot(self, house: _House, viewer: Viewer) -> Message:
-        return snapshot(view(house.head.state, viewer), self._clock.estimate())
+        state = house.head.state
+        return snapshot(state.lot_id, view(state, viewer), self._clock.estimate())
 
-    def _heartbeat(self, row: _Row) -> Message:
-        return heartbeat(row.number, self._clock.estimate())
+    def _heartbeat(self, house: _House, row: _Row) -> Message:
+        return heartbeat(house.head.state.lot_id, row.number, self._clock.estimate())
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
@@ -305,6 +328,6 @@ class Hub:
     def _beat(self) -> None:
         for house in self._houses.values():
             for row in house.rows.values():
-                message = self._heartbeat(row)
+                message = self._heartbeat(house, row)
                 for seat in row.seats:
                     seat.deliver(message)

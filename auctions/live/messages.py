@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 
@@ -15,44 +16,45 @@ RETRY_MS: Final = 1_000
 class Message:
     """JSON for WebSocket; as a server-sent event the same JSON, framed.
 
-    The event's name is the message's type and its id the viewer's number, which a browser sends
-    back (`Last-Event-ID`) when it has to come again.
+    The event's name is the message's type and its id the viewer's position: his numbers of all lots
+    he follows. A browser sends it back (`Last-Event-ID`) when it has to come again.
     """
 
-    __slots__ = ("_event", "_number", "_type", "json")
+    __slots__ = ("_type", "json", "lot_id", "number")
 
     def __init__(self, content: SnapshotView | DeltaMessage | HeartbeatMessage) -> None:
         self.json: Final = msgspec.json.encode(content)
-        self._type = content.__struct_config__.tag
-        self._number = (
+        self.lot_id: Final = content.lot_id
+        self.number: Final = (
             content.standing.number if isinstance(content, SnapshotView) else content.number
         )
-        self._event: bytes | None = None
+        self._type = content.__struct_config__.tag
 
-    @property
-    def event(self) -> bytes:
-        """The message as a server-sent event."""
-        if self._event is None:
-            head = f"event: {self._type}\nid: {self._number}\ndata: "
-            self._event = head.encode() + self.json + b"\n\n"
-        return self._event
+    def event(self, position: str) -> bytes:
+        """Give the message as a server-sent event for a viewer who is at `position` with it."""
+        head = f"event: {self._type}\nid: {position}\ndata: "
+        return head.encode() + self.json + b"\n\n"
 
 
-def snapshot(shown: BidderView | OwnerView, server_at: datetime) -> Message:
-    """Tell all a viewer may see."""
-    return Message(SnapshotView(server_at=server_at, standing=shown))
+def snapshot(lot_id: UUID, shown: BidderView | OwnerView, server_at: datetime) -> Message:
+    """Tell all a viewer may see of a lot."""
+    return Message(SnapshotView(lot_id=lot_id, server_at=server_at, standing=shown))
 
 
-def delta(number: int, previous: int, changes: dict[str, Any], server_at: datetime) -> Message:
-    """Tell what changed since the viewer's number `previous`."""
+def delta(
+    lot_id: UUID, number: int, previous: int, changes: dict[str, Any], server_at: datetime
+) -> Message:
+    """Tell what changed of a lot since the viewer's number `previous`."""
     return Message(
-        DeltaMessage(number=number, previous=previous, server_at=server_at, changes=changes)
+        DeltaMessage(
+            lot_id=lot_id, number=number, previous=previous, server_at=server_at, changes=changes
+        )
     )
 
 
-def heartbeat(number: int, server_at: datetime) -> Message:
-    """Tell that nothing changed, and the time."""
-    return Message(HeartbeatMessage(number=number, server_at=server_at))
+def heartbeat(lot_id: UUID, number: int, server_at: datetime) -> Message:
+    """Tell that nothing changed of a lot, and the time."""
+    return Message(HeartbeatMessage(lot_id=lot_id, number=number, server_at=server_at))
 
 
 def merge_patch(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
@@ -10,7 +10,14 @@ from uuid import UUID
 
 from litestar import MediaType, Request, Response, WebSocket, get, websocket
 from litestar.exceptions import WebSocketDisconnect
-from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, OpenAPIType, Operation, Schema
+from litestar.openapi.spec import (
+    Example,
+    OpenAPIMediaType,
+    OpenAPIResponse,
+    OpenAPIType,
+    Operation,
+    Schema,
+)
 from litestar.params import HeaderParameter, QueryParameter
 from litestar.response.base import ASGIResponse
 
@@ -18,9 +25,10 @@ from auctions.admission import Admission
 from auctions.bidding import READ
 from auctions.crowd import Crowd
 from auctions.live.document import asyncapi_document
-from auctions.live.hub import Hub, Seat
+from auctions.live.hub import NOT_TOLD, SEPARATOR, Hub, Seat
 from auctions.live.messages import RETRY_MS, Message
-from marketplace.kernel.errors import MarketplaceError, Unavailable
+from marketplace.kernel.errors import MarketplaceError, NotFound, Unavailable
+from marketplace.kernel.limits import AUCTION_LOTS_MAX
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.documents import document_text
@@ -32,25 +40,55 @@ SEND_SECONDS_MAX: Final = 10
 RECHECK_SECONDS: Final = 15
 """How often an open channel's key is looked at again; it may have been revoked."""
 EVENT_STREAM: Final = "text/event-stream"
-_NUMBER: Final = re.compile(r"[0-9]{1,18}")
+_NUMBER: Final = r"([0-9]{1,18}|-)"
+_POSITION: Final = re.compile(rf"{_NUMBER}(\.{_NUMBER})*")
+_POSITION_CHARACTERS_MAX: Final = 20 * AUCTION_LOTS_MAX
 _NOT_ALLOWED: Final = 4003
 
 
-def _number(text: str | None) -> int | None:
-    """Read the number seen last; what is none counts as none, and gets a snapshot."""
-    return int(text) if text is not None and _NUMBER.fullmatch(text) else None
+def position_of(lots: Sequence[UUID], text: str | None) -> dict[UUID, int | None]:
+    """Read the numbers seen last of lots; where they are none of these, none was seen.
+
+    Of what he did not see a viewer gets a snapshot.
+    """
+    numbers = text.split(SEPARATOR) if text and _POSITION.fullmatch(text) else []
+    if len(numbers) != len(lots):
+        return dict.fromkeys(lots)
+    return {
+        lot_id: None if number == NOT_TOLD else int(number)
+        for lot_id, number in zip(lots, numbers, strict=True)
+    }
+
+
+def _lot(text: str | None) -> UUID | None:
+    try:
+        return None if text is None else UUID(text)
+    except ValueError:
+        raise NotFound("There is no such lot.") from None
 
 
 @asynccontextmanager
 async def _seat(
-    platform: Platform, caller: Caller, auction_id: UUID, after: int | None
+    platform: Platform,
+    caller: Caller,
+    auction_id: UUID,
+    after: str | None,
+    lot_id: UUID | None,
 ) -> AsyncIterator[Seat]:
-    """Let a company's member watch; raises NotFound, NotPermitted, Unavailable, TooManyRequests."""
+    """Let a company's member watch a lot or all it sees.
+
+    Raises NotFound, NotPermitted, Unavailable, TooManyRequests.
+    """
     caller.require(READ)
-    company = caller.organization_id
-    card, viewer = await platform.get(Admission).viewers_card(auction_id, company)
+    company, admission = caller.organization_id, platform.get(Admission)
+    if lot_id is None:
+        cards, viewer = await admission.viewers_cards(auction_id, company)
+    else:
+        card, viewer = await admission.viewers_card(auction_id, company, lot_id)
+        cards = [card]
+    seen = position_of([card.lot_id for card in cards], after)
     with platform.get(Crowd).joined(company):
-        async with platform.get(Hub).seat(card.lot_id, viewer, after) as seat:
+        async with platform.get(Hub).seat(seen, viewer) as seat:
             yield seat
 
 
@@ -110,12 +148,13 @@ class _Watch:
 async def live(
     socket: "WebSocket[Any, Any, Any]", auction_id: FromPath[UUID], platform: Given[Platform]
 ) -> None:
-    """Follow an auction: a snapshot, then numbered changes; `after` is the last number seen."""
+    """Follow an auction: snapshots, then numbered changes; `after` are the last numbers seen."""
     accepted = False
     try:
         caller = await authenticate(socket, platform)
-        after = _number(socket.query_params.get("after"))
-        async with _seat(platform, caller, auction_id, after) as seat:
+        query = socket.query_params
+        after, lot_id = query.get("after"), _lot(query.get("lot_id"))
+        async with _seat(platform, caller, auction_id, after, lot_id) as seat:
             accepted = True
             await socket.accept()
             await _serve_socket(socket, platform, seat)
@@ -163,10 +202,19 @@ async def follow_auction(
     caller: Given[Caller],
     platform: Given[Platform],
     after: Annotated[
-        int | None,
+        str | None,
         QueryParameter(
-            required=False, ge=0, lt=10**18, description="The number of the last change you saw."
+            required=False,
+            pattern=f"^{_POSITION.pattern}$",
+            max_length=_POSITION_CHARACTERS_MAX,
+            description="The number of the last change you saw; of several lots all numbers, in "
+            "the order of the lots, with dots between, and a dash where you saw none.",
+            examples=[Example(value="7"), Example(value="7.-.12")],
         ),
+    ] = None,
+    lot_id: Annotated[
+        UUID | None,
+        QueryParameter(required=False, description="Follow this lot alone, not all you see."),
     ] = None,
     last_event_id: Annotated[
         str | None,
@@ -177,22 +225,28 @@ async def follow_auction(
         ),
     ] = None,
 ) -> Response[None]:
-    """Follow an auction: a snapshot, then numbered changes, and a heartbeat every few seconds.
+    """Follow an auction: of each lot a snapshot, then numbered changes, and a heartbeat at times.
 
     The same messages as over WebSocket at this address, one event each.
     """
-    number = _number(last_event_id)
-    return _Events(platform, caller, auction_id, after if number is None else number)
+    known = last_event_id is not None and _POSITION.fullmatch(last_event_id)
+    return _Events(platform, caller, auction_id, last_event_id if known else after, lot_id)
 
 
 class _Events(Response[None]):
     """Events for one viewer, for as long as he stays."""
 
     def __init__(
-        self, platform: Platform, caller: Caller, auction_id: UUID, after: int | None
+        self,
+        platform: Platform,
+        caller: Caller,
+        auction_id: UUID,
+        after: str | None,
+        lot_id: UUID | None,
     ) -> None:
         super().__init__(None, media_type=EVENT_STREAM)
-        self._watching = (platform, caller, auction_id, after)
+        self._platform = platform
+        self._watching = (platform, caller, auction_id, after, lot_id)
 
     def to_asgi_response(
         self,
@@ -203,9 +257,8 @@ class _Events(Response[None]):
         """Give what sends the events; Litestar's own streams notice too late that one has left."""
 
         async def respond(_scope: Any, receive: Any, send: Any) -> None:
-            platform, caller, auction_id, after = self._watching
-            async with _seat(platform, caller, auction_id, after) as seat:
-                await _serve_events(request, platform, seat, receive, send)
+            async with _seat(*self._watching) as seat:
+                await _serve_events(request, self._platform, seat, receive, send)
 
         return respond  # type: ignore[return-value]
 
@@ -221,7 +274,8 @@ async def _serve_events(
     request: "Request[Any, Any, Any]", platform: Platform, seat: Seat, receive: Any, write: Any
 ) -> None:
     async def send(message: Message) -> None:
-        await write({"type": "http.response.body", "body": message.event, "more_body": True})
+        body = message.event(seat.position(message))
+        await write({"type": "http.response.body", "body": body, "more_body": True})
 
     async def read_until_left() -> None:
         while (await receive())["type"] != "http.disconnect":

@@ -13,6 +13,7 @@ from litestar import MediaType, Response, get
 
 from auctions.room import service
 from auctions.room.history import HistorySeries
+from auctions.routes import LotId
 from marketplace.kernel.errors import NotFound
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
@@ -50,10 +51,13 @@ class HistoryView(Output):
     summary="How did it come to where it stands?",
 )
 async def read_history(
-    auction_id: FromPath[UUID], caller: Given[Caller], platform: Given[Platform]
+    auction_id: FromPath[UUID],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    lot_id: LotId = None,
 ) -> HistoryView:
-    """Read the amounts as you were shown them since the start, thinned where there are many."""
-    return HistoryView(series=await service.read_history(platform, caller, auction_id))
+    """Read a lot's amounts as you were shown them since the start, thinned where there are many."""
+    return HistoryView(series=await service.read_history(platform, caller, auction_id, lot_id))
 
 
 @get("/auctions/{auction_id:uuid}/room", include_in_schema=False)

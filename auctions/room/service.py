@@ -17,11 +17,13 @@ EVENTS_AT_ONCE: Final = 250
 """Entries folded before others have their turn: some ten milliseconds."""
 
 
-async def read_history(platform: Platform, caller: Caller, auction_id: UUID) -> list[HistorySeries]:
-    """Give the amounts the caller was shown since the start; raises NotFound, Unavailable."""
+async def read_history(
+    platform: Platform, caller: Caller, auction_id: UUID, lot_id: UUID | None = None
+) -> list[HistorySeries]:
+    """Give the amounts of a lot as the caller was shown them; raises NotFound, Unavailable."""
     caller.require(READ)
     company = caller.organization_id
-    card, viewer = await platform.get(Admission).viewers_card(auction_id, company)
+    card, viewer = await platform.get(Admission).viewers_card(auction_id, company, lot_id)
     ledger = platform.get(Ledger)
     head = await ledger.read(card.lot_id)
     trace = Trace(viewer, number(head.state, viewer))

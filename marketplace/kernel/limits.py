@@ -242,6 +242,8 @@ AUCTION_LOTS_ALONE_MAX: Final = 4
 """Lots settled each in a transaction of its own at once: two connections of six are left for the
 batches of many, which wait for nobody."""
 AUCTION_PARTICIPANTS_MAX: Final = 500
+AUCTION_LOTS_MAX: Final = 50
+"""Each lot is a message and a row on every viewer's screen; larger events are several auctions."""
 AUCTION_DURATION_SECONDS_MAX: Final = 90 * 86_400
 """From start to the close first laid down; longer competitions are procedures."""
 AUCTION_OVERTIME_SECONDS_MAX: Final = 86_400

@@ -1,4 +1,4 @@
-"""A lot's auction over HTTP."""
+"""Auctions of lots over HTTP."""
 
 from typing import Final
 from uuid import UUID
@@ -11,7 +11,12 @@ from marketplace.platform.core import Platform
 from marketplace.platform.http.given import FromPath, Given, JSONBody
 from marketplace.platform.idempotency import IdempotencyKey
 from rfq.handover import service
-from rfq.handover.schemas import LotAuctionInput, LotAuctionView
+from rfq.handover.schemas import (
+    LotAuctionInput,
+    LotAuctionView,
+    LotsAuctionInput,
+    LotsAuctionView,
+)
 
 TAGS: Final = ["procedures"]
 
@@ -22,7 +27,7 @@ TAGS: Final = ["procedures"]
     tags=TAGS,
     summary="Take the best bidders of a lot into a live auction",
 )
-async def start_auction(
+async def start_lot_auction(
     procedure_id: FromPath[UUID],
     data: JSONBody[LotAuctionInput],
     caller: Given[Caller],
@@ -30,7 +35,24 @@ async def start_auction(
     idempotency_key: Given[IdempotencyKey],
 ) -> LotAuctionView:
     """Start a lot's auction."""
+    return await service.start_lot_auction(platform, caller, procedure_id, data, idempotency_key)
+
+
+@post(
+    "/v1/procedures/{procedure_id:uuid}/auctions",
+    operation_id="startLotsAuction",
+    tags=TAGS,
+    summary="Take the best bidders of several lots into one live auction",
+)
+async def start_auction(
+    procedure_id: FromPath[UUID],
+    data: JSONBody[LotsAuctionInput],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    idempotency_key: Given[IdempotencyKey],
+) -> LotsAuctionView:
+    """Start one auction of several lots: in parallel, staggered, or one after the other."""
     return await service.start_auction(platform, caller, procedure_id, data, idempotency_key)
 
 
-ROUTES: Final[tuple[ControllerRouterHandler, ...]] = (start_auction,)
+ROUTES: Final[tuple[ControllerRouterHandler, ...]] = (start_lot_auction, start_auction)

@@ -1,4 +1,4 @@
-"""What goes over the wire about a lot's auction."""
+"""What goes over the wire about lots' auctions."""
 
 from typing import Annotated
 from uuid import UUID
@@ -6,8 +6,9 @@ from uuid import UUID
 from msgspec import Meta
 
 from auctions.engine.terms import Disclosure
-from auctions.terms_schemas import DecrementInput, OvertimeInput
-from marketplace.kernel.limits import AUCTION_PARTICIPANTS_MAX
+from auctions.lot_order import LotOrder
+from auctions.terms_schemas import DecrementInput, Duration, OvertimeInput
+from marketplace.kernel.limits import AUCTION_LOTS_MAX, AUCTION_PARTICIPANTS_MAX
 from marketplace.platform.http.schemas import Input, InstantIn, MoneyView, Output
 
 
@@ -15,7 +16,8 @@ class LotAuctionInput(Input):
     """A live auction among the best bidders of a lot.
 
     Each enters with the total of his bid; the ceiling is the highest of them. Without `starts_at`
-    it starts at once.
+    it starts at once; `ends_at` is needed. Of several lots in one auction the times of all but the
+    first follow from `lot_order`; a serial one may say how long it `lasts`.
     """
 
     lot_id: UUID
@@ -23,12 +25,21 @@ class LotAuctionInput(Input):
         int, Meta(ge=1, le=AUCTION_PARTICIPANTS_MAX, description="So many of the first ranks.")
     ]
     decrement: DecrementInput
-    ends_at: InstantIn
+    ends_at: InstantIn | None = None
     starts_at: InstantIn | None = None
+    lasts: Duration | None = None
     overtime: OvertimeInput | None = None
     disclosure: Disclosure = Disclosure.RANK_ONLY
     starting_gate: bool = True
     buyer_sees_identities: bool = False
+
+
+class LotsAuctionInput(Input):
+    """One live auction of several lots, each among its best bidders; see `createAuction`."""
+
+    lots: Annotated[list[LotAuctionInput], Meta(min_length=1, max_length=AUCTION_LOTS_MAX)]
+    lot_order: LotOrder = LotOrder.PARALLEL
+    lot_interval: Duration | None = None
 
 
 class LotParticipantView(Output):
@@ -39,8 +50,16 @@ class LotParticipantView(Output):
 
 
 class LotAuctionView(Output):
-    """The auction a lot went into."""
+    """The auction a lot went into; `auction_lot_id` is what the auction calls the lot."""
 
     lot_id: UUID
     auction_id: UUID
+    auction_lot_id: UUID
     participants: list[LotParticipantView]
+
+
+class LotsAuctionView(Output):
+    """The auction several lots went into."""
+
+    auction_id: UUID
+    lots: list[LotAuctionView]

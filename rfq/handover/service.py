@@ -1,11 +1,12 @@
-"""Hand the best bids of a lot to a live auction, and take its result back.
+"""Hand the best bids of lots to a live auction, and take its results back.
 
 The auction is handed participants, terms and opening amounts and never hears of procedures; what it
-ended with comes back by its event. Its `origin` is the lot, so a lot has one auction.
+ended with comes back by its event, when all its lots have ended. Its `origin` is the first lot, and
+a lot is in one auction.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -13,11 +14,12 @@ from uuid import UUID
 
 from sqlalchemy import insert, select, update
 
-from auctions.drafts import AuctionDraft, Origin, Participant
-from auctions.engine.terms import Decrement, Terms
-from auctions.results import result_of
+from auctions.drafts import AuctionDraft, LotDraft, Origin, Participant, lots_of
+from auctions.engine.terms import Terms
+from auctions.lot_order import Timing, Wish, lot_pointer, timings
+from auctions.results import LotResult, result_of
 from auctions.service import open_auction
-from marketplace.kernel.errors import Conflict, invalid
+from marketplace.kernel.errors import Conflict, FieldError, InvalidInput, invalid
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, retries_conflicts, transaction
@@ -25,7 +27,13 @@ from marketplace.platform.http.schemas import MoneyView
 from marketplace.platform.idempotency import IdempotencyKey, keep, replay
 from marketplace.platform.outbox import NumberedEvent
 from rfq.evaluation.offers import evaluate
-from rfq.handover.schemas import LotAuctionInput, LotAuctionView, LotParticipantView
+from rfq.handover.schemas import (
+    LotAuctionInput,
+    LotAuctionView,
+    LotParticipantView,
+    LotsAuctionInput,
+    LotsAuctionView,
+)
 from rfq.negotiation.agreed import check_nothing_negotiated
 from rfq.procedures.publishing import load_own
 from rfq.procedures.reading import Loaded, load
@@ -64,57 +72,114 @@ class EndedAuction:
 
 
 @retries_conflicts
-async def start_auction(
+async def start_lot_auction(
     platform: Platform,
     caller: Caller,
     procedure_id: UUID,
     data: LotAuctionInput,
     key: IdempotencyKey,
 ) -> LotAuctionView:
-    """Take the best bidders of a lot into a live auction, each entering with his own total.
-
-    The ceiling is the highest total among them: nobody has to begin below what he offered.
-    Raises NotFound, WrongState, Conflict where its auction was called off, InvalidInput for terms
-    that do not fit.
-    """
+    """Take the best bidders of one lot into a live auction; raises as `start_auction` does."""
     caller.require("rfq:write")
     async with transaction(platform, caller) as tx:
         if (earlier := await replay(tx, key, LotAuctionView)) is not None:
             return earlier
-        loaded = await load_own(tx, caller, procedure_id, lock=True)
-        rules.check_bids_readable(loaded.procedure)
-        if data.lot_id not in loaded.lot_statuses:
-            raise invalid("/lot_id", "unknown_lot", "This procedure has no such lot.")
-        status = rules.moved(loaded.procedure.status, Action.START_AUCTION, Party.BUYER)
-        lot_status = LOT.after(loaded.lot_statuses[data.lot_id], LotAction.START_AUCTION)
-        if await tx.scalar(select(LotAuctionRow.lot_id).where(LotAuctionRow.lot_id == data.lot_id)):
-            raise Conflict("The auction of this lot was called off: award it from its bids.")
-        await check_nothing_negotiated(tx, data.lot_id)
-        chosen = best((await evaluate(tx, loaded)).standings[data.lot_id], data.bidders)
-        if len(chosen) < data.bidders:
-            detail = f"This lot has {len(chosen)} valid bids."
-            raise invalid("/bidders", "too_many", detail)
-        at = await tx.clock()
-        auction_id = await open_auction(tx, _draft(loaded, data, chosen, at))
-        await tx.execute(
-            insert(LotAuctionRow).values(
-                lot_id=data.lot_id,
-                auction_id=auction_id,
-                procedure_id=procedure_id,
-                buyer_id=caller.organization_id,
-                status=RUNNING,
-                opened_at=at,
-            )
-        )
-        await _move_lot(tx, data.lot_id, lot_status)
-        await tx.execute(
-            update(ProcedureRow)
-            .where(ProcedureRow.id == procedure_id)
-            .values(status=status.value, version=loaded.version + 1)
-        )
-        facts = {"lot_id": data.lot_id, "auction_id": auction_id}
+        started = await _start(tx, caller, procedure_id, LotsAuctionInput(lots=[data]), "")
+        return await keep(tx, key, started.lots[0])
+
+
+@retries_conflicts
+async def start_auction(
+    platform: Platform,
+    caller: Caller,
+    procedure_id: UUID,
+    data: LotsAuctionInput,
+    key: IdempotencyKey,
+) -> LotsAuctionView:
+    """Take the best bidders of lots into one live auction, each entering with his own totals.
+
+    The ceiling is the highest total among them: nobody has to begin below what he offered.
+    Raises NotFound, WrongState, Conflict where a lot's auction was called off, InvalidInput for
+    terms that do not fit.
+    """
+    caller.require("rfq:write")
+    async with transaction(platform, caller) as tx:
+        if (earlier := await replay(tx, key, LotsAuctionView)) is not None:
+            return earlier
+        return await keep(tx, key, await _start(tx, caller, procedure_id, data, "/lots"))
+
+
+async def _start(
+    tx: Transaction, caller: Caller, procedure_id: UUID, data: LotsAuctionInput, pointer: str
+) -> LotsAuctionView:
+    loaded = await load_own(tx, caller, procedure_id, lock=True)
+    rules.check_bids_readable(loaded.procedure)
+    _check_lots(loaded, data, pointer)
+    status = rules.moved(loaded.procedure.status, Action.START_AUCTION, Party.BUYER)
+    asked = [lot.lot_id for lot in data.lots]
+    for lot_id in asked:
+        await _move_lot(tx, lot_id, LOT.after(loaded.lot_statuses[lot_id], LotAction.START_AUCTION))
+    before = select(LotAuctionRow.lot_id).where(LotAuctionRow.lot_id.in_(asked)).limit(1)
+    if await tx.scalar(before):
+        raise Conflict("The auction of this lot was called off: award it from its bids.")
+    for lot_id in asked:
+        await check_nothing_negotiated(tx, lot_id)
+    standings = (await evaluate(tx, loaded)).standings
+    chosen = [
+        _best(standings[lot.lot_id], lot, lot_pointer(pointer, place))
+        for place, lot in enumerate(data.lots)
+    ]
+    at = await tx.clock()
+    auction_id = await open_auction(tx, _draft(loaded, data, chosen, at, pointer), pointer)
+    views = [
+        _view(lot.lot_id, auction_id, row.id, among)
+        for lot, row, among in zip(data.lots, await lots_of(tx, auction_id), chosen, strict=True)
+    ]
+    await tx.execute(
+        insert(LotAuctionRow),
+        [
+            {
+                "lot_id": view.lot_id,
+                "auction_id": auction_id,
+                "auction_lot_id": view.auction_lot_id,
+                "procedure_id": procedure_id,
+                "buyer_id": caller.organization_id,
+                "status": RUNNING,
+                "opened_at": at,
+            }
+            for view in views
+        ],
+    )
+    await tx.execute(
+        update(ProcedureRow)
+        .where(ProcedureRow.id == procedure_id)
+        .values(status=status.value, version=loaded.version + 1)
+    )
+    for view in views:
+        facts = {"lot_id": view.lot_id, "auction_id": auction_id}
         tx.record("lot.auction_started", "procedure", procedure_id, after=facts)
-        return await keep(tx, key, _view(data.lot_id, auction_id, chosen))
+    return LotsAuctionView(auction_id=auction_id, lots=views)
+
+
+def _check_lots(loaded: Loaded, data: LotsAuctionInput, pointer: str) -> None:
+    errors, seen = [], set()
+    for place, lot in enumerate(data.lots):
+        at = f"{lot_pointer(pointer, place)}/lot_id"
+        if lot.lot_id not in loaded.lot_statuses:
+            errors.append(FieldError(at, "unknown_lot", "This procedure has no such lot."))
+        elif lot.lot_id in seen:
+            errors.append(FieldError(at, "duplicate", "A lot goes into an auction once."))
+        seen.add(lot.lot_id)
+    if errors:
+        raise InvalidInput(errors[0].detail, errors=errors)
+
+
+def _best(standings: Sequence[Standing], data: LotAuctionInput, pointer: str) -> Sequence[Standing]:
+    chosen = best(standings, data.bidders)
+    if len(chosen) < data.bidders:
+        detail = f"This lot has {len(chosen)} valid bids."
+        raise invalid(f"{pointer}/bidders", "too_many", detail)
+    return chosen
 
 
 async def _move_lot(tx: Transaction, lot_id: UUID, status: LotStatus) -> None:
@@ -122,48 +187,79 @@ async def _move_lot(tx: Transaction, lot_id: UUID, status: LotStatus) -> None:
 
 
 def _draft(
-    loaded: Loaded, data: LotAuctionInput, chosen: Sequence[Standing], at: datetime
+    loaded: Loaded,
+    data: LotsAuctionInput,
+    chosen: Sequence[Sequence[Standing]],
+    at: datetime,
+    pointer: str,
 ) -> AuctionDraft:
-    lot = loaded.procedure.lot(data.lot_id)
+    interval = data.lot_interval
+    wishes = [Wish(lot.starts_at, lot.ends_at, lot.lasts) for lot in data.lots]
+    wishes[0] = replace(wishes[0], starts_at=wishes[0].starts_at or at + AT_ONCE)
+    planned = timings(data.lot_order, interval, wishes, pointer)
     return AuctionDraft(
         buyer_id=loaded.procedure.buyer_id,
         unit_id=loaded.row.unit_id,
         title=loaded.row.title,
-        terms=_terms(loaded, data, chosen, at),
+        lots=tuple(
+            _lot(loaded, lot, among, timing, lot_pointer(pointer, place))
+            for place, (lot, among, timing) in enumerate(
+                zip(data.lots, chosen, planned, strict=True)
+            )
+        ),
+        order=data.lot_order,
+        interval_s=None if interval is None else interval // timedelta(seconds=1),
+        origin=Origin(ORIGIN, data.lots[0].lot_id),
+    )
+
+
+def _lot(
+    loaded: Loaded,
+    data: LotAuctionInput,
+    chosen: Sequence[Standing],
+    timing: Timing,
+    pointer: str,
+) -> LotDraft:
+    lot = loaded.procedure.lot(data.lot_id)
+    return LotDraft(
+        title=loaded.row.title if lot is None else lot.title,
+        terms=_terms(loaded, data, chosen, timing, pointer),
         # In the order of the bids' ranking, which so decides between equal totals here as well.
         participants=tuple(
             Participant(standing.offer.bidder_id, standing.total.amount) for standing in chosen
         ),
-        origin=Origin(ORIGIN, data.lot_id),
-        lot_title=None if lot is None else lot.title,
+        break_s=timing.break_s,
     )
 
 
 def _terms(
-    loaded: Loaded, data: LotAuctionInput, chosen: Sequence[Standing], at: datetime
+    loaded: Loaded,
+    data: LotAuctionInput,
+    chosen: Sequence[Standing],
+    timing: Timing,
+    pointer: str,
 ) -> Terms:
-    maximum = data.decrement.maximum
+    overtime = data.overtime
     return Terms(
         disclosure=data.disclosure,
         currency=loaded.procedure.currency,
         ceiling=max(standing.total.amount for standing in chosen),
-        decrement=Decrement(
-            data.decrement.step.step(),
-            data.decrement.reference,
-            None if maximum is None else maximum.step(),
-        ),
-        overtime=None if data.overtime is None else data.overtime.overtime("/overtime"),
+        decrement=data.decrement.decrement(),
+        overtime=None if overtime is None else overtime.overtime(f"{pointer}/overtime"),
         starting_gate=data.starting_gate,
         buyer_sees_identities=data.buyer_sees_identities,
-        starts_at=data.starts_at or at + AT_ONCE,
-        ends_at=data.ends_at,
+        starts_at=timing.starts_at,
+        ends_at=timing.ends_at,
     )
 
 
-def _view(lot_id: UUID, auction_id: UUID, chosen: Sequence[Standing]) -> LotAuctionView:
+def _view(
+    lot_id: UUID, auction_id: UUID, auction_lot_id: UUID, chosen: Sequence[Standing]
+) -> LotAuctionView:
     return LotAuctionView(
         lot_id=lot_id,
         auction_id=auction_id,
+        auction_lot_id=auction_lot_id,
         participants=[
             LotParticipantView(
                 organization_id=standing.offer.bidder_id,
@@ -175,49 +271,64 @@ def _view(lot_id: UUID, auction_id: UUID, chosen: Sequence[Standing]) -> LotAuct
 
 
 async def record_auction_end(_platform: Platform, tx: Transaction, event: NumberedEvent) -> None:
-    """Take over what a lot's auction ended with: the consumer of its closing or calling-off."""
+    """Take over what lots' auction ended with: the consumer of its closing or calling-off."""
     origin = event.payload.get("origin") or {}
     if origin.get("kind") != ORIGIN:
         return
-    lot_id = UUID(origin["id"])
-    procedure_id = await tx.scalar(
-        select(LotAuctionRow.procedure_id).where(
-            LotAuctionRow.lot_id == lot_id, LotAuctionRow.auction_id == event.subject_id
-        )
+    auction_id = event.subject_id
+    rows = await tx.all(
+        select(LotAuctionRow.lot_id, LotAuctionRow.auction_lot_id, LotAuctionRow.procedure_id)
+        .where(LotAuctionRow.auction_id == auction_id)
+        .order_by(LotAuctionRow.auction_lot_id)
     )
-    if procedure_id is None:
+    if not rows:
         return
-    loaded = await load(tx, procedure_id, lock=True)
-    called_off = event.kind == "auction.cancelled"
-    action = LotAction.CALL_OFF_AUCTION if called_off else LotAction.END_AUCTION
-    await _move_lot(tx, lot_id, LOT.after(loaded.lot_statuses[lot_id], action))
-    head = None if called_off else await _store_result(tx, loaded, lot_id, event.subject_id)
-    await tx.execute(
-        update(LotAuctionRow)
-        .where(LotAuctionRow.lot_id == lot_id)
-        .values(
-            status=CALLED_OFF if called_off else ENDED,
-            ended_at=event.occurred_at,
-            ledger_head=head,
-        )
-    )
+    loaded = await load(tx, rows[0].procedure_id, lock=True)
+    results: dict[UUID, LotResult] = {}
+    if event.kind != "auction.cancelled":
+        results = {lot.lot_id: lot for lot in (await result_of(tx, auction_id)).lots}
+    for row in rows:
+        await _record_lot_end(tx, loaded, row.lot_id, results.get(row.auction_lot_id), event)
     await tx.execute(
         update(ProcedureRow)
         .where(ProcedureRow.id == loaded.procedure.id)
         .values(version=loaded.version + 1)
     )
+
+
+async def _record_lot_end(
+    tx: Transaction,
+    loaded: Loaded,
+    lot_id: UUID,
+    result: LotResult | None,
+    event: NumberedEvent,
+) -> None:
+    # A lot may have been called off while others had closed already.
+    ended = result if result is not None and not result.called_off else None
+    action = LotAction.CALL_OFF_AUCTION if ended is None else LotAction.END_AUCTION
+    await _move_lot(tx, lot_id, LOT.after(loaded.lot_statuses[lot_id], action))
+    if ended is not None:
+        await _store_result(tx, loaded, lot_id, ended)
+    await tx.execute(
+        update(LotAuctionRow)
+        .where(LotAuctionRow.lot_id == lot_id)
+        .values(
+            status=CALLED_OFF if ended is None else ENDED,
+            ended_at=event.occurred_at,
+            ledger_head=None if ended is None else bytes.fromhex(ended.head),
+        )
+    )
     tx.record(
         "lot.auction_ended",
         "procedure",
         loaded.procedure.id,
-        after={"lot_id": lot_id, "auction_id": event.subject_id, "called_off": called_off},
+        after={"lot_id": lot_id, "auction_id": event.subject_id, "called_off": ended is None},
         organization_id=loaded.procedure.buyer_id,
     )
 
 
-async def _store_result(tx: Transaction, loaded: Loaded, lot_id: UUID, auction_id: UUID) -> bytes:
-    """Store the ranking of an auction; give the head of its ledger."""
-    result = await result_of(tx, auction_id)
+async def _store_result(tx: Transaction, loaded: Loaded, lot_id: UUID, result: LotResult) -> None:
+    """Store the ranking a lot's auction ended with."""
     await tx.execute(
         insert(LotResultRow),
         [
@@ -234,7 +345,6 @@ async def _store_result(tx: Transaction, loaded: Loaded, lot_id: UUID, auction_i
             for ranked in result.ranking
         ],
     )
-    return bytes.fromhex(result.head)
 
 
 async def ended_auction(tx: Transaction, lot_id: UUID) -> EndedAuction | None:

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from auctions.admission import Admission
-from auctions.drafts import AuctionDraft, Origin, Participant
+from auctions.drafts import AuctionDraft, LotDraft, Origin, Participant
 from auctions.engine.terms import Decrement, Measure, Step, Terms
 from auctions.service import open_auction
 from marketplace.kernel.ids import new_id
@@ -63,10 +63,15 @@ async def open_hall(
             buyer_id=buyer.id,
             unit_id=buyer.id,
             title="Copper cable",
-            terms=Terms(**(values | changes)),
-            participants=tuple(
-                Participant(seller.id, None if entry is None else Decimal(entry))
-                for seller, entry in zip(sellers, entries, strict=True)
+            lots=(
+                LotDraft(
+                    title="Copper cable",
+                    terms=Terms(**(values | changes)),
+                    participants=tuple(
+                        Participant(seller.id, None if entry is None else Decimal(entry))
+                        for seller, entry in zip(sellers, entries, strict=True)
+                    ),
+                ),
             ),
             origin=origin,
         )

@@ -116,9 +116,9 @@ async def test_a_format_runs_on_the_ledger_and_its_published_log_proves_the_winn
     assert bidders.sound
     assert bidders.sealed
     async with transaction(platform, hall.buyer.caller) as tx:
-        result = await result_of(tx, hall.auction_id)
-    assert result.price is not None
-    assert str(result.price.amount) == WON_AT[format_]
+        lot = (await result_of(tx, hall.auction_id)).lots[0]
+    assert lot.price is not None
+    assert str(lot.price.amount) == WON_AT[format_]
 
 
 async def test_proxies_pauses_withdrawals_and_surrogates_are_in_the_ledger(

@@ -155,7 +155,7 @@ async def test_bid_state_and_live_channel_run_on_three_masters_and_outlive_one(
     hub = there.get(Hub)
     async with hub.open():
         for hall in halls:
-            async with hub.seat(hall.lot_id, hall.suppliers[0].id, None) as seat:
+            async with hub.seat({hall.lot_id: None}, hall.suppliers[0].id) as seat:
                 assert (await taken(seat))["standing"]["rank"] == 1
                 await bid(here, hall, 1, "800.00")
                 assert (await taken(seat))["changes"]["rank"] == 2
@@ -175,7 +175,7 @@ async def test_bid_state_and_live_channel_run_on_three_masters_and_outlive_one(
         # One master dies: bids go on, and who watches its lots is told from the ledger.
         lost = halls[-1]
         dead = await holder(cluster, lost)
-        async with hub.seat(lost.lot_id, lost.suppliers[0].id, None) as seat:
+        async with hub.seat({lost.lot_id: None}, lost.suppliers[0].id) as seat:
             assert (await taken(seat))["standing"]["rank"] == 2
             dead.kill()
             await bid(here, lost, 0, "700.00")

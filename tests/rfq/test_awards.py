@@ -25,7 +25,7 @@ from rfq.awards.service import award_lot, list_awards, send_breakdown
 from rfq.bids.service import bids_lock
 from rfq.evaluation.offers import list_bids
 from rfq.handover.schemas import LotAuctionInput, LotAuctionView
-from rfq.handover.service import start_auction
+from rfq.handover.service import start_lot_auction
 from rfq.opening.service import open_procedure
 from rfq.procedures.reading import read_procedure
 from rfq.procedures.schemas import BuyerProcedureView
@@ -65,7 +65,7 @@ async def auctioned(
         decrement=DecrementInput(step=StepInput(measure=Measure.ABSOLUTE, value="1")),
         ends_at=at + HOUR,
     )
-    auction = await start_auction(parties.platform, parties.buyer, made.id, data, key())
+    auction = await start_lot_auction(parties.platform, parties.buyer, made.id, data, key())
     await move_clock(timedelta(seconds=2))
     await worker.run_until_idle()
     bid = BidInput(amount=MoneyInput(amount="560.01", currency="EUR"))
@@ -174,11 +174,11 @@ async def test_nothing_is_awarded_while_the_auction_runs(
         decrement=DecrementInput(step=StepInput(measure=Measure.ABSOLUTE, value="1")),
         ends_at=at + HOUR,
     )
-    await start_auction(platform, parties.buyer, made.id, data, key())
+    await start_lot_auction(platform, parties.buyer, made.id, data, key())
     with pytest.raises(WrongState):
         await decided(parties, made)
     with pytest.raises(WrongState):
-        await start_auction(platform, parties.buyer, made.id, data, key())
+        await start_lot_auction(platform, parties.buyer, made.id, data, key())
 
 
 async def test_more_bidders_than_bids_cannot_be_auctioned(
@@ -193,7 +193,7 @@ async def test_more_bidders_than_bids_cannot_be_auctioned(
         ends_at=at + HOUR,
     )
     with pytest.raises(InvalidInput) as refusal:
-        await start_auction(platform, parties.buyer, made.id, data, key())
+        await start_lot_auction(platform, parties.buyer, made.id, data, key())
     assert refusal.value.errors[0].pointer == "/bidders"
 
 
@@ -208,12 +208,12 @@ async def test_a_lot_whose_auction_was_called_off_is_awarded_from_its_bids(
         decrement=DecrementInput(step=StepInput(measure=Measure.ABSOLUTE, value="1")),
         ends_at=at + HOUR,
     )
-    auction = await start_auction(platform, parties.buyer, made.id, data, key())
+    auction = await start_lot_auction(platform, parties.buyer, made.id, data, key())
     buyer = replace(parties.buyer, scopes=parties.buyer.scopes | {"auctions:write"})
     await cancel_auction(platform, buyer, auction.auction_id, 2, "Too early.")
     await worker.run_until_idle()
     with pytest.raises(Conflict, match="called off"):
-        await start_auction(platform, parties.buyer, made.id, data, key())
+        await start_lot_auction(platform, parties.buyer, made.id, data, key())
     award = await decided(parties, made)
     assert (award.supplier_id, award.total.amount) == (parties.bolt.organization_id, "575.00")
     assert [step.kind for step in award.provenance] == ["rfq.procedure", "rfq.bid", "rfq.award"]

@@ -84,7 +84,7 @@ async def test_a_board_of_another_release_is_read_from_the_ledger_and_ends_no_ch
     await bid(platform, hall, 0, "900.00")
     await platform.get(Board).drain()
     redis, hub = platform.redis.commands, platform.get(Hub)
-    async with hub.open(), hub.seat(hall.lot_id, hall.suppliers[0].id, None) as seat:
+    async with hub.open(), hub.seat({hall.lot_id: None}, hall.suppliers[0].id) as seat:
         await seat.mailbox.get()
         await redis.hset(board_key(hall.lot_id), mapping={"state": b"\x91\x07", "seq": 10**6})
         await redis.publish(channel(hall.lot_id), b"\x91\x07")
@@ -179,7 +179,7 @@ async def test_nobody_is_shown_what_was_before_what_he_saw_whatever_redis_holds(
     again = await read_standing(platform, acme.caller, hall.auction_id)
     elsewhere = await read_standing(other_platform, acme.caller, hall.auction_id, seen)
     assert [again.standing.number, elsewhere.standing.number] == [seen, seen]
-    async with other_platform.get(Hub).seat(hall.lot_id, acme.id, seen) as seat:
+    async with other_platform.get(Hub).seat({hall.lot_id: seen}, acme.id) as seat:
         assert (await taken(seat))["type"] == "heartbeat"
     # What a process has from the board alone it does not take back either.
     await bid(platform, hall, 0, "700.00")

@@ -17,7 +17,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection
 
 from auctions.admission import Admission
-from auctions.drafts import AuctionDraft, Participant
+from auctions.drafts import AuctionDraft, LotDraft, Participant
 from auctions.engine.state import LotState
 from auctions.engine.terms import Decrement, Disclosure, Measure, Step, Terms
 from auctions.engine.visibility import Viewer
@@ -125,9 +125,15 @@ async def a_hall(
             buyer_id=buyer.id,
             unit_id=buyer.id,
             title="Copper cable",
-            terms=terms,
-            participants=tuple(
-                Participant(company.id, alias=f"Alias {n}") for n, company in enumerate(companies)
+            lots=(
+                LotDraft(
+                    title="Copper cable",
+                    terms=terms,
+                    participants=tuple(
+                        Participant(company.id, alias=f"Alias {n}")
+                        for n, company in enumerate(companies)
+                    ),
+                ),
             ),
         )
         auction_id = await open_auction(tx, draft)

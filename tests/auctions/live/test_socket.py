@@ -53,6 +53,7 @@ async def test_viewers_get_a_snapshot_and_then_what_changes_for_them(
         delta = await message(first)
         assert delta == {
             "type": "delta",
+            "lot_id": str(hall.lot_id),
             "number": number + 1,
             "previous": number,
             "server_at": delta["server_at"],
@@ -148,7 +149,7 @@ async def test_a_viewer_who_leaves_is_noticed(
 def test_a_slow_reader_is_dropped_and_not_waited_for() -> None:
     seat = Seat()
     for _ in range(200):
-        seat.deliver(heartbeat(1, datetime.now(UTC)))
+        seat.deliver(heartbeat(seat.lots[0], 1, datetime.now(UTC)))
     assert seat.dropped
     read = [seat.mailbox.get_nowait() for _ in range(seat.mailbox.qsize())]
     assert len(read) == 100
@@ -187,7 +188,7 @@ async def test_a_viewer_who_takes_nothing_loses_his_place(
 
     monkeypatch.setattr("auctions.live.routes.SEND_SECONDS_MAX", 0.05)
     seat = Seat()
-    seat.deliver(heartbeat(1, datetime.now(UTC)))
+    seat.deliver(heartbeat(seat.lots[0], 1, datetime.now(UTC)))
     async with asyncio.timeout(5):
         await _serve_socket(cast("Any", Stuck()), platform, seat)
 
@@ -199,7 +200,7 @@ async def test_viewers_follow_once_a_second_while_redis_is_away(
     nowhere = replace(settings, redis_url="unix:///nowhere/valkey.sock")
     lonely = assemble(nowhere).platform
     hub = lonely.get(Hub)
-    async with hub.open(), hub.seat(hall.lot_id, hall.suppliers[0].id, None) as seat:
+    async with hub.open(), hub.seat({hall.lot_id: None}, hall.suppliers[0].id) as seat:
         assert (await taken(seat))["type"] == "snapshot"
         await bid(platform, hall, 0, "900.00")
         delta = await taken(seat)

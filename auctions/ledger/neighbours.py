@@ -1,0 +1,116 @@
+"""What happens on one lot and moves others of its auction.
+
+Overtime of all lots moves their closes, and a lot that ended lets the next one begin. Both are
+written in the transaction of the bid or the close that brought them about: no lot closes while
+another's overtime is on its way to it, and no lot waits for a worker that died.
+
+Who writes on several lots locks them in the order of their identifiers, which is that of their
+places: the lots of an auction whose overtime is common all at once, a following lot after the one
+before.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from auctions.engine.decide import decide
+from auctions.engine.events import (
+    Cancelled,
+    Closed,
+    CloseExtended,
+    Command,
+    Event,
+    FollowClose,
+    FollowLot,
+    Rejection,
+    StartMoved,
+)
+from auctions.engine.replay import replay
+from auctions.engine.state import LotState
+from auctions.ledger.connection import fetch
+from auctions.ledger.head import Head
+from auctions.ledger.reading import Remembered, current_heads
+from auctions.ledger.writing import Addition, append_all
+
+START: Final = "auctions.start"
+"""The timer of a lot's start."""
+
+_HEAD: Final = "id, seq as last, epoch, hash, terms->>'currency' as currency"
+_OTHERS: Final = f"""
+select {_HEAD} from auction_lots
+where auction_id = (select auction_id from auction_lots where id = $1)
+  and id <> $1 and phase = 'open' and seq > 0
+order by id
+"""  # noqa: S608 - constants of this module
+_NEXT: Final = f"""
+select {_HEAD} from auction_lots
+where auction_id = (select auction_id from auction_lots where id = $1)
+  and id <> $1 and phase = 'scheduled' and seq > 0 and terms->'follows'->>'lot' = ($1::uuid)::text
+order by id for update
+"""  # noqa: S608 - constants of this module
+_BEGIN: Final = f"""
+with moved as (update auction_lots set starts_at = $2 where id = $1)
+insert into timers (kind, subject_id, due_at) values ('{START}', $1, $2)
+on conflict (kind, subject_id)
+do update set due_at = excluded.due_at, leased_until = null, attempts = 0
+"""  # noqa: S608 - constants of this module
+
+
+class Moved(NamedTuple):
+    """A command for other lots, and the statement that finds them."""
+
+    statement: str
+    command: Command
+
+
+def moved_by(state: LotState, events: Sequence[Event]) -> Iterator[Moved]:
+    """Say what these events of a lot, of which `state` is the last, mean for others."""
+    overtime = state.terms.overtime
+    for event in events:
+        extends = isinstance(event, CloseExtended) and not event.followed
+        if extends and overtime is not None and overtime.all_lots:
+            yield Moved(_OTHERS, FollowClose(state.closes_at))
+        elif isinstance(event, Closed | Cancelled):
+            yield Moved(_NEXT, FollowLot(event.at))
+
+
+def moves_others(state: LotState, events: Sequence[Event]) -> bool:
+    """Tell whether these events may mean something for other lots."""
+    return next(moved_by(state, events), None) is not None
+
+
+async def move_others(
+    connection: Any, state: LotState, events: Sequence[Event], remembered: Remembered
+) -> list[Head]:
+    """Write on other lots what these events of a lot mean for them; give their heads."""
+    additions = []
+    for statement, command in moved_by(state, events):
+        lots = await fetch(connection, statement, state.lot_id)
+        for head in (await current_heads(connection, lots, remembered)).values():
+            decision = decide(head.state, command, state.at)
+            if not isinstance(decision, Rejection):
+                additions.append(Addition(head, decision, replay(decision, head.state)))
+    heads = await append_all(connection, additions) if additions else []
+    for addition in additions:
+        for event in addition.events:
+            if isinstance(event, StartMoved):
+                await fetch(connection, _BEGIN, addition.state.lot_id, event.starts_at)
+    return heads
+
+
+def lock(lot_id: UUID, remembered: Head | None) -> str:
+    """Give the statement that locks a lot for writing, and those its overtime may move.
+
+    `remembered` has its terms, which never change; None if it is not remembered.
+    """
+    # Identifiers are UUIDs, never text from outside.
+    alone = f"SELECT FROM auction_lots WHERE id = '{lot_id}' FOR UPDATE"
+    if remembered is not None:
+        overtime = remembered.state.terms.overtime
+        if overtime is None or not overtime.all_lots:
+            return alone
+    return f"""SELECT FROM auction_lots WHERE id = any(array(
+        SELECT o.id FROM auction_lots l JOIN auction_lots o ON o.id = l.id
+            OR o.auction_id = l.auction_id AND (l.terms->'overtime'->>'all_lots')::boolean
+        WHERE l.id = '{lot_id}'
+    )) ORDER BY id FOR UPDATE"""  # noqa: S608
