@@ -71,11 +71,11 @@ async def change_auction(
     rule.
     """
     caller.require(WRITE)
-    draft = data.draft(caller.organization_id, caller.unit_id)
     async with transaction(platform, caller) as tx:
         row = await _owned(tx, auction_id, version)
         if row.status != "draft":
             raise WrongState("Only a draft can be changed.", state=row.status)
+        draft = data.draft(caller.organization_id, caller.unit_id)
         await replace_draft(tx, auction_id, draft, "/lots")
         tx.record("auction.change", "auction", auction_id, after={"title": data.title})
         return await owners_view(tx, auction_id)
