@@ -76,11 +76,11 @@ async def read_auction(
 
 @put(
     "/v1/auctions/{auction_id:uuid}",
-    operation_id="changeAuction",
+    operation_id="updateAuction",
     tags=_TAGS,
     summary="Change a draft",
 )
-async def change_auction(
+async def update_auction(
     auction_id: FromPath[UUID],
     data: JSONBody[AuctionInput],
     caller: Given[Caller],
@@ -88,7 +88,7 @@ async def change_auction(
     if_match: Given[int],
 ) -> Response[AuctionView]:
     """Lay a draft down anew, whole, before anybody is invited; its lots get new identifiers."""
-    return versioned(await service.change_auction(platform, caller, auction_id, if_match, data))
+    return versioned(await service.update_auction(platform, caller, auction_id, if_match, data))
 
 
 @post(
@@ -233,7 +233,7 @@ ROUTES: Final = (
     create_auction,
     list_auctions,
     read_auction,
-    change_auction,
+    update_auction,
     schedule_auction,
     cancel_auction,
     close_auction,

@@ -62,7 +62,7 @@ async def create_auction(
 
 
 @retries_conflicts
-async def change_auction(
+async def update_auction(
     platform: Platform, caller: Caller, auction_id: UUID, version: int, data: AuctionInput
 ) -> AuctionView:
     """Lay a draft down anew, whole; its lots get new identifiers.

@@ -93,6 +93,20 @@ BODIES: dict[str, Any] = {
     "putPriceListEntries": {"entries": [], "removed": []},
     "putPriceListDiscounts": {"discounts": []},
     "putMarginFloors": {"floors": []},
+    "updateAuction": {
+        "title": "Mine now",
+        "currency": "EUR",
+        "lots": [{"title": "x", "ceiling": "1", "participants": [{"organization_id": "{line}"}]}],
+    },
+    "startLotsAuction": {
+        "lots": [
+            {
+                "lot_id": "{line}",
+                "bidders": 1,
+                "decrement": {"step": {"measure": "absolute", "value": "1"}},
+            }
+        ]
+    },
     "cancelAuction": {"reason": "because"},
     "tryAuction": {
         "bids": [
