@@ -11,7 +11,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from auctions.admission import Admission
-from auctions.drafts import AuctionDraft, Participant
+from auctions.drafts import AuctionDraft, LotDraft, Participant
 from auctions.engine.events import PlaceBid
 from auctions.engine.terms import Decrement, Measure, Step, Terms
 from auctions.ledger import Ledger
@@ -79,8 +79,13 @@ async def open_lots(
                 buyer_id=buyer.organization_id,
                 unit_id=buyer.organization_id,
                 title="Steel",
-                terms=Terms(**(values | changes)),
-                participants=tuple(Participant(seller.id) for seller in sellers),
+                lots=(
+                    LotDraft(
+                        title="Steel",
+                        terms=Terms(**(values | changes)),
+                        participants=tuple(Participant(seller.id) for seller in sellers),
+                    ),
+                ),
             )
             auction_id = await open_auction(tx, draft)
         card, _ = await platform.get(Admission).viewers_card(auction_id, buyer.organization_id)
