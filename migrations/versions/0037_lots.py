@@ -4,16 +4,16 @@ Adjustments and reserves were in rows that a bidder's own role may read: they go
 their own. Of the ledger a bidder's role reads his bids and proxies, no longer his admission, which
 tells his adjustment as well. Several lots of a procedure may go into one auction.
 
-Revision ID: 0036
-Revises: 0035
+Revision ID: 0037
+Revises: 0036
 """
 
 from alembic import op
 
 from migrations.security import API, ENGINE, all_rows, grant, own_rows, policy, protect
 
-revision = "0036"
-down_revision = "0035"
+revision = "0037"
+down_revision = "0036"
 branch_labels = None
 depends_on = None
 
