@@ -12,6 +12,7 @@ from typing import Any
 import asyncpg
 import httpx
 import pytest
+import structlog
 from alembic import command
 from alembic.config import Config
 from hypothesis import HealthCheck
@@ -28,6 +29,7 @@ from marketplace.platform.core import Platform
 from marketplace.platform.database import Database, Role
 from marketplace.platform.http.edge import Edge
 from marketplace.platform.settings import Settings
+from marketplace.platform.telemetry import log_processors
 from marketplace.worker import Worker
 from tests.support.scratch import scratch_directory
 from tests.support.servers import TestServers
@@ -40,6 +42,10 @@ hypothesis_settings.register_profile(
     "suite", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 hypothesis_settings.load_profile("suite")
+
+# As in the product. What structlog does by itself paints tracebacks for a terminal: a second each.
+structlog.configure(processors=log_processors())
+
 MoveClock = Callable[[timedelta], Awaitable[None]]
 
 TOGETHER = ("tests/journeys/", "tests/faults/", "tests/adventureworks/")

@@ -66,17 +66,22 @@ class _WithoutValues(logging.Formatter):
         return without_values(super().format(record))
 
 
+def log_processors() -> list[structlog.typing.Processor]:
+    """Give what makes a line of an entry, in order."""
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        _without_values,
+        structlog.processors.JSONRenderer(),
+    ]
+
+
 def configure_logging(level: str) -> None:
     """Set up structured logs for this process."""
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            _without_values,
-            structlog.processors.JSONRenderer(),
-        ],
+        processors=log_processors(),
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
