@@ -24,8 +24,9 @@ from catalog.search import documents, related
 from catalog.search import routes as search
 from catalog.search.answers import CatalogAnswers
 from catalog.search.known import Known
+from catalog.search.known_items import KnownItems
 from catalog.search.own_prices import OwnCosts
-from catalog.search.written_offers import WrittenOffers
+from catalog.search.written_items import WrittenItems
 from catalog.stock import routes as stock
 from catalog.stock.reserving import CatalogStock
 from marketplace.approvals.ports import ApprovalSubjects
@@ -92,7 +93,8 @@ FEATURE: Final = Feature(
         CatalogAnswers: lambda _platform: CatalogAnswers(),
         KeptPrices: lambda _platform: KeptPrices(),
         WrittenPrices: lambda _platform: WrittenPrices(),
-        WrittenOffers: lambda _platform: WrittenOffers(),
+        WrittenItems: lambda _platform: WrittenItems(),
+        KnownItems: lambda _platform: KnownItems(),
         OwnCosts: lambda _platform: OwnCosts(),
         Known: lambda _platform: Known(),
         PublicationApprovals: _publication_approvals,

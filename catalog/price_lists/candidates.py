@@ -55,6 +55,7 @@ from catalog.products.tables import OfferRow
 from marketplace.contracts.rules import ContractState
 from marketplace.contracts.tables import ContractPriceRow
 from marketplace.kernel.events import PUBLIC
+from marketplace.organizations.tables import OrganizationRow
 
 PRICE_LIST: Final = "price_list"
 CONTRACT: Final = "contract"
@@ -79,6 +80,7 @@ HIS: Final = Whose(
 POLICY: Final = 0
 FACE: Final = -1
 KNOWN: Final = -2
+NAME: Final = -3
 """In the place of an offer's: what a row says that is of no single offer."""
 
 
@@ -96,13 +98,26 @@ def with_candidates(
     return _beside(offers, _candidates(offers, _head(offers), whose, faces=faces))
 
 
-def with_heads(offers: CTE) -> CompoundSelect[*tuple[Any, ...]]:
-    """Make the statement that gives offers, and what their prices follow from.
+def with_heads(
+    offers: CTE, shown: Sequence[str], counted: ColumnElement[Any], *, whole: bool
+) -> CompoundSelect[*tuple[Any, ...]]:
+    """Make the statement that gives `shown` columns of offers, and what their prices follow from.
 
-    As `with_candidates`, with the buyer's lists told, and what is in lists for everybody left out:
-    ladders of a published version never change, so most are known (`catalog.price_lists.kept`).
+    As `with_candidates`, with the buyer's lists told, what suppliers are called, and a number that
+    is `counted`. If it is not `whole`, what is in lists for everybody is left out: ladders of a
+    published version never change, so most are known (`catalog.price_lists.kept`).
     """
-    return _beside(offers, _heads(offers, _head(offers), _suppliers_of(offers), own=True))
+    columns = [offers.c[name] for name in shown]
+    head = [columns[0], *(cast(null(), column.type) for column in columns[1:])]
+    suppliers = _suppliers_of(offers)
+    if whole:
+        others = _candidates(offers, head, faces=True)
+    else:
+        others = _heads(offers, head, suppliers, own=True)
+    all_columns = list(others[0].selected_columns)
+    others += [_named(offers, all_columns), _known(all_columns, counted)]
+    empty = [cast(null(), column.type) for column in all_columns[len(columns) :]]
+    return union_all(select(*columns, *empty), *others)
 
 
 def _head(offers: CTE) -> list[Any]:
@@ -306,6 +321,21 @@ def _told(face: CTE, columns: Sequence[ColumnElement[Any]]) -> Select[*tuple[Any
     return select(*_bare(columns, FACE, face.c.described, *more, cast(face.c.supplier_id, Text)))
 
 
+def _known(columns: Sequence[ColumnElement[Any]], counted: ColumnElement[Any]) -> Select[Any]:
+    """Tell a number and the clock."""
+    return select(*_bare(columns, KNOWN, cast(counted, Text), select(CLOCK).scalar_subquery()))
+
+
+def _named(offers: CTE, columns: Sequence[ColumnElement[Any]]) -> Select[*tuple[Any, ...]]:
+    """Tell what the suppliers of offers are called; where candidates have a unit is their id.
+
+    Each is looked up by its key: joined, a plan might read all organizations there are.
+    """
+    seller = select(offers.c.supplier_id.label("id")).distinct().subquery()
+    name = select(OrganizationRow.name).where(OrganizationRow.id == seller.c.id).scalar_subquery()
+    return select(*_bare(columns, NAME, name, None, None, cast(seller.c.id, Text)))
+
+
 def _policies(
     offers: CTE, columns: Sequence[Any], suppliers: ColumnElement[Any] | None = None
 ) -> Select[*tuple[Any, ...]]:
@@ -406,7 +436,7 @@ def by_lines(
     return with_candidates(offers, whose, faces=faces)
 
 
-def _by_offers(*, faces: bool = False) -> CompoundSelect[*tuple[Any, ...]]:
+def _by_offers() -> CompoundSelect[*tuple[Any, ...]]:
     given = (
         func.unnest(
             bindparam("offer_ids", type_=ARRAY(Uuid)),
@@ -422,7 +452,7 @@ def _by_offers(*, faces: bool = False) -> CompoundSelect[*tuple[Any, ...]]:
         cast(given.c.supplier_id, Uuid).label("supplier_id"),
         cast(given.c.sku, Text).label("sku"),
     ).cte("offer")
-    return union_all(*_candidates(offers, [offers.c.place], faces=faces))
+    return union_all(*_candidates(offers, [offers.c.place]))
 
 
 def _by_known(*, own: bool) -> CompoundSelect[*tuple[Any, ...]]:
@@ -451,10 +481,9 @@ def _by_known(*, own: bool) -> CompoundSelect[*tuple[Any, ...]]:
     )
     suppliers = bindparam("supplier_ids", type_=ARRAY(Uuid))
     heads = _heads(offers, [offers.c.place], suppliers, own=own)
-    count = cast(select(func.count()).select_from(offers).scalar_subquery(), Text)
+    count = select(func.count()).select_from(offers).scalar_subquery()
     columns = list(heads[0].selected_columns)
-    known = _bare(columns, KNOWN, count, select(CLOCK).scalar_subquery())
-    return union_all(select(*known), *heads)
+    return union_all(_known(columns, count), *heads)
 
 
 CANDIDATES_OF_OFFERS: Final = _by_offers()
@@ -464,7 +493,6 @@ For many offers this is faster than one statement for both: rows stay narrow.
 """
 CANDIDATES_OF_LINES: Final = by_lines(visible_offer(), HIS)
 """Offers and candidates of (supplier, SKU) pairs, the first of which has place 1."""
-CANDIDATES_AND_FACES_OF_OFFERS: Final = _by_offers(faces=True)
 CANDIDATES_AND_FACES_OF_LINES: Final = by_lines(visible_offer(), HIS, faces=True)
 """The same with a row for each of the buyer's lists of these suppliers."""
 HEADS_OF_KNOWN: Final = _by_known(own=False)

@@ -18,7 +18,7 @@ from catalog.price_lists.candidates import (
 )
 from catalog.price_lists.explaining import Looked, look_wide, path_of
 from catalog.price_lists.kept import KeptPrices
-from catalog.price_lists.price_book import LINE_CANDIDATE_AT, Found, Listed, found_by_line
+from catalog.price_lists.price_book import LINE_CANDIDATE_AT, Found, found_by_line
 from catalog.price_lists.rules import Unpriced, price_line
 from catalog.price_lists.schemas import (
     PriceCheckInput,
@@ -119,28 +119,26 @@ async def _look_known(
     }
     statement = _CHECK_KNOWN if own_known else _CHECK_OWN
     heads = kept.read_heads(await hot_rows(platform, caller, statement, values), 1)
-    if heads.known != len(offers) or heads.clock is None:
+    if heads.counted != len(offers) or heads.clock is None:
         return None
-    candidates = kept.candidates_of(offers, heads, own_read=not own_known)
-    if candidates is None:
-        return None
+    found: list[Found] = []
+    for place, offer in enumerate(offers, 1):
+        candidates = kept.candidates_of(offer, place, heads, own_read=not own_known)
+        if candidates is None:
+            return None
+        found.append(Found(offer, candidates, policy=heads.policy_of(offer.supplier_id)))
     if not own_known:
         kept.learn_own(offers, heads)
-    found = [
-        Found(offer, own, policy=heads.policy_of(offer.supplier_id))
-        for offer, own in zip(offers, candidates, strict=True)
-    ]
     return Looked(found, heads.buyer(caller.path), heads.clock)
 
 
 async def _look_all(platform: Platform, caller: Caller, keys: Sequence[tuple[UUID, str]]) -> Looked:
     """Find all that lines are priced by, and keep of it what stays true."""
     rows = await hot_rows(platform, caller, _CHECK, line_arguments(caller.path, keys))
-    listed: Listed = {}
-    found, clock = found_by_line(rows, len(keys), listed)
     kept = platform.get(KeptPrices)
     heads = kept.read_heads(rows, LINE_CANDIDATE_AT, candidates=False)
-    kept.learn(caller.path, [book.offer for book in found], listed, heads, own=True)
+    found, clock = found_by_line(rows, len(keys), heads.listed)
+    kept.learn(caller.path, [book.offer for book in found], heads, own=True)
     return Looked(found, heads.buyer(caller.path), clock)
 
 

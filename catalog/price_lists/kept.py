@@ -16,14 +16,15 @@ buyer's own lists often are not; then the statement looks these up and the other
 """
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 
-from catalog.price_lists.candidates import FACE, KNOWN, POLICY
+from catalog.price_lists.candidates import FACE, KNOWN, NAME, POLICY
 from catalog.price_lists.price_book import Listed, Offer, read_candidate, read_face
 from catalog.pricing.terms import Buyer, Candidate, Level, Policy
 from catalog.recent import Recent
@@ -32,49 +33,107 @@ from marketplace.kernel.limits import KEPT_OFFERS_MAX, KEPT_PRICES_MAX
 
 _CANDIDATE_WEIGHT: Final = 10
 """A candidate takes so many times the memory of an entry that says there is none."""
-_DESCRIBED, _BEGINS, _ENDS, _DISCOUNTS, _OWN, _SUPPLIER = 0, 1, 2, 3, 6, 7
-"""Where the columns of a candidate have what a row of a list says."""
+_BEGINS, _DISCOUNTS, _UNIT, _OWN, _SUPPLIER, _FACE_END = 1, 3, 3, 6, 7, 8
+"""Where the columns of a candidate have what rows of lists, names and numbers say."""
+_READ_MAX: Final = 5_000
+"""Faces of lists, and views, a process keeps read: what they say never changes; some 3 MB."""
 
 _Ladders = dict[UUID, tuple[Candidate, ...]]
 """By offer: what a list has for it; an empty tuple says that it has nothing."""
 
 
-class _List(msgspec.Struct):
-    """A list as one buyer has it.
+class _List(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """A list by its face, of which there is one object for as long as it is remembered.
 
-    It is his `own` if it is not for everybody, and has no percentages.
+    It is a buyer's `own` if it is not for everybody, and has no percentages.
     """
 
-    key: Hashable
-    ladders: _Ladders
+    face: tuple[Any, ...]
     described: str
+    supplier_id: UUID
+    discounts: bool
     own: bool
+    public: bool
     segment: UUID | None
 
 
-class Heads(msgspec.Struct):
-    """What prices follow from, as it is now; ladders of own lists only where they were looked up.
+@lru_cache(_READ_MAX)
+def _list_of(face: tuple[Any, ...]) -> _List:
+    described = face[0]
+    read = read_face(described)
+    return _List(
+        face,
+        described,
+        _supplier_id(face[_SUPPLIER]),
+        discounts=face[_DISCOUNTS] is not None,
+        own=face[_OWN] is not None,
+        public=read.scope_id == PUBLIC,
+        segment=read.scope_id if read.level is Level.SEGMENT else None,
+    )
 
-    `lists` are by supplier, `agreed` are candidates of contracts by the place of the offer.
+
+_supplier_id: Final = lru_cache(_READ_MAX)(UUID)
+
+
+class View(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """What a buyer sees of a supplier, his own lists aside: one object for all who see the same.
+
+    `keys` are of the lists whose ladders pages keep.
     """
 
-    lists: Mapping[str, Sequence[_List]]
+    name: str | None
+    policy: Policy
+    keys: tuple[Hashable, ...]
+
+
+@lru_cache(_READ_MAX)
+def _view_of(name: str | None, policy: Policy, lists: tuple[_List, ...]) -> View:
+    return View(name, policy, tuple([_key_of(each, lists) for each in lists]))
+
+
+def _key_of(one: _List, lists: Iterable[_List]) -> Hashable:
+    """Give under what a list's ladders are kept: with the lists it may have percentages off."""
+    if not one.discounts:
+        return one.face
+    return (one.face, *sorted((each.face for each in lists if each.public), key=str))
+
+
+class Heads(msgspec.Struct):
+    """What prices follow from, as it is now.
+
+    `lists` and `names` are by supplier; `told` are the candidates that were found, by the place of
+    their offer, and `listed` those of lists among them. `counted` is what the statement counts.
+    """
+
+    lists: defaultdict[UUID, list[_List]]
+    names: dict[UUID, str]
+    told: defaultdict[int, list[Candidate]]
     listed: Listed
-    agreed: Mapping[int, Sequence[Candidate]]
-    best_price: frozenset[str]
-    known: int = 0
+    best_price: set[UUID]
+    counted: int = 0
     clock: datetime | None = None
+    views: dict[UUID, View] = {}
+    held: dict[UUID, list[_Ladders]] = {}
 
     def policy_of(self, supplier_id: UUID) -> Policy:
         """Give how the supplier's prices are weighed for the buyer."""
         if not self.best_price:
             return Policy.PRIORITY
-        return Policy.BEST_PRICE if str(supplier_id) in self.best_price else Policy.PRIORITY
+        return Policy.BEST_PRICE if supplier_id in self.best_price else Policy.PRIORITY
 
     def buyer(self, path: tuple[UUID, ...]) -> Buyer:
         """Give the buyer of a path, in the segments whose lists he was told."""
         segments = (each.segment for lists in self.lists.values() for each in lists)
         return Buyer(path, frozenset(segment for segment in segments if segment is not None))
+
+    def view_of(self, supplier_id: UUID) -> View:
+        """Give what the buyer sees of a supplier."""
+        view = self.views.get(supplier_id)
+        if view is None:
+            lists = tuple([each for each in self.lists[supplier_id] if not each.own])
+            name, policy = self.names.get(supplier_id), self.policy_of(supplier_id)
+            view = self.views[supplier_id] = _view_of(name, policy, lists)
+        return view
 
 
 class KeptPrices:
@@ -130,79 +189,61 @@ class KeptPrices:
 
         `at` is where the columns of candidates begin.
         """
-        told: list[Sequence[Any]] = []
-        listed: Listed = {}
-        agreed: defaultdict[int, list[Candidate]] = defaultdict(list)
-        best: set[str] = set()
-        heads = Heads({}, listed, agreed, frozenset())
+        heads = Heads(defaultdict(list), {}, defaultdict(list), {}, set())
         for row in rows:
             place, described = row[0], row[at]
             if described is None:
                 continue
             if place == FACE:
-                told.append(row[at:])
+                one = _list_of(row[at : at + _FACE_END])
+                heads.lists[one.supplier_id].append(one)
+            elif place == NAME:
+                heads.names[_supplier_id(row[at + _UNIT])] = described
             elif place == POLICY:
-                best.add(described)
+                heads.best_price.add(_supplier_id(described))
             elif place == KNOWN:
-                heads.known, heads.clock = int(described), row[at + _BEGINS]
+                heads.counted, heads.clock = int(described), row[at + _BEGINS]
             elif candidates and (candidate := read_candidate(row[at:])) is not None:
-                if candidate.level is Level.CONTRACT:
-                    agreed[place].append(candidate)
-                else:
-                    listed.setdefault((described, place), []).append(candidate)
-        heads.lists, heads.best_price = self._lists_of(told), frozenset(best)
+                heads.told[place].append(candidate)
+                if candidate.level is not Level.CONTRACT:
+                    heads.listed.setdefault((described, place), []).append(candidate)
         return heads
 
-    def _lists_of(self, told: Sequence[Sequence[Any]]) -> Mapping[str, Sequence[_List]]:
-        base: defaultdict[str, list[Hashable]] = defaultdict(list)
-        for row in told:
-            if read_face(row[_DESCRIBED]).scope_id == PUBLIC:
-                base[row[_SUPPLIER]].append(row[: _ENDS + 1])
-        lists: defaultdict[str, list[_List]] = defaultdict(list)
-        for row in told:
-            described, supplier_id = row[_DESCRIBED], row[_SUPPLIER]
-            key: Hashable = row[: _ENDS + 1]
-            if row[_DISCOUNTS] is not None:
-                key = (key, *sorted(base[supplier_id], key=str))
-            ladders = self._lists.get(key)
-            if ladders is None:
-                ladders = {}
-            else:
-                self._lists.move_to_end(key)
-            face = read_face(described)
-            segment = face.scope_id if face.level is Level.SEGMENT else None
-            own = row[_OWN] is not None
-            lists[supplier_id].append(_List(key, ladders, described, own, segment))
-        return lists
+    def knows(self, offer: Offer, heads: Heads) -> bool:
+        """Tell whether what the buyer's lists have for an offer is known, his own aside."""
+        return all(offer.id in ladders for ladders in self._held(offer, heads, own_read=True))
 
     def candidates_of(
-        self, offers: Sequence[Offer], heads: Heads, *, own_read: bool
-    ) -> list[list[Candidate]] | None:
-        """Give the candidates of offers; None where those of one are not known.
+        self, offer: Offer, place: int, heads: Heads, *, own_read: bool
+    ) -> list[Candidate] | None:
+        """Give the candidates of the offer at a place; None where they are not all known.
 
         `own_read` says that ladders of the buyer's own lists were looked up.
         """
-        lists: dict[UUID, list[_Ladders]] = {}
-        found: list[list[Candidate]] = []
-        for offer in offers:
-            offer_id, supplier_id = offer.id, offer.supplier_id
-            held = lists.get(supplier_id)
-            if held is None:
-                theirs = heads.lists.get(str(supplier_id), ())
-                held = [each.ladders for each in theirs if not (own_read and each.own)]
-                lists[supplier_id] = held
-            candidates: list[Candidate] = []
-            for ladders in held:
-                known = ladders.get(offer_id)
-                if known is None:
-                    return None
-                candidates += known
-            found.append(candidates)
-        for (_, place), listed in heads.listed.items():
-            found[place - 1] += listed
-        for place, agreed in heads.agreed.items():
-            found[place - 1] += agreed
+        found: list[Candidate] = []
+        for ladders in self._held(offer, heads, own_read=own_read):
+            known = ladders.get(offer.id)
+            if known is None:
+                return None
+            found += known
+        told = heads.told.get(place)
+        if told is not None:
+            found += told
         return found
+
+    def _held(self, offer: Offer, heads: Heads, *, own_read: bool) -> Sequence[_Ladders]:
+        """Give the ladders of the buyer's lists that are kept; those used last stay longest."""
+        supplier_id = offer.supplier_id
+        held = heads.held.get(supplier_id)
+        if held is None:
+            keys = list(heads.view_of(supplier_id).keys)
+            if not own_read:
+                keys += [each.face for each in heads.lists[supplier_id] if each.own]
+            for key in keys:
+                if key in self._lists:
+                    self._lists.move_to_end(key)
+            held = heads.held[supplier_id] = [self._lists.get(key, {}) for key in keys]
+        return held
 
     # What was learned
 
@@ -210,38 +251,40 @@ class KeptPrices:
         self,
         path: tuple[UUID, ...],
         offers: Sequence[Offer | None],
-        listed: Listed,
         heads: Heads,
         *,
         own: bool,
     ) -> None:
         """Keep offers, and what each of the buyer's lists has for them.
 
-        All was read by one statement. `listed` holds candidates by the description of their list
-        and the place of the offer, from 1. What `own` lists have is kept only if that is said.
+        All was read by one statement; the first offer has place 1. What `own` lists have is kept
+        only if that is said.
         """
         for place, offer in enumerate(offers, 1):
             if offer is not None:
                 self._offers.put((offer.supplier_id.int, offer.sku), offer)
-                lists = heads.lists.get(str(offer.supplier_id), ())
-                self._keep(lists if own else [e for e in lists if not e.own], offer, place, listed)
+                lists = heads.lists[offer.supplier_id]
+                self._keep(lists if own else [e for e in lists if not e.own], offer, place, heads)
         for supplier_id in {offer.supplier_id for offer in offers if offer is not None}:
-            seen = heads.lists.get(str(supplier_id), ())
-            self._seen.put((path, supplier_id.int), tuple((each.key, each.own) for each in seen))
+            lists = heads.lists[supplier_id]
+            self._seen.put(
+                (path, supplier_id.int), tuple((_key_of(each, lists), each.own) for each in lists)
+            )
         self._forget()
 
     def learn_own(self, offers: Sequence[Offer], heads: Heads) -> None:
         """Keep what the buyer's own lists have for offers, as they were looked up."""
         for place, offer in enumerate(offers, 1):
-            lists = [each for each in heads.lists.get(str(offer.supplier_id), ()) if each.own]
-            self._keep(lists, offer, place, heads.listed)
+            lists = [each for each in heads.lists[offer.supplier_id] if each.own]
+            self._keep(lists, offer, place, heads)
         self._forget()
 
-    def _keep(self, lists: Iterable[_List], offer: Offer, place: int, listed: Listed) -> None:
+    def _keep(self, lists: Iterable[_List], offer: Offer, place: int, heads: Heads) -> None:
         for each in lists:
-            ladders = self._lists.setdefault(each.key, {})
+            key = _key_of(each, heads.lists[offer.supplier_id])
+            ladders = self._lists.setdefault(key, {})
             if offer.id not in ladders:
-                candidates = tuple(listed.get((each.described, place), ()))
+                candidates = tuple(heads.listed.get((each.described, place), ()))
                 ladders[offer.id] = candidates
                 self._prices += _weight(candidates)
 

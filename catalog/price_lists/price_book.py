@@ -219,26 +219,6 @@ Listed = dict[tuple[str, int], list[Candidate]]
 """Candidates by the description of their list, and the place of the offer."""
 
 
-def candidates_by_place(
-    rows: Iterable[Any], count: int, listed: Listed | None = None
-) -> tuple[list[list[Candidate]], frozenset[UUID]]:
-    """Gather the rows of `CANDIDATES_OF_OFFERS` by place; give the suppliers of the best price.
-
-    Those of lists are put into `listed` too.
-    """
-    found: list[list[Candidate]] = [[] for _ in range(count)]
-    best: set[UUID] = set()
-    for row in rows:
-        place = row[0]
-        if place == POLICY:
-            best.add(UUID(row[1]))
-        elif place > 0 and (candidate := read_candidate(row[1:])) is not None:
-            found[place - 1].append(candidate)
-            if listed is not None:
-                listed.setdefault((row[1], place), []).append(candidate)
-    return found, frozenset(best)
-
-
 def found_by_line(
     rows: Sequence[Any], line_count: int, listed: Listed | None = None
 ) -> tuple[list[Found], datetime]:

@@ -41,7 +41,9 @@ class Answer(msgspec.Struct, frozen=True):
     more: msgspec.Raw | None = None
 
 
-_MARK: Final = Compiled(select(func.coalesce(func.sum(CatalogChangeRow.changes), 0), func.clock()))
+CHANGES: Final = func.coalesce(func.sum(CatalogChangeRow.changes), 0)
+"""How many changes were committed to what the catalog shows."""
+_MARK: Final = Compiled(select(CHANGES, func.clock()))
 
 
 async def read_mark(platform: Platform) -> Mark:
@@ -57,6 +59,10 @@ class CatalogAnswers:
         self._bytes_max = bytes_max
         self._bytes = 0
         self._kept: OrderedDict[Hashable, tuple[Mark, Answer]] = OrderedDict()
+
+    def __contains__(self, key: Hashable) -> bool:
+        """Tell whether an answer to `key` is kept, be it true or not."""
+        return key in self._kept
 
     def find(self, key: Hashable, now: Mark) -> Answer | None:
         """Give the answer to `key` if it is still true."""

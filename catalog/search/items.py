@@ -1,70 +1,79 @@
 """Items of the catalog with their offers, each priced for the caller.
 
-One statement finds the offers of all items, a second one every price these might have; the resolver
-decides.
+One statement finds the offers of all items and what their prices follow from; the resolver decides.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, cast
+from operator import itemgetter
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 import msgspec
 from msgspec import UNSET
 
-from catalog.price_lists.kept import Heads, KeptPrices
-from catalog.price_lists.price_book import (
-    UNBOUNDED,
-    Listed,
-    Offer,
-    candidates_by_place,
-    read_offer,
-)
+from catalog.price_lists.kept import Heads, KeptPrices, View
+from catalog.price_lists.price_book import UNBOUNDED, Offer
 from catalog.price_lists.rules import Unpriced, price_offer
 from catalog.price_lists.views import no_price_view, price_view
 from catalog.price_lists.visibility import scopes_of
-from catalog.pricing.terms import Buyer, Candidate, Policy, Price
+from catalog.pricing.terms import Candidate, Price
 from catalog.search.answers import Mark
+from catalog.search.known_items import Item, KnownItems, Placed
 from catalog.search.own_prices import CHUNK, Costs, OwnCosts
-from catalog.search.page_statements import (
-    CANDIDATES,
-    CHOSEN,
-    HEADS_AT,
-    ITEM_AT,
-    ITEM_END,
-    NAME_AT,
-    OFFER_AT,
-    OFFER_END,
-)
+from catalog.search.page_statements import CHOSEN, KNOWN_COLUMNS, OFFER_END, ONE, PageRead
 from catalog.search.schemas import CatalogItem, CatalogOffer
-from catalog.search.written_offers import Cost, WrittenOffer, WrittenOffers
+from catalog.search.written_items import WrittenItems, for_everybody
 from marketplace.kernel.canonical import plain_decimal
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import HotRead, hot_rows
 
+Cost = tuple[bool, str, Decimal]
+"""What offers are sorted by: unpriced or not, currency, cost of one content unit."""
+
+
+class ItemsMade(NamedTuple):
+    """Items of a page, until when their prices are these, and the catalog's mark at the time."""
+
+    items: list[CatalogItem]
+    true_until: datetime | None
+    mark: Mark
+
 
 async def items_of(
     platform: Platform,
     caller: Caller,
-    statement: HotRead,
+    read: PageRead,
     values: dict[str, object],
     currency: str | None,
-    *,
-    whole: bool,
-    written: WrittenOffers | None = None,
-) -> tuple[list[CatalogItem], datetime | None]:
-    """Price the items a statement finds; give too until when their prices are these.
+    written: WrittenItems | None = None,
+) -> ItemsMade:
+    """Price the items a page's statement finds, in the order of their names.
 
     With `written` offers that are written already stand in items as JSON.
     """
-    gathered, buyer = await _gather(platform, caller, statement, values)
-    if written is None:
-        items = [_shown(row, offers, buyer, currency, whole=whole) for row, offers in gathered]
-    else:
-        items = [_cheapest(row, offers, buyer, currency, written) for row, offers in gathered]
-    return items, _next_boundary(gathered)
+    page = await _gather(platform, caller, read, values)
+    made = [_shown(each, page, currency, written) for each in page.placed]
+    items = [item for item in made if item is not None]
+    return ItemsMade(items, min(page.boundaries, default=None), page.mark)
+
+
+async def one_item(
+    platform: Platform, caller: Caller, item_id: UUID, currency: str | None
+) -> CatalogItem | None:
+    """Price the offers of one item, all with their reasons; None where it is not seen."""
+    asking = _asking(caller, {"item_id": item_id})
+    page = await _read_whole(platform, caller, ONE, asking, keep=False)
+    for placed in page.placed:
+        priced = [page.priced(found, currency, explain=True) for found in page.offered(placed)]
+        priced.sort(key=_Priced.cost)
+        if priced:
+            item = _item(placed.item, [_offer_view(each, explain=True) for each in priced])
+            item.description = placed.item.description or ""
+            return item
+    return None
 
 
 async def chosen_items(
@@ -72,15 +81,13 @@ async def chosen_items(
     caller: Caller,
     ids: Sequence[UUID],
     currency: str | None,
-    written: WrittenOffers | None = None,
+    written: WrittenItems | None = None,
 ) -> tuple[list[CatalogItem], datetime | None]:
     """Price the items with these identifiers, in this order; what is not seen is left out."""
     if not ids:
         return [], None
-    values: dict[str, object] = {"chosen": list(ids), "fetch": len(ids)}
-    items, true_until = await items_of(
-        platform, caller, CHOSEN, values, currency, whole=False, written=written
-    )
+    values: dict[str, object] = {"chosen": list(ids)}
+    items, true_until, _ = await items_of(platform, caller, CHOSEN, values, currency, written)
     places = {item_id: place for place, item_id in enumerate(ids)}
     return sorted(items, key=lambda item: places[item.id]), true_until
 
@@ -93,96 +100,153 @@ async def costs_of(
     missing = [item_id for item_id in ids if item_id not in costs.of]
     for start in range(0, len(missing), CHUNK):
         some = missing[start : start + CHUNK]
-        values: dict[str, object] = {"chosen": some, "fetch": len(some)}
-        gathered, buyer = await _gather(platform, caller, CHOSEN, values)
+        page = await _gather(platform, caller, CHOSEN, {"chosen": some})
         made: dict[UUID, Decimal | None] = dict.fromkeys(some)
-        for row, offers in gathered:
-            priced = (_priced(each, buyer, currency, explain=False) for each in offers)
+        for placed in page.placed:
+            priced = [page.priced(found, currency) for found in page.offered(placed)]
             known = [one.cost()[2] for one in priced if isinstance(one.answer, Price)]
-            made[row[ITEM_AT]] = min(known, default=None)
-        costs.add(made, _next_boundary(gathered))
+            made[placed.item.id] = min(known, default=None)
+        costs.add(made, min(page.boundaries, default=None))
     return costs
 
 
-async def _gather(
-    platform: Platform, caller: Caller, statement: HotRead, values: dict[str, object]
-) -> tuple[list[tuple[Any, list["_OfferPrices"]]], Buyer]:
-    """Find items, their offers and all prices these might have for the caller."""
-    values |= {"scopes": scopes_of(caller.path), "company_id": caller.organization_id}
-    read = await hot_rows(platform, caller, statement, values)
-    kept = platform.get(KeptPrices)
-    heads = kept.read_heads(read, HEADS_AT)
-    rows = sorted((row for row in read if row[HEADS_AT] is None), key=_place)
-    if not rows:
-        return [], heads.buyer(caller.path)
-    offers = [read_offer(row[ITEM_END], row[ITEM_END + 1], row[OFFER_AT:OFFER_END]) for row in rows]
-    found = kept.candidates_of(offers, heads, own_read=True)
-    if found is None:
-        seen = {
-            "offer_ids": [offer.id for offer in offers],
-            "supplier_ids": [offer.supplier_id for offer in offers],
-            "skus": [offer.sku for offer in offers],
-        }
-        candidates = await hot_rows(platform, caller, CANDIDATES, values | seen)
-        listed: Listed = {}
-        found, _ = candidates_by_place(candidates, len(rows), listed)
-        heads = kept.read_heads(candidates, 1, candidates=False)
-        kept.learn(caller.path, offers, listed, heads, own=False)
-    return _gathered(rows, offers, found, heads), heads.buyer(caller.path)
+# What there is
 
 
-def _place(row: Any) -> int:
-    place: int = row[0]
-    return place
-
-
-class _OfferPrices(msgspec.Struct, gc=False):
+class _Offered(msgspec.Struct, gc=False):
     offer: Offer
-    supplier_name: str
-    as_of: datetime
+    view: View
     candidates: list[Candidate]
-    policy: Policy
 
 
-def _next_boundary(gathered: Sequence[tuple[Any, list[_OfferPrices]]]) -> datetime | None:
-    """Give the next instant at which one of these prices begins or ends."""
-    return min(
-        (
-            at
-            for _, offers in gathered
-            for found in offers
-            for candidate in found.candidates
-            if candidate.validity is not UNBOUNDED
-            for at in (candidate.validity.from_, candidate.validity.until)
-            if at is not None and at > found.as_of
-        ),
-        default=None,
-    )
+class _Page:
+    """The items that were found, and what their prices follow from.
+
+    Ladders that are for everybody are taken from `kept`, unless all were read.
+    """
+
+    def __init__(
+        self, placed: list[Placed], heads: Heads, caller: Caller, kept: KeptPrices | None
+    ) -> None:
+        if heads.clock is None:
+            msg = "a statement of pages tells the clock"
+            raise ValueError(msg)
+        self.placed = placed
+        self.heads = heads
+        self.buyer = heads.buyer(caller.path)
+        self.mark = Mark(heads.counted, heads.clock)
+        self.kept = kept
+        self.boundaries: list[datetime] = []
+
+    def views(self, item: Item) -> list[View]:
+        """Give what is seen of the suppliers of an item's offers."""
+        return [self.heads.view_of(offer.supplier_id) for offer in item.offers]
+
+    def is_plain(self, placed: Placed) -> bool:
+        """Tell whether nothing but kept ladders counts."""
+        return self.kept is not None and self.heads.told.keys().isdisjoint(placed.places)
+
+    def offered(self, placed: Placed) -> list[_Offered]:
+        """Give an item's offers with their candidates; those of a supplier not seen are left out.
+
+        Where a candidate begins or ends later is noted.
+        """
+        found = []
+        for offer, place in zip(placed.item.offers, placed.places, strict=True):
+            view = self.heads.view_of(offer.supplier_id)
+            if view.name is None:
+                continue
+            if self.kept is None:
+                candidates = self.heads.told.get(place, [])
+            else:
+                candidates = self.kept.candidates_of(offer, place, self.heads, own_read=True) or []
+            for each in candidates:
+                if each.validity is not UNBOUNDED:
+                    self._note(each.validity.from_, each.validity.until)
+            found.append(_Offered(offer, view, candidates))
+        return found
+
+    def _note(self, *instants: datetime | None) -> None:
+        self.boundaries += [at for at in instants if at is not None and at > self.mark.at]
+
+    def priced(self, found: _Offered, currency: str | None, *, explain: bool = False) -> "_Priced":
+        """Price an offer as a catalog shows it."""
+        answer = price_offer(
+            found.offer.terms,
+            found.candidates,
+            self.buyer,
+            currency,
+            self.mark.at,
+            policy=found.view.policy,
+            explain=explain,
+        )
+        return _Priced(found, answer)
 
 
-def _gathered(
-    rows: Sequence[Any],
-    offers: Sequence[Offer],
-    found: Sequence[list[Candidate]],
-    heads: Heads,
-) -> list[tuple[Any, list[_OfferPrices]]]:
-    """Gather rows to items (each as its first row) and their offers, in the order of the page."""
-    items: dict[UUID, tuple[Any, list[_OfferPrices]]] = {}
-    for row, offer, own in zip(rows, offers, found, strict=True):
-        gathered = items.get(row[ITEM_AT])
-        if gathered is None:
-            gathered = items[row[ITEM_AT]] = (row, [])
-        policy = heads.policy_of(offer.supplier_id)
-        gathered[1].append(_OfferPrices(offer, row[OFFER_END], row[OFFER_END + 1], own, policy))
-    return sorted(items.values(), key=_by_name)
+async def _gather(
+    platform: Platform, caller: Caller, read: PageRead, values: dict[str, object]
+) -> _Page:
+    """Find a page's items by their versions; where something is not known, all that is shown."""
+    known, kept = platform.get(KnownItems), platform.get(KeptPrices)
+    asking = _asking(caller, values)
+    chosen = cast("Sequence[UUID]", values.get("chosen", ()))
+    if known.expected(chosen):
+        rows = await hot_rows(platform, caller, read.known, asking)
+        heads = kept.read_heads(rows, len(KNOWN_COLUMNS))
+        found = known.find(_of_offers(rows, len(KNOWN_COLUMNS)))
+        if found is not None and all(
+            kept.knows(offer, heads) for placed in found for offer in placed.item.offers
+        ):
+            return _Page(_first(found, values), heads, caller, kept)
+    page = await _read_whole(platform, caller, read.whole, asking)
+    page.placed = _first(page.placed, values)
+    return page
 
 
-def _by_name(gathered: tuple[Any, list[_OfferPrices]]) -> tuple[str, UUID]:
-    return gathered[0][NAME_AT], gathered[0][ITEM_AT]
+async def _read_whole(
+    platform: Platform,
+    caller: Caller,
+    read: HotRead,
+    asking: dict[str, object],
+    *,
+    keep: bool = True,
+) -> _Page:
+    """Find all that is shown of items and every price they might have, and keep what stays true."""
+    rows = await hot_rows(platform, caller, read, asking)
+    kept = platform.get(KeptPrices)
+    heads = kept.read_heads(rows, OFFER_END)
+    placed = platform.get(KnownItems).learn(_of_offers(rows, OFFER_END), keep=keep)
+    by_place = {
+        place: offer
+        for item, places in placed
+        for place, offer in zip(places, item.offers, strict=True)
+    }
+    kept.learn(caller.path, [by_place[place] for place in sorted(by_place)], heads, own=False)
+    return _Page(placed, heads, caller, None)
+
+
+def _asking(caller: Caller, values: dict[str, object]) -> dict[str, object]:
+    return {**values, "scopes": scopes_of(caller.path), "company_id": caller.organization_id}
+
+
+def _of_offers(rows: Sequence[Any], described_at: int) -> list[Any]:
+    """Give the rows that are of an offer, in the order of their places."""
+    found = [row for row in rows if row[described_at] is None and row[0] > 0]
+    found.sort(key=itemgetter(0))
+    return found
+
+
+def _first(placed: list[Placed], values: dict[str, object]) -> list[Placed]:
+    """Put items into the order of a page, and leave out what it has no place for."""
+    placed.sort(key=lambda each: (each.item.name, each.item.id))
+    return placed[: cast("int | None", values.get("fetch"))]
+
+
+# What it comes to
 
 
 class _Priced(msgspec.Struct, gc=False):
-    found: _OfferPrices
+    found: _Offered
     answer: Price | Unpriced
 
     def cost(self) -> Cost:
@@ -194,79 +258,41 @@ class _Priced(msgspec.Struct, gc=False):
         return False, winner.currency, self.answer.tier.amount / units
 
 
-def _priced(found: _OfferPrices, buyer: Buyer, currency: str | None, *, explain: bool) -> _Priced:
-    answer = price_offer(
-        found.offer.terms,
-        found.candidates,
-        buyer,
-        currency,
-        found.as_of,
-        policy=found.policy,
-        explain=explain,
-    )
-    return _Priced(found, answer)
-
-
 def _shown(
-    row: Any,
-    offers: Sequence[_OfferPrices],
-    buyer: Buyer,
-    currency: str | None,
-    *,
-    whole: bool,
-) -> CatalogItem:
-    """Price an item's offers and show the cheapest, or all with their reasons."""
-    priced = [_priced(found, buyer, currency, explain=whole) for found in offers]
-    if len(priced) > 1:
-        priced.sort(key=_Priced.cost)
-    shown = priced if whole else priced[:1]
-    return _item(row, len(priced), [_offer_view(each, explain=whole) for each in shown], whole)
+    placed: Placed, page: _Page, currency: str | None, written: WrittenItems | None
+) -> CatalogItem | None:
+    """Show the cheapest of an item's offers; None where none is left."""
+    item, views = placed.item, page.views(placed.item)
+    if written is not None and page.is_plain(placed):
+        text = written.find(item, views, currency)
+        if text is not None:
+            return _item(item, [cast("CatalogOffer", text)])
+    offered = page.offered(placed)
+    if not offered:
+        return None
+    priced = [page.priced(found, currency) for found in offered]
+    best = priced[0] if len(priced) == 1 else min(priced, key=_Priced.cost)
+    view = _offer_view(best, explain=False)
+    if (
+        written is not None
+        and len(offered) == len(item.offers)
+        and all(for_everybody(found.candidates) for found in offered)
+    ):
+        # msgspec writes raw JSON as it is: to who reads the answer it is the offer.
+        view = cast("CatalogOffer", written.keep(item, views, currency, view))
+    return _item(item, [view], len(offered))
 
 
-def _cheapest(
-    row: Any,
-    offers: Sequence[_OfferPrices],
-    buyer: Buyer,
-    currency: str | None,
-    written: WrittenOffers,
-) -> CatalogItem:
-    """Do as `_shown` does for a page, with what is written already."""
-    found = [_written(each, buyer, currency, written) for each in offers]
-    best = found[0] if len(found) == 1 else min(found, key=_cost)
-    # msgspec writes raw JSON as it is: to who reads the answer it is the offer.
-    view = best.text if isinstance(best, WrittenOffer) else _offer_view(best, explain=False)
-    return _item(row, len(found), [cast("CatalogOffer", view)], whole=False)
-
-
-def _written(
-    found: _OfferPrices, buyer: Buyer, currency: str | None, written: WrittenOffers
-) -> WrittenOffer | _Priced:
-    def make() -> tuple[Cost, CatalogOffer]:
-        priced = _priced(found, buyer, currency, explain=False)
-        return priced.cost(), _offer_view(priced, explain=False)
-
-    known = written.find(
-        found.offer, found.supplier_name, found.candidates, found.policy, currency, make
-    )
-    return known or _priced(found, buyer, currency, explain=False)
-
-
-def _cost(found: WrittenOffer | _Priced) -> Cost:
-    return found.cost if isinstance(found, WrittenOffer) else found.cost()
-
-
-def _item(row: Any, offer_count: int, offers: list[CatalogOffer], whole: bool) -> CatalogItem:
-    item_id, product_id, _, name, description, maker, maker_number, gtin = row[ITEM_AT:ITEM_END]
+def _item(item: Item, offers: list[CatalogOffer], offer_count: int | None = None) -> CatalogItem:
     return CatalogItem(
-        id=item_id,
-        kind="private_offer" if product_id is None else "product",
-        name=name,
-        offer_count=offer_count,
+        id=item.id,
+        kind="private_offer" if item.private else "product",
+        name=item.name,
+        offer_count=len(item.offers) if offer_count is None else offer_count,
         offers=offers,
-        description=description if whole else UNSET,
-        maker=UNSET if maker is None else maker,
-        maker_number=UNSET if maker_number is None else maker_number,
-        gtin=UNSET if gtin is None else gtin,
+        maker=UNSET if item.maker is None else item.maker,
+        maker_number=UNSET if item.maker_number is None else item.maker_number,
+        gtin=UNSET if item.gtin is None else item.gtin,
     )
 
 
@@ -275,7 +301,7 @@ def _offer_view(priced: _Priced, *, explain: bool) -> CatalogOffer:
     view = CatalogOffer(
         id=offer.id,
         supplier_id=offer.supplier_id,
-        supplier_name=priced.found.supplier_name,
+        supplier_name=priced.found.view.name or "",
         sku=offer.sku,
         name=offer.name,
         unit=terms.unit,

@@ -6,7 +6,7 @@ in matching, not in order, not in where a page ends.
 """
 
 from datetime import datetime
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 from uuid import UUID
 
 import msgspec
@@ -17,13 +17,13 @@ from catalog.search.answers import Answer, CatalogAnswers, Mark, read_mark
 from catalog.search.details import add_availability, add_details, add_texts
 from catalog.search.facets import facets_of
 from catalog.search.finding import Query, find
-from catalog.search.items import chosen_items, costs_of, items_of
+from catalog.search.items import chosen_items, costs_of, items_of, one_item
 from catalog.search.matching import Place
 from catalog.search.own_prices import CostPlace, following, ordered, ranges_of
-from catalog.search.page_statements import BROWSE, ONE
+from catalog.search.page_statements import BROWSE
 from catalog.search.related import related_ids
 from catalog.search.schemas import CatalogFindings, CatalogItem, CatalogPage, RelatedItems
-from catalog.search.written_offers import WrittenOffers
+from catalog.search.written_items import WrittenItems
 from marketplace.kernel.errors import NotFound, invalid
 from marketplace.kernel.limits import PRICES_SORTED_MAX
 from marketplace.kernel.money import currency_digits
@@ -58,7 +58,7 @@ async def search_catalog(
     InvalidInput for an unknown currency, and where own prices decide and no currency is named.
     """
     asking = query if isinstance(query, Query) else Query(text=query)
-    made, _ = await _make_page(platform, caller, asking, currency, asked, await read_mark(platform))
+    made, _, _ = await _make_page(platform, caller, asking, currency, asked)
     await add_texts(platform, caller, made.items, languages)
     if stock:
         await add_availability(platform, caller, made.items)
@@ -76,12 +76,14 @@ async def answer_search(
     """Give what `search_catalog` gives, its items ready as JSON; one that is still true at once."""
     caller.require("catalog:read")
     asking = query if isinstance(query, Query) else Query(text=query)
-    answers, mark = platform.get(CatalogAnswers), await read_mark(platform)
+    answers = platform.get(CatalogAnswers)
     key = (caller.path, asking, currency, asked.limit, asked.after, languages)
-    answer = answers.find(key, mark)
+    # A page of all that was never made brings the mark along: one round trip.
+    mark = await read_mark(platform) if key in answers else None
+    answer = None if mark is None else answers.find(key, mark)
     if answer is None:
-        written = platform.get(WrittenOffers)
-        made, true_until = await _make_page(
+        written = platform.get(WrittenItems)
+        made, true_until, mark = await _make_page(
             platform, caller, asking, currency, asked, mark, written
         )
         await add_texts(platform, caller, made.items, languages)
@@ -97,33 +99,49 @@ async def answer_search(
     )
 
 
+class _Made(NamedTuple):
+    """A page, until when its prices are these, and a mark that was read no later."""
+
+    page: CatalogPage
+    true_until: datetime | None
+    mark: Mark
+
+
 async def _make_page(
     platform: Platform,
     caller: Caller,
     query: Query,
     currency: str | None,
     asked: PageRequest,
-    mark: Mark,
-    written: WrittenOffers | None = None,
-) -> tuple[CatalogPage, datetime | None]:
+    mark: Mark | None = None,
+    written: WrittenItems | None = None,
+) -> _Made:
     caller.require("catalog:read")
     if currency is not None:
         currency_digits(currency, "?currency")
-    if query.by_price:
-        return await _page_by_price(platform, caller, query, currency, asked, mark, written)
-    if not query.plain:
-        return await _page_of_hits(platform, caller, query, currency, asked, mark, written)
+    if query.plain and not query.by_price:
+        return await _page_of_all(platform, caller, currency, asked, written)
+    mark = mark or await read_mark(platform)
+    make = _page_by_price if query.by_price else _page_of_hits
+    return await make(platform, caller, query, currency, asked, mark, written)
+
+
+async def _page_of_all(
+    platform: Platform,
+    caller: Caller,
+    currency: str | None,
+    asked: PageRequest,
+    written: WrittenItems | None,
+) -> _Made:
     after = asked.key(_Key) or _Key()
     values: dict[str, object] = {
         "after_name": after.name,
         "after_id": after.id,
         "fetch": asked.fetch,
     }
-    items, true_until = await items_of(
-        platform, caller, BROWSE, values, currency, whole=False, written=written
-    )
+    items, true_until, mark = await items_of(platform, caller, BROWSE, values, currency, written)
     made = page(asked, items, lambda item: _Key(item.name, item.id))
-    return CatalogPage(items=made.items, next=made.next), true_until
+    return _Made(CatalogPage(items=made.items, next=made.next), true_until, mark)
 
 
 async def _page_of_hits(
@@ -133,8 +151,8 @@ async def _page_of_hits(
     currency: str | None,
     asked: PageRequest,
     mark: Mark,
-    written: WrittenOffers | None = None,
-) -> tuple[CatalogPage, datetime | None]:
+    written: WrittenItems | None,
+) -> _Made:
     found = await find(platform, caller, query, mark, asked.key(Place), asked.fetch)
     shown = page(asked, found.hits, lambda hit: hit.place)
     items, true_until = await chosen_items(
@@ -143,7 +161,7 @@ async def _page_of_hits(
     findings = CatalogFindings(count=found.count, count_bounded=found.bounded)
     if query.facets:
         findings.facets = await facets_of(platform, caller, query.languages, found, mark)
-    return CatalogPage(items=items, next=shown.next, found=findings), true_until
+    return _Made(CatalogPage(items=items, next=shown.next, found=findings), true_until, mark)
 
 
 async def _page_by_price(
@@ -153,8 +171,8 @@ async def _page_by_price(
     currency: str | None,
     asked: PageRequest,
     mark: Mark,
-    written: WrittenOffers | None = None,
-) -> tuple[CatalogPage, datetime | None]:
+    written: WrittenItems | None,
+) -> _Made:
     """Price what is found, as far as the bound goes, and give the page in that order."""
     if currency is None:
         detail = "Own prices are compared in one currency: name it."
@@ -191,10 +209,8 @@ async def _page_by_price(
         findings.facets = await facets_of(platform, caller, query.languages, counted, mark)
         findings.facets.prices = ranges_of(found, costs)
     ends = [at for at in (true_until, costs.true_until) if at is not None]
-    return (
-        CatalogPage(items=items, next=shown.next, found=findings),
-        min(ends, default=None),
-    )
+    shown_page = CatalogPage(items=items, next=shown.next, found=findings)
+    return _Made(shown_page, min(ends, default=None), mark)
 
 
 async def read_catalog_item(
@@ -208,12 +224,10 @@ async def read_catalog_item(
     caller.require("catalog:read")
     if currency is not None:
         currency_digits(currency, "?currency")
-    values: dict[str, object] = {"item_id": item_id, "fetch": 1}
-    items, _ = await items_of(platform, caller, ONE, values, currency, whole=True)
-    if not items:
+    item = await one_item(platform, caller, item_id, currency)
+    if item is None:
         raise NotFound("There is no such product in your catalog.")
-    (item,) = items
-    await add_availability(platform, caller, items)
+    await add_availability(platform, caller, [item])
     if item.kind == "product":
         await add_details(platform, caller, item, languages)
     return item

@@ -13,14 +13,15 @@ from marketplace.platform.database import HotRead, Role
 
 READS = {
     "the price check": checking._CHECK,
-    "a page": page_statements.BROWSE,
-    "chosen items": page_statements.CHOSEN,
+    "a page by versions": page_statements.BROWSE.known,
+    "a page, whole": page_statements.BROWSE.whole,
+    "chosen items by versions": page_statements.CHOSEN.known,
+    "chosen items, whole": page_statements.CHOSEN.whole,
     "a search": matching.SEARCHES[True, True, False],
     "a search with facets": matching.SEARCHES[True, False, True],
     "names of facets": known._NAMES,
     "a category with facets": matching.SEARCHES[False, True, True],
     "one item": page_statements.ONE,
-    "prices of a page": page_statements.CANDIDATES,
 }
 Node = Mapping[str, Any]
 

@@ -50,7 +50,8 @@ async def asked(market: Market) -> dict[str, tuple[int, set[str]]]:
     his = {"scopes": scopes_of(path), "company_id": path[-1]}
     return {
         "lines": await pages_read(market, checking._CHECK, line_arguments(path, keys)),
-        "page": await pages_read(market, page_statements.BROWSE, page | his),
+        "page": await pages_read(market, page_statements.BROWSE.known, page | his),
+        "page, whole": await pages_read(market, page_statements.BROWSE.whole, page | his),
     }
 
 
