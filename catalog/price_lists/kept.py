@@ -23,9 +23,10 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
+from asyncpg.pgproto import pgproto
 
 from catalog.price_lists.candidates import FACE, KNOWN, NAME, POLICY
-from catalog.price_lists.price_book import Listed, Offer, read_candidate, read_face
+from catalog.price_lists.price_book import Listed, Offer, one_object, read_candidate, read_face
 from catalog.pricing.terms import Buyer, Candidate, Level, Policy
 from catalog.recent import Recent
 from marketplace.kernel.events import PUBLIC
@@ -72,7 +73,7 @@ def _list_of(face: tuple[Any, ...]) -> _List:
     )
 
 
-_supplier_id: Final = lru_cache(_READ_MAX)(UUID)
+_supplier_id: Final = lru_cache(_READ_MAX)(lambda text: one_object(pgproto.UUID(text)))
 
 
 class View(msgspec.Struct, frozen=True, eq=False, gc=False):
@@ -208,10 +209,6 @@ class KeptPrices:
                 if candidate.level is not Level.CONTRACT:
                     heads.listed.setdefault((described, place), []).append(candidate)
         return heads
-
-    def knows(self, offer: Offer, heads: Heads) -> bool:
-        """Tell whether what the buyer's lists have for an offer is known, his own aside."""
-        return all(offer.id in ladders for ladders in self._held(offer, heads, own_read=True))
 
     def candidates_of(
         self, offer: Offer, place: int, heads: Heads, *, own_read: bool

@@ -81,6 +81,12 @@ class Found(msgspec.Struct, gc=False):
 # Rows to values
 
 
+@lru_cache(_FACES_KEPT_MAX)
+def one_object(identifier: UUID) -> UUID:
+    """Give one object for equal identifiers: dictionaries find it without comparing numbers."""
+    return identifier
+
+
 def read_offer(supplier_id: UUID, sku: str, columns: Sequence[Any]) -> Offer:
     """Read the columns `OFFER_COLUMNS` of an offer."""
     (
@@ -100,7 +106,7 @@ def read_offer(supplier_id: UUID, sku: str, columns: Sequence[Any]) -> Offer:
     ) = columns
     return Offer(
         id=offer_id,
-        supplier_id=supplier_id,
+        supplier_id=one_object(supplier_id),
         sku=sku,
         name=name,
         terms=OfferTerms(

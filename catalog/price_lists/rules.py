@@ -144,8 +144,11 @@ def _own_currency(candidates: Sequence[Candidate], buyer: Buyer, as_of: datetime
     """Give the currency in which the buyer's best candidate in force is."""
     if len(candidates) == 1:
         return candidates[0].currency
-    best = next(iter(in_force(candidates, buyer, as_of)), None)
-    return best.currency if best is not None else None
+    one_currency = len({each.currency for each in candidates}) == 1
+    # Where all are in one, any in force will do: there is nothing to rank.
+    ranked = ([each] for each in candidates) if one_currency else (candidates,)
+    best = (each for some in ranked for each in in_force(some, buyer, as_of))
+    return next((each.currency for each in best), None)
 
 
 def _detail(

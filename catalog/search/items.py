@@ -3,11 +3,12 @@
 One statement finds the offers of all items and what their prices follow from; the resolver decides.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 from operator import itemgetter
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeVar, cast
 from uuid import UUID
 
 import msgspec
@@ -30,6 +31,7 @@ from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import HotRead, hot_rows
 
+T = TypeVar("T")
 Cost = tuple[bool, str, Decimal]
 """What offers are sorted by: unpriced or not, currency, cost of one content unit."""
 
@@ -54,9 +56,12 @@ async def items_of(
 
     With `written` offers that are written already stand in items as JSON.
     """
-    page = await _gather(platform, caller, read, values)
-    made = [_shown(each, page, currency, written) for each in page.placed]
-    items = [item for item in made if item is not None]
+
+    def make(page: _Page) -> list[CatalogItem]:
+        made = [_shown(each, page, currency, written) for each in page.placed]
+        return [item for item in made if item is not None]
+
+    page, items = await _made(platform, caller, read, values, make)
     return ItemsMade(items, min(page.boundaries, default=None), page.mark)
 
 
@@ -98,19 +103,27 @@ async def costs_of(
     """Give what items cost the caller, of those kept what is still true; the rest is priced now."""
     costs = platform.get(OwnCosts).of((caller.path, currency), mark)
     missing = [item_id for item_id in ids if item_id not in costs.of]
-    for start in range(0, len(missing), CHUNK):
-        some = missing[start : start + CHUNK]
-        page = await _gather(platform, caller, CHOSEN, {"chosen": some})
-        made: dict[UUID, Decimal | None] = dict.fromkeys(some)
+
+    def cheapest(page: _Page) -> dict[UUID, Decimal | None]:
+        made: dict[UUID, Decimal | None] = {}
         for placed in page.placed:
             priced = [page.priced(found, currency) for found in page.offered(placed)]
             known = [one.cost()[2] for one in priced if isinstance(one.answer, Price)]
             made[placed.item.id] = min(known, default=None)
-        costs.add(made, min(page.boundaries, default=None))
+        return made
+
+    for start in range(0, len(missing), CHUNK):
+        some = missing[start : start + CHUNK]
+        page, made = await _made(platform, caller, CHOSEN, {"chosen": some}, cheapest)
+        costs.add(dict.fromkeys(some) | made, min(page.boundaries, default=None))
     return costs
 
 
 # What there is
+
+
+class _NotKnownError(Exception):
+    """What a list for everybody has for an offer is not known to this process."""
 
 
 class _Offered(msgspec.Struct, gc=False):
@@ -149,21 +162,26 @@ class _Page:
     def offered(self, placed: Placed) -> list[_Offered]:
         """Give an item's offers with their candidates; those of a supplier not seen are left out.
 
-        Where a candidate begins or ends later is noted.
+        Where a candidate begins or ends later is noted. Raises _NotKnownError.
         """
         found = []
         for offer, place in zip(placed.item.offers, placed.places, strict=True):
             view = self.heads.view_of(offer.supplier_id)
             if view.name is None:
                 continue
-            if self.kept is None:
-                candidates = self.heads.told.get(place, [])
-            else:
-                candidates = self.kept.candidates_of(offer, place, self.heads, own_read=True) or []
+            candidates = self._candidates(offer, place)
             for each in candidates:
                 if each.validity is not UNBOUNDED:
                     self._note(each.validity.from_, each.validity.until)
             found.append(_Offered(offer, view, candidates))
+        return found
+
+    def _candidates(self, offer: Offer, place: int) -> list[Candidate]:
+        if self.kept is None:
+            return self.heads.told.get(place, [])
+        found = self.kept.candidates_of(offer, place, self.heads, own_read=True)
+        if found is None:
+            raise _NotKnownError
         return found
 
     def _note(self, *instants: datetime | None) -> None:
@@ -183,24 +201,36 @@ class _Page:
         return _Priced(found, answer)
 
 
-async def _gather(
-    platform: Platform, caller: Caller, read: PageRead, values: dict[str, object]
-) -> _Page:
-    """Find a page's items by their versions; where something is not known, all that is shown."""
-    known, kept = platform.get(KnownItems), platform.get(KeptPrices)
+async def _made(
+    platform: Platform,
+    caller: Caller,
+    read: PageRead,
+    values: dict[str, object],
+    make: Callable[[_Page], T],
+) -> tuple[_Page, T]:
+    """Make something of a page by what is known; where that is not all, by all that is shown."""
     asking = _asking(caller, values)
     chosen = cast("Sequence[UUID]", values.get("chosen", ()))
-    if known.expected(chosen):
-        rows = await hot_rows(platform, caller, read.known, asking)
-        heads = kept.read_heads(rows, len(KNOWN_COLUMNS))
-        found = known.find(_of_offers(rows, len(KNOWN_COLUMNS)))
-        if found is not None and all(
-            kept.knows(offer, heads) for placed in found for offer in placed.item.offers
-        ):
-            return _Page(_first(found, values), heads, caller, kept)
+    if platform.get(KnownItems).expected(chosen):
+        page = await _read_known(platform, caller, read.known, asking)
+        if page is not None:
+            with suppress(_NotKnownError):
+                return page, make(page)
     page = await _read_whole(platform, caller, read.whole, asking)
-    page.placed = _first(page.placed, values)
-    return page
+    return page, make(page)
+
+
+async def _read_known(
+    platform: Platform, caller: Caller, read: HotRead, asking: dict[str, object]
+) -> _Page | None:
+    """Find the items that are shown at these versions; None where one is not known."""
+    rows = await hot_rows(platform, caller, read, asking)
+    described_at = len(KNOWN_COLUMNS)
+    placed = platform.get(KnownItems).find(_of_offers(rows, described_at))
+    if placed is None:
+        return None
+    kept = platform.get(KeptPrices)
+    return _Page(_first(placed, asking), kept.read_heads(rows, described_at), caller, kept)
 
 
 async def _read_whole(
@@ -222,7 +252,7 @@ async def _read_whole(
         for place, offer in zip(places, item.offers, strict=True)
     }
     kept.learn(caller.path, [by_place[place] for place in sorted(by_place)], heads, own=False)
-    return _Page(placed, heads, caller, None)
+    return _Page(_first(placed, asking), heads, caller, None)
 
 
 def _asking(caller: Caller, values: dict[str, object]) -> dict[str, object]:

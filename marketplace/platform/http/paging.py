@@ -97,8 +97,9 @@ def paged(request: PageRequest, answer: P) -> Response[P]:
     """Answer with a page and, where there is a next one, its `Link`."""
     headers = {}
     if answer.next is not None:
-        query = [(k, v) for k, v in request.query if k not in {"after", "limit"}]
-        link = urlencode([*query, ("limit", str(request.limit)), ("after", answer.next)])
+        query = urlencode([(k, v) for k, v in request.query if k not in {"after", "limit"}])
+        # A cursor is written in letters that an address may have.
+        link = f"{query}&"[not query :] + f"limit={request.limit}&after={answer.next}"
         headers["Link"] = f'<{request.path}?{link}>; rel="next"'
     return Response(answer, headers=headers)
 
