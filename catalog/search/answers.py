@@ -11,9 +11,11 @@ publication is visible in the next request, in every process, and nobody need be
 from collections import OrderedDict
 from collections.abc import Hashable
 from datetime import datetime
+from hashlib import sha256
 from typing import Final
 
 import msgspec
+from msgspec.structs import force_setattr
 from sqlalchemy import func, select
 
 from catalog.search.tables import CatalogChangeRow
@@ -32,13 +34,21 @@ class Mark(msgspec.Struct, frozen=True):
 class Answer(msgspec.Struct, frozen=True):
     """A page's items as JSON, where the next page begins, and until when its prices are these.
 
-    `more` is what stands beside the items, as JSON too: how many there are, and facets.
+    `more` is what stands beside the items, as JSON too: how many there are, and facets. `tag` is
+    the ETag: of what is told and of nothing else, so that it says nothing of what is hidden.
     """
 
     items: msgspec.Raw
     next: str | None
     true_until: datetime | None
     more: msgspec.Raw | None = None
+    tag: str = ""
+
+    def __post_init__(self) -> None:
+        """Reckon the tag, once for all who ask again."""
+        told = sha256(self.items)
+        told.update(f"\0{self.next}\0".encode() + bytes(self.more or b""))
+        force_setattr(self, "tag", f'"{told.hexdigest()[:32]}"')
 
 
 CHANGES: Final = func.coalesce(func.sum(CatalogChangeRow.changes), 0)

@@ -4,6 +4,7 @@ from typing import Annotated, Final
 from uuid import UUID
 
 from litestar import Response, delete, get, post, put
+from litestar.openapi import ResponseSpec
 from litestar.params import QueryParameter
 
 from catalog.asked_languages import AcceptLanguage, LanguageQuery, asked_languages
@@ -22,7 +23,7 @@ from catalog.search.suggestions import answer_suggestions
 from marketplace.kernel.limits import LEAD_TIME_DAYS_MAX, NAME_CHARACTERS_MAX, SUGGESTIONS_SHOWN
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
-from marketplace.platform.http.access import versioned
+from marketplace.platform.http.access import IfNoneMatch, unless_kept, versioned
 from marketplace.platform.http.given import FromPath, Given, JSONBody
 from marketplace.platform.http.paging import Page, PageRequest, paged
 from marketplace.platform.idempotency import IdempotencyKey
@@ -58,6 +59,7 @@ PriceToQuery = Annotated[
     operation_id="searchCatalog",
     tags=["catalog"],
     summary="Your catalog: products and offers you may see, with your own prices.",
+    responses={304: ResponseSpec(None, description="The answer you keep is still this one.")},
 )
 async def search_catalog(
     caller: Given[Caller],
@@ -125,6 +127,7 @@ async def search_catalog(
     stock: Annotated[
         bool, QueryParameter(name="stock", description="Tell what can be delivered at this moment.")
     ] = False,
+    if_none_match: IfNoneMatch = None,
 ) -> Response[CatalogPage]:
     """Search and narrow; every offer is priced at the smallest quantity you can buy."""
     languages = asked_languages(language, accept_language)
@@ -137,15 +140,13 @@ async def search_catalog(
         price_from=price_from,
         price_to=price_to,
     )
-    if stock:
-        answer = await service.search_catalog(
+    if stock:  # of this moment, and never kept
+        shown = await service.search_catalog(
             platform, caller, query, currency, page_request, languages, stock=True
         )
-    else:
-        answer = await service.answer_search(
-            platform, caller, query, currency, page_request, languages
-        )
-    return paged(page_request, answer)
+        return paged(page_request, shown)
+    answer = await service.answer_search(platform, caller, query, currency, page_request, languages)
+    return unless_kept(paged(page_request, answer.page), answer.tag, if_none_match)
 
 
 @get(

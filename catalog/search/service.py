@@ -65,6 +65,13 @@ async def search_catalog(
     return made
 
 
+class TaggedPage(NamedTuple):
+    """A page with its items ready as JSON, and its ETag."""
+
+    page: CatalogPage
+    tag: str
+
+
 async def answer_search(
     platform: Platform,
     caller: Caller,
@@ -72,8 +79,8 @@ async def answer_search(
     currency: str | None,
     asked: PageRequest,
     languages: Languages = (),
-) -> CatalogPage:
-    """Give what `search_catalog` gives, its items ready as JSON; one that is still true at once."""
+) -> TaggedPage:
+    """Give what `search_catalog` gives, as JSON; an answer that is still true is given at once."""
     caller.require("catalog:read")
     asking = query if isinstance(query, Query) else Query(text=query)
     answers = platform.get(CatalogAnswers)
@@ -92,11 +99,12 @@ async def answer_search(
         answer = Answer(items, made.next, true_until, more)
         answers.keep(key, mark, answer)
     # msgspec writes raw JSON as it is: to who reads the answer it is the list.
-    return CatalogPage(
+    told = CatalogPage(
         items=cast("list[CatalogItem]", answer.items),
         next=answer.next,
         found=UNSET if answer.more is None else cast("CatalogFindings", answer.more),
     )
+    return TaggedPage(told, answer.tag)
 
 
 class _Made(NamedTuple):

@@ -240,7 +240,35 @@ async def test_a_price_and_a_page_take_the_same_few_round_trips_whatever_their_s
             assert await trips("GET", "/v1/catalog?limit=1") == 1
             assert await trips("GET", "/v1/catalog?limit=50") == 1
             # Made anew, as many for fifty as for one: another page size is another answer. The
-            # first time the ladders of lists for everybody are read, by one more.
+            # first time, what products and offers say is read, by one more.
             for few in (2, 40):
                 sizes = iter(range(few, few + 10))
-                assert await trips_of(lambda: f"/v1/catalog?limit={next(sizes)}") == 2  # noqa: B023
+                assert await trips_of(lambda: f"/v1/catalog?limit={next(sizes)}") == 1  # noqa: B023
+
+
+async def test_who_keeps_a_page_is_told_that_it_is_still_this_one(
+    world: World, client: httpx.AsyncClient, worker: Worker
+) -> None:
+    seller, buyer = Client(client, await world.supplier()), await world.buyer()
+    await seller.upload(OFFERS, worker, kind="offers")
+
+    async def ask(kept: str = "", path: str = "/v1/catalog") -> httpx.Response:
+        return await client.get(path, headers={**buyer.headers, "If-None-Match": kept})
+
+    first = await ask()
+    tag = first.headers["ETag"]
+    for kept in (tag, f'W/"other", {tag}', "*"):
+        again = await ask(kept)
+        assert (again.status_code, again.content) == (304, b"")
+        assert again.headers["ETag"] == tag
+    assert (await ask('"other"')).json() == first.json()
+    assert (await ask(tag, "/v1/catalog?limit=1")).status_code == 200
+    # What another is offered alone changes the catalog, but not what this one is told of it.
+    rival = await world.buyer()
+    hidden = {"name": "For another", "unit": "C62", "buyer_id": str(rival.id)}
+    await seller.send("PUT", "/v1/offers/by-sku/HIDDEN", hidden)
+    assert (await ask(tag)).status_code == 304
+    await seller.upload(OFFERS.replace("Bolt M8", "Bolt M9"), worker, kind="offers")
+    changed = await ask(tag)
+    assert changed.status_code == 200
+    assert changed.headers["ETag"] != tag

@@ -200,8 +200,28 @@ class Versioned(Protocol):
 
 
 V = TypeVar("V", bound=Versioned)
+T = TypeVar("T")
 
 
 def versioned(view: V, *, status_code: int | None = None) -> Response[V]:
     """Answer with a view and its ETag."""
     return Response(view, headers={"ETag": f'"{view.version}"'}, status_code=status_code)
+
+
+IfNoneMatch = Annotated[
+    str | None,
+    HeaderParameter(
+        name="If-None-Match",
+        required=False,
+        description="ETags of answers you keep: if one of them is this very answer, 304 says so.",
+    ),
+]
+
+
+def unless_kept(response: Response[T], tag: str, if_none_match: str | None) -> Response[T]:
+    """Answer with what has this ETag, or 304 without a body to who keeps it (RFC 9110, 13.1.2)."""
+    given = [each.strip().removeprefix("W/") for each in (if_none_match or "").split(",")]
+    if tag in given or given == ["*"]:
+        return Response(cast("T", None), status_code=304, headers={"ETag": tag})
+    response.headers["ETag"] = tag
+    return response

@@ -75,7 +75,7 @@ async def viewed(platform: Platform, who: Caller, asked: PriceCheckInput) -> byt
 
 
 async def paged(platform: Platform, who: Caller) -> bytes:
-    page = await search.answer_search(platform, who, None, None, PageRequest(50, None))
+    page, _ = await search.answer_search(platform, who, None, None, PageRequest(50, None))
     return msgspec.json.encode(page.items)
 
 

@@ -59,7 +59,7 @@ def test_no_more_is_kept_than_the_bound(steps: list[tuple[Hashable, int]]) -> No
 
 
 async def amounts(market: Market, who: object = None) -> list[str]:
-    page = await service.answer_search(
+    page, _ = await service.answer_search(
         market.platform,
         who or market.buyer,
         None,

@@ -1,0 +1,104 @@
+"""What a process knows of items: each page says what is true now, whatever was known before."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import msgspec
+import pytest
+
+from catalog.search import service
+from catalog.search.known_items import KnownItems
+from marketplace.app import assemble
+from marketplace.organizations import service as organizations
+from marketplace.organizations.schemas import OrganizationChange
+from marketplace.platform.core import Platform
+from marketplace.platform.http.paging import PageRequest
+from marketplace.platform.settings import Settings
+from tests.catalog.parties import Market, entry
+from tests.catalog.products.keeper import Shelf
+from tests.support.world import World
+
+GTIN = "4006381333931"
+
+
+@pytest.fixture
+async def other_process(settings: Settings) -> AsyncIterator[Platform]:
+    made = assemble(replace(settings, features=("catalog",))).platform
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def shelf(market: Market, world: World) -> Shelf:
+    return Shelf(market, (await world.operator()).caller)
+
+
+async def test_a_page_follows_each_change_of_products_offers_and_names(
+    market: Market, shelf: Shelf, other_process: Platform
+) -> None:
+    async def told(platform: Platform, limit: int = 50) -> list[tuple[str, str, int]]:
+        asked = PageRequest(limit, None)
+        page, _ = await service.answer_search(platform, market.buyer, None, None, asked)
+        items = msgspec.json.decode(msgspec.json.encode(page.items))
+        return [
+            (item["name"], item["offers"][0]["supplier_name"], item["offer_count"])
+            for item in items
+        ]
+
+    async def both(*expected: tuple[str, str, int]) -> None:
+        for platform in (market.platform, other_process):
+            for limit in (50, 49):  # the second is made of what the first made known
+                assert await told(platform, limit) == [*expected]
+
+    bolt = await shelf.proposed("A", name="Bolt")
+    nut = await shelf.proposed("B", name="Nut")
+    await market.price_list(entry("A", ("1", "10")))
+    await both(("Bolt", "Supplier", 1), ("Nut", "Supplier", 1))
+    bolt = await shelf.change(bolt, name="Rivet")
+    await both(("Nut", "Supplier", 1), ("Rivet", "Supplier", 1))
+    bolt = await shelf.accept(bolt)
+    await shelf.merge(nut, bolt)
+    await both(("Rivet", "Supplier", 2))
+    await market.offer("A", name="Rivet", state="withdrawn")
+    await both(("Rivet", "Supplier", 1))
+    await market.offer("P", name="Alone", buyer_id=market.buyer.organization_id)
+    await both(("Alone", "Supplier", 1), ("Rivet", "Supplier", 1))
+    await market.offer("P", name="Zinc", buyer_id=market.buyer.organization_id)
+    await both(("Rivet", "Supplier", 1), ("Zinc", "Supplier", 1))
+    seller = replace(market.supplier, scopes=market.supplier.scopes | {"organizations:write"})
+    change = OrganizationChange(name="Renamed")
+    await organizations.change_organization(
+        market.platform, seller, seller.organization_id, 1, change
+    )
+    await both(("Rivet", "Renamed", 1), ("Zinc", "Renamed", 1))
+
+
+async def test_a_page_begins_and_ends_where_it_would_with_private_offers_between(
+    market: Market,
+) -> None:
+    for number in range(4):
+        await market.offer(f"S{number}", name=f"Thing {number}")
+        await market.offer(
+            f"P{number}", name=f"Thing {number} for you", buyer_id=market.buyer.organization_id
+        )
+    found: list[str] = []
+    for _ in range(2):  # unknown at first, then known
+        found, after = [], None
+        for _ in range(3):
+            page = await service.search_catalog(
+                market.platform, market.buyer, None, None, PageRequest(3, after)
+            )
+            found += [item.name for item in page.items]
+            after = page.next
+        assert found == sorted(found)
+        assert len(found) == 8
+        assert after is None
+
+
+async def test_no_more_items_are_known_than_the_bound(market: Market) -> None:
+    known = market.platform._parts[KnownItems] = KnownItems(8)
+    for number in range(12):
+        await market.offer(f"N{number:02}")
+    for _ in range(2):
+        assert len(await market.catalog()) == 12
+        assert len(known._known) <= 8
