@@ -127,7 +127,7 @@ async def _one_award(process: Platform, hall: Hall, state: Any, *, bid_on: bool)
     won = outcome(state)
     assert isinstance(won, Win) is bid_on
     async with system_transaction(process, Role.ENGINE) as tx:
-        result = await result_of(tx, hall.auction_id)
+        (result,) = (await result_of(tx, hall.auction_id)).lots
     if isinstance(won, Win) and result.price is not None:
         assert (result.ranking[0].organization_id, result.price.amount) == (won.bidder, won.price)
     async with system_transaction(process, Role.WORKER) as tx:
