@@ -67,6 +67,7 @@ SUBPACKAGES_WITH_TABLES: Final = {
     ),
     "rfq": (
         "attachments",
+        "awards",
         "negotiation",
         "officers",
     ),

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from marketplace.approvals.ports import ApprovalSubjects
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Role
 from marketplace.platform.feature import Consumer, Feature, Scope, Timer
@@ -10,6 +11,10 @@ from rfq.attachments import routes as attachments
 from rfq.attachments.contents import HeldContents
 from rfq.attachments.scanning import ClamdScanner, EmbeddedScanner, Scanner
 from rfq.awards import routes as awards
+from rfq.awards.approving import AwardApprovals
+from rfq.awards.leaving import DECLINED_TIMER, give_way
+from rfq.awards.proposals import APPROVAL
+from rfq.awards.settling import STANDSTILL_TIMER, end_standstill
 from rfq.bids import routes as bids
 from rfq.clarifications import routes as clarifications
 from rfq.evaluation import routes as evaluation
@@ -40,6 +45,12 @@ def _scanner(platform: Platform) -> Scanner:
     return ClamdScanner(address) if address else EmbeddedScanner()
 
 
+def _award_approvals(platform: Platform) -> AwardApprovals:
+    subject = AwardApprovals()
+    platform.get(ApprovalSubjects).add(APPROVAL, subject)
+    return subject
+
+
 FEATURE: Final = Feature(
     name="rfq",
     routes=(
@@ -57,7 +68,12 @@ FEATURE: Final = Feature(
         *awards.ROUTES,
     ),
     scopes=(
-        Scope("rfq:read", "Read own procedures", ("administrator", "purchaser", "viewer")),
+        Scope(
+            "rfq:read",
+            "Read own procedures",
+            ("administrator", "purchaser", "approver", "viewer"),
+        ),
+        Scope("rfq:administer", "Say which awards wait for approval", ("administrator",)),
         Scope("rfq:write", "Run procedures and award", ("administrator", "purchaser")),
         Scope(
             "rfq:open",
@@ -79,9 +95,12 @@ FEATURE: Final = Feature(
     timers=(
         Timer(OPENING_TIMER, open_at_deadline),
         Timer(EXPIRY_TIMER, expire_negotiation),
+        Timer(STANDSTILL_TIMER, end_standstill),
+        Timer(DECLINED_TIMER, give_way),
     ),
     provides={
         KeyStore: _local_key_store,
+        AwardApprovals: _award_approvals,
         Scanner: _scanner,
         HeldContents: lambda _platform: HeldContents(),
     },

@@ -1,4 +1,4 @@
-"""Procedures, sealed and opened bids, awards.
+"""Procedures, sealed and opened bids; what becomes of them is in `rfq.awards.tables`.
 
 A sealed bid's row is the bidder's; he may write it, and read what is on his receipt, not what is in
 the envelope (column rights, see the migration). The buyer sees no row of it.
@@ -9,11 +9,13 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     CheckConstraint,
     ForeignKey,
-    ForeignKeyConstraint,
     Index,
+    Integer,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -52,6 +54,11 @@ class ProcedureRow(Base):
     low_below_mean: Mapped[int | None]
     low_below_next: Mapped[int | None]
     offering: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    award_division: Mapped[str] = mapped_column(server_default=text("'lot'"))
+    award_shares: Mapped[list[int]] = mapped_column(ARRAY(Integer), server_default=text("'{}'"))
+    standstill_days: Mapped[int] = mapped_column(server_default=text("0"))
+    time_zone: Mapped[str] = mapped_column(server_default=text("'UTC'"))
+    signatures: Mapped[bool] = mapped_column(server_default=false())
     audience: Mapped[list[UUID]]
     officer_ids: Mapped[list[UUID]]
     sealing_key: Mapped[bytes | None]
@@ -339,51 +346,4 @@ class ExplanationRow(Base):
         Index("ix_bid_explanations_procedure_id_id", "procedure_id", "id"),
         Index("ix_bid_explanations_buyer_id", "buyer_id"),
         Index("ix_bid_explanations_bidder_id", "bidder_id"),
-    )
-
-
-class AwardRow(Base):
-    """The decision for a supplier in a lot; `content_hash` is over all that was decided."""
-
-    __tablename__ = "awards"
-    id: Mapped[Id]
-    procedure_id: Mapped[UUID] = mapped_column(ForeignKey("procedures.id"))
-    lot_id: Mapped[UUID] = mapped_column(ForeignKey("procedure_lots.id"), unique=True)
-    buyer_id: Mapped[UUID]
-    supplier_id: Mapped[UUID]
-    bid_id: Mapped[UUID] = mapped_column(ForeignKey("opened_bids.id"))
-    rank: Mapped[int]
-    reason: Mapped[str]
-    total: Mapped[Amount]
-    currency: Mapped[CurrencyCode]
-    contract_id: Mapped[UUID]
-    content_hash: Mapped[Hash]
-    provenance: Mapped[list[dict[str, Any]]]
-    awarded_by: Mapped[UUID]
-    awarded_at: Mapped[Instant]
-    __table_args__ = (
-        Index("ix_awards_procedure_id", "procedure_id"),
-        Index("ix_awards_buyer_id_id", "buyer_id", "id"),
-        Index("ix_awards_supplier_id_id", "supplier_id", "id"),
-    )
-
-
-class AwardLineRow(Base):
-    """One line as awarded: `unit_amount` per `basis`, `amount` for the asked quantity."""
-
-    __tablename__ = "award_lines"
-    award_id: Mapped[UUID] = mapped_column(primary_key=True)
-    line_id: Mapped[UUID] = mapped_column(primary_key=True)
-    position: Mapped[int]
-    buyer_id: Mapped[UUID]
-    supplier_id: Mapped[UUID]
-    sku: Mapped[str]
-    unit_amount: Mapped[Amount]
-    basis: Mapped[Quantity]
-    amount: Mapped[Amount]
-    __table_args__ = (
-        ForeignKeyConstraint(["award_id"], ["awards.id"]),
-        ForeignKeyConstraint(["line_id"], ["procedure_lines.id"]),
-        Index("ix_award_lines_buyer_id", "buyer_id"),
-        Index("ix_award_lines_supplier_id", "supplier_id"),
     )

@@ -9,6 +9,7 @@ FEATURE: Final = Feature(
     name="contracts",
     routes=ROUTES,
     scopes=(
+        Scope("contracts:sign", "Sign contracts", ("administrator", "purchaser", "seller")),
         Scope("contracts:write", "Let customers draw more", ("administrator", "seller")),
         Scope(
             "contracts:read",

@@ -4,9 +4,9 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
-from litestar import Response, get, put
+from litestar import Response, get, post, put
 
-from marketplace.contracts import service
+from marketplace.contracts import service, signing
 from marketplace.contracts.schemas import CommitmentChange, ContractSummary, ContractView
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
@@ -41,6 +41,23 @@ async def read_contract(
     return versioned(await service.read_contract(platform, caller, contract_id))
 
 
+@post(
+    "/v1/contracts/{contract_id:uuid}/sign",
+    operation_id="signContract",
+    tags=["contracts"],
+    summary="Sign a contract that waits for it; with both signatures its prices count.",
+    status_code=200,
+)
+async def sign_contract(
+    contract_id: FromPath[UUID],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    if_match: Given[int],
+) -> Response[ContractView]:
+    """Sign for your company, at the version of the contract you read."""
+    return versioned(await signing.sign_contract(platform, caller, contract_id, if_match))
+
+
 @put(
     "/v1/contracts/{contract_id:uuid}/prices/{contract_price_id:uuid}/commitment",
     operation_id="raiseCommitment",
@@ -62,4 +79,4 @@ async def raise_commitment(
     )
 
 
-ROUTES: Final = (list_contracts, read_contract, raise_commitment)
+ROUTES: Final = (list_contracts, read_contract, sign_contract, raise_commitment)

@@ -12,7 +12,7 @@ from uuid import UUID
 from marketplace.contracts.terms import LineTerms, terms_errors
 from marketplace.kernel.canonical import content_hash, plain_decimal
 from marketplace.kernel.clock import Validity, is_time_zone, start_of_day
-from marketplace.kernel.errors import FieldError, InvalidInput, invalid
+from marketplace.kernel.errors import Conflict, FieldError, InvalidInput, WrongState, invalid
 from marketplace.kernel.limits import CONTRACT_YEARS_MAX, LINES_MAX, TIERS_MAX
 from marketplace.kernel.money import CURRENCIES, UNIT_PRICE_PLACES, currency_digits
 from marketplace.kernel.states import StateMachine, transition
@@ -42,8 +42,13 @@ CONTRACT: Final = StateMachine[ContractState, str](
         transition("conclude", [ContractState.DRAFT, ContractState.SIGNING], ContractState.ACTIVE),
         transition("suspend", ContractState.ACTIVE, ContractState.SUSPENDED),
         transition("resume", ContractState.SUSPENDED, ContractState.ACTIVE),
+        # Where signatures are asked for, each side gives its own, and the second one concludes.
+        transition("ask_signatures", ContractState.DRAFT, ContractState.SIGNING),
+        # One that was never signed is given up; nothing of it was ever in force.
         transition(
-            "terminate", [ContractState.ACTIVE, ContractState.SUSPENDED], ContractState.TERMINATED
+            "terminate",
+            [ContractState.SIGNING, ContractState.ACTIVE, ContractState.SUSPENDED],
+            ContractState.TERMINATED,
         ),
         transition("renew", ContractState.ACTIVE, ContractState.RENEWED),
         transition(
@@ -168,6 +173,18 @@ def term_of(draft: ContractDraft) -> Validity:
 def in_force(state: ContractState, term: Validity, at: datetime) -> bool:
     """Tell whether the contract's prices count at `at`; no job has to switch them on or off."""
     return state is ContractState.ACTIVE and term.contains(at)
+
+
+def check_signature(state: ContractState, term: Validity, signed: bool, at: datetime) -> None:
+    """Guard of a signature: the contract waits for it, and could still begin.
+
+    Raises WrongState, Conflict for a side that has signed.
+    """
+    CONTRACT.after(state, "conclude")
+    if signed:
+        raise Conflict("Your company has signed already; the other side has not yet.")
+    if term.ended_by(at):
+        raise WrongState("Its term is over: nothing is left to sign.", state=state.value)
 
 
 def state_at(state: ContractState, term: Validity, at: datetime) -> ContractState:

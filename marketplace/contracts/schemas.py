@@ -84,8 +84,19 @@ class ContractSummary(Output):
     concluded_at: datetime | None
 
 
-class ContractView(ContractSummary):
-    """A contract with its prices and how it came about."""
+class SignatureView(Output):
+    """Which side has signed, and when."""
 
+    organization_id: UUID
+    signed_at: datetime
+
+
+class ContractView(ContractSummary):
+    """A contract with its prices and how it came about.
+
+    `signatures` are those given where they are asked for; one that an award concluded has none.
+    """
+
+    signatures: list[SignatureView]
     prices: list[ContractPriceView]
     provenance: list[ProvenanceView]

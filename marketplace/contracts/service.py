@@ -37,9 +37,10 @@ from marketplace.contracts.schemas import (
     ContractSummary,
     ContractView,
     ProvenanceView,
+    SignatureView,
     TierView,
 )
-from marketplace.contracts.tables import ContractPriceRow, ContractRow
+from marketplace.contracts.tables import ContractPriceRow, ContractRow, SignatureRow
 from marketplace.contracts.terms import LineTerms
 from marketplace.kernel.canonical import plain_decimal
 from marketplace.kernel.clock import Validity
@@ -52,14 +53,16 @@ from marketplace.platform.database import Transaction, retries_conflicts, transa
 from marketplace.platform.http.paging import Page, PageRequest, page
 
 
-async def conclude(tx: Transaction, draft: ContractDraft) -> UUID:
+async def conclude(tx: Transaction, draft: ContractDraft, *, signatures: bool = False) -> UUID:
     """Conclude a contract; its prices count from its first day on, by validity alone.
 
-    Joins an open transaction of the buyer or of the engine. Raises InvalidInput for a draft that
-    cannot be concluded.
+    Where `signatures` are asked for it waits for both (`signing.sign_contract`), and none of its
+    prices count before. Joins an open transaction of the buyer or of the engine. Raises
+    InvalidInput for a draft that cannot be concluded.
     """
     check_draft(draft)
-    state = CONTRACT.after(ContractState.DRAFT, "conclude")
+    step = "ask_signatures" if signatures else "conclude"
+    state = CONTRACT.after(ContractState.DRAFT, step)
     contract_id = new_id()
     term = term_of(draft)
     common = {
@@ -82,7 +85,7 @@ async def conclude(tx: Transaction, draft: ContractDraft) -> UUID:
             last_day=draft.last_day,
             provenance=provenance_document(draft.provenance),
             content_hash=bytes.fromhex(contract_hash(draft)),
-            concluded_at=tx.opened_at,
+            concluded_at=None if signatures else tx.opened_at,
         )
     )
     await tx.execute(
@@ -92,7 +95,7 @@ async def conclude(tx: Transaction, draft: ContractDraft) -> UUID:
             for price in draft.prices
         ],
     )
-    _tell(tx, contract_id, draft)
+    _tell(tx, contract_id, draft, "contract.offered" if signatures else "contract.concluded")
     return contract_id
 
 
@@ -197,7 +200,7 @@ async def _change_drawn(tx: Transaction, totals: Mapping[UUID, Decimal], sign: i
     return await tx.execute(_CHANGE_DRAWN, values)
 
 
-def _tell(tx: Transaction, contract_id: UUID, draft: ContractDraft) -> None:
+def _tell(tx: Transaction, contract_id: UUID, draft: ContractDraft, kind: str) -> None:
     facts: dict[str, object] = {
         "buyer_id": draft.buyer_id,
         "supplier_id": draft.supplier_id,
@@ -207,11 +210,9 @@ def _tell(tx: Transaction, contract_id: UUID, draft: ContractDraft) -> None:
         "origin": origin_of(draft.provenance),
     }
     audience = frozenset({draft.buyer_id, draft.supplier_id})
-    tx.emit(Event("contract.concluded", "contract", contract_id, 1, audience, facts))
+    tx.emit(Event(kind, "contract", contract_id, 1, audience, facts))
     after = {**facts, "content_hash": contract_hash(draft)}
-    tx.record(
-        "contract.concluded", "contract", contract_id, after=after, organization_id=draft.buyer_id
-    )
+    tx.record(kind, "contract", contract_id, after=after, organization_id=draft.buyer_id)
 
 
 def provenance_document(steps: Sequence[Provenance]) -> list[dict[str, Any]]:
@@ -278,9 +279,17 @@ def read_terms(document: Mapping[str, Any]) -> LineTerms:
 
 
 def whole_provenance(
-    contract_id: UUID, document: Sequence[dict[str, Any]], concluded_at: datetime, digest: bytes
+    contract_id: UUID,
+    document: Sequence[dict[str, Any]],
+    concluded_at: datetime | None,
+    digest: bytes,
 ) -> tuple[Provenance, ...]:
-    """Give what a contract stems from, from its columns, with its own step last."""
+    """Give what a contract stems from, from its columns, with its own step last.
+
+    A contract that is not concluded has no step of its own.
+    """
+    if concluded_at is None:
+        return read_provenance(document)
     own = Provenance("contract", contract_id, concluded_at, bytes(digest).hex())
     return (*read_provenance(document), own)
 
@@ -324,9 +333,7 @@ async def raise_cap(
         if now is None:
             raise StaleVersion("The contract has changed; read it again.")
         _tell_raised(tx, row, price_id, price, after)
-        return await _view(
-            tx, await tx.one(_contracts(caller).where(ContractRow.id == contract_id))
-        )
+        return await contract_view(tx, await own_contract(tx, caller, contract_id))
 
 
 _WRITE_COMMITMENT: Final = text(
@@ -390,13 +397,19 @@ async def read_contract(platform: Platform, caller: Caller, contract_id: UUID) -
     """Read a contract of the caller's company with its prices; raises NotFound."""
     caller.require("contracts:read")
     async with transaction(platform, caller) as tx:
-        row = await tx.maybe(_contracts(caller).where(ContractRow.id == contract_id))
-        if row is None:
-            raise NotFound("There is no such contract.")
-        return await _view(tx, row)
+        return await contract_view(tx, await own_contract(tx, caller, contract_id))
 
 
-async def _view(tx: Transaction, row: Row[Any]) -> ContractView:
+async def own_contract(tx: Transaction, caller: Caller, contract_id: UUID) -> Row[Any]:
+    """Give a contract of the caller's company as `contract_view` shows it; raises NotFound."""
+    row = await tx.maybe(_contracts(caller).where(ContractRow.id == contract_id))
+    if row is None:
+        raise NotFound("There is no such contract.")
+    return row
+
+
+async def contract_view(tx: Transaction, row: Row[Any]) -> ContractView:
+    """Show a contract with its prices; joins the open transaction of a party."""
     prices = await tx.all(
         select(
             ContractPriceRow.id,
@@ -413,8 +426,17 @@ async def _view(tx: Transaction, row: Row[Any]) -> ContractView:
         .order_by(ContractPriceRow.id)
     )
     steps = whole_provenance(row.id, row.provenance, row.concluded_at, row.content_hash)
+    signed = await tx.all(
+        select(SignatureRow.organization_id, SignatureRow.signed_at)
+        .where(SignatureRow.contract_id == row.id)
+        .order_by(SignatureRow.signed_at)
+    )
     return ContractView(
         **_summary(row, tx.opened_at),
+        signatures=[
+            SignatureView(organization_id=each.organization_id, signed_at=each.signed_at)
+            for each in signed
+        ],
         prices=[_price_view(price) for price in prices],
         provenance=[provenance_view(step) for step in steps],
     )

@@ -86,3 +86,20 @@ class ContractPriceRow(Base):
             "ix_contract_prices_terms", "contract_id", postgresql_where=text("terms is not null")
         ),
     )
+
+
+class SignatureRow(Base):
+    """One side's signature under the content of a contract; with both it is in force."""
+
+    __tablename__ = "contract_signatures"
+    contract_id: Mapped[UUID] = mapped_column(ForeignKey("contracts.id"), primary_key=True)
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    buyer_id: Mapped[UUID]
+    supplier_id: Mapped[UUID]
+    member_id: Mapped[UUID]
+    content_hash: Mapped[Hash]
+    signed_at: Mapped[Instant]
+    __table_args__ = (
+        Index("ix_contract_signatures_buyer_id", "buyer_id"),
+        Index("ix_contract_signatures_supplier_id", "supplier_id"),
+    )

@@ -401,7 +401,8 @@ async def _award(road: Road) -> None:
         return (await buyer.get(path))["lots"][0]["status"]
 
     await eventually(lot_status, "auctioned".__eq__, seconds=5, what="The auction's result")
-    road.award = await buyer.post(f"{path}/awards", body, once="award", show="awardLot")
+    decided = await buyer.post(f"{path}/awards", body, once="award", show="awardLot")
+    road.award = decided["awards"][0]
     best = min(road.final_totals, key=lambda supplier: road.final_totals[supplier])
     check(road.award["supplier_id"] == best, "The lowest total wins.")
     factor = road.final_totals[best] / road.opening_totals[best]

@@ -210,6 +210,10 @@ EVALUATORS_MAX: Final = 20
 """On one panel; its scores are read at once for a ranking."""
 SCORES_MAX: Final = 1_000
 """Scores written by one request; more come in several."""
+AWARD_SHARES_MAX: Final = 10
+"""Suppliers one lot is divided among by share; whoever wants more makes lots or lines of it."""
+STANDSTILL_DAYS_MAX: Final = 60
+"""Laws ask for 10 to 15; beyond two months no bid is held any more."""
 ANSWER_HOURS_MAX: Final = 24 * 60
 """Two months: the longest that a question, an answer or an amendment may hold a deadline up."""
 CHOICES_MAX: Final = 50

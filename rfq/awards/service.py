@@ -1,179 +1,312 @@
-"""Award a lot: unit prices, contract, and the whole way there as provenance, in one transaction."""
+"""Decide a lot: who gets what of it, written down as a proposal that then goes on by itself."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, func, insert, select, update
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import insert
 
-from catalog.products.service import add_private_offer
-from marketplace.contracts.rules import (
-    AtExhaustion,
-    Commitment,
-    ContractDraft,
-    ContractPrice,
-    Measure,
-    Provenance,
-    Tier,
-)
-from marketplace.contracts.schemas import ProvenanceView
-from marketplace.contracts.service import (
-    conclude,
-    provenance_document,
-    provenance_view,
-    read_provenance,
-)
-from marketplace.kernel.canonical import content_hash, plain_decimal
+from marketplace.contracts.rules import Provenance
+from marketplace.contracts.service import provenance_document, terms_document
+from marketplace.kernel.canonical import plain_decimal
 from marketplace.kernel.clock import is_time_zone
-from marketplace.kernel.errors import NotFound, invalid
-from marketplace.kernel.events import Event
+from marketplace.kernel.errors import Conflict, invalid
 from marketplace.kernel.ids import new_id
-from marketplace.kernel.money import Money
-from marketplace.kernel.units import decimals_allowed
+from marketplace.kernel.money import total
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, retries_conflicts, transaction
-from marketplace.platform.http.schemas import MoneyView
 from marketplace.platform.idempotency import IdempotencyKey, keep, replay
-from rfq.awards.schemas import (
-    AwardInput,
-    AwardLineView,
-    BreakdownInput,
-    BreakdownView,
-    BuyerAwardList,
-    BuyerAwardView,
-    SupplierAwardList,
-    SupplierAwardView,
-)
-from rfq.bids.service import bids_lock, hold_own
-from rfq.evaluation.offers import evaluate, line_view
+from rfq.awards.approving import ask_or_go_on
+from rfq.awards.breakdowns import breakdown_of
+from rfq.awards.proposals import Award, hold_proposal, move_lot, read_awards, record
+from rfq.awards.reading import proposal_view
+from rfq.awards.schemas import AwardInput, AwardProposalView
+from rfq.awards.tables import AwardLineRow, AwardRow, ProposalRow
+from rfq.bids.service import hold_own
 from rfq.evaluation.rankings import Ranking, rank_lot
-from rfq.handover.service import results_of
-from rfq.negotiation.agreed import call_off_for_lot
-from rfq.procedures.reading import Loaded, load
+from rfq.handover.service import EndedAuction
+from rfq.procedures.reading import Loaded
 from rfq.rules.abnormal import check_award
-from rfq.rules.award import Breakdown, check_choice, own_breakdown, scaled
+from rfq.rules.award import Breakdown, scaled
+from rfq.rules.awarding import Awarding, Division
+from rfq.rules.division import by_lines, by_shares, cheapest, check_order, left_open, whole
 from rfq.rules.evaluation import Final
-from rfq.rules.procedure import LOT, LotAction, Status, check_bids_readable, status_after_lots
-from rfq.tables import AwardLineRow, AwardRow, BreakdownRow, LotRow, ProcedureRow
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What is awarded: to whom, at which rank and total, at which unit prices, under which SKUs."""
-
-    award_id: UUID
-    lot_id: UUID
-    rank: int
-    final: Final
-    breakdown: Breakdown
-    skus: tuple[str, ...]
-    reason: str
+from rfq.rules.procedure import Lot, LotAction, check_bids_readable
+from rfq.rules.settlement import (
+    GONE,
+    AwardStatus,
+    ProposalStatus,
+    check_last_day,
+    next_first,
+    standstill_until,
+)
 
 
 @retries_conflicts
 async def award_lot(
     platform: Platform, caller: Caller, procedure_id: UUID, data: AwardInput, key: IdempotencyKey
-) -> BuyerAwardView:
-    """Award a lot to the first of its ranking, or with a reason to another.
+) -> AwardProposalView:
+    """Decide a lot by its ranking, or with a reason otherwise.
 
-    The bid is the supplier's signature and the award the buyer's: the contract is concluded with
-    it, and its prices count from its first day on.
-    Raises NotFound, WrongState, InvalidInput (a bid that is none, a reason missing, bad days).
+    Where nothing is waited for, neither approval nor standstill, it is awarded at once: the bid is
+    the supplier's signature and the award the buyer's, and the prices count from the contract's
+    first day on.
+    Raises NotFound, WrongState, Conflict where nobody is left, InvalidInput (a bid that is none, a
+    reason missing, bad days).
     """
     caller.require("rfq:write")
     async with transaction(platform, caller) as tx:
-        if (earlier := await replay(tx, key, BuyerAwardView)) is not None:
+        if (earlier := await replay(tx, key, AwardProposalView)) is not None:
             return earlier
         # Waits for breakdowns that are being taken: what was taken counts.
         loaded = await hold_own(tx, caller, procedure_id)
         check_bids_readable(loaded.procedure)
-        if data.lot_id not in loaded.lot_statuses:
+        lot = loaded.procedure.lot(data.lot_id)
+        if lot is None:
             raise invalid("/lot_id", "unknown_lot", "This procedure has no such lot.")
-        lot_status = LOT.after(loaded.lot_statuses[data.lot_id], LotAction.AWARD)
+        loaded = await move_lot(tx, loaded, lot.id, LotAction.PROPOSE)
         at = await tx.clock()
-        first_day = _first_day(data, at)
-        ranking = await rank_lot(tx, loaded, data.lot_id)
-        decision = await _decide(tx, loaded, data, ranking)
-        provenance = _provenance(loaded, decision, ranking, at)
-        contract_id = await conclude(
-            tx, _contract(loaded, decision, data, first_day, provenance=provenance)
-        )
-        await _store(tx, loaded, decision, provenance, contract_id=contract_id, at=at)
-        statuses = {**loaded.lot_statuses, data.lot_id: lot_status}
-        status = status_after_lots(loaded.procedure.status, list(statuses.values()))
-        await _move(tx, loaded, data.lot_id, lot_status.value, status)
-        await call_off_for_lot(tx, data.lot_id, decision.final.offer.bidder_id)
-        await _tell(tx, loaded, decision, status)
-        return await keep(tx, key, await _read_own(tx, decision.award_id))
+        _check_days(loaded, data, at)
+        ranking = await rank_lot(tx, loaded, lot.id)
+        before = await read_awards(tx, loaded, AwardRow.lot_id == lot.id)
+        parts = await _decide(tx, loaded, lot, data, ranking=ranking, before=before)
+        proposal_id = await _store(tx, loaded, data, parts, ranking=ranking, at=at)
+        loaded, proposal = await hold_proposal(tx, proposal_id)
+        await ask_or_go_on(tx, caller, loaded, proposal, at)
+        return await keep(tx, key, await proposal_view(tx, loaded, proposal_id))
 
 
-def _first_day(data: AwardInput, at: datetime) -> date:
-    if not is_time_zone(data.time_zone):
-        detail = f"{data.time_zone!r} is no IANA time zone; for example Europe/Berlin."
+def zone_of(loaded: Loaded, data: AwardInput) -> str:
+    """Give the zone of the contract's days; raises InvalidInput for one that is none."""
+    zone = data.time_zone or loaded.procedure.awarding.time_zone
+    if not is_time_zone(zone):
+        detail = f"{zone!r} is no IANA time zone; for example Europe/Berlin."
         raise invalid("/time_zone", "unknown_time_zone", detail)
-    return data.first_day or at.astimezone(ZoneInfo(data.time_zone)).date()
+    return zone
 
 
-async def _decide(tx: Transaction, loaded: Loaded, data: AwardInput, ranking: Ranking) -> Decision:
-    rank, final = _chosen(ranking, data.bid_id)
-    bidder_id = final.offer.bidder_id
-    check_award(ranking.flags.get(bidder_id), ranking.explanations.get(bidder_id))
-    check_choice(rank, data.reason)
-    breakdown = await _breakdown(tx, data.lot_id, final)
-    skus = [
-        line.sku
-        or await add_private_offer(
-            tx,
-            final.offer.bidder_id,
-            loaded.procedure.buyer_id,
-            line.line.description,
-            line.line.unit,
+def _check_days(loaded: Loaded, data: AwardInput, at: datetime) -> None:
+    zone = zone_of(loaded, data)
+    check_last_day(data.last_day, standstill_until(at, loaded.procedure.awarding), at, zone)
+
+
+Part = tuple[int, int | None, Final, Breakdown]
+"""A winner's rank in the lot, his share in percent where it is one, his offer, and his lines."""
+
+
+async def _decide(
+    tx: Transaction,
+    loaded: Loaded,
+    lot: Lot,
+    data: AwardInput,
+    *,
+    ranking: Ranking,
+    before: Sequence[Award],
+) -> list[Part]:
+    """Give what each winner gets of what is left of the lot.
+
+    What a winner who fell away gives back goes undivided to the next; so does a lot that is not
+    divided at all.
+    """
+    standing = [award for award in before if award.status is AwardStatus.AWARDED]
+    asked = {line.id: line.quantity for line in lot.lines}
+    left = left_open(asked, [award.quantities() for award in standing])
+    gone = {award.supplier_id for award in before if award.status in GONE}
+    finals = [final for final in ranking.finals if final.offer.bidder_id not in gone]
+    _check_rejected(ranking, data)
+    ranks = {final.offer.bid_id: rank for rank, final in enumerate(finals, start=1)}
+    shares, by_line = _divided(loaded.procedure.awarding, divided_already=bool(standing))
+    chosen = _chosen(finals, data, standing)
+    chosen = chosen if by_line else chosen[: max(len(shares), 1)]
+    offers = [await _priced(tx, lot.id, final, ranking.auction) for final in chosen]
+    made: Sequence[Breakdown | None]
+    if by_line:
+        made = by_lines(offers, left, _lines_chosen(data, chosen, offers, left))
+    elif shares:
+        made = by_shares(offers, left, shares)
+    else:
+        made = [whole(offers[0], left)]
+    parts = [
+        (
+            ranks[final.offer.bid_id],
+            shares[place] if place < len(shares) and len(made) == len(shares) else None,
+            final,
+            part,
         )
-        for line in breakdown.lines
+        for place, (final, part) in enumerate(zip(chosen, made, strict=True))
+        if part is not None
     ]
-    return Decision(new_id(), data.lot_id, rank, final, breakdown, tuple(skus), data.reason)
+    for _, _, final, _ in parts:
+        bidder_id = final.offer.bidder_id
+        check_award(ranking.flags.get(bidder_id), ranking.explanations.get(bidder_id))
+    return parts
 
 
-def _chosen(ranking: Ranking, bid_id: UUID | None) -> tuple[int, Final]:
-    # Who was rejected is behind all others: the first of those left wins without a reason.
-    for rank, final in enumerate((*ranking.finals, *ranking.rejected), start=1):
-        if bid_id is None or final.offer.bid_id == bid_id:
-            return rank, final
-    raise invalid("/bid_id", "unknown_bid", "No valid bid for this lot has this id.")
+def _divided(awarding: Awarding, *, divided_already: bool) -> tuple[tuple[int, ...], bool]:
+    """Give the shares a lot is divided by, and whether it is by line."""
+    by_share = awarding.division is Division.SHARES and not divided_already
+    return awarding.shares if by_share else (), awarding.division is Division.LINES
 
 
-async def _breakdown(tx: Transaction, lot_id: UUID, final: Final) -> Breakdown:
-    """Take the winner's own unit prices if he sent some for this very total, else scale his bid."""
-    own = await tx.maybe(
-        select(BreakdownRow.total, BreakdownRow.unit_amounts).where(
-            BreakdownRow.lot_id == lot_id, BreakdownRow.bidder_id == final.offer.bidder_id
+async def _priced(
+    tx: Transaction, lot_id: UUID, final: Final, auction: EndedAuction | None
+) -> Breakdown:
+    """Give an offer's lines at the total it ended with; only an auction makes that another."""
+    if auction is None:
+        return scaled(final.offer.lines, final.amount)
+    return await breakdown_of(tx, lot_id, final)
+
+
+def _check_rejected(ranking: Ranking, data: AwardInput) -> None:
+    """Say of a named bid that was rejected why it cannot win; raises Conflict."""
+    for final in ranking.rejected:
+        if final.offer.bid_id in data.bid_ids:
+            check_award(None, ranking.explanations.get(final.offer.bidder_id))
+
+
+def _chosen(finals: Sequence[Final], data: AwardInput, standing: Sequence[Award]) -> list[Final]:
+    """Put the winners in the buyer's order; raises InvalidInput, Conflict where nobody is left."""
+    if not finals:
+        detail = "Nobody is left who could win this lot: end it, and it is unsuccessful."
+        raise Conflict(detail)
+    by_bidder = {final.offer.bidder_id: final for final in finals}
+    holders = frozenset(award.supplier_id for award in standing)
+    ranked = [by_bidder[bidder].offer.bid_id for bidder in next_first(list(by_bidder), holders)]
+    by_bid = {final.offer.bid_id: final for final in finals}
+    for number, bid_id in enumerate(data.bid_ids):
+        if bid_id not in by_bid:
+            detail = "No valid bid for this lot has this id."
+            raise invalid(f"/bid_ids/{number}", "unknown_bid", detail)
+    if len(set(data.bid_ids)) < len(data.bid_ids):
+        raise invalid("/bid_ids", "twice", "Name each bid once.")
+    check_order(data.bid_ids, ranked, data.reason)
+    rest = [bid_id for bid_id in ranked if bid_id not in data.bid_ids]
+    return [by_bid[bid_id] for bid_id in (*data.bid_ids, *rest)]
+
+
+def _lines_chosen(
+    data: AwardInput,
+    chosen: Sequence[Final],
+    offers: Sequence[Breakdown],
+    left: Mapping[UUID, Decimal],
+) -> dict[UUID, int]:
+    """Give the places of the offers the buyer named for lines; another than the cheapest asks why.
+
+    Raises InvalidInput with a pointer.
+    """
+    places = {final.offer.bid_id: place for place, final in enumerate(chosen)}
+    named: dict[UUID, int] = {}
+    for number, choice in enumerate(data.lines):
+        if choice.line_id not in left:
+            detail = "This lot has no such line left to award."
+            raise invalid(f"/lines/{number}/line_id", "unknown_line", detail)
+        if choice.bid_id not in places:
+            detail = "No valid bid for this lot has this id."
+            raise invalid(f"/lines/{number}/bid_id", "unknown_bid", detail)
+        named[choice.line_id] = places[choice.bid_id]
+    ranked = [cheapest(offers, line_id) for line_id in named]
+    check_order(list(named.values()), ranked, data.reason)
+    return named
+
+
+async def _store(
+    tx: Transaction,
+    loaded: Loaded,
+    data: AwardInput,
+    parts: Sequence[Part],
+    *,
+    ranking: Ranking,
+    at: datetime,
+) -> UUID:
+    proposal_id, caller = new_id(), tx.caller
+    currency = loaded.procedure.currency
+    sum_ = total([part.total for _, _, _, part in parts], currency)
+    common = {
+        "procedure_id": loaded.procedure.id,
+        "lot_id": data.lot_id,
+        "buyer_id": loaded.procedure.buyer_id,
+        "reason": data.reason,
+        "currency": currency,
+    }
+    by = caller.member_id if caller else None
+    await tx.execute(
+        insert(ProposalRow).values(
+            **common,
+            id=proposal_id,
+            status=ProposalStatus.PROPOSED.value,
+            total=sum_.amount,
+            first_day=data.first_day,
+            last_day=data.last_day,
+            time_zone=zone_of(loaded, data),
+            computation=_computation(loaded, ranking, data),
+            proposed_by=by,
+            proposed_at=at,
         )
     )
-    if own is not None and own.total == final.amount.amount:
-        return own_breakdown(final.offer.lines, _amounts(own.unit_amounts), final.amount)
-    return scaled(final.offer.lines, final.amount)
+    for part in parts:
+        await _store_award(tx, {**common, "awarded_by": by}, proposal_id, part, ranking)
+    facts: dict[str, object] = {
+        "procedure_id": loaded.procedure.id,
+        "lot_id": data.lot_id,
+        "total": sum_.amount,
+        "supplier_ids": [final.offer.bidder_id for _, _, final, _ in parts],
+        "reason": data.reason,
+    }
+    record(tx, loaded, "award.proposed", proposal_id, facts)
+    return proposal_id
 
 
-def _amounts(document: Mapping[str, str]) -> dict[UUID, Decimal]:
-    return {UUID(line_id): Decimal(amount) for line_id, amount in document.items()}
+async def _store_award(
+    tx: Transaction,
+    common: Mapping[str, Any],
+    proposal_id: UUID,
+    part: Part,
+    ranking: Ranking,
+) -> None:
+    rank, share, final, breakdown = part
+    award_id, offer = new_id(), final.offer
+    await tx.execute(
+        insert(AwardRow).values(
+            **common,
+            id=award_id,
+            proposal_id=proposal_id,
+            supplier_id=offer.bidder_id,
+            bid_id=offer.bid_id,
+            status=AwardStatus.PROPOSED.value,
+            rank=rank,
+            share=share,
+            total=breakdown.total.amount,
+            provenance=provenance_document(_way_to(final, ranking)),
+        )
+    )
+    await tx.execute(
+        insert(AwardLineRow),
+        [
+            {
+                "buyer_id": common["buyer_id"],
+                "supplier_id": offer.bidder_id,
+                "award_id": award_id,
+                "line_id": line.line.id,
+                "position": position,
+                "sku": line.sku,
+                "quantity": line.line.quantity,
+                "unit_amount": line.unit_amount,
+                "basis": line.basis,
+                "amount": line.amount.amount,
+                "terms": terms_document(line.terms),
+            }
+            for position, line in enumerate(breakdown.lines)
+        ],
+    )
 
 
-def _provenance(
-    loaded: Loaded, decision: Decision, ranking: Ranking, at: datetime
-) -> tuple[Provenance, ...]:
-    """Tell how the award came about, earliest first, each step with the hash that pins it."""
-    offer = decision.final.offer
-    published_at: datetime = loaded.row.published_at
-    steps = [
-        Provenance("rfq.procedure", loaded.procedure.id, published_at, loaded.terms_hash()),
-        Provenance("rfq.bid", offer.bid_id, offer.submitted_at, offer.commitment.hex()),
-    ]
+def _way_to(final: Final, ranking: Ranking) -> tuple[Provenance, ...]:
+    """Tell how an offer came about, earliest first, each step with the hash that pins it."""
+    offer = final.offer
+    steps = [Provenance("rfq.bid", offer.bid_id, offer.submitted_at, offer.commitment.hex())]
     agreed, auction = ranking.agreed.get(offer.bidder_id), ranking.auction
     if agreed is not None:
         digest = agreed.content_hash.hex()
@@ -186,296 +319,30 @@ def _provenance(
             for entry in auction.ranking
             if entry.bidder_id == offer.bidder_id
         ]
-    steps.append(Provenance("rfq.award", decision.award_id, at, _hash(decision).hex()))
     return tuple(steps)
 
 
-def _hash(decision: Decision) -> bytes:
-    """Give the hash of what was decided, for the award's own step of provenance."""
-    return content_hash(
-        {
-            "form": "rfq.award/1",
-            "award_id": decision.award_id,
-            "lot_id": decision.lot_id,
-            "bid_id": decision.final.offer.bid_id,
-            "bidder_id": decision.final.offer.bidder_id,
-            "commitment": decision.final.offer.commitment,
-            "rank": decision.rank,
-            "reason": decision.reason,
-            "total": decision.breakdown.total.amount,
-            "currency": decision.breakdown.total.currency,
-            "lines": [
-                [line.line.id, sku, line.unit_amount, line.basis, line.amount.amount]
-                for line, sku in zip(decision.breakdown.lines, decision.skus, strict=True)
-            ],
-        }
-    )
+def _computation(loaded: Loaded, ranking: Ranking, data: AwardInput) -> dict[str, Any]:
+    """Write down what the decision was made from, as it was then."""
+    awarding = loaded.procedure.awarding
 
-
-def _contract(
-    loaded: Loaded,
-    decision: Decision,
-    data: AwardInput,
-    first_day: date,
-    *,
-    provenance: tuple[Provenance, ...],
-) -> ContractDraft:
-    lot = loaded.procedure.lot(decision.lot_id)
-    title = loaded.row.title if lot is None else f"{loaded.row.title}: {lot.title}"
-    return ContractDraft(
-        buyer_id=loaded.procedure.buyer_id,
-        supplier_id=decision.final.offer.bidder_id,
-        title=title,
-        currency=loaded.procedure.currency,
-        time_zone=data.time_zone,
-        first_day=first_day,
-        last_day=data.last_day,
-        prices=tuple(
-            ContractPrice(
-                sku=sku,
-                description=line.line.description,
-                unit=line.line.unit,
-                basis=line.basis,
-                # Of the lot's price there is one tier: from the least quantity there is.
-                tiers=(Tier(_least(line.line.unit), line.unit_amount),),
-                commitment=_commitment(loaded, line.line.quantity),
-                terms=line.terms,
-            )
-            for line, sku in zip(decision.breakdown.lines, decision.skus, strict=True)
-        ),
-        provenance=provenance,
-    )
-
-
-def _commitment(loaded: Loaded, quantity: Decimal) -> Commitment | None:
-    """Give the commitment to the quantity asked for, where the procedure says there is one."""
-    beyond = loaded.row.beyond_quantity
-    if beyond is None:
-        return None
-    return Commitment(Measure.QUANTITY, cap=quantity, at_exhaustion=AtExhaustion(beyond))
-
-
-def _least(unit: str) -> Decimal:
-    return Decimal(1).scaleb(-decimals_allowed(unit))
-
-
-async def _store(
-    tx: Transaction,
-    loaded: Loaded,
-    decision: Decision,
-    provenance: tuple[Provenance, ...],
-    *,
-    contract_id: UUID,
-    at: datetime,
-) -> None:
-    offer = decision.final.offer
-    parties = {"buyer_id": loaded.procedure.buyer_id, "supplier_id": offer.bidder_id}
-    await tx.execute(
-        insert(AwardRow).values(
-            **parties,
-            id=decision.award_id,
-            procedure_id=loaded.procedure.id,
-            lot_id=decision.lot_id,
-            bid_id=offer.bid_id,
-            rank=decision.rank,
-            reason=decision.reason,
-            total=decision.breakdown.total.amount,
-            currency=decision.breakdown.total.currency,
-            contract_id=contract_id,
-            content_hash=_hash(decision),
-            provenance=provenance_document(provenance),
-            awarded_by=tx.caller.member_id if tx.caller else None,
-            awarded_at=at,
-        )
-    )
-    await tx.execute(
-        insert(AwardLineRow),
-        [
+    def listed(finals: Sequence[Final]) -> list[dict[str, Any]]:
+        return [
             {
-                **parties,
-                "award_id": decision.award_id,
-                "line_id": line.line.id,
-                "position": position,
-                "sku": sku,
-                "unit_amount": line.unit_amount,
-                "basis": line.basis,
-                "amount": line.amount.amount,
+                "rank": rank,
+                "bid_id": str(final.offer.bid_id),
+                "bidder_id": str(final.offer.bidder_id),
+                "submitted_at": final.offer.submitted_at.isoformat(),
+                "commitment": final.offer.commitment.hex(),
+                "total": plain_decimal(final.amount.amount),
             }
-            for position, (line, sku) in enumerate(
-                zip(decision.breakdown.lines, decision.skus, strict=True)
-            )
-        ],
-    )
+            for rank, final in enumerate(finals, start=1)
+        ]
 
-
-async def _move(
-    tx: Transaction, loaded: Loaded, lot_id: UUID, lot_status: str, status: Status
-) -> None:
-    await tx.execute(update(LotRow).where(LotRow.id == lot_id).values(status=lot_status))
-    await tx.execute(
-        update(ProcedureRow)
-        .where(ProcedureRow.id == loaded.procedure.id)
-        .values(status=status.value, version=loaded.version + 1)
-    )
-
-
-async def _tell(tx: Transaction, loaded: Loaded, decision: Decision, status: Status) -> None:
-    """Tell all who bid that the lot is decided; to whom it went, the winner learns by his award."""
-    procedure = loaded.procedure
-    bidders = {bid.bidder_id for bid in (await evaluate(tx, loaded)).bids}
-    facts: dict[str, object] = {"lot_id": decision.lot_id, "status": status}
-    audience = frozenset({procedure.buyer_id, *bidders})
-    version = loaded.version + 1
-    tx.emit(Event("procedure.awarded", "procedure", procedure.id, version, audience, facts))
-    after = {
-        **facts,
-        "award_id": decision.award_id,
-        "supplier_id": decision.final.offer.bidder_id,
-        "total": decision.breakdown.total.amount,
-        "hash": _hash(decision).hex(),
-    }
-    tx.record("procedure.awarded", "procedure", procedure.id, after=after)
-
-
-async def list_awards(
-    platform: Platform, caller: Caller, procedure_id: UUID
-) -> BuyerAwardList | SupplierAwardList:
-    """List a procedure's awards: all to its buyer, his own to a supplier. Raises NotFound."""
-    async with transaction(platform, caller) as tx:
-        loaded = await load(tx, procedure_id)
-        own = loaded.procedure.buyer_id == caller.organization_id
-        caller.require("rfq:read" if own else "bids:read")
-        rows, lines = await _read(tx, AwardRow.procedure_id == procedure_id)
-    if own:
-        return BuyerAwardList(items=[_buyer_view(row, lines) for row in rows])
-    return SupplierAwardList(items=[SupplierAwardView(**_shared(row, lines)) for row in rows])
-
-
-async def _read_own(tx: Transaction, award_id: UUID) -> BuyerAwardView:
-    rows, lines = await _read(tx, AwardRow.id == award_id)
-    return _buyer_view(rows[0], lines)
-
-
-async def _read(tx: Transaction, condition: Any) -> tuple[Sequence[Row[Any]], Sequence[Row[Any]]]:
-    rows = await tx.all(
-        select(
-            AwardRow.id,
-            AwardRow.procedure_id,
-            AwardRow.lot_id,
-            AwardRow.supplier_id,
-            AwardRow.bid_id,
-            AwardRow.rank,
-            AwardRow.reason,
-            AwardRow.total,
-            AwardRow.currency,
-            AwardRow.contract_id,
-            AwardRow.content_hash,
-            AwardRow.provenance,
-            AwardRow.awarded_at,
-        )
-        .where(condition)
-        .order_by(AwardRow.id)
-    )
-    lines = await tx.all(
-        select(
-            AwardLineRow.award_id,
-            AwardLineRow.line_id,
-            AwardLineRow.sku,
-            AwardLineRow.unit_amount,
-            AwardLineRow.basis,
-            AwardLineRow.amount,
-        )
-        .where(AwardLineRow.award_id.in_([row.id for row in rows]))
-        .order_by(AwardLineRow.award_id, AwardLineRow.position)
-    )
-    return rows, lines
-
-
-def _buyer_view(row: Row[Any], lines: Sequence[Row[Any]]) -> BuyerAwardView:
-    return BuyerAwardView(**_shared(row, lines), rank=row.rank, reason=row.reason)
-
-
-def _shared(row: Row[Any], lines: Sequence[Row[Any]]) -> dict[str, Any]:
-    provenance: list[ProvenanceView] = [
-        provenance_view(step) for step in read_provenance(row.provenance)
-    ]
     return {
-        "id": row.id,
-        "procedure_id": row.procedure_id,
-        "lot_id": row.lot_id,
-        "supplier_id": row.supplier_id,
-        "bid_id": row.bid_id,
-        "total": MoneyView.of(Money(row.total, row.currency)),
-        "contract_id": row.contract_id,
-        "hash": bytes(row.content_hash).hex(),
-        "awarded_at": row.awarded_at,
-        "provenance": provenance,
-        "lines": [
-            AwardLineView(
-                line_id=line.line_id,
-                sku=line.sku,
-                unit_amount=plain_decimal(line.unit_amount),
-                basis=plain_decimal(line.basis),
-                amount=MoneyView.of(Money(line.amount, row.currency)),
-            )
-            for line in lines
-            if line.award_id == row.id
-        ],
+        "division": awarding.division.value,
+        "shares": list(awarding.shares),
+        "bid_ids": [str(bid_id) for bid_id in data.bid_ids],
+        "ranking": listed(ranking.finals),
+        "rejected": listed(ranking.rejected),
     }
-
-
-@retries_conflicts
-async def send_breakdown(
-    platform: Platform, caller: Caller, procedure_id: UUID, lot_id: UUID, data: BreakdownInput
-) -> BreakdownView:
-    """Take a bidder's own unit prices for the total he reached in a lot's auction, until its award.
-
-    Raises NotFound where he was in no auction of the lot, WrongState after the award, InvalidInput
-    where the prices come to another total.
-    """
-    caller.require("bids:write")
-    unit_amounts = _once_each(data)
-    async with transaction(platform, caller) as tx:
-        await tx.execute(select(func.pg_advisory_xact_lock_shared(bids_lock(procedure_id))))
-        loaded = await load(tx, procedure_id)
-        if lot_id not in loaded.lot_statuses:
-            raise NotFound("This procedure has no such lot.")
-        LOT.after(loaded.lot_statuses[lot_id], LotAction.AWARD)
-        # Of bids and results this transaction sees the own ones only.
-        offers = (await evaluate(tx, loaded)).standings[lot_id]
-        results = await results_of(tx, lot_id)
-        if not offers or not results:
-            raise NotFound("Your company was in no auction of this lot that has ended.")
-        total = results[0].amount
-        final = Money(total, loaded.procedure.currency)
-        made = own_breakdown(offers[0].offer.lines, unit_amounts, final)
-        values = {
-            "total": total,
-            "unit_amounts": {str(line): plain_decimal(a) for line, a in unit_amounts.items()},
-            "sent_at": await tx.clock(),
-        }
-        await tx.execute(
-            upsert(BreakdownRow)
-            .values(
-                **values,
-                lot_id=lot_id,
-                bidder_id=caller.organization_id,
-                procedure_id=procedure_id,
-                buyer_id=loaded.procedure.buyer_id,
-            )
-            .on_conflict_do_update(index_elements=["lot_id", "bidder_id"], set_=values)
-        )
-        tx.record("lot.broken_down", "lot", lot_id, after={"total": total})
-    return BreakdownView(
-        lot_id=lot_id, total=MoneyView.of(final), lines=[line_view(line) for line in made.lines]
-    )
-
-
-def _once_each(data: BreakdownInput) -> dict[UUID, Decimal]:
-    unit_amounts: dict[UUID, Decimal] = {}
-    for number, line in enumerate(data.lines):
-        if line.line_id in unit_amounts:
-            detail = f"Line {line.line_id} is priced twice."
-            raise invalid(f"/lines/{number}/line_id", "twice", detail)
-        unit_amounts[line.line_id] = Decimal(line.unit_amount)
-    return unit_amounts

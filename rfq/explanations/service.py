@@ -73,7 +73,7 @@ async def request_explanation(
         check_bids_readable(loaded.procedure)
         if lot_id not in loaded.lot_statuses:
             raise NotFound("This procedure has no such lot.")
-        LOT.after(loaded.lot_statuses[lot_id], LotAction.AWARD)
+        LOT.after(loaded.lot_statuses[lot_id], LotAction.PROPOSE)
         ranking = await rank_lot(tx, loaded, lot_id)
         bidder_id = next(
             (
@@ -148,7 +148,7 @@ async def decide_explanation(
         # An award of the lot waits for this decision, or this for it.
         loaded = await hold_own(tx, caller, asked.procedure_id)
         row = await _held(tx, explanation_id, version)
-        LOT.after(loaded.lot_statuses[row.lot_id], LotAction.AWARD)
+        LOT.after(loaded.lot_statuses[row.lot_id], LotAction.PROPOSE)
         action = ExplanationAction.ACCEPT if data.accepted else ExplanationAction.REJECT
         status = EXPLANATION.after(ExplanationStatus(row.status), action)
         at = await tx.clock()

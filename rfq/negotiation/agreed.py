@@ -1,6 +1,6 @@
 """What was agreed about a lot, for its ranking and award; and the end that an award makes."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -84,13 +84,13 @@ async def check_nothing_negotiated(tx: Transaction, lot_id: UUID) -> None:
         raise Conflict("This lot is negotiated, or a price for it agreed: award it from there.")
 
 
-async def call_off_for_lot(tx: Transaction, lot_id: UUID, winner_id: UUID) -> None:
-    """End what is negotiated about a lot that is awarded; what its winner agreed to stays.
+async def call_off_for_lot(tx: Transaction, lot_id: UUID, winner_ids: Collection[UUID]) -> None:
+    """End what is negotiated about a lot that is awarded; what its winners agreed to stays.
 
     The caller holds the procedure's bids.
     """
     stays = and_(
-        NegotiationRow.bidder_id == winner_id,
+        NegotiationRow.bidder_id.in_(winner_ids),
         NegotiationRow.status == NegotiationStatus.AGREED.value,
     )
     await _call_off(tx, and_(NegotiationRow.lot_id == lot_id, ~stays))

@@ -33,6 +33,7 @@ from rfq.procedures.schemas import (
     questionnaire,
 )
 from rfq.rules import procedure as rules
+from rfq.rules.awarding import Awarding
 from rfq.rules.offering import Offering
 from rfq.rules.officers import check_codes_taken
 from rfq.rules.procedure import (
@@ -113,6 +114,13 @@ def _drafted(caller: Caller, data: ProcedureInput, procedure_id: UUID) -> Proced
         low_offers=LowOfferRule(data.low_below_mean, data.low_below_next),
         offering=_offering(data),
         officer_ids=tuple(data.officer_ids),
+        awarding=Awarding(
+            data.award_division,
+            tuple(data.award_shares),
+            data.standstill_days,
+            data.time_zone,
+            data.signatures,
+        ),
     )
 
 
@@ -184,6 +192,11 @@ def _settings(data: ProcedureInput) -> dict[str, Any]:
         "low_below_next": data.low_below_next,
         "offering": msgspec.to_builtins(_offering(data)),
         "officer_ids": data.officer_ids,
+        "award_division": data.award_division.value,
+        "award_shares": data.award_shares,
+        "standstill_days": data.standstill_days,
+        "time_zone": data.time_zone,
+        "signatures": data.signatures,
     }
 
 

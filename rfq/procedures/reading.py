@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -29,6 +29,7 @@ from rfq.procedures.schemas import (
     SupplierProcedureView,
     item_view,
 )
+from rfq.rules.awarding import Awarding, Division
 from rfq.rules.bid import BidStatus
 from rfq.rules.offering import Offering
 from rfq.rules.procedure import (
@@ -94,6 +95,7 @@ class Loaded:
             "lots": lots_document(self.procedure.lots),
             "beyond_quantity": self.row.beyond_quantity,
             "offering": self.row.offering,
+            "awarding": asdict(self.procedure.awarding),
         }
         return content_hash(terms).hex()
 
@@ -152,6 +154,11 @@ async def load(tx: Transaction, procedure_id: UUID, *, lock: bool = False) -> Lo
         ProcedureRow.low_below_next,
         ProcedureRow.offering,
         BUDGET.label("budget"),
+        ProcedureRow.award_division,
+        ProcedureRow.award_shares,
+        ProcedureRow.standstill_days,
+        ProcedureRow.time_zone,
+        ProcedureRow.signatures,
         ProcedureRow.audience,
         ProcedureRow.officer_ids,
         ProcedureRow.sealing_key,
@@ -185,6 +192,13 @@ async def load(tx: Transaction, procedure_id: UUID, *, lock: bool = False) -> Lo
         low_offers=LowOfferRule(row.low_below_mean, row.low_below_next),
         offering=msgspec.convert(row.offering, Offering),
         officer_ids=tuple(row.officer_ids),
+        awarding=Awarding(
+            Division(row.award_division),
+            tuple(row.award_shares),
+            row.standstill_days,
+            row.time_zone,
+            row.signatures,
+        ),
     )
     return Loaded(procedure, statuses, row)
 
@@ -278,6 +292,11 @@ def _shared(loaded: Loaded) -> dict[str, Any]:
         "budget": None if row.budget is None else MoneyView.of(Money(row.budget, row.currency)),
         "questionnaire": [item_view(item) for item in procedure.offering.questionnaire],
         "bids_valid_until": procedure.offering.valid_until,
+        "award_division": Division(row.award_division),
+        "award_shares": row.award_shares,
+        "standstill_days": row.standstill_days,
+        "time_zone": row.time_zone,
+        "signatures": row.signatures,
         "sealing_key": hexadecimal(row.sealing_key) or "",
         "closed_at": row.closed_at,
         "opened_at": row.opened_at,

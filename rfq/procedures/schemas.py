@@ -10,11 +10,13 @@ from msgspec import Meta
 from marketplace.contracts.terms import LineTerms
 from marketplace.kernel.limits import (
     ANSWER_HOURS_MAX,
+    AWARD_SHARES_MAX,
     CHOICES_MAX,
     INVITATIONS_MAX,
     LINES_MAX,
     OFFICERS_MAX,
     QUESTIONNAIRE_ITEMS_MAX,
+    STANDSTILL_DAYS_MAX,
 )
 from marketplace.platform.http.schemas import (
     AmountText,
@@ -28,8 +30,10 @@ from marketplace.platform.http.schemas import (
     QuantityText,
     Sku,
     Text,
+    TimeZone,
     UnitText,
 )
+from rfq.rules.awarding import Division
 from rfq.rules.offering import AnswerForm, Item
 from rfq.rules.procedure import Kind, LotStatus, Openness, Status
 
@@ -178,6 +182,34 @@ class ProcedureInput(Input):
             "takes a code before the publication. Without any, bids open at the deadline.",
         ),
     ] = msgspec.field(default_factory=list)
+    award_division: Annotated[
+        Division,
+        Meta(description="Whole lots, shares of a lot by rank, or each line to its cheapest."),
+    ] = Division.LOT
+    award_shares: Annotated[
+        list[Annotated[int, Meta(ge=1, le=100)]],
+        Meta(
+            max_length=AWARD_SHARES_MAX,
+            description="Percent of each line's quantity by rank, such as 60 and 40.",
+        ),
+    ] = []  # noqa: RUF012 - msgspec copies it
+    standstill_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=STANDSTILL_DAYS_MAX,
+            description="Calendar days in `time_zone` between the notice to all bidders and the "
+            "contract; a last day on a weekend moves to Monday. 10 is usual in the EU.",
+        ),
+    ] = 0
+    time_zone: TimeZone = "UTC"
+    signatures: Annotated[
+        bool,
+        Meta(
+            description="Whether both sides sign the contract before its prices count. Without it "
+            "the bid is the supplier's signature and the award the buyer's."
+        ),
+    ] = False
 
 
 class InvitationInput(Input):
@@ -264,6 +296,11 @@ class SupplierProcedureView(ProcedureSummary):
     budget: MoneyView | None
     questionnaire: list[QuestionnaireItemView]
     bids_valid_until: datetime | None
+    award_division: Division
+    award_shares: list[int]
+    standstill_days: int
+    time_zone: str
+    signatures: bool
     sealing_key: str
     closed_at: datetime | None
     opened_at: datetime | None

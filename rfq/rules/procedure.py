@@ -26,6 +26,7 @@ from marketplace.kernel.limits import LINES_MAX
 from marketplace.kernel.money import currency_digits
 from marketplace.kernel.states import StateMachine, transition
 from marketplace.kernel.units import Quantity
+from rfq.rules.awarding import UNDIVIDED, Awarding, errors_of
 from rfq.rules.criteria import LOWEST_PRICE, Aggregation, Judging, judging_errors
 from rfq.rules.offering import NOTHING_ELSE, Offering, offering_errors
 from rfq.rules.officers import officer_errors
@@ -83,6 +84,7 @@ class Action(StrEnum):
     AWARD = "award"
     COMPLETE = "complete"
     END_WITHOUT_AWARD = "end without award"
+    REOPEN = "take an award up again"
     CANCEL = "cancel"
 
 
@@ -93,6 +95,7 @@ class LotStatus(StrEnum):
     OPENED = "opened"
     AUCTION = "auction"
     AUCTIONED = "auctioned"
+    PROPOSED = "proposed"
     AWARDED = "awarded"
     UNSUCCESSFUL = "unsuccessful"
 
@@ -105,7 +108,11 @@ class LotAction(StrEnum):
     START_AUCTION = "start an auction"
     END_AUCTION = "end the auction"
     CALL_OFF_AUCTION = "call the auction off"
+    PROPOSE = "propose an award"
     AWARD = "award"
+    RETURN_TO_BIDS = "return to its bids"
+    RETURN_TO_AUCTION = "return to its auction"
+    KEEP = "keep what is awarded"
 
 
 class Party(StrEnum):
@@ -139,6 +146,8 @@ PROCEDURE: Final = StateMachine[Status, Action](
         transition(
             Action.END_WITHOUT_AWARD, [*_PRICES_KNOWN, *sorted(PRICES_HIDDEN)], Status.UNSUCCESSFUL
         ),
+        # What was judged stays judged; only who wins is open again.
+        transition(Action.REOPEN, Status.AWARDED, Status.EVALUATED),
         transition(
             Action.CANCEL,
             [
@@ -166,7 +175,18 @@ LOT: Final = StateMachine[LotStatus, LotAction](
         transition(LotAction.END_AUCTION, LotStatus.AUCTION, LotStatus.AUCTIONED),
         # No standing of a called-off auction becomes an award; the opened bids still can.
         transition(LotAction.CALL_OFF_AUCTION, LotStatus.AUCTION, LotStatus.OPENED),
-        transition(LotAction.AWARD, [LotStatus.OPENED, LotStatus.AUCTIONED], LotStatus.AWARDED),
+        transition(LotAction.PROPOSE, [LotStatus.OPENED, LotStatus.AUCTIONED], LotStatus.PROPOSED),
+        transition(LotAction.AWARD, LotStatus.PROPOSED, LotStatus.AWARDED),
+        # A proposal that falls, and a winner who fails, give way: the lot is to be decided again.
+        transition(
+            LotAction.RETURN_TO_BIDS, [LotStatus.PROPOSED, LotStatus.AWARDED], LotStatus.OPENED
+        ),
+        transition(
+            LotAction.RETURN_TO_AUCTION,
+            [LotStatus.PROPOSED, LotStatus.AWARDED],
+            LotStatus.AUCTIONED,
+        ),
+        transition(LotAction.KEEP, [LotStatus.OPENED, LotStatus.AUCTIONED], LotStatus.AWARDED),
     ],
 )
 
@@ -179,9 +199,10 @@ WHO_MAY: Final[Mapping[Action, frozenset[Party]]] = {
     Action.SEEK_CONSENSUS: frozenset([Party.BUYER]),
     Action.END_EVALUATION: frozenset([Party.BUYER]),
     Action.START_AUCTION: frozenset([Party.BUYER]),
-    Action.AWARD: frozenset([Party.BUYER]),
     Action.COMPLETE: frozenset([Party.CLOCK]),
+    Action.AWARD: frozenset([Party.BUYER, Party.CLOCK]),
     Action.END_WITHOUT_AWARD: frozenset([Party.BUYER, Party.CLOCK]),
+    Action.REOPEN: frozenset([Party.BUYER, Party.CLOCK]),
     Action.CANCEL: frozenset([Party.BUYER]),
 }
 """Who may do what. Closing and opening need no right but the deadline's: whoever asks, it happens
@@ -258,6 +279,7 @@ class Procedure:
     requirements: tuple[Requirement, ...] = ()
     offering: Offering = NOTHING_ELSE
     officer_ids: tuple[UUID, ...] = ()
+    awarding: Awarding = UNDIVIDED
 
     def lot(self, lot_id: UUID) -> Lot | None:
         """Find a lot by its id."""
@@ -296,6 +318,7 @@ def check_terms(procedure: Procedure) -> None:
     errors += offering_errors(procedure.offering, procedure.deadline_at)
     errors += judging_errors(procedure.judging, [lot.id for lot in procedure.lots])
     errors += requirement_errors(procedure.requirements)
+    errors += errors_of(procedure.awarding)
     if errors:
         raise InvalidInput(errors[0].detail, errors=errors)
 
@@ -424,6 +447,8 @@ def check_cancellation(lots: Iterable[LotStatus]) -> None:
     states = set(lots)
     if LotStatus.AUCTION in states:
         raise Conflict("A lot is in a live auction: call the auction off first.")
+    if LotStatus.PROPOSED in states:
+        raise Conflict("An award of a lot is proposed: withdraw it first.")
     if LotStatus.AWARDED in states:
         raise Conflict("A lot is awarded, and its contract stands: this cannot be cancelled.")
 
@@ -465,9 +490,10 @@ def status_after_scores(procedure: Procedure) -> Status:
 def status_after_lots(status: Status, lots: Sequence[LotStatus]) -> Status:
     """Give the procedure's status once lots were settled: the last one settles the procedure.
 
-    Awarded if any lot was; unsuccessful if none was; unchanged while one is undecided.
+    Awarded if any lot was; unsuccessful if none was; while one is undecided, or is so again, open.
     """
     if any(lot not in SETTLED_LOT for lot in lots):
-        return status
+        reopened = PROCEDURE.allows(status, Action.REOPEN)
+        return PROCEDURE.after(status, Action.REOPEN) if reopened else status
     awarded = LotStatus.AWARDED in lots
     return PROCEDURE.after(status, Action.AWARD if awarded else Action.END_WITHOUT_AWARD)

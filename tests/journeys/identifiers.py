@@ -55,4 +55,7 @@ def identifiers(road: Road, exchanges: Mapping[str, Exchange]) -> dict[str, str]
         "question_id": shown["askQuestion"]["id"],
         "lot_id": road.lot["id"],
         "bid_id": road.award["bid_id"],
+        "award_id": road.award["id"],
+        "proposal_id": road.award["proposal_id"],
+        "complaint_id": "019b8c4e-0000-7000-8000-000000000004",  # nobody complains on the road
     }

@@ -71,6 +71,7 @@ EXPLAINED = {
     "issueInvoice": "test_nobody_invoices_a_foreign_order",
     "createAuction": "makes something of one's own",
     "createProcedure": "makes something of one's own",
+    "putAwardPolicy": "says of the caller's own company which awards wait",
     "putExternalId": "names are of one company; makes something of one's own",
 }
 
@@ -153,6 +154,12 @@ BODIES: dict[str, Any] = {
     "requestExplanation": {"bid_id": "{line}", "question": "because"},
     "explainOffer": {"explanation": "because"},
     "decideExplanation": {"accepted": True},
+    "withdrawAwardProposal": {"reason": "because"},
+    "fileComplaint": {"complaint": "because"},
+    "answerComplaint": {"upheld": False, "answer": "because"},
+    "declineAward": {"reason": "because"},
+    "failAward": {"cause": "other", "reason": "because"},
+    "endLot": {"reason": "because"},
     "replaceBid": {"currency": "EUR", "lines": [{"line_id": "{line}", "unit_amount": "1"}]},
     "beginNegotiation": {
         "bid_id": "{line}",

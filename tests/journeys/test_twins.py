@@ -29,6 +29,7 @@ async def http(played: Played) -> AsyncIterator[httpx.AsyncClient]:
 TWINS: Final = 16
 UNREPEATABLE: Final = {
     "replaceBid": "tests/rfq/test_bids.py: a key belongs to one version of a bid",
+    "fileComplaint": "tests/rfq/awards/test_standstill.py: the road has no standstill",
     "requestExplanation": "tests/rfq/test_explanations.py: no offer of the road is that low",
 }
 """Operations whose key cannot be tried on a road that has ended, with where it is."""

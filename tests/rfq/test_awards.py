@@ -20,8 +20,10 @@ from marketplace.platform.core import Platform
 from marketplace.platform.database import Role, system_transaction, transaction
 from marketplace.platform.http.schemas import MoneyInput
 from marketplace.worker import Worker
+from rfq.awards.breakdowns import send_breakdown
+from rfq.awards.reading import list_awards
 from rfq.awards.schemas import AwardInput, BreakdownInput, BreakdownLineInput, SupplierAwardView
-from rfq.awards.service import award_lot, list_awards, send_breakdown
+from rfq.awards.service import award_lot
 from rfq.bids.service import bids_lock
 from rfq.evaluation.offers import list_bids
 from rfq.handover.schemas import LotAuctionInput, LotAuctionView
@@ -51,7 +53,7 @@ async def opened(parties: Parties, move_clock: MoveClock, *, lots: int = 1) -> B
 async def decided(parties: Parties, made: BuyerProcedureView, lot: int = 0, **more: Any) -> Any:
     at = await now(parties.platform)
     data = AwardInput(lot_id=made.lots[lot].id, last_day=(at + timedelta(days=365)).date(), **more)
-    return await award_lot(parties.platform, parties.buyer, made.id, data, key())
+    return (await award_lot(parties.platform, parties.buyer, made.id, data, key())).awards[0]
 
 
 async def auctioned(
@@ -291,9 +293,9 @@ async def test_another_than_the_first_wins_only_with_a_reason(
     made = await opened(parties, move_clock)
     second = (await list_bids(platform, parties.buyer, made.id)).items[1]
     with pytest.raises(InvalidInput) as refusal:
-        await decided(parties, made, bid_id=second.id)
+        await decided(parties, made, bid_ids=[second.id])
     assert refusal.value.errors[0].pointer == "/reason"
-    award = await decided(parties, made, bid_id=second.id, reason="Delivers a month earlier.")
+    award = await decided(parties, made, bid_ids=[second.id], reason="Delivers a month earlier.")
     assert (award.supplier_id, award.rank) == (parties.acme.organization_id, 2)
 
 
@@ -342,7 +344,7 @@ async def test_a_sealed_procedure_cannot_be_awarded(parties: Parties) -> None:
 @pytest.mark.parametrize(
     ("more", "pointer"),
     [
-        ({"bid_id": UUID(int=1)}, "/bid_id"),
+        ({"bid_ids": [UUID(int=1)]}, "/bid_ids/0"),
         ({"time_zone": "Mars/Olympus"}, "/time_zone"),
     ],
 )

@@ -65,7 +65,7 @@ async def ask(
 async def award(parties: Parties, made: BuyerProcedureView) -> BuyerAwardView:
     last_day = (made.deadline_at + timedelta(days=300)).date()
     given = AwardInput(lot_id=made.lots[0].id, last_day=last_day)
-    return await award_lot(parties.platform, parties.buyer, made.id, given, key())
+    return (await award_lot(parties.platform, parties.buyer, made.id, given, key())).awards[0]
 
 
 async def test_the_ranking_says_which_offer_is_abnormally_low(

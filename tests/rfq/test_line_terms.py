@@ -53,7 +53,7 @@ async def test_an_award_is_on_the_terms_asked_completed_by_those_offered(
         AwardInput(lot_id=made.lots[0].id, last_day=last_day),
         key(),
     )
-    contract = await read_contract(platform, parties.buyer, won.contract_id)
+    contract = await read_contract(platform, parties.buyer, won.awards[0].contract_id)
     assert [price.terms for price in contract.prices] == [
         msgspec.structs.replace(ASKED, payment_days=30),
         msgspec.UNSET,

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -86,10 +87,15 @@ class Table:
     async def accept(self, who: Caller, on: NegotiationView) -> NegotiationView:
         return await service.accept_offer(self.platform, who, on.id, on.version)
 
-    async def award(self, *, bid_id: object = None, reason: str = "") -> BuyerAwardView:
+    async def award(self, *, bid_id: UUID | None = None, reason: str = "") -> BuyerAwardView:
         last_day = (self.made.deadline_at + timedelta(days=300)).date()
-        given = AwardInput(lot_id=self.lot_id, last_day=last_day, bid_id=bid_id, reason=reason)
-        return await award_lot(self.platform, self.buyer, self.made.id, given, key())
+        given = AwardInput(
+            lot_id=self.lot_id,
+            last_day=last_day,
+            bid_ids=[] if bid_id is None else [bid_id],
+            reason=reason,
+        )
+        return (await award_lot(self.platform, self.buyer, self.made.id, given, key())).awards[0]
 
 
 async def opened(parties: Parties, move_clock: MoveClock, kind: Kind = Kind.RFQ) -> Table:

@@ -14,7 +14,7 @@ from rfq.rules.procedure import Action, LotStatus, Openness, Party, Status
 from tests.rfq.rules.cases import ACME, BUYER, DEADLINE, MOMENT, OFFICE, PAPER, procedure
 
 
-@pytest.mark.parametrize("status", [Status.AWARDED, Status.UNSUCCESSFUL, Status.CANCELLED])
+@pytest.mark.parametrize("status", [Status.UNSUCCESSFUL, Status.CANCELLED])
 def test_a_finished_procedure_moves_no_more(status: Status) -> None:
     assert rules.PROCEDURE.actions(status) == ()
 
@@ -146,6 +146,12 @@ def test_nobody_is_invited_at_the_deadline() -> None:
 )
 def test_the_last_lot_settles_the_procedure(lots: list[LotStatus], after: Status) -> None:
     assert rules.status_after_lots(Status.OPENED, lots) is after
+
+
+def test_an_awarded_procedure_opens_again_when_a_winner_falls_away_and_does_nothing_else() -> None:
+    assert rules.PROCEDURE.actions(Status.AWARDED) == (Action.REOPEN,)
+    lots = [LotStatus.OPENED, LotStatus.AWARDED]
+    assert rules.status_after_lots(Status.AWARDED, lots) is Status.EVALUATED
 
 
 def test_a_lot_is_found_by_its_id() -> None:

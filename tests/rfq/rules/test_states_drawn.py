@@ -13,6 +13,7 @@ from rfq.rules.clarification import QUESTION
 from rfq.rules.negotiation import NEGOTIATION
 from rfq.rules.panel import EVALUATOR
 from rfq.rules.procedure import LOT, PROCEDURE
+from rfq.rules.settlement import AWARD, COMPLAINT, PROPOSAL
 
 PAGE = Path(__file__).parents[3] / "docs" / "procedures.md"
 MACHINES: list[StateMachine[Any, Any]] = [
@@ -23,6 +24,9 @@ MACHINES: list[StateMachine[Any, Any]] = [
     QUESTION,
     EXPLANATION,
     EVALUATOR,
+    PROPOSAL,
+    AWARD,
+    COMPLAINT,
 ]
 
 

@@ -42,6 +42,7 @@ TARGETS = {
     (Status.CONSENSUS, Action.END_WITHOUT_AWARD): Status.UNSUCCESSFUL,
     (Status.EVALUATED, Action.END_WITHOUT_AWARD): Status.UNSUCCESSFUL,
     (Status.AUCTION, Action.END_WITHOUT_AWARD): Status.UNSUCCESSFUL,
+    (Status.AWARDED, Action.REOPEN): Status.EVALUATED,
     (Status.DRAFT, Action.CANCEL): Status.CANCELLED,
     (Status.PUBLISHED, Action.CANCEL): Status.CANCELLED,
     (Status.CLOSED, Action.CANCEL): Status.CANCELLED,
@@ -61,8 +62,9 @@ WHO = {
     Action.SEEK_CONSENSUS: {Party.BUYER},
     Action.END_EVALUATION: {Party.BUYER},
     Action.START_AUCTION: {Party.BUYER},
-    Action.AWARD: {Party.BUYER},
     Action.COMPLETE: {Party.CLOCK},
+    Action.AWARD: {Party.BUYER, Party.CLOCK},
+    Action.REOPEN: {Party.BUYER, Party.CLOCK},
     Action.END_WITHOUT_AWARD: {Party.BUYER, Party.CLOCK},
     Action.CANCEL: {Party.BUYER},
 }
@@ -149,9 +151,15 @@ def once_a_request_for_information_is_open() -> None:
     assert rules.status_after_opening(pricing, OPEN_LOTS) is Status.OPENED
 
 
+def when_a_lot_is_to_be_decided_again() -> None:
+    assert rules.status_after_lots(Status.AWARDED, OPEN_LOTS) is Status.EVALUATED
+    kept = [LotStatus.AWARDED, LotStatus.PROPOSED]
+    assert rules.status_after_lots(Status.EVALUATED, kept) is Status.EVALUATED
+
+
 def while_nothing_is_awarded_or_auctioned() -> None:
     rules.check_cancellation([LotStatus.OPENED, LotStatus.UNSUCCESSFUL])
-    for status in (LotStatus.AWARDED, LotStatus.AUCTION):
+    for status in (LotStatus.PROPOSED, LotStatus.AWARDED, LotStatus.AUCTION):
         with pytest.raises(Conflict):
             rules.check_cancellation([LotStatus.OPENED, status])
 
@@ -168,6 +176,7 @@ WHEN: dict[Action, Callable[[], None]] = {
     Action.AWARD: once_prices_are_known,
     Action.COMPLETE: once_a_request_for_information_is_open,
     Action.END_WITHOUT_AWARD: when_the_last_lot_is_settled,
+    Action.REOPEN: when_a_lot_is_to_be_decided_again,
     Action.CANCEL: while_nothing_is_awarded_or_auctioned,
 }
 
