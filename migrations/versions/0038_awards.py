@@ -1,15 +1,15 @@
 """Awards in steps: proposals, notices, complaints, policies; contracts that wait for signatures.
 
-Revision ID: 0037
-Revises: 0036
+Revision ID: 0038
+Revises: 0037
 """
 
 from alembic import op
 
 from migrations.security import API, ENGINE, all_rows, grant, own_rows, policy, protect
 
-revision = "0037"
-down_revision = "0036"
+revision = "0038"
+down_revision = "0037"
 branch_labels = None
 depends_on = None
 
