@@ -27,6 +27,11 @@ run: $(STAMP) ## start everything: servers, API, worker and a live demo auction;
 demo: $(STAMP) ## walk the whole road once over HTTP, from the invitation to the invoice
 	@$(BIN)/marketplace demo
 
+.PHONY: long
+long: $(STAMP) ## tests in their long forms: all recorded orders, 50 made-up requests an operation
+	@ADVENTUREWORKS_ORDERS=4012 SCHEMATHESIS_EXAMPLES=50 $(BIN)/pytest -q -n 2 \
+	    tests/adventureworks tests/journeys/test_contract.py $(ARGS)
+
 .PHONY: test
 test: $(STAMP) ## run all tests (ARGS="tests/orders -k late" narrows them)
 	@$(BIN)/pytest -q -n $(WORKERS) $(ARGS)

@@ -4,7 +4,7 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marketplace.kernel.errors import Conflict, InvalidInput, WrongState
@@ -84,6 +84,7 @@ def content(of: Terms) -> tuple[object, ...]:
     )
 
 
+@settings(max_examples=30)
 @given(terms, terms)
 def test_there_is_no_change_exactly_where_nothing_differs(one: Terms, other: Terms) -> None:
     assert (changes(one, other) == ()) == (content(one) == content(other))
