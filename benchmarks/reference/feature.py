@@ -79,6 +79,7 @@ async def place_bid(
     accepted = await platform.get(ReferenceLots).bid(lot_id, bid)
     return BidView(
         id=accepted.bid_id,
+        lot_id=lot_id,
         client_bid_id=client_bid_id,
         outcome="accepted",
         amount=money_view(accepted.amount, data.amount.currency),
