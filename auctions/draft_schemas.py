@@ -120,7 +120,7 @@ class LotInput(Input, kw_only=True):
         overtime, clock, turns = self.overtime, self.clock, self.turns
         return Terms(
             format=self.format,
-            disclosure=self.disclosure or _CLOSEST.get(self.format, Disclosure.OWN_ONLY),
+            disclosure=self.disclosure or closest_disclosure(self.format),
             currency=currency,
             ceiling=Decimal(self.ceiling),
             decrement=None if self.decrement is None else self.decrement.decrement(),
@@ -144,6 +144,11 @@ class LotInput(Input, kw_only=True):
 
 
 _CLOSEST: Final = {Format.ENGLISH: Disclosure.RANK_ONLY, Format.STAGED: Disclosure.OPEN}
+
+
+def closest_disclosure(format_: Format) -> Disclosure:
+    """Give the disclosure of a format that tells bidders the least."""
+    return _CLOSEST.get(format_, Disclosure.OWN_ONLY)
 
 
 class AuctionInput(Input):

@@ -266,7 +266,8 @@ class OpenedBidRow(Base):
 class LotAuctionRow(Base):
     """The auction a lot went into, and as which lot; `ledger_head` is the hash its log ended with.
 
-    Several lots may be in one auction.
+    Several lots may be in one auction. Once it has ended either somebody won, or `no_winner` says
+    why nobody did by himself.
     """
 
     __tablename__ = "lot_auctions"
@@ -279,6 +280,7 @@ class LotAuctionRow(Base):
     opened_at: Mapped[Instant]
     ended_at: Mapped[datetime | None]
     ledger_head: Mapped[bytes | None]
+    no_winner: Mapped[str | None]
     __table_args__ = (
         Index("uq_lot_auctions_auction_lot_id", "auction_lot_id", unique=True),
         Index("ix_lot_auctions_auction_id", "auction_id"),
@@ -288,7 +290,11 @@ class LotAuctionRow(Base):
 
 
 class LotResultRow(Base):
-    """Where one bidder ended in a lot's auction: his last amount, and the ledger entry of it."""
+    """Where one bidder ended in a lot's auction: his last amount, and the ledger entry of it.
+
+    `price` is the total he is awarded at: what the auction's rules give the winner,
+    or his amount.
+    """
 
     __tablename__ = "lot_results"
     lot_id: Mapped[UUID] = mapped_column(ForeignKey("procedure_lots.id"), primary_key=True)
@@ -296,6 +302,7 @@ class LotResultRow(Base):
     buyer_id: Mapped[UUID]
     rank: Mapped[int]
     amount: Mapped[Amount]
+    price: Mapped[Amount]
     bid_id: Mapped[UUID]
     entry_hash: Mapped[Hash]
     bid_at: Mapped[Instant]

@@ -63,7 +63,7 @@ async def send_breakdown(
         results = await results_of(tx, lot_id)
         if not offers or not results:
             raise NotFound("Your company was in no auction of this lot that has ended.")
-        total = results[0].amount
+        total = results[0].price
         final = Money(total, loaded.procedure.currency)
         made = own_breakdown(offers[0].offer.lines, unit_amounts, final)
         values = {

@@ -117,6 +117,7 @@ async def _decide(
     gone = {award.supplier_id for award in before if award.status in GONE}
     finals = [final for final in ranking.finals if final.offer.bidder_id not in gone]
     _check_rejected(ranking, data)
+    _check_by_hand(ranking, data)
     ranks = {final.offer.bid_id: rank for rank, final in enumerate(finals, start=1)}
     shares, by_line = _divided(loaded.procedure.awarding, divided_already=bool(standing))
     chosen = _chosen(finals, data, standing)
@@ -165,6 +166,21 @@ def _check_rejected(ranking: Ranking, data: AwardInput) -> None:
     for final in ranking.rejected:
         if final.offer.bid_id in data.bid_ids:
             check_award(None, ranking.explanations.get(final.offer.bidder_id))
+
+
+def _check_by_hand(ranking: Ranking, data: AwardInput) -> None:
+    """Where an auction ended without a winner have bids named, and a reason; raises InvalidInput."""
+    if ranking.no_winner is None:
+        return
+    if not data.bid_ids and not data.lines:
+        detail = (
+            f"Nobody won the auction by himself ({ranking.no_winner}): name the bid to award, "
+            "and say why."
+        )
+        raise invalid("/bid_ids", "no_winner", detail)
+    if not data.reason.strip():
+        detail = "Whoever awards where nobody won by himself says why."
+        raise invalid("/reason", "reason_missing", detail)
 
 
 def _chosen(finals: Sequence[Final], data: AwardInput, standing: Sequence[Award]) -> list[Final]:

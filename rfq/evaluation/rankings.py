@@ -39,6 +39,11 @@ class Ranking:
     auction: EndedAuction | None
     agreed: Mapping[UUID, AgreedOffer]
 
+    @property
+    def no_winner(self) -> str | None:
+        """Why the lot's auction ended without a winner; None where there was none or one won."""
+        return None if self.auction is None else self.auction.no_winner
+
 
 async def rank_lot(tx: Transaction, loaded: Loaded, lot_id: UUID) -> Ranking:
     """Read what was offered for a lot, or reached in its auction, and rank it.
@@ -69,7 +74,7 @@ def _finals(
         offers = (standing.offer for standing in standings)
         return finals(ranked(_negotiated(offer, agreed) for offer in offers), {})
     currency = standings[0].total.currency
-    amounts = {entry.bidder_id: Money(entry.amount, currency) for entry in auction.ranking}
+    amounts = {entry.bidder_id: Money(entry.price, currency) for entry in auction.ranking}
     return finals(standings, amounts, [entry.bidder_id for entry in auction.ranking])
 
 
@@ -104,6 +109,7 @@ async def read_ranking(
     return LotRankingView(
         lot_id=lot_id,
         auctioned=ranking.auction is not None,
+        no_winner=ranking.no_winner,
         items=_items(ranking, ranking.finals),
         rejected=_items(ranking, ranking.rejected),
     )

@@ -68,10 +68,12 @@ class RankedOfferView(Output):
 class LotRankingView(Output):
     """What a lot would be awarded from: its bids, or what was reached in its auction.
 
-    `rejected` are the offers whose explanation was rejected; they cannot win.
+    `rejected` are the offers whose explanation was rejected; they cannot win. Where an auction
+    ended without a winner `no_winner` says why; an award then names a bid, and gives a reason.
     """
 
     lot_id: UUID
     auctioned: bool
+    no_winner: str | None
     items: list[RankedOfferView]
     rejected: list[RankedOfferView]

@@ -5,11 +5,11 @@ from uuid import UUID
 
 from msgspec import Meta
 
-from auctions.engine.terms import Disclosure
+from auctions.engine.terms import Disclosure, Format, Withdrawals
 from auctions.lot_order import LotOrder
-from auctions.terms_schemas import DecrementInput, Duration, OvertimeInput
+from auctions.terms_schemas import BiddingTurnsInput, DecrementInput, Duration, OvertimeInput
 from marketplace.kernel.limits import AUCTION_LOTS_MAX, AUCTION_PARTICIPANTS_MAX
-from marketplace.platform.http.schemas import Input, InstantIn, MoneyView, Output
+from marketplace.platform.http.schemas import AmountText, Input, InstantIn, MoneyView, Output
 
 
 class LotAuctionInput(Input):
@@ -17,21 +17,28 @@ class LotAuctionInput(Input):
 
     Each enters with the total of his bid; the ceiling is the highest of them. Without `starts_at`
     it starts at once; `ends_at` is needed. Of several lots in one auction the times of all but the
-    first follow from `lot_order`; a serial one may say how long it `lasts`.
+    first follow from `lot_order`; a serial one may say how long it `lasts`. Formats are those
+    somebody can enter with a total: `english`, `sealed`, `vickrey`, `staged`. Above the `reserve`,
+    which bidders never learn, nobody wins by himself, and of a Vickrey auction the price counts.
     """
 
     lot_id: UUID
     bidders: Annotated[
         int, Meta(ge=1, le=AUCTION_PARTICIPANTS_MAX, description="So many of the first ranks.")
     ]
-    decrement: DecrementInput
+    format: Format = Format.ENGLISH
+    decrement: DecrementInput | None = None
+    turns: BiddingTurnsInput | None = None
+    reserve: AmountText | None = None
     ends_at: InstantIn | None = None
     starts_at: InstantIn | None = None
     lasts: Duration | None = None
     overtime: OvertimeInput | None = None
-    disclosure: Disclosure = Disclosure.RANK_ONLY
+    disclosure: Disclosure | None = None
     starting_gate: bool = True
     buyer_sees_identities: bool = False
+    proxies: bool = False
+    withdrawals: Withdrawals = Withdrawals.BY_BUYER
 
 
 class LotsAuctionInput(Input):

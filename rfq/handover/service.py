@@ -14,12 +14,14 @@ from uuid import UUID
 
 from sqlalchemy import insert, select, update
 
+from auctions.draft_schemas import closest_disclosure
 from auctions.drafts import AuctionDraft, LotDraft, Origin, Participant, lots_of
 from auctions.engine.terms import Terms
 from auctions.lot_order import Timing, Wish, lot_pointer, timings
-from auctions.results import LotResult, result_of
+from auctions.results import LotResult, Ranked, result_of
 from auctions.service import open_auction
 from marketplace.kernel.errors import Conflict, FieldError, InvalidInput, invalid
+from marketplace.kernel.money import Money
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, retries_conflicts, transaction
@@ -52,10 +54,15 @@ AT_ONCE: Final = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Where one bidder ended: his last amount, the bid and the hash of its ledger entry."""
+    """Where one bidder ended: his last amount, the bid and the hash of its ledger entry.
+
+    `price` is the total he is awarded at: what the auction's rules give the winner,
+    or his amount.
+    """
 
     bidder_id: UUID
     amount: Decimal
+    price: Decimal
     bid_id: UUID
     entry_hash: bytes
     bid_at: datetime
@@ -63,12 +70,16 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class EndedAuction:
-    """A lot's auction that has closed, with its ranking, the winner first."""
+    """A lot's auction that has closed, with its ranking, the leader first.
+
+    `no_winner` says why he did not win by himself, None where he did.
+    """
 
     auction_id: UUID
     ended_at: datetime
     ledger_head: bytes
     ranking: tuple[Result, ...]
+    no_winner: str | None
 
 
 @retries_conflicts
@@ -239,12 +250,17 @@ def _terms(
     timing: Timing,
     pointer: str,
 ) -> Terms:
-    overtime = data.overtime
+    overtime, turns, reserve = data.overtime, data.turns, data.reserve
     return Terms(
-        disclosure=data.disclosure,
+        format=data.format,
+        disclosure=data.disclosure or closest_disclosure(data.format),
         currency=loaded.procedure.currency,
         ceiling=max(standing.total.amount for standing in chosen),
-        decrement=data.decrement.decrement(),
+        decrement=None if data.decrement is None else data.decrement.decrement(),
+        turns=None if turns is None else turns.turns(f"{pointer}/turns"),
+        reserve=None if reserve is None else Decimal(reserve),
+        proxies=data.proxies,
+        withdrawals=data.withdrawals,
         overtime=None if overtime is None else overtime.overtime(f"{pointer}/overtime"),
         starting_gate=data.starting_gate,
         buyer_sees_identities=data.buyer_sees_identities,
@@ -316,6 +332,7 @@ async def _record_lot_end(
             status=CALLED_OFF if ended is None else ENDED,
             ended_at=event.occurred_at,
             ledger_head=None if ended is None else bytes.fromhex(ended.head),
+            no_winner=None if ended is None else ended.no_winner,
         )
     )
     tx.record(
@@ -338,6 +355,7 @@ async def _store_result(tx: Transaction, loaded: Loaded, lot_id: UUID, result: L
                 "buyer_id": loaded.procedure.buyer_id,
                 "rank": ranked.rank,
                 "amount": ranked.amount.amount,
+                "price": _price(ranked, result).amount,
                 "bid_id": ranked.bid_id,
                 "entry_hash": bytes.fromhex(ranked.entry_hash),
                 "bid_at": ranked.decided_at,
@@ -345,6 +363,11 @@ async def _store_result(tx: Transaction, loaded: Loaded, lot_id: UUID, result: L
             for ranked in result.ranking
         ],
     )
+
+
+def _price(ranked: Ranked, result: LotResult) -> Money:
+    """Give the total a bidder is awarded at; the leader is the winner, where there is one."""
+    return ranked.amount if ranked.rank > 1 or result.price is None else result.price
 
 
 async def ended_auction(tx: Transaction, lot_id: UUID) -> EndedAuction | None:
@@ -358,6 +381,7 @@ async def ended_auction(tx: Transaction, lot_id: UUID) -> EndedAuction | None:
             LotAuctionRow.status,
             LotAuctionRow.ended_at,
             LotAuctionRow.ledger_head,
+            LotAuctionRow.no_winner,
         ).where(LotAuctionRow.lot_id == lot_id)
     )
     if row is None or row.status == CALLED_OFF:
@@ -365,7 +389,8 @@ async def ended_auction(tx: Transaction, lot_id: UUID) -> EndedAuction | None:
     if row.status == RUNNING:
         raise Conflict("The auction of this lot has not ended yet.")
     ranking = await results_of(tx, lot_id)
-    return EndedAuction(row.auction_id, row.ended_at, bytes(row.ledger_head), ranking)
+    head = bytes(row.ledger_head)
+    return EndedAuction(row.auction_id, row.ended_at, head, ranking, row.no_winner)
 
 
 async def results_of(tx: Transaction, lot_id: UUID) -> tuple[Result, ...]:
@@ -374,6 +399,7 @@ async def results_of(tx: Transaction, lot_id: UUID) -> tuple[Result, ...]:
         select(
             LotResultRow.bidder_id,
             LotResultRow.amount,
+            LotResultRow.price,
             LotResultRow.bid_id,
             LotResultRow.entry_hash,
             LotResultRow.bid_at,
@@ -382,6 +408,6 @@ async def results_of(tx: Transaction, lot_id: UUID) -> tuple[Result, ...]:
         .order_by(LotResultRow.rank)
     )
     return tuple(
-        Result(row.bidder_id, row.amount, row.bid_id, bytes(row.entry_hash), row.bid_at)
+        Result(row.bidder_id, row.amount, row.price, row.bid_id, bytes(row.entry_hash), row.bid_at)
         for row in rows
     )

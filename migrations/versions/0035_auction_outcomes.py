@@ -1,0 +1,26 @@
+"""Procedures take over what a lot's auction ended with: the winner's price, or why nobody won.
+
+Revision ID: 0035
+Revises: 0034
+"""
+
+from alembic import op
+
+revision = "0035"
+down_revision = "0034"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.execute("alter table lot_auctions add column no_winner text")
+    op.execute("alter table lot_results add column price numeric(24, 6)")
+    op.execute("alter table lot_results no force row level security")
+    op.execute("update lot_results set price = amount")
+    op.execute("alter table lot_results force row level security")
+    op.execute("alter table lot_results alter column price set not null")
+
+
+def downgrade() -> None:
+    op.execute("alter table lot_results drop column price")
+    op.execute("alter table lot_auctions drop column no_winner")
