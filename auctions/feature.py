@@ -8,6 +8,8 @@ from typing import Final
 from auctions.admission import Admission
 from auctions.board import Board, keep_healing
 from auctions.clock import ShownClock
+from auctions.conduct.awards import SUBJECT as AWARD_SUBJECT
+from auctions.conduct.awards import AwardApprovals
 from auctions.conduct.routes import ROUTES as CONDUCT_ROUTES
 from auctions.crowd import Crowd
 from auctions.intake import Intake
@@ -17,12 +19,19 @@ from auctions.live.routes import ROUTES as LIVE_ROUTES
 from auctions.room.routes import ROUTES as ROOM_ROUTES
 from auctions.routes import ROUTES
 from auctions.timers import TIMERS
+from marketplace.approvals.ports import ApprovalSubjects
 from marketplace.platform.core import Platform
 from marketplace.platform.feature import Feature, Scope
 
 
 def _intake(platform: Platform) -> Intake:
     return Intake(platform, platform.get(Ledger), platform.get(Board))
+
+
+def _award_approvals(platform: Platform) -> AwardApprovals:
+    subject = AwardApprovals(platform)
+    platform.get(ApprovalSubjects).add(AWARD_SUBJECT, subject)
+    return subject
 
 
 def _hub(platform: Platform) -> Hub:
@@ -70,6 +79,7 @@ FEATURE: Final = Feature(
         Intake: _intake,
         Hub: _hub,
         Crowd: Crowd,
+        AwardApprovals: _award_approvals,
     },
     api_lifespans=(_watched,),
     worker_lifespans=(_healed,),

@@ -65,6 +65,7 @@ SUBPACKAGES_WITH_TABLES: Final = {
         "carts",
         "quotes",
     ),
+    "auctions": ("conduct",),
     "rfq": (
         "attachments",
         "awards",

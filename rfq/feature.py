@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from auctions.ports import AwardedItems
 from marketplace.approvals.ports import ApprovalSubjects
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Role
@@ -21,6 +22,7 @@ from rfq.evaluation import routes as evaluation
 from rfq.explanations import routes as explanations
 from rfq.handover import routes as handover
 from rfq.handover.service import record_auction_end
+from rfq.items import PrivateItems
 from rfq.key_store import KeyStore, LocalKeyStore
 from rfq.negotiation import routes as negotiation
 from rfq.negotiation.service import EXPIRY_TIMER, expire_negotiation
@@ -103,5 +105,6 @@ FEATURE: Final = Feature(
         AwardApprovals: _award_approvals,
         Scanner: _scanner,
         HeldContents: lambda _platform: HeldContents(),
+        AwardedItems: lambda _platform: PrivateItems(),
     },
 )

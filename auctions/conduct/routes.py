@@ -5,9 +5,12 @@ from uuid import UUID
 
 from litestar import delete, get, post, put
 
-from auctions.conduct import interventions, messages, outcomes, proxies, surrogates, trials
+from auctions.conduct import awards, interventions, messages, outcomes, proxies, surrogates, trials
 from auctions.conduct import withdrawals as struck
 from auctions.conduct.schemas import (
+    AuctionAwardInput,
+    AuctionAwardList,
+    AuctionAwardView,
     BiddersResultView,
     BuyersResultView,
     CloseExtensionInput,
@@ -284,7 +287,40 @@ async def read_result(
     return await outcomes.read_result(platform, caller, auction_id, lot_id)
 
 
+@post(
+    "/v1/auctions/{auction_id:uuid}/awards",
+    operation_id="awardAuction",
+    tags=_TAGS,
+    summary="Award a lot",
+)
+async def award_auction(
+    auction_id: FromPath[UUID],
+    data: JSONBody[AuctionAwardInput],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    idempotency_key: Given[IdempotencyKey],
+    lot_id: LotId = None,
+) -> AuctionAwardView:
+    """Conclude the contract a lot was auctioned for; above your limit it waits for approval."""
+    return await awards.award_auction(platform, caller, auction_id, data, idempotency_key, lot_id)
+
+
+@get(
+    "/v1/auctions/{auction_id:uuid}/awards",
+    operation_id="listAuctionAwards",
+    tags=_TAGS,
+    summary="To whom did it go?",
+)
+async def list_awards(
+    auction_id: FromPath[UUID], caller: Given[Caller], platform: Given[Platform]
+) -> AuctionAwardList:
+    """List the awards of an auction: all to its buyer, his own to a supplier."""
+    return await awards.list_awards(platform, caller, auction_id)
+
+
 ROUTES: Final = (
+    award_auction,
+    list_awards,
     try_auction,
     pause_auction,
     resume_auction,

@@ -1,20 +1,25 @@
 """What conducting an auction looks like on the wire."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Literal
 from uuid import UUID
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from auctions.schemas import RefusalView
 from marketplace.kernel.limits import AUCTION_MESSAGE_CHARACTERS_MAX, AUCTION_TRIAL_BIDS_MAX
 from marketplace.platform.http.schemas import (
+    Code,
     Input,
     InstantIn,
     MoneyInput,
     MoneyView,
     Name,
     Output,
+    QuantityText,
+    Text,
+    TimeZone,
+    UnitText,
 )
 
 
@@ -191,3 +196,49 @@ class BiddersResultView(Output, tag="bidder", tag_field="viewer"):
     rank: int | None
     amount: MoneyView | None
     price: MoneyView | None
+
+
+class AuctionAwardInput(Input):
+    """To whom a lot goes, and what its contract is to say.
+
+    Without `bid_id` the winner; any other bid needs a `reason`, and so does every bid where nobody
+    won by himself. The price is for `quantity` of `unit`: for one of them it is a share. Without a
+    `sku` of the supplier's the lot gets one that only you see. The contract runs from `first_day`
+    (without one: today) to `last_day`, both included, in `time_zone`.
+    """
+
+    last_day: date
+    first_day: date | None = None
+    time_zone: TimeZone = "UTC"
+    bid_id: UUID | None = None
+    reason: Text = ""
+    sku: Code | None = None
+    quantity: QuantityText = "1"
+    unit: UnitText = "C62"
+
+
+class AuctionAwardView(Output, kw_only=True):
+    """An award; `waiting` until it is approved, and then with its contract.
+
+    `rank` and `reason` are the buyer's alone.
+    """
+
+    id: UUID
+    auction_id: UUID
+    lot_id: UUID
+    state: Literal["waiting", "awarded", "rejected"]
+    supplier_id: UUID
+    bid_id: UUID
+    price: MoneyView
+    rank: int | UnsetType = UNSET
+    reason: str | UnsetType = UNSET
+    approval_id: UUID | None
+    contract_id: UUID | None
+    asked_at: datetime
+    decided_at: datetime | None
+
+
+class AuctionAwardList(Output):
+    """The awards of an auction: all to its buyer, his own to a supplier."""
+
+    items: list[AuctionAwardView]

@@ -65,7 +65,8 @@ class Provenance:
     """One step of how a price came about.
 
     `kind` is ``rfq.procedure``, ``rfq.bid`` (`hash` is the receipt's commitment), ``auction``
-    (the ledger's head), ``auction.bid`` (the ledger entry), ``rfq.award`` (the award's content),
+    (the ledger's head), ``auction.bid`` (the ledger entry), ``rfq.award`` and
+    ``auction.award`` (the award's content),
     ``rfq.negotiation`` (the agreed offer), ``quote`` (what was offered) or ``contract``; `hash` is
     lower-case hexadecimal. A tuple of them, earliest first, travels with a price: award, contract,
     order line and invoice line copy it, and nobody follows it upward.
