@@ -117,6 +117,7 @@ BODIES: dict[str, Any] = {
             }
         ]
     },
+    "awardAuction": {"last_day": "2099-01-01"},
     "pauseAuction": {"reason": "because"},
     "extendAuction": {"closes_at": "2099-01-01T00:00:00Z", "reason": "because"},
     "sendAuctionMessage": {"text": "Mine now"},
