@@ -169,7 +169,7 @@ def _check_rejected(ranking: Ranking, data: AwardInput) -> None:
 
 
 def _check_by_hand(ranking: Ranking, data: AwardInput) -> None:
-    """Where an auction ended without a winner have bids named, and a reason; raises InvalidInput."""
+    """Ask for a bid and a reason where an auction ended without a winner; raises InvalidInput."""
     if ranking.no_winner is None:
         return
     if not data.bid_ids and not data.lines:

@@ -11,8 +11,8 @@ from auctions.terms_schemas import DecrementInput, StepInput
 from marketplace.kernel.errors import InvalidInput
 from marketplace.platform.http.schemas import MoneyInput
 from marketplace.worker import Worker
+from rfq.awards.breakdowns import send_breakdown
 from rfq.awards.schemas import BreakdownInput, BreakdownLineInput
-from rfq.awards.service import send_breakdown
 from rfq.evaluation.rankings import read_ranking
 from rfq.handover.schemas import LotAuctionInput
 from rfq.handover.service import start_lot_auction

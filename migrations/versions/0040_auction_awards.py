@@ -1,15 +1,15 @@
 """Awards of auctions that nothing else asked for.
 
-Revision ID: 0039
-Revises: 0038
+Revision ID: 0040
+Revises: 0039
 """
 
 from alembic import op
 
 from migrations.security import API, grant, own_rows, policy, protect
 
-revision = "0039"
-down_revision = "0038"
+revision = "0040"
+down_revision = "0039"
 branch_labels = None
 depends_on = None
 
