@@ -24,6 +24,7 @@ _PAGE: Final = Path(__file__).parent / "page"
 _ASSETS: Final = {
     "room.js": "text/javascript",
     "channel.js": "text/javascript",
+    "lots.js": "text/javascript",
     "plot.js": "text/javascript",
     "proxy.js": "text/javascript",
     "sending.js": "text/javascript",

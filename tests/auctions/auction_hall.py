@@ -1,5 +1,6 @@
 """An auction with real companies, for the tests of services and HTTP."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -26,6 +27,7 @@ class Hall:
     lot_id: UUID
     buyer: Company
     suppliers: list[Company]
+    lot_ids: tuple[UUID, ...] = ()
 
 
 def money(amount: str) -> dict[str, Any]:
@@ -42,9 +44,13 @@ async def open_hall(
     openings: tuple[str | None, ...] = (),
     origin: Origin | None = None,
     of: Hall | None = None,
+    lots: Sequence[Mapping[str, Any]] = ({},),
     **changes: Any,
 ) -> Hall:
-    """Open an auction that starts now unless told otherwise, with the companies `of` another."""
+    """Open an auction that starts now unless told otherwise, with the companies `of` another.
+
+    `lots` are the changes of each lot.
+    """
     buyer = of.buyer if of else await world.buyer("Buyer")
     sellers = (
         of.suppliers if of else [await world.supplier(f"Supplier {n}") for n in range(suppliers)]
@@ -63,21 +69,23 @@ async def open_hall(
             buyer_id=buyer.id,
             unit_id=buyer.id,
             title="Copper cable",
-            lots=(
+            lots=tuple(
                 LotDraft(
-                    title="Copper cable",
-                    terms=Terms(**(values | changes)),
+                    title="Copper cable" if place == 1 else f"Lot {place}",
+                    terms=Terms(**(values | changes | lot)),
                     participants=tuple(
                         Participant(seller.id, None if entry is None else Decimal(entry))
                         for seller, entry in zip(sellers, entries, strict=True)
                     ),
-                ),
+                )
+                for place, lot in enumerate(lots, start=1)
             ),
             origin=origin,
         )
         auction_id = await open_auction(tx, draft)
-    card, _ = await platform.get(Admission).viewers_card(auction_id, buyer.id)
-    return Hall(auction_id, card.lot_id, buyer, sellers)
+    cards, _ = await platform.get(Admission).viewers_cards(auction_id, buyer.id)
+    lot_ids = tuple(card.lot_id for card in cards)
+    return Hall(auction_id, lot_ids[0], buyer, sellers, lot_ids)
 
 
 def fresh() -> str:

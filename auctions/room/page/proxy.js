@@ -5,9 +5,12 @@ import { NO_AMOUNT, amountOf, freshKey, persist, problemOf } from "./sending.js"
 const $ = (id) => document.getElementById(id);
 
 export class ProxyBox {
-  constructor(path, signedOut) {
-    this.address = `${path}/proxy`;
+  constructor(path, lot, signedOut) {
+    this.address = `${path}/proxy?lot_id=${lot}`;
     this.signedOut = signedOut;
+    this.gone = false;
+    $("proxy-limit").value = "";
+    this.tell("");
     $("proxy-form").onsubmit = (event) => {
       event.preventDefault();
       this.set();
@@ -39,14 +42,22 @@ export class ProxyBox {
       if (answer?.status === 401) return this.signedOut();
       if (!answer) return this.tell("It is unknown whether this was taken. Your proxy's limit will tell.", true);
       if (!answer.ok) return this.tell(await problemOf(answer), true);
+      if (this.gone) return;
       $("proxy-limit").value = "";
       this.tell(done);
     } finally {
-      $("proxy-set").disabled = $("proxy-off").disabled = false;
+      if (!this.gone) $("proxy-set").disabled = $("proxy-off").disabled = false;
     }
   }
 
+  /** Say nothing any more: the boxes are another lot's from now on. */
+  leave() {
+    this.gone = true;
+    $("proxy-set").disabled = $("proxy-off").disabled = false;
+  }
+
   tell(words, refused = false) {
+    if (this.gone) return;
     $("proxy-result").textContent = refused ? "" : words;
     $("proxy-error").textContent = refused ? words : "";
     $("proxy-limit").setAttribute("aria-invalid", String(refused));

@@ -1,6 +1,7 @@
 // The room: signs in, follows the auction, bids. What is shown is what the server sent.
 
-import { Channel, ServerClock } from "./channel.js";
+import { Channel, ServerClock, duration } from "./channel.js";
+import { LotList } from "./lots.js";
 import { History } from "./plot.js";
 import { ProxyBox } from "./proxy.js";
 import { rulesOf } from "./rules.js";
@@ -16,13 +17,15 @@ const money = ({ amount, currency }) => `${amount} ${currency}`;
 const time = (at) => new Date(at).toLocaleTimeString();
 
 const clock = new ServerClock();
-let channel, me, terms, alias, history, standing, proxyBox;
-let told = 0; // the number of the buyer's message that was shown last
+const lots = new Map(); // what is known of each lot: terms, alias, standing, history
+let channel, me, list, proxyBox;
+let lot; // the one that is shown
 
 // Signing in
 
 function showSignIn(why = "") {
   channel?.close();
+  channel = undefined;
   localStorage.removeItem(SIGNED_IN);
   $("room").hidden = $("who").hidden = true;
   $("sign-in").hidden = false;
@@ -51,38 +54,60 @@ $("sign-out").addEventListener("click", async () => {
   showSignIn();
 });
 
+async function ask(address) {
+  const answer = await fetch(address);
+  if (!answer.ok) throw new Error(answer.status === 401 ? "" : await problemOf(answer));
+  return answer.json();
+}
+
+/** Show a lot; what came before this page was opened is asked for when it is first shown. */
+async function choose(id) {
+  if (lot?.id === id) return;
+  const chosen = (lot = lots.get(id));
+  if (lots.size > 1) history.replaceState(null, "", `#${id}`);
+  $("bid-amount").value = $("bid-result").textContent = "";
+  refuse("");
+  proxyBox?.leave();
+  proxyBox = new ProxyBox(path, id, () => showSignIn(SIGNED_OUT));
+  $("rules").replaceChildren(...rulesOf(lot.terms).map((rule) => {
+    const item = document.createElement("li");
+    item.textContent = rule;
+    return item;
+  }));
+  if (lot.standing) show();
+  if (lot.past) return;
+  try {
+    const [past, messages] = await Promise.all(
+      ["history", "messages"].map((what) => ask(`${path}/${what}?lot_id=${id}`)),
+    );
+    chosen.past = new History(chosen.alias);
+    chosen.past.take(past);
+    messages.items.forEach((message) => tellMessage(chosen, message));
+    if (chosen.standing) chosen.past.note(chosen.standing, clock.now());
+    if (chosen === lot && chosen.standing) show();
+  } catch (error) {
+    if (!channel) throw error; // entering failed; later the plot is missing and the rest goes on
+  }
+}
+
 async function enter() {
-  const ask = async (address) => {
-    const answer = await fetch(address);
-    if (!answer.ok) throw new Error(answer.status === 401 ? "" : await problemOf(answer));
-    return answer.json();
-  };
   try {
     let shown;
     [me, shown] = await Promise.all([ask("/v1/me"), ask(path)]);
-    const lot = shown.lots[0];
-    [terms, alias] = [lot.terms, lot.alias];
-    $("rules").replaceChildren(...rulesOf(terms).map((rule) => {
-      const item = document.createElement("li");
-      item.textContent = rule;
-      return item;
-    }));
-    history = new History(alias);
-    history.take(await ask(`${path}/history`));
-    proxyBox = new ProxyBox(path, () => showSignIn(SIGNED_OUT));
-    told = 0;
+    lots.clear();
+    for (const each of shown.lots) lots.set(each.id, { ...each, told: 0 });
+    list = new LotList([...lots.values()], choose);
     $("messages").replaceChildren();
-    (await ask(`${path}/messages`)).items.forEach(tellMessage);
+    lot = undefined;
+    await choose(lots.has(location.hash.slice(1)) ? location.hash.slice(1) : shown.lots[0].id);
     document.title = $("title").textContent = shown.title;
-    $("currency").textContent = shown.currency;
     $("who-name").textContent = `${me.member.name}, ${me.company.name}`;
   } catch (error) {
     return showSignIn(error instanceof TypeError ? "The server cannot be reached." : error.message);
   }
   $("sign-in").hidden = true;
   $("room").hidden = $("who").hidden = false;
-  standing = undefined;
-  channel = new Channel(path, {
+  channel = new Channel(path, [...lots.keys()], {
     take, tell, signedOut: () => showSignIn(SIGNED_OUT),
   });
   tell("connecting");
@@ -107,49 +132,57 @@ function tell(state) {
 
 function take(message) {
   clock.hear(message.server_at);
-  if (message.type === "heartbeat") return;
-  const before = standing;
-  if (message.type === "snapshot") standing = message.standing;
+  const of = lots.get(message.lot_id);
+  if (!of || message.type === "heartbeat") return;
+  const before = of.standing;
+  if (message.type === "snapshot") of.standing = message.standing;
   else {
-    standing = { ...standing, ...message.changes, number: message.number };
+    const standing = (of.standing = { ...before, ...message.changes, number: message.number });
     for (const name of Object.keys(standing)) if (standing[name] === null) delete standing[name];
   }
-  if (before && before.number === standing.number) return;
-  report(before);
-  history.note(standing, Date.parse(message.server_at));
-  show();
+  if (before && before.number === of.standing.number) return;
+  report(of, before);
+  of.past?.note(of.standing, Date.parse(message.server_at));
+  if (of === lot) show();
 }
 
-/** Say in words what changed. */
-function report(before) {
-  if (!before) return say(`You entered; the auction is ${standing.phase}.`);
-  if (before.phase !== standing.phase) say(`The auction is ${standing.phase}.`);
-  if (before.closes_at !== standing.closes_at) say(`It closes at ${time(standing.closes_at)} now.`);
-  if (!before.paused_at && standing.paused_at) say(`The auction is paused: ${standing.paused_because}`);
-  if (before.paused_at && !standing.paused_at) say("The auction goes on.");
-  if (standing.notice && standing.notice.number > told) hear(standing.notice);
+/** Say in words what changed of a lot. */
+function report(of, before) {
+  const { standing } = of;
+  if (!before) return sayOf(of, `You entered; the auction is ${standing.phase}.`);
+  if (before.phase !== standing.phase) sayOf(of, `The auction is ${standing.phase}.`);
+  if (before.waits && !standing.waits) sayOf(of, `It starts at ${time(standing.starts_at)}.`);
+  if (before.closes_at !== standing.closes_at) sayOf(of, `It closes at ${time(standing.closes_at)} now.`);
+  if (!before.paused_at && standing.paused_at) sayOf(of, `The auction is paused: ${standing.paused_because}`);
+  if (before.paused_at && !standing.paused_at) sayOf(of, "The auction goes on.");
+  if (standing.notice && standing.notice.number > of.told) hear(of, standing.notice);
   if (standing.viewer === "bidder" && before.rank !== standing.rank && standing.rank) {
-    say(before.rank ? `Your rank is ${standing.rank}; it was ${before.rank}.` : `Your rank is ${standing.rank}.`);
+    sayOf(of, before.rank ? `Your rank is ${standing.rank}; it was ${before.rank}.` : `Your rank is ${standing.rank}.`);
   }
   if (standing.viewer === "owner") {
     const known = new Map(before.standings.map((each) => [each.alias, each.amount.amount]));
     for (const each of standing.standings) {
-      if (known.get(each.alias) !== each.amount.amount) say(`${each.alias} bids ${money(each.amount)}.`);
+      if (known.get(each.alias) !== each.amount.amount) sayOf(of, `${each.alias} bids ${money(each.amount)}.`);
     }
   }
 }
 
 /** Say what the buyer tells all; where several came at once the ones between are asked for. */
-async function hear(notice) {
-  if (notice.number === told + 1) return tellMessage(notice);
-  const answer = await fetch(`${path}/messages`).catch(() => null);
-  if (answer?.ok) (await answer.json()).items.forEach(tellMessage);
+async function hear(of, notice) {
+  if (notice.number === of.told + 1) return tellMessage(of, notice);
+  const answer = await fetch(`${path}/messages?lot_id=${of.id}`).catch(() => null);
+  if (answer?.ok) (await answer.json()).items.forEach((message) => tellMessage(of, message));
 }
 
-function tellMessage({ number, at, text }) {
-  if (number <= told) return;
-  told = number;
-  say(`The buyer: ${text}`, at);
+function tellMessage(of, { number, at, text }) {
+  if (number <= of.told) return;
+  of.told = number;
+  sayOf(of, `The buyer: ${text}`, at);
+}
+
+/** Say something of a lot; where there are several it is named. */
+function sayOf(of, words, when) {
+  say(lots.size > 1 ? `${of.title}: ${words}` : words, when);
 }
 
 function say(words, when = clock.now()) {
@@ -166,6 +199,7 @@ function say(words, when = clock.now()) {
 const PHASES = { scheduled: "Not started yet", open: "Open", closed: "Closed", cancelled: "Cancelled" };
 
 function show() {
+  const { standing } = lot;
   const bidder = standing.viewer === "bidder";
   const phase = standing.paused_at ? `Paused: ${standing.paused_because}` : PHASES[standing.phase] ?? standing.phase;
   $("phase").textContent = standing.out ? "You are out" : phase;
@@ -178,6 +212,7 @@ function show() {
 }
 
 function showOwn() {
+  const { standing, terms } = lot;
   const { rank, amount, best_price: best, proxy, limit, floor, phase, out } = standing;
   $("rank").textContent = rank ?? "–";
   $("amount").textContent = amount ? money(amount) : "none yet";
@@ -202,6 +237,7 @@ function showOwn() {
 
 /** Where the auction calls prices, a bid is to take the one that is called. */
 function showCalled() {
+  const { standing, terms } = lot;
   const called = standing.stage?.price;
   $("bid-amount").readOnly = Boolean(called);
   if (called) $("bid-amount").value = called.amount;
@@ -209,7 +245,7 @@ function showCalled() {
   $("bid-button").disabled = mayNotBid();
 }
 
-const mayNotBid = () => !standing?.limit || Boolean(standing.paused_at);
+const mayNotBid = () => !lot.standing?.limit || Boolean(lot.standing.paused_at);
 
 function row(cells, mine = false) {
   const made = document.createElement("tr");
@@ -224,6 +260,7 @@ function row(cells, mine = false) {
 }
 
 function showBoard() {
+  const { standing, alias } = lot;
   const rows = standing.standings;
   $("board").hidden = !rows;
   if (!rows) return;
@@ -237,21 +274,25 @@ function showBoard() {
 }
 
 function draw() {
-  if (!standing || $("room").hidden) return;
+  if (!lot?.standing || !lot.past || $("room").hidden) return;
+  const { standing } = lot;
   const ended = standing.phase !== "open" && Date.parse(standing.closes_at);
-  $("plot-summary").textContent = history.draw($("plot"), ended || clock.now());
+  $("plot-summary").textContent = lot.past.draw($("plot"), ended || clock.now());
 }
 
 function showTable() {
-  const points = history.points().slice(0, MESSAGES_KEPT);
+  const points = (lot.past?.points() ?? []).slice(0, MESSAGES_KEPT);
   $("history-rows").replaceChildren(...points.map((each) => row([time(each.at), each.name, money(each)])));
 }
 
 function tick() {
-  if (!standing || $("room").hidden) return;
+  list?.show(lot, clock.now());
+  if (!lot?.standing || $("room").hidden) return;
+  const { standing } = lot;
   const { phase, paused_at: paused, stage } = standing;
   const target = { scheduled: standing.starts_at, open: stage?.until ?? standing.closes_at }[phase];
   $("clock-label").textContent = { scheduled: "Starts in", open: stage ? `Round ${stage.round} ends in` : "Time left" }[phase] ?? "The end";
+  if (standing.waits) return showWait();
   const left = target && !paused ? Math.max(0, Date.parse(target) - clock.now()) : null;
   $("time").textContent = paused ? "Paused" : left === null ? PHASES[phase] : duration(left);
   $("time").classList.toggle("soon", phase === "open" && left !== null && left < 60_000);
@@ -260,11 +301,12 @@ function tick() {
     : `Server's time ${time(clock.now())}.`;
 }
 
-function duration(ms) {
-  const seconds = Math.ceil(ms / 1_000);
-  const [h, m, s] = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60, seconds % 60];
-  const two = (n) => String(n).padStart(2, "0");
-  return h ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
+/** Of a lot that waits for another nobody knows yet when it starts. */
+function showWait() {
+  $("clock-label").textContent = "Starts";
+  $("time").textContent = "After the lot before";
+  $("time").classList.remove("soon");
+  $("closes").textContent = `Planned for ${time(lot.standing.starts_at)}.`;
 }
 
 setInterval(tick, 250);
@@ -296,27 +338,35 @@ function refuse(why) {
 
 /** Send a bid; while its fate is unknown it is sent again under the same key, which is safe. */
 async function send(amount) {
-  const currency = $("currency").textContent;
-  const key = freshKey();
-  const answer = await persist("POST", `${path}/bids`, { amount: { amount, currency } }, key, () => {
-    $("bid-result").textContent = "No answer yet; the same bid is sent again. It counts once.";
+  const of = lot;
+  const [currency, key] = [$("currency").textContent, freshKey()];
+  const body = { amount: { amount, currency }, lot_id: of.id };
+  const answer = await persist("POST", `${path}/bids`, body, key, () => {
+    tellBid(of, "No answer yet; the same bid is sent again. It counts once.");
   });
-  if (!answer) return lookUp(key, amount);
+  if (!answer) return lookUp(of, key, amount);
   if (answer.status === 401) return showSignIn(SIGNED_OUT);
-  if (!answer.ok) return refuse(await problemOf(answer));
+  if (!answer.ok) return tellBid(of, await problemOf(answer), true);
   const bid = await answer.json();
-  $("bid-result").textContent = `${money(bid.amount)} stands since ${time(bid.decided_at)}.`;
-  $("bid-amount").value = "";
+  tellBid(of, `${money(bid.amount)} stands since ${time(bid.decided_at)}.`);
+  if (of === lot) $("bid-amount").value = "";
 }
 
-async function lookUp(key, amount) {
-  const answer = await fetch(`${path}/bids/by-key/${key}`).catch(() => null);
+async function lookUp(of, key, amount) {
+  const answer = await fetch(`${path}/bids/by-key/${key}?lot_id=${of.id}`).catch(() => null);
   if (answer?.ok) {
     const bid = await answer.json();
-    if (bid.outcome === "accepted") $("bid-result").textContent = `${money(bid.amount)} stands.`;
-    else refuse(bid.refusal.detail);
-  } else if (answer?.status === 404) refuse(`The bid of ${amount} was not taken. Bid again.`);
-  else refuse(`It is unknown whether the bid of ${amount} was taken: the server does not answer. Your rank will tell.`);
+    if (bid.outcome === "accepted") tellBid(of, `${money(bid.amount)} stands.`);
+    else tellBid(of, bid.refusal.detail, true);
+  } else if (answer?.status === 404) tellBid(of, `The bid of ${amount} was not taken. Bid again.`, true);
+  else tellBid(of, `It is unknown whether the bid of ${amount} was taken: the server does not answer. Your rank will tell.`, true);
+}
+
+/** Say what became of a bid: beside the box, or as a message where another lot is shown by now. */
+function tellBid(of, words, refused = false) {
+  if (of !== lot) sayOf(of, words);
+  else if (refused) refuse(words);
+  else $("bid-result").textContent = words;
 }
 
 if (localStorage.getItem(SIGNED_IN)) enter();

@@ -39,8 +39,9 @@ async def serving(app: Edge) -> AsyncIterator[str]:
         await running
 
 
-async def bid(platform: Platform, hall: Hall, place: int, amount: str) -> None:
-    data = BidInput(amount=MoneyInput(amount=amount, currency="EUR"))
+async def bid(platform: Platform, hall: Hall, place: int, amount: str, lot: int = 0) -> None:
+    lot_id = hall.lot_ids[lot] if hall.lot_ids else None
+    data = BidInput(amount=MoneyInput(amount=amount, currency="EUR"), lot_id=lot_id)
     await place_bid(platform, hall.suppliers[place].caller, hall.auction_id, fresh(), data)
 
 

@@ -33,7 +33,7 @@ async def test_the_page_is_the_same_for_everybody_and_may_load_nothing_from_else
     assert first.headers["x-content-type-options"] == "nosniff"
     assert "style=" not in first.text
     assert "http://" not in first.text
-    for name in ("room.js", "channel.js", "plot.js", "rules.js", "room.css"):
+    for name in ("room.js", "channel.js", "lots.js", "plot.js", "rules.js", "room.css"):
         asset = await client.get(f"/auctions/assets/{name}")
         assert asset.status_code == 200
         assert asset.headers["content-type"].startswith(("text/javascript", "text/css"))

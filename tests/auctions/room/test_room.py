@@ -106,6 +106,45 @@ async def test_a_buyer_sees_the_board_and_who_may_only_look_gets_no_bid_box(
     await expect(buyer.get_by_label("Your API key")).to_be_visible()
 
 
+async def test_who_is_in_an_auction_of_several_lots_sees_all_and_bids_on_the_one_he_chose(
+    platform: Platform, world: World, visitors: Visitors
+) -> None:
+    hall = await open_hall(platform, world, lots=({}, {"ceiling": Decimal("500.00")}))
+    for lot, amount in enumerate(("950.00", "480.00")):
+        await bid(platform, hall, 1, amount, lot)
+    page = await visitors.enter(hall.auction_id, hall.suppliers[0], PHONE)
+    first, second = page.locator("#lot-list button").first, page.locator("#lot-list button").last
+    await expect(first).to_have_attribute("aria-current", "true")
+    await expect(second.locator(".lot-title")).to_have_text("Lot 2")
+    await expect(second.locator(".lot-clock")).to_have_text(re.compile(r"^(10:00|9:\d\d)$"))
+    await expect(page.locator("#limit")).to_have_text("At most 1000.00 EUR.")
+    amount = page.get_by_label("Your price for the lot")
+    await amount.fill("900.00")
+
+    await second.click()
+    await expect(page.locator("#limit")).to_have_text("At most 500.00 EUR.")
+    await expect(amount).to_have_value("")  # what was written for another lot is not sent for this
+    await amount.fill("450.00")
+    await amount.press("Enter")
+    await expect(page.locator("#bid-result")).to_contain_text("450.00 EUR stands since")
+    await expect(second.locator(".lot-place")).to_have_text("Rank 1")
+    await expect(first.locator(".lot-place")).to_have_text("No bid yet")
+
+    await bid(platform, hall, 0, "800.00", lot=0)
+    await expect(first.locator(".lot-place")).to_have_text("Rank 1")
+    await bid(platform, hall, 2, "700.00", lot=0)
+    await expect(first.locator(".lot-place")).to_have_text("Rank 2")
+    await expect(page.get_by_role("log")).to_contain_text("Copper cable: Your rank is 2; it was 1.")
+    await expect(page.locator("#rank")).to_have_text("1")
+    await page.reload()
+    await expect(page.locator("#limit")).to_have_text("At most 449.00 EUR.")
+    await first.click()
+    await expect(page.locator("#amount")).to_have_text("800.00 EUR")
+    await expect(page.locator("#plot path.own")).to_have_count(1)
+    wide = await page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= PHONE["width"], "the page is read without scrolling sideways"
+
+
 async def test_the_room_goes_on_while_the_live_channel_is_cut_and_says_so(
     platform: Platform, world: World, visitors: Visitors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
