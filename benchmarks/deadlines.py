@@ -8,7 +8,6 @@ from typing import Final
 from auctions.engine.events import Closed, Started
 from auctions.entries import event_of
 from auctions.ledger import Ledger
-from benchmarks.installation import Installation
 from benchmarks.load import percentile
 from benchmarks.lots import Lot, open_lots
 from benchmarks.parties import Party
@@ -18,23 +17,24 @@ from marketplace.platform.core import Platform
 from marketplace.platform.database import Role, system_transaction
 
 LATE_S_MAX: Final = 0.1
-AHEAD: Final = timedelta(seconds=4)
 APART: Final = timedelta(milliseconds=73)
-LASTS: Final = timedelta(seconds=2)
-SETTLED_S: Final = 3.0
+LASTS: Final = timedelta(seconds=1)
+SETTLED_S: Final = 2.0
 
 
 async def deadline_rows(
-    installation: Installation,
     platform: Platform,
     buyer: Caller,
     sellers: Sequence[Party],
     count: int,
+    ahead: timedelta,
 ) -> list[Row]:
-    """Let a worker start and end lots, one after the other, and then all at one instant."""
-    async with installation.worker():
-        alone = await _lateness(platform, buyer, sellers, count, APART)
-        at_once = await _lateness(platform, buyer, sellers, count, timedelta(0))
+    """Let a worker start and end lots, one after the other, and then all at one instant.
+
+    The first starts so far `ahead`: by then all of them have to be open.
+    """
+    alone = await _lateness(platform, buyer, sellers, (count, ahead, APART))
+    at_once = await _lateness(platform, buyer, sellers, (count, ahead, timedelta(0)))
     p99 = percentile(alone, 0.99)
     return [
         Row(
@@ -53,11 +53,15 @@ def _words(late: Sequence[float]) -> str:
 
 
 async def _lateness(
-    platform: Platform, buyer: Caller, sellers: Sequence[Party], count: int, apart: timedelta
+    platform: Platform,
+    buyer: Caller,
+    sellers: Sequence[Party],
+    plan: tuple[int, timedelta, timedelta],
 ) -> list[float]:
     """Give by how many seconds each start and end came after its instant."""
+    count, ahead, apart = plan
     async with system_transaction(platform, Role.WORKER) as tx:
-        first = await tx.clock() + AHEAD
+        first = await tx.clock() + ahead
     lots: list[Lot] = []
     for number in range(count):
         starts_at = first + number * apart

@@ -9,7 +9,9 @@ import asyncio
 import itertools
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final, Literal, get_args
 
 from auctions.board import Board, heal
@@ -46,17 +48,26 @@ class Scale:
     crowded_lots: int
     bids_per_second: int
     seconds: float
-    deadlines: int
+    deadlines: tuple[int, timedelta]
 
 
-FULL: Final = Scale(16, 2_000, 30, 1_000, 100, 800, 500, 10.0, 40)
-QUICK: Final = Scale(4, 20, 3, 8, 40, 6, 50, 0.5, 2)
+FULL: Final = Scale(16, 2_000, 30, 1_000, 100, 800, 500, 10.0, (40, timedelta(seconds=4)))
+QUICK: Final = Scale(4, 20, 3, 8, 40, 6, 50, 0.5, (1, timedelta(seconds=1)))
 
 
 async def live_rows(
-    installation: Installation, operator: Party, scale: Scale, parts: Sequence[Part] = PARTS
+    installation: Installation,
+    operator: Party,
+    scale: Scale,
+    parts: Sequence[Part] = PARTS,
+    *,
+    api: Api | None = None,
+    worker_runs: bool = False,
 ) -> list[Row]:
-    """Measure these parts."""
+    """Measure these parts, by an API process and a worker of their own where none run.
+
+    Boards are to be measured without a worker: it would heal them as well.
+    """
     platform = assemble(load_settings(installation.environ)).platform
     try:
         buyer = await register(operator, "Buyer", buyer=True)
@@ -72,16 +83,17 @@ async def live_rows(
             await installation.settle()
         if "boards" in parts:
             rows += await _rebuilt(installation, many, scale)
-        async with installation.api("live") as api:
+        async with nullcontext(api) if api else installation.api("live") as served:
             if "crowd" in parts:
                 pace = scale.bids_per_second, scale.seconds
                 crowded = many[: scale.crowded_lots]
-                rows += await crowd_rows(installation, api, crowded, bidders, pace)
+                rows += await crowd_rows(installation, served, crowded, bidders, pace)
             if "viewers" in parts:
                 shown = await open_lots(platform, caller, sellers, 1, disclosure=Disclosure.OPEN)
-                rows += await _watched(api, shown[0], buyer, sellers, scale)
+                rows += await _watched(served, shown[0], buyer, sellers, scale)
         if "deadlines" in parts:
-            rows += await deadline_rows(installation, platform, caller, bidders, scale.deadlines)
+            async with nullcontext() if worker_runs else installation.worker():
+                rows += await deadline_rows(platform, caller, bidders, *scale.deadlines)
         return rows
     finally:
         await platform.close()
