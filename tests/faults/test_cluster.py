@@ -182,6 +182,7 @@ async def test_bid_state_and_live_channel_run_on_three_masters_and_outlive_one(
             assert (await taken(seat))["changes"]["rank"] == 1
         for hall in halls[:-1]:
             await bid(here, hall, 0, "700.00")
+            await here.get(Board).drain()
             shown = await read_standing(there, hall.suppliers[1].caller, hall.auction_id)
             assert shown.standing.rank == 2  # type: ignore[union-attr]
         dead.start()
