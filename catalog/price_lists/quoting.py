@@ -23,8 +23,10 @@ from catalog.price_lists.views import draws, price_detail
 from catalog.pricing.terms import Price
 from marketplace.contracts.rules import Draw
 from marketplace.contracts.service import Agreed, agreed_in, lock_drawn
+from marketplace.kernel.canonical import plain_decimal
 from marketplace.kernel.money import Money
 from marketplace.orders.ports import NoPriceQuote, PriceQuote, PriceRequest, PriceSource
+from marketplace.orders.schemas import CallOffView, PriceDetailView
 from marketplace.platform.database import Transaction
 
 _NOTHING_AGREED: Final = Agreed((), {})
@@ -163,9 +165,21 @@ def _quote(price: Price, found: Found, sku: str, agreed: dict[UUID, Agreed]) -> 
         description=found.offer.name if found.offer is not None else found.agreed_text,
         provenance=contract.provenance,
         tax_category=found.offer.terms.tax_category if found.offer is not None else "S",
-        detail=price_detail(price),
+        detail=_detail(price, contract),
         terms=contract.terms.get((sku, price.winner.unit)),
     )
+
+
+def _detail(price: Price, contract: Agreed) -> PriceDetailView | None:
+    """Explain the price; under a framework, with what the line calls off."""
+    detail = price_detail(price)
+    if contract.framework_id is None:
+        return detail
+    source_id = price.winner.source.id
+    own = [part.line_amount for part in price.parts if part.candidate.source.id == source_id]
+    amount = sum(own, Decimal(0)) if price.parts else price.line_amount
+    called = CallOffView(contract.framework_id, plain_decimal(amount))
+    return structs.replace(detail or PriceDetailView(), call_off=called)
 
 
 def _refusal(answer: Unpriced) -> NoPriceQuote:

@@ -11,6 +11,7 @@ FEATURE: Final = Feature(
     scopes=(
         Scope("contracts:sign", "Sign contracts", ("administrator", "purchaser", "seller")),
         Scope("contracts:write", "Let customers draw more", ("administrator", "seller")),
+        Scope("frameworks:write", "Make framework agreements", ("administrator", "purchaser")),
         Scope(
             "contracts:read",
             "Read contracts",

@@ -6,13 +6,20 @@ from uuid import UUID
 
 from litestar import Response, get, post, put
 
-from marketplace.contracts import service, signing
-from marketplace.contracts.schemas import CommitmentChange, ContractSummary, ContractView
+from marketplace.contracts import frameworks, service, signing
+from marketplace.contracts.schemas import (
+    CommitmentChange,
+    ContractSummary,
+    ContractView,
+    FrameworkInput,
+    FrameworkView,
+)
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.http.access import versioned
 from marketplace.platform.http.given import FromPath, Given, JSONBody
 from marketplace.platform.http.paging import Page, PageRequest, paged
+from marketplace.platform.idempotency import IdempotencyKey
 
 
 @get(
@@ -79,4 +86,54 @@ async def raise_commitment(
     )
 
 
-ROUTES: Final = (list_contracts, read_contract, sign_contract, raise_commitment)
+@post(
+    "/v1/frameworks",
+    operation_id="makeFramework",
+    tags=["contracts"],
+    summary="Make a framework agreement of contracts, under one ceiling.",
+)
+async def make_framework(
+    data: JSONBody[FrameworkInput],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    idempotency_key: Given[IdempotencyKey],
+) -> FrameworkView:
+    """Make a framework."""
+    return await frameworks.make_framework(platform, caller, data, idempotency_key)
+
+
+@get(
+    "/v1/frameworks",
+    operation_id="listFrameworks",
+    tags=["contracts"],
+    summary="The framework agreements your company made or is a member of, the newest first.",
+)
+async def list_frameworks(
+    caller: Given[Caller], platform: Given[Platform], page_request: Given[PageRequest]
+) -> Response[Page[FrameworkView]]:
+    """List frameworks."""
+    return paged(page_request, await frameworks.list_frameworks(platform, caller, page_request))
+
+
+@get(
+    "/v1/frameworks/{framework_id:uuid}",
+    operation_id="readFramework",
+    tags=["contracts"],
+    summary="A framework agreement: as its buyer whole, as a member your part.",
+)
+async def read_framework(
+    framework_id: FromPath[UUID], caller: Given[Caller], platform: Given[Platform]
+) -> FrameworkView:
+    """Read a framework."""
+    return await frameworks.read_framework(platform, caller, framework_id)
+
+
+ROUTES: Final = (
+    list_contracts,
+    read_contract,
+    sign_contract,
+    raise_commitment,
+    make_framework,
+    list_frameworks,
+    read_framework,
+)

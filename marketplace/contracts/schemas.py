@@ -1,13 +1,14 @@
 """Contracts on the wire; both parties read the same."""
 
 from datetime import date, datetime
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from marketplace.contracts.terms import LineTerms
-from marketplace.platform.http.schemas import Input, Output, QuantityText
+from marketplace.kernel.limits import FRAMEWORK_MEMBERS_MAX
+from marketplace.platform.http.schemas import AmountText, Input, Name, Output, QuantityText
 
 
 class ProvenanceView(Output):
@@ -100,3 +101,37 @@ class ContractView(ContractSummary):
     signatures: list[SignatureView]
     prices: list[ContractPriceView]
     provenance: list[ProvenanceView]
+
+
+class FrameworkInput(Input):
+    """A framework agreement of own contracts, each with another supplier.
+
+    What is ordered at their prices is counted up to `ceiling`, in value, and never beyond.
+    """
+
+    title: Name
+    contract_ids: Annotated[list[UUID], Meta(min_length=1, max_length=FRAMEWORK_MEMBERS_MAX)]
+    ceiling: AmountText | None = None
+
+
+class FrameworkMemberView(Output):
+    """A member with the contract that has his prices, and its term."""
+
+    supplier_id: UUID
+    contract_id: UUID
+    first_day: date
+    last_day: date
+
+
+class FrameworkView(Output):
+    """A framework agreement; a member reads himself alone, and not what is drawn in all."""
+
+    id: UUID
+    buyer_id: UUID
+    title: str
+    currency: str
+    ceiling: str | None
+    drawn: str | None
+    left: str | None
+    members: list[FrameworkMemberView]
+    made_at: datetime

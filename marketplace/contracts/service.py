@@ -40,7 +40,12 @@ from marketplace.contracts.schemas import (
     SignatureView,
     TierView,
 )
-from marketplace.contracts.tables import ContractPriceRow, ContractRow, SignatureRow
+from marketplace.contracts.tables import (
+    ContractPriceRow,
+    ContractRow,
+    FrameworkMemberRow,
+    SignatureRow,
+)
 from marketplace.contracts.terms import LineTerms
 from marketplace.kernel.canonical import plain_decimal
 from marketplace.kernel.clock import Validity
@@ -226,15 +231,25 @@ def read_provenance(document: Sequence[dict[str, Any]]) -> tuple[Provenance, ...
     return msgspec.convert(document, tuple[Provenance, ...])
 
 
+FRAMEWORK_ID: Final = (
+    select(FrameworkMemberRow.framework_id)
+    .where(FrameworkMemberRow.contract_id == ContractRow.id)
+    .scalar_subquery()
+)
+"""The framework that a contract is part of, as a column beside it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Agreed:
     """What an order copies from the contract that prices it.
 
-    `provenance` has the contract's own step last; `terms` are by SKU and unit.
+    `provenance` has the contract's own step last; `terms` are by SKU and unit; an order under a
+    framework is a call-off of `framework_id`.
     """
 
     provenance: tuple[Provenance, ...]
     terms: Mapping[tuple[str, str], LineTerms]
+    framework_id: UUID | None = None
 
 
 async def agreed_in(tx: Transaction, contract_ids: Sequence[UUID]) -> dict[UUID, Agreed]:
@@ -257,12 +272,14 @@ async def agreed_in(tx: Transaction, contract_ids: Sequence[UUID]) -> dict[UUID,
             ContractRow.concluded_at,
             ContractRow.content_hash,
             terms.label("terms"),
+            FRAMEWORK_ID.label("framework_id"),
         ).where(ContractRow.id.in_(contract_ids))
     )
     return {
         row.id: Agreed(
             whole_provenance(row.id, row.provenance, row.concluded_at, row.content_hash),
             {(sku, unit): read_terms(given) for sku, unit, given in row.terms or ()},
+            row.framework_id,
         )
         for row in rows
     }

@@ -103,3 +103,46 @@ class SignatureRow(Base):
         Index("ix_contract_signatures_buyer_id", "buyer_id"),
         Index("ix_contract_signatures_supplier_id", "supplier_id"),
     )
+
+
+class FrameworkRow(Base):
+    """Contracts under one ceiling; `drawn` is what was called off, never more than the ceiling."""
+
+    __tablename__ = "frameworks"
+    id: Mapped[Id]
+    buyer_id: Mapped[UUID]
+    title: Mapped[str]
+    currency: Mapped[CurrencyCode]
+    ceiling: Mapped[Amount | None]
+    drawn: Mapped[Amount] = mapped_column(server_default=text("0"))
+    made_at: Mapped[Instant]
+    __table_args__ = (
+        CheckConstraint("drawn >= 0 and (ceiling is null or drawn <= ceiling)", name="drawn"),
+        Index("ix_frameworks_buyer_id_id", "buyer_id", "id"),
+    )
+
+
+class FrameworkMemberRow(Base):
+    """A contract under a framework, which is in one at most.
+
+    A member's own contract has his framework prices; one that a mini-competition made is a
+    `call_off` and counts against the same ceiling.
+    """
+
+    __tablename__ = "framework_members"
+    contract_id: Mapped[UUID] = mapped_column(ForeignKey("contracts.id"), primary_key=True)
+    framework_id: Mapped[UUID] = mapped_column(ForeignKey("frameworks.id"))
+    buyer_id: Mapped[UUID]
+    supplier_id: Mapped[UUID]
+    call_off: Mapped[bool] = mapped_column(server_default=text("false"))
+    __table_args__ = (
+        Index(
+            "uq_framework_members_supplier",
+            "framework_id",
+            "supplier_id",
+            unique=True,
+            postgresql_where=text("not call_off"),
+        ),
+        Index("ix_framework_members_buyer_id", "buyer_id"),
+        Index("ix_framework_members_supplier_id", "supplier_id"),
+    )

@@ -167,6 +167,8 @@ REQUISITION_LISTS_MAX: Final = 500
 STOCK_LOCATIONS_MAX: Final = 1_000
 """Warehouses and shops of one supplier; each offer may have a level at each."""
 
+FRAMEWORK_MEMBERS_MAX: Final = 100
+"""Suppliers of one framework; a mini-competition asks all of them."""
 PAYMENT_DAYS_MAX: Final = 365
 """Between invoice and payment; what is paid later is credit, not payment terms."""
 

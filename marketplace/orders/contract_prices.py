@@ -1,13 +1,14 @@
 """Prices from contracts alone, for an installation without a catalog."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import Row, select
 
 from marketplace.contracts.rules import (
@@ -19,13 +20,13 @@ from marketplace.contracts.rules import (
     in_force,
     tier_reached,
 )
-from marketplace.contracts.service import lock_drawn, read_terms, whole_provenance
+from marketplace.contracts.service import FRAMEWORK_ID, lock_drawn, read_terms, whole_provenance
 from marketplace.contracts.tables import ContractPriceRow, ContractRow
 from marketplace.kernel.canonical import plain_decimal
 from marketplace.kernel.clock import Validity
 from marketplace.kernel.money import line_amount
 from marketplace.orders.ports import NoPriceQuote, PriceQuote, PriceRequest, PriceSource
-from marketplace.orders.schemas import PriceDetailView, PriceDrawView
+from marketplace.orders.schemas import CallOffView, PriceDetailView, PriceDrawView
 from marketplace.platform.database import Transaction
 
 
@@ -62,6 +63,7 @@ class ContractPrices:
                 ContractRow.provenance,
                 ContractRow.concluded_at,
                 ContractRow.content_hash,
+                FRAMEWORK_ID.label("framework_id"),
             )
             .join(ContractRow, ContractRow.id == ContractPriceRow.contract_id)
             .where(
@@ -76,9 +78,26 @@ class ContractPrices:
             term = Validity(row.valid_from, row.valid_until)
             if covers(row.unit_ids, buyer_path) and in_force(ContractState(row.state), term, at):
                 by_offer[row.supplier_id, row.sku].append(row)
+        frameworks = {row.contract_id: row.framework_id for row in rows if row.framework_id}
         limited = {row.id for rows in by_offer.values() for row in rows if row.commitment}
         drawn = await lock_drawn(tx, limited) if limited else {}
-        return [_answer(line, by_offer[line.supplier_id, line.sku], drawn) for line in lines]
+        return [
+            _called_off(_answer(line, by_offer[line.supplier_id, line.sku], drawn), frameworks)
+            for line in lines
+        ]
+
+
+def _called_off(
+    answer: PriceQuote | NoPriceQuote, frameworks: Mapping[UUID, UUID]
+) -> PriceQuote | NoPriceQuote:
+    """Give the answer with what it calls off, where its contract is under a framework."""
+    if isinstance(answer, NoPriceQuote) or answer.source.id not in frameworks:
+        return answer
+    amount = plain_decimal(answer.line_amount.amount)
+    called = CallOffView(frameworks[answer.source.id], amount)
+    return replace(
+        answer, detail=msgspec.structs.replace(answer.detail or PriceDetailView(), call_off=called)
+    )
 
 
 def _answer(

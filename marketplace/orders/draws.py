@@ -1,14 +1,19 @@
-"""What orders draw of contracts' commitments, and give back."""
+"""What orders draw of contracts' commitments and of frameworks, and give back."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import ROUND_DOWN, Decimal
 from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import select
 
+from marketplace.contracts.frameworks import (
+    FrameworkDraw,
+    draw_on_frameworks,
+    give_back_to_frameworks,
+)
 from marketplace.contracts.rules import Draw
-from marketplace.contracts.service import give_back
+from marketplace.contracts.service import draw, give_back
 from marketplace.kernel.money import EXACT
 from marketplace.orders.rules import OrderedLine
 from marketplace.orders.tables import SupplierOrderLineRow
@@ -17,9 +22,11 @@ from marketplace.platform.database import Transaction
 _STEP: Final = Decimal(1).scaleb(-6)
 
 
-def draws_of(lines: Iterable[OrderedLine]) -> list[Draw]:
-    """Give what the lines of an order draw."""
-    return [each for line in lines for each in _draws(line.price_detail)]
+async def draw_for(tx: Transaction, lines: Sequence[OrderedLine]) -> None:
+    """Draw what the lines of an order take of commitments and frameworks; raises Conflict."""
+    await draw(tx, [each for line in lines for each in _draws(line.price_detail)])
+    called = [each for line in lines for each in _call_off(line.price_detail)]
+    await draw_on_frameworks(tx, called)
 
 
 def _draws(detail: Mapping[str, Any] | None) -> list[Draw]:
@@ -27,6 +34,13 @@ def _draws(detail: Mapping[str, Any] | None) -> list[Draw]:
         Draw(UUID(each["contract_price_id"]), Decimal(each["amount"]))
         for each in (detail or {}).get("draws", ())
     ]
+
+
+def _call_off(detail: Mapping[str, Any] | None) -> list[FrameworkDraw]:
+    called = (detail or {}).get("call_off")
+    if called is None:
+        return []
+    return [FrameworkDraw(UUID(called["framework_id"]), Decimal(called["amount"]))]
 
 
 async def give_back_of(
@@ -45,11 +59,22 @@ async def give_back_of(
         )
     )
     given: list[Draw] = []
+    called: list[FrameworkDraw] = []
     for row in rows:
         kept = Decimal(0) if confirmed is None else confirmed.get(row.line, row.quantity)
         missing = row.quantity - kept
-        for drawn in _draws(row.price_detail):
-            share = EXACT.divide(EXACT.multiply(drawn.amount, missing), row.quantity)
-            back = share.quantize(_STEP, rounding=ROUND_DOWN, context=EXACT)
-            given.append(Draw(drawn.price_id, back))
+        given += [
+            Draw(each.price_id, _share(each.amount, missing, row.quantity))
+            for each in _draws(row.price_detail)
+        ]
+        called += [
+            FrameworkDraw(each.framework_id, _share(each.amount, missing, row.quantity))
+            for each in _call_off(row.price_detail)
+        ]
     await give_back(tx, given)
+    await give_back_to_frameworks(tx, called)
+
+
+def _share(amount: Decimal, missing: Decimal, ordered: Decimal) -> Decimal:
+    share = EXACT.divide(EXACT.multiply(amount, missing), ordered)
+    return share.quantize(_STEP, rounding=ROUND_DOWN, context=EXACT)

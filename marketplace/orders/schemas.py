@@ -126,6 +126,13 @@ class PriceDrawView(Output):
     amount: str
 
 
+class CallOffView(Output):
+    """What a line calls off under a framework agreement, in value."""
+
+    framework_id: UUID
+    amount: str
+
+
 class PriceDetailView(Output):
     """What explains an amount that one price per unit does not.
 
@@ -140,6 +147,7 @@ class PriceDetailView(Output):
     parts: list[PricedPartView] = msgspec.field(default_factory=list)
     discount: PriceDiscountView | UnsetType = UNSET
     draws: list[PriceDrawView] = msgspec.field(default_factory=list)
+    call_off: CallOffView | UnsetType = UNSET
 
     @property
     def as_whole(self) -> bool:

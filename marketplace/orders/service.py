@@ -11,13 +11,12 @@ from sqlalchemy import Row, Select, bindparam, func, select, update
 
 from marketplace.approvals.rules import ORDER_RULE, Requester, needs_approval
 from marketplace.approvals.service import ask_approval, withdraw_approval
-from marketplace.contracts.service import draw
 from marketplace.kernel.canonical import content_hash
 from marketplace.kernel.errors import Conflict, NotFound, StaleVersion
 from marketplace.kernel.events import Event
 from marketplace.kernel.ids import new_id
 from marketplace.kernel.money import Money
-from marketplace.orders.draws import draws_of, give_back_of
+from marketplace.orders.draws import draw_for, give_back_of
 from marketplace.orders.placement import (
     OrderHeader,
     lines_of,
@@ -201,7 +200,7 @@ async def _store(
     parts = split(lines, order.currency)
     if not await write_order(tx, placed, lines_of(parts), parts):
         return None
-    await draw(tx, draws_of(lines))
+    await draw_for(tx, lines)
     await reserve_stock(platform, tx, placed, parts)
     tell_order(tx, "submitted", order)
     tell_order(tx, "placed", placed)
@@ -364,7 +363,7 @@ async def _place_approved(
     await _update_order(tx, placed)
     await update_lines(tx, placed, lines_of(parts))
     await write_parts(tx, placed, parts)
-    await draw(tx, draws_of(lines_of(parts)))
+    await draw_for(tx, lines_of(parts))
     await reserve_stock(platform, tx, placed, parts)
     tell_order(tx, "placed", placed)
     tell_parts(tx, placed, parts)

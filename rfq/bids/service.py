@@ -16,6 +16,7 @@ from sqlalchemy import Row, func, insert, select, update
 
 from catalog.products.rules import RESTRICTED
 from catalog.products.tables import OfferRow
+from marketplace.contracts.frameworks import prices_under
 from marketplace.kernel.errors import Conflict, NotFound, StaleVersion, WrongState
 from marketplace.kernel.events import PUBLIC, Event
 from marketplace.kernel.ids import new_id
@@ -34,6 +35,7 @@ from rfq.rules import bid as bid_rules
 from rfq.rules import procedure as rules
 from rfq.rules.amendment import check_confirmation
 from rfq.rules.bid import BID, Bid, BidAction, BidAttachment, BidLine, BidStatus, shown_status
+from rfq.rules.competition import check_within_framework
 from rfq.rules.offering import Answer
 from rfq.rules.receipt import Receipt, sign, signing_key
 from rfq.rules.sealing import Envelope, Place, envelope_bytes, seal
@@ -265,6 +267,10 @@ async def _take(
     bid = _bid(data)
     bid_rules.check_bid(loaded.procedure, bid)
     bid_rules.check_validity(loaded.procedure, bid)
+    framework_id = loaded.procedure.offering.framework_id
+    if framework_id is not None:
+        agreed = await prices_under(tx, framework_id, at)
+        check_within_framework(loaded.procedure, bid, agreed.get(place.bidder_id, {}))
     bid_rules.check_skus(loaded.procedure, bid, await _offered_units(tx, bid, loaded, place))
     await check_attachments(platform, tx, place, bid.attachments)
     procedure_id, bidder_id, version = place.procedure_id, place.bidder_id, place.version

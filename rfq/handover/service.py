@@ -40,6 +40,7 @@ from rfq.negotiation.agreed import check_nothing_negotiated
 from rfq.procedures.publishing import load_own
 from rfq.procedures.reading import Loaded, load
 from rfq.rules import procedure as rules
+from rfq.rules.competition import check_auctionable
 from rfq.rules.evaluation import Standing, best
 from rfq.rules.procedure import LOT, Action, LotAction, LotStatus, Party
 from rfq.tables import LotAuctionRow, LotResultRow, LotRow, ProcedureRow
@@ -125,6 +126,7 @@ async def _start(
 ) -> LotsAuctionView:
     loaded = await load_own(tx, caller, procedure_id, lock=True)
     rules.check_bids_readable(loaded.procedure)
+    check_auctionable(loaded.procedure)
     _check_lots(loaded, data, pointer)
     status = rules.moved(loaded.procedure.status, Action.START_AUCTION, Party.BUYER)
     asked = [lot.lot_id for lot in data.lots]

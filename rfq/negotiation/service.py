@@ -40,7 +40,7 @@ from rfq.negotiation.schemas import (
 )
 from rfq.negotiation.tables import NegotiationOfferRow, NegotiationRow
 from rfq.negotiation.views import negotiation_view, summary
-from rfq.procedures.reading import load
+from rfq.procedures.reading import Loaded, load
 from rfq.rules.evaluation import PricedLine
 from rfq.rules.negotiation import (
     OFFERING,
@@ -111,7 +111,8 @@ async def begin_negotiation(
             raise invalid("/bid_id", "unknown_bid", "No bid that could win this lot has this id.")
         await _check_none_going(tx, lot_id, bid.bidder_id)
         lines = _lines(data)
-        check_offer(bid.lines, (), Side.BUYER, lines)
+        in_framework = loaded.procedure.offering.framework_id is not None
+        check_offer(bid.lines, (), Side.BUYER, lines, line_by_line=in_framework)
         row = {
             "id": new_id(),
             "procedure_id": procedure_id,
@@ -171,8 +172,11 @@ async def make_offer(
         check_rounds(standing)
         check_answer_by(data.answer_by, at)
         lines = _lines(data)
-        bid = await _bid_lines(tx, row)
-        check_offer(bid, await _last_offer(tx, row), side, lines)
+        loaded = await load(tx, row.procedure_id)
+        bid = await _bid_lines(tx, loaded, row)
+        in_framework = loaded.procedure.offering.framework_id is not None
+        last = await _last_offer(tx, row)
+        check_offer(bid, last, side, lines, line_by_line=in_framework)
         answer = {"rounds": row.rounds + 1, "answer_by": data.answer_by}
         after = await _move(tx, caller, row, status, at, **answer)
         await _store_offer(tx, after, side, data, priced_lines(bid, lines), at)
@@ -323,9 +327,9 @@ def _lines(data: NegotiationOfferInput) -> tuple[OfferedLine, ...]:
     )
 
 
-async def _bid_lines(tx: Transaction, row: Row[Any]) -> tuple[PricedLine, ...]:
+async def _bid_lines(tx: Transaction, loaded: Loaded, row: Row[Any]) -> tuple[PricedLine, ...]:
     """Give the lines of the sealed bid that is negotiated; both sides may see it."""
-    standings = (await evaluate(tx, await load(tx, row.procedure_id))).standings[row.lot_id]
+    standings = (await evaluate(tx, loaded)).standings[row.lot_id]
     return next(each.offer.lines for each in standings if each.offer.bid_id == row.bid_id)
 
 

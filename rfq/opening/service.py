@@ -8,7 +8,7 @@ under the procedure's row lock and the clock, and does nothing where it was done
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -16,6 +16,7 @@ from uuid import UUID
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from sqlalchemy import Row, func, insert, select, update
 
+from marketplace.contracts.frameworks import prices_under
 from marketplace.kernel.errors import InvalidInput
 from marketplace.kernel.events import Event
 from marketplace.platform.caller import Caller
@@ -41,6 +42,7 @@ from rfq.rules import bid as bid_rules
 from rfq.rules import procedure as rules
 from rfq.rules.bid import BID, BidAction, BidAttachment, BidStatus
 from rfq.rules.clarification import QuestionStatus, deadline_with_open_questions
+from rfq.rules.competition import Prices, check_within_framework
 from rfq.rules.officers import Approval
 from rfq.rules.procedure import LOT, Action, LotAction, LotStatus, Party, Status
 from rfq.rules.sealing import (
@@ -56,6 +58,7 @@ from rfq.rules.sealing import (
 )
 from rfq.tables import LotRow, OpenedBidRow, ProcedureRow, QuestionRow, SealedBidRow
 
+Agreed = Mapping[UUID, Prices]
 BLINDING_BYTES: Final = 32
 SKEW_MAX: Final = timedelta(seconds=3)
 """How far the key store's clock may lag behind the database's before we leave it to the timer."""
@@ -222,7 +225,8 @@ async def open_bids(
         at = await tx.clock()
         sealed = await _live(tx, procedure_id)
         rules.moved(loaded.procedure.status, Action.OPEN, Party.CLOCK)
-        opened = [_opened(loaded, row, key) for row in sealed]
+        agreed = await _framework_prices(tx, loaded, at)
+        opened = [_opened(loaded, row, key, agreed) for row in sealed]
         await _store(tx, loaded, opened)
         await open_attachments(tx, loaded, _named(opened), key)
         await write_minutes(tx, loaded, Part.WHOLE, approvals)
@@ -259,7 +263,14 @@ async def _live(tx: Transaction, procedure_id: UUID) -> Sequence[Row[Any]]:
     )
 
 
-def _opened(loaded: Loaded, row: Row[Any], key: X25519PrivateKey) -> dict[str, Any]:
+async def _framework_prices(tx: Transaction, loaded: Loaded, at: datetime) -> Agreed | None:
+    framework_id = loaded.procedure.offering.framework_id
+    return None if framework_id is None else await prices_under(tx, framework_id, at)
+
+
+def _opened(
+    loaded: Loaded, row: Row[Any], key: X25519PrivateKey, agreed: Agreed | None
+) -> dict[str, Any]:
     """Open one envelope into the row of an opened bid, valid or not."""
     procedure = loaded.procedure
     place = Place(procedure.id, row.bidder_id, row.version)
@@ -278,7 +289,9 @@ def _opened(loaded: Loaded, row: Row[Any], key: X25519PrivateKey) -> dict[str, A
         "commitment": row.commitment,
         "nonce": nonce,
         "content": content,
-        "invalid_reason": _invalid_reason(loaded, unsealed),
+        "invalid_reason": _invalid_reason(
+            loaded, unsealed, None if agreed is None else agreed.get(row.bidder_id, {})
+        ),
     }
 
 
@@ -308,7 +321,9 @@ def _named(
     return named
 
 
-def _invalid_reason(loaded: Loaded, unsealed: Unsealed | Broken) -> str | None:
+def _invalid_reason(
+    loaded: Loaded, unsealed: Unsealed | Broken, agreed: Prices | None
+) -> str | None:
     if isinstance(unsealed, Broken):
         return unsealed.reason
     bid = bid_rules.read(unsealed.text)
@@ -316,6 +331,8 @@ def _invalid_reason(loaded: Loaded, unsealed: Unsealed | Broken) -> str | None:
         return "The envelope holds no bid of a known form."
     try:
         bid_rules.check_bid(loaded.procedure, bid)
+        if agreed is not None:
+            check_within_framework(loaded.procedure, bid, agreed)
     except InvalidInput as refused:
         return refused.detail
     return None

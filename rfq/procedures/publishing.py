@@ -10,7 +10,9 @@ import msgspec
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from marketplace.contracts.frameworks import members_of
 from marketplace.contracts.service import terms_document
+from marketplace.contracts.tables import FrameworkRow
 from marketplace.kernel.errors import NotFound, StaleVersion, invalid
 from marketplace.kernel.events import PUBLIC, Event
 from marketplace.kernel.ids import new_id
@@ -64,6 +66,7 @@ async def create_procedure(
         procedure = _drafted(caller, data, new_id())
         rules.check_terms(procedure)
         await check_members(tx, caller, procedure.officer_ids)
+        await _members(tx, procedure)
         await _store(tx, caller, procedure, data)
         tx.record("procedure.drafted", "procedure", procedure.id, after={"title": data.title})
         return await keep(tx, key, await buyer_view(tx, await load(tx, procedure.id)))
@@ -85,6 +88,7 @@ async def update_draft(
         procedure = _drafted(caller, data, procedure_id)
         rules.check_terms(procedure)
         await check_members(tx, caller, procedure.officer_ids)
+        await _members(tx, procedure)
         await replace_lots(tx, procedure)
         await tx.execute(delete(BudgetRow).where(BudgetRow.procedure_id == procedure_id))
         await _store_budget(tx, procedure, data)
@@ -134,8 +138,25 @@ def _lot(lot: ProcedureLotInput) -> Lot:
 
 def _offering(data: ProcedureInput) -> Offering:
     return Offering(
-        questionnaire=questionnaire(data.questionnaire), valid_until=data.bids_valid_until
+        questionnaire=questionnaire(data.questionnaire),
+        valid_until=data.bids_valid_until,
+        framework_id=data.framework_id,
     )
+
+
+async def _members(tx: Transaction, procedure: Procedure) -> list[UUID]:
+    """Give the members who compete in a procedure, none where others do.
+
+    Raises InvalidInput for a framework that is not the buyer's.
+    """
+    framework_id = procedure.offering.framework_id
+    if framework_id is None:
+        return []
+    members = (await members_of(tx, [framework_id]))[framework_id]
+    owner = await tx.scalar(select(FrameworkRow.buyer_id).where(FrameworkRow.id == framework_id))
+    if owner != procedure.buyer_id:
+        raise invalid("/framework_id", "unknown_framework", "Your company has no such framework.")
+    return [member.supplier_id for member in members]
 
 
 async def _store(
@@ -379,6 +400,8 @@ async def publish_procedure(
         )
         openness = loaded.procedure.openness
         seen_by = [PUBLIC] if openness is Openness.OPEN else [row.supplier_id for row in invited]
+        if openness is Openness.MEMBERS:
+            seen_by = await _members(tx, loaded.procedure)
         await tx.execute(
             update(ProcedureRow)
             .where(ProcedureRow.id == procedure_id)

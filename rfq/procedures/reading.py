@@ -291,6 +291,7 @@ def _shared(loaded: Loaded) -> dict[str, Any]:
         "low_below_next": row.low_below_next,
         "budget": None if row.budget is None else MoneyView.of(Money(row.budget, row.currency)),
         "questionnaire": [item_view(item) for item in procedure.offering.questionnaire],
+        "framework_id": procedure.offering.framework_id,
         "bids_valid_until": procedure.offering.valid_until,
         "award_division": Division(row.award_division),
         "award_shares": row.award_shares,

@@ -169,6 +169,16 @@ class ProcedureInput(Input):
 
     low_below_mean: PercentBelow | None = None
     low_below_next: PercentBelow | None = None
+    framework_id: (
+        Annotated[
+            UUID,
+            Meta(
+                description="With `openness` members: the framework whose members compete, each "
+                "at most at his framework prices."
+            ),
+        ]
+        | None
+    ) = None
     budget: BudgetInput | None = None
     questionnaire: Questionnaire = msgspec.field(default_factory=list)
     bids_valid_until: (
@@ -293,6 +303,7 @@ class SupplierProcedureView(ProcedureSummary):
     beyond_quantity: BeyondQuantity | None
     low_below_mean: int | None
     low_below_next: int | None
+    framework_id: UUID | None
     budget: MoneyView | None
     questionnaire: list[QuestionnaireItemView]
     bids_valid_until: datetime | None

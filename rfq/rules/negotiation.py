@@ -173,18 +173,28 @@ def check_offer(
     last: Sequence[OfferedLine],
     side: Side,
     lines: Sequence[OfferedLine],
+    *,
+    line_by_line: bool = False,
 ) -> None:
     """Refuse an offer that nobody could accept; raises InvalidInput with all pointers, Conflict.
 
     It prices each line of the sealed `bid` once, on terms that do not contradict themselves; it
-    differs from `last`, which it answers; and it is not above the bid.
+    differs from `last`, which it answers; and it is not above the bid, nor with `line_by_line` any
+    line of it: in a mini-competition each was below its framework price.
     """
     errors = [*_line_errors(bid, side, lines)]
     if errors:
         raise InvalidInput(errors[0].detail, errors=errors)
     if same_offer(lines, last):
         raise Conflict("This is the offer it answers: accept it.")
-    offered, sealed = total_of(priced_lines(bid, lines)), total_of(bid)
+    offer = priced_lines(bid, lines)
+    if line_by_line and any(
+        new.unit_amount * old.basis > old.unit_amount * new.basis
+        for new, old in zip(offer, bid, strict=True)
+    ):
+        detail = "Under a framework no line is negotiated above the price that was bid for it."
+        raise invalid("/lines", "above_bid", detail)
+    offered, sealed = total_of(offer), total_of(bid)
     if offered.amount > sealed.amount:
         detail = (
             f"The sealed bid is {sealed.amount} {sealed.currency}, this comes to {offered.amount}: "

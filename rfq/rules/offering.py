@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
+from uuid import UUID
 
 import msgspec
 
@@ -49,11 +50,13 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Offering(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the terms of a procedure say of bids beside what is bought.
 
-    A bid binds until `valid_until` or longer; without it, until it says so itself.
+    A bid binds until `valid_until` or longer; without it, until it says so itself. Where members of
+    a framework compete, `framework_id` is theirs.
     """
 
     questionnaire: tuple[Item, ...] = ()
     valid_until: datetime | None = None
+    framework_id: UUID | None = None
 
 
 NOTHING_ELSE: Final = Offering()

@@ -45,10 +45,11 @@ class Kind(StrEnum):
 
 
 class Openness(StrEnum):
-    """Who may bid: every supplier, or those who were invited."""
+    """Who may bid: every supplier, those who were invited, or the members of a framework."""
 
     OPEN = "open"
     INVITED = "invited"
+    MEMBERS = "members"
 
 
 class Status(StrEnum):
@@ -324,6 +325,9 @@ def check_terms(procedure: Procedure) -> None:
 
 
 def _asked_errors(procedure: Procedure) -> Iterator[FieldError]:
+    if (procedure.openness is Openness.MEMBERS) is (procedure.offering.framework_id is None):
+        detail = "Members compete under a framework; name it, and only then."
+        yield FieldError("/framework_id", "framework", detail)
     if procedure.kind is not Kind.RFI:
         if not procedure.lots:
             yield FieldError("/lots", "empty", "A procedure asks for at least one lot.")
@@ -379,6 +383,8 @@ def check_publication(procedure: Procedure, invited: int, at: datetime) -> None:
 
 def check_invitation(procedure: Procedure, at: datetime) -> None:
     """Guard of an invitation: a draft, or published with the deadline ahead."""
+    if procedure.openness is Openness.MEMBERS:
+        raise Conflict("The members of the framework compete; nobody else can be invited.")
     receiving = procedure.status is Status.PUBLISHED and at < procedure.deadline_at
     if procedure.status is not Status.DRAFT and not receiving:
         raise WrongState(
@@ -413,7 +419,7 @@ def check_bidder(procedure: Procedure, bidder_id: UUID, *, invited: bool, sells:
         raise NotPermitted("Nobody bids in a procedure of his own.")
     if not sells:
         raise NotPermitted("Bids are for companies that sell here; yours buys.")
-    if procedure.openness is Openness.INVITED and not invited:
+    if procedure.openness is not Openness.OPEN and not invited:
         raise NotPermitted("This procedure receives bids by invitation only.")
 
 
