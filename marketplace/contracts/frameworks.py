@@ -224,21 +224,6 @@ def _view(
     )
 
 
-async def join_as_call_off(
-    tx: Transaction, framework_id: UUID, buyer_id: UUID, supplier_id: UUID, contract_id: UUID
-) -> None:
-    """Put the contract of a mini-competition under its framework: its orders count there."""
-    await tx.execute(
-        insert(FrameworkMemberRow).values(
-            contract_id=contract_id,
-            framework_id=framework_id,
-            buyer_id=buyer_id,
-            supplier_id=supplier_id,
-            call_off=True,
-        )
-    )
-
-
 async def prices_under(
     tx: Transaction, framework_id: UUID, at: datetime
 ) -> dict[UUID, dict[tuple[str, str], FrameworkPrice]]:

@@ -144,7 +144,8 @@ class ContractDraft:
     """What two parties agreed, before it is concluded.
 
     `unit_ids` are the buyer's units it covers; empty means the whole company. `first_day` and
-    `last_day` are dates in the IANA zone `time_zone`, both inside the term.
+    `last_day` are dates in the IANA zone `time_zone`, both inside the term. One that a
+    mini-competition made is a call-off of `framework_id`.
     """
 
     buyer_id: UUID
@@ -157,6 +158,7 @@ class ContractDraft:
     prices: tuple[ContractPrice, ...]
     unit_ids: tuple[UUID, ...] = ()
     provenance: tuple[Provenance, ...] = ()
+    framework_id: UUID | None = None
 
 
 def term_of(draft: ContractDraft) -> Validity:

@@ -100,8 +100,23 @@ async def conclude(tx: Transaction, draft: ContractDraft, *, signatures: bool = 
             for price in draft.prices
         ],
     )
+    if draft.framework_id is not None:
+        await _join_as_call_off(tx, draft, contract_id)
     _tell(tx, contract_id, draft, "contract.offered" if signatures else "contract.concluded")
     return contract_id
+
+
+async def _join_as_call_off(tx: Transaction, draft: ContractDraft, contract_id: UUID) -> None:
+    """Put the contract of a mini-competition under its framework: its orders count there."""
+    await tx.execute(
+        insert(FrameworkMemberRow).values(
+            contract_id=contract_id,
+            framework_id=draft.framework_id,
+            buyer_id=draft.buyer_id,
+            supplier_id=draft.supplier_id,
+            call_off=True,
+        )
+    )
 
 
 async def _next_priority(tx: Transaction, buyer_id: UUID, supplier_id: UUID) -> int:

@@ -222,6 +222,7 @@ def _contract(
             for line in made.breakdown.lines
         ),
         provenance=provenance,
+        framework_id=loaded.procedure.offering.framework_id,
     )
 
 

@@ -49,6 +49,7 @@ def identifiers(road: Road, exchanges: Mapping[str, Exchange]) -> dict[str, str]
         "client_bid_id": "bid-0-10100.00",
         "procedure_id": road.procedure["id"],
         "explanation_id": "019b8c4e-0000-7000-8000-000000000003",  # no offer is that low
+        "framework_id": "019b8c4e-0000-7000-8000-000000000005",  # nor has it a framework
         "negotiation_id": "019b8c4e-0000-7000-8000-000000000004",  # the road bids and is awarded
         "document_id": "019b8c4e-0000-7000-8000-000000000004",  # the road is told in words
         "attachment_id": "019b8c4e-0000-7000-8000-000000000005",

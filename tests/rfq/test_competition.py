@@ -1,0 +1,125 @@
+"""A mini-competition: the members of a framework bid, and the award is a call-off."""
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import msgspec
+import pytest
+from sqlalchemy import select
+
+from marketplace.contracts.frameworks import make_framework
+from marketplace.contracts.rules import ContractDraft, ContractPrice, Tier
+from marketplace.contracts.schemas import FrameworkInput
+from marketplace.contracts.service import conclude
+from marketplace.contracts.tables import FrameworkMemberRow
+from marketplace.kernel.errors import Conflict, InvalidInput, NotFound
+from marketplace.kernel.ids import new_id
+from marketplace.platform.core import Platform
+from marketplace.platform.database import Role, system_transaction, transaction
+from rfq.awards.schemas import AwardInput
+from rfq.awards.service import award_lot
+from rfq.bids.schemas import SealedBidInput, SealedBidLineInput
+from rfq.bids.service import submit_bid
+from rfq.opening.service import open_procedure
+from rfq.procedures.publishing import create_procedure, invite_suppliers
+from rfq.procedures.reading import read_procedure
+from rfq.procedures.schemas import BuyerProcedureView, InvitationInput, ProcedureInput
+from rfq.rules.procedure import Openness
+from tests.rfq.parties import HOUR, MoveClock, Parties, key, line_ids
+
+
+async def competition(parties: Parties) -> ProcedureInput:
+    """Terms for ten toners among Acme (at 60.00) and Bolt (at 55.00), under their framework."""
+    terms = await parties.terms()
+    today = terms.deadline_at.date()
+    ids = []
+    for supplier, price in ((parties.acme, "60"), (parties.bolt, "55")):
+        draft = ContractDraft(
+            buyer_id=parties.buyer.organization_id,
+            supplier_id=supplier.organization_id,
+            title="Toner",
+            currency="EUR",
+            time_zone="UTC",
+            first_day=today - timedelta(days=2),
+            last_day=today + timedelta(days=300),
+            prices=(
+                ContractPrice(
+                    "TN-1", "Toner", "C62", Decimal(1), (Tier(Decimal(1), Decimal(price)),)
+                ),
+            ),
+        )
+        async with system_transaction(parties.platform, Role.ENGINE) as tx:
+            ids.append(await conclude(tx, draft))
+    buyer = replace(parties.buyer, scopes=parties.buyer.scopes | {"frameworks:write"})
+    given = FrameworkInput(title="Toner", contract_ids=ids, ceiling="5000")
+    made = await make_framework(parties.platform, buyer, given, key())
+    lines = [msgspec.structs.replace(terms.lots[0].lines[1], quantity="10")]
+    terms.lots = [msgspec.structs.replace(terms.lots[0], lines=lines)]
+    terms.openness, terms.framework_id = Openness.MEMBERS, made.id
+    return terms
+
+
+def at(made: BuyerProcedureView, price: str, sku: str | None = "TN-1") -> SealedBidInput:
+    line = SealedBidLineInput(line_id=line_ids(made)[0], unit_amount=price, sku=sku)
+    return SealedBidInput(currency="EUR", lines=[line])
+
+
+async def test_members_compete_at_most_at_their_own_framework_prices_and_the_award_is_a_call_off(
+    platform: Platform, parties: Parties, move_clock: MoveClock
+) -> None:
+    terms = await competition(parties)
+    made = await parties.published(terms)
+    for who, price, code in (
+        (parties.acme, "60.01", "above_framework_price"),
+        (parties.bolt, "55.01", "above_framework_price"),
+    ):
+        with pytest.raises(InvalidInput) as refused:
+            await submit_bid(platform, who, made.id, at(made, price), key())
+        assert refused.value.errors[0].code == code
+    with pytest.raises(InvalidInput) as unnamed:
+        await submit_bid(platform, parties.acme, made.id, at(made, "1", sku=None), key())
+    assert unnamed.value.errors[0].code == "not_in_framework"
+    await submit_bid(platform, parties.acme, made.id, at(made, "54"), key())
+    await submit_bid(platform, parties.bolt, made.id, at(made, "55"), key())
+    await move_clock(HOUR)
+    await open_procedure(platform, parties.buyer, made.id)
+    last_day = (made.deadline_at + timedelta(days=30)).date()
+    given = AwardInput(lot_id=made.lots[0].id, last_day=last_day)
+    await award_lot(platform, parties.buyer, made.id, given, key())
+    async with transaction(platform, parties.buyer) as tx:
+        rows = await tx.all(
+            select(FrameworkMemberRow.framework_id, FrameworkMemberRow.supplier_id).where(
+                FrameworkMemberRow.call_off
+            )
+        )
+    assert [tuple(row) for row in rows] == [(terms.framework_id, parties.acme.organization_id)]
+
+
+async def test_only_members_see_a_mini_competition_and_nobody_else_can_be_invited(
+    platform: Platform, parties: Parties
+) -> None:
+    made = await parties.published(await competition(parties))
+    assert (await read_procedure(platform, parties.acme, made.id)).id == made.id
+    with pytest.raises(NotFound):
+        await read_procedure(platform, parties.coil, made.id)
+    with pytest.raises(NotFound):
+        await submit_bid(platform, parties.coil, made.id, at(made, "1"), key())
+    with pytest.raises(Conflict, match="members"):
+        more = InvitationInput(supplier_ids=[parties.coil.organization_id])
+        await invite_suppliers(platform, parties.buyer, made.id, more, key())
+
+
+async def test_a_framework_is_named_by_its_buyer_and_only_where_its_members_compete(
+    platform: Platform, parties: Parties
+) -> None:
+    terms = await parties.terms(openness=Openness.MEMBERS)
+    for openness, framework_id in (
+        (Openness.MEMBERS, None),
+        (Openness.OPEN, new_id()),
+        (Openness.MEMBERS, new_id()),  # nobody's, or another buyer's
+    ):
+        wrong = msgspec.structs.replace(terms, openness=openness, framework_id=framework_id)
+        with pytest.raises(InvalidInput) as refused:
+            await create_procedure(platform, parties.buyer, wrong, key())
+        assert refused.value.errors[0].pointer == "/framework_id"
