@@ -127,3 +127,12 @@ async def test_a_contract_is_in_one_framework(trade: Trade) -> None:
     again = FrameworkInput(title="Again", contract_ids=[each.contract_id for each in made.members])
     with pytest.raises(InvalidInput, match="framework already"):
         await make_framework(trade.platform, trade.buyer.administrator.caller, again, fresh_key())
+
+
+async def test_a_framework_is_made_of_own_contracts(trade: Trade) -> None:
+    contract_id = await trade.agree(trade.bolts, "10", "F-1")
+    given = FrameworkInput(title="Mine now", contract_ids=[contract_id])
+    stranger = (await trade.world.buyer()).administrator.caller
+    with pytest.raises(InvalidInput) as refused:
+        await make_framework(trade.platform, stranger, given, fresh_key())
+    assert refused.value.errors[0].code == "unknown_contract"

@@ -23,6 +23,8 @@ EXPLAINED = {
     "endSession": "ends the caller's own session",
     "registerOrganization": "needs the operator; test_only_the_operator_registers_companies",
     "createProduct": "needs the operator; test_only_the_operator_keeps_products_and_categories",
+    "makeFramework": "of own contracts alone; a foreign one is unknown to "
+    "test_a_framework_is_made_of_own_contracts",
     "readProduct": "active products are public; offers and prices are not",
     **dict.fromkeys(
         (
