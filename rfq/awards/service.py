@@ -34,6 +34,7 @@ from rfq.rules.award import Breakdown, scaled
 from rfq.rules.awarding import Awarding, Division
 from rfq.rules.division import by_lines, by_shares, cheapest, check_order, left_open, whole
 from rfq.rules.evaluation import Final
+from rfq.rules.offering import check_binding
 from rfq.rules.procedure import Lot, LotAction, check_bids_readable
 from rfq.rules.settlement import (
     GONE,
@@ -73,6 +74,8 @@ async def award_lot(
         ranking = await rank_lot(tx, loaded, lot.id)
         before = await read_awards(tx, loaded, AwardRow.lot_id == lot.id)
         parts = await _decide(tx, loaded, lot, data, ranking=ranking, before=before)
+        for _, _, final, _ in parts:
+            check_binding(final.offer.binds_until, at)
         proposal_id = await _store(tx, loaded, data, parts, ranking=ranking, at=at)
         loaded, proposal = await hold_proposal(tx, proposal_id)
         await ask_or_go_on(tx, caller, loaded, proposal, at)

@@ -21,6 +21,7 @@ from rfq.procedures.publishing import load_own
 from rfq.procedures.reading import Loaded
 from rfq.rules import bid as bid_rules
 from rfq.rules.evaluation import Offer, PricedLine, Standing, lot_lines, ranked
+from rfq.rules.offering import binds_until
 from rfq.rules.procedure import check_bids_readable
 from rfq.tables import OpenedBidRow
 
@@ -56,7 +57,14 @@ async def evaluate(tx: Transaction, loaded: Loaded) -> Evaluated:
     standings = {}
     for lot in loaded.procedure.lots:
         offers = (
-            Offer(row.id, row.bidder_id, row.submitted_at, bytes(row.commitment), lines)
+            Offer(
+                row.id,
+                row.bidder_id,
+                row.submitted_at,
+                bytes(row.commitment),
+                lines,
+                binds_until(loaded.procedure.offering, bid.valid_until),
+            )
             for row, bid in bids
             if (lines := lot_lines(lot, bid))
         )

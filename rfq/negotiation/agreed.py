@@ -40,7 +40,9 @@ class AgreedOffer:
 
     def in_place_of(self, offer: Offer) -> Offer:
         """Give the bid's offer at the prices and on the terms that were agreed."""
-        return replace(offer, lines=priced_lines(offer.lines, self.lines))
+        lines = priced_lines(offer.lines, self.lines)
+        # It was agreed, and binds both until the award.
+        return replace(offer, lines=lines, binds_until=None)
 
 
 async def agreed_offers(tx: Transaction, lot_id: UUID) -> Mapping[UUID, AgreedOffer]:

@@ -50,6 +50,7 @@ class Offer:
     submitted_at: datetime
     commitment: bytes
     lines: tuple[PricedLine, ...]
+    binds_until: datetime | None = None
 
     @property
     def total(self) -> Money:
