@@ -83,5 +83,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    # Each of the two tables is named in policies of the other.
+    for name in ("frameworks_sides", "frameworks_draw"):
+        op.execute(f"drop policy {name} on frameworks")
     for table in reversed(NAMES):
         op.execute(f"drop table {table}")

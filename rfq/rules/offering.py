@@ -139,8 +139,8 @@ def check_binding(until: datetime | None, at: datetime) -> None:
     """Guard of an award: the bid still binds its bidder; raises Conflict."""
     if until is not None and at >= until:
         raise Conflict(
-            f"This bid bound its bidder until {until.isoformat()}: negotiate an offer that binds, or "
-            "award to the next with this reason."
+            f"This bid bound its bidder until {until.isoformat()}: negotiate an offer that binds, "
+            "or award to the next with this reason."
         )
 
 
