@@ -1,15 +1,15 @@
 """Framework agreements.
 
-Revision ID: 0039
-Revises: 0038
+Revision ID: 0041
+Revises: 0040
 """
 
 from alembic import op
 
 from migrations.security import API, ENGINE, all_rows, grant, policy, protect
 
-revision = "0039"
-down_revision = "0038"
+revision = "0041"
+down_revision = "0040"
 branch_labels = None
 depends_on = None
 
