@@ -460,13 +460,13 @@ async def test_a_key_store_a_moment_behind_is_waited_for(
     made = await parties.published()
     await parties.submit(made, parties.acme, "1", "1")
     await move_clock(HOUR)
-    ask = opening._database_clock
+    ask = opening.database_clock
     answers = [timedelta(milliseconds=50), timedelta(0)]
 
     async def lagging(at: Platform) -> DatabaseClock:
         clock, behind = await ask(at), answers.pop(0)
         return DatabaseClock(made.deadline_at - behind if behind else clock.at, clock.ahead)
 
-    monkeypatch.setattr(opening, "_database_clock", lagging)
+    monkeypatch.setattr(opening, "database_clock", lagging)
     await open_at_deadline(platform, made.id)
     assert (await read_procedure(platform, parties.buyer, made.id)).status is Status.OPENED
