@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
-from marketplace.contracts.rules import ENDED, ContractState
+from marketplace.contracts.rules import ENDED, ContractState, Tier
 from marketplace.kernel.errors import FieldError, InvalidInput
 from marketplace.kernel.money import currency_digits
 from marketplace.kernel.units import places
@@ -26,6 +26,14 @@ class MemberContract:
     state: ContractState
     taken: bool = False
     """It is another framework's already."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameworkPrice:
+    """What a member agreed for an article: a ladder of amounts per `basis` units."""
+
+    basis: Decimal
+    tiers: tuple[Tier, ...]
 
 
 def check_framework(members: Sequence[MemberContract | None], ceiling: Decimal | None) -> None:

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Row, insert, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from marketplace.contracts.framework_rules import MemberContract, check_framework
+from marketplace.contracts.framework_rules import FrameworkPrice, MemberContract, check_framework
 from marketplace.contracts.rules import ContractState, Tier, state_at
 from marketplace.contracts.schemas import (
     FrameworkInput,
@@ -41,14 +41,6 @@ class FrameworkDraw:
 
     framework_id: UUID
     amount: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class FrameworkPrice:
-    """What a member agreed for an article: a ladder of amounts per `basis` units."""
-
-    basis: Decimal
-    tiers: tuple[Tier, ...]
 
 
 _COLUMNS: Final = (

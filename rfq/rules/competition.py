@@ -6,7 +6,7 @@ it, at the quantity asked for, is the most he may ask. Lower is what the competi
 
 from collections.abc import Iterator, Mapping
 
-from marketplace.contracts.frameworks import FrameworkPrice
+from marketplace.contracts.framework_rules import FrameworkPrice
 from marketplace.contracts.rules import tier_reached
 from marketplace.kernel.canonical import plain_decimal
 from marketplace.kernel.errors import Conflict, FieldError, InvalidInput

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from marketplace.contracts.frameworks import FrameworkPrice
+from marketplace.contracts.framework_rules import FrameworkPrice
 from marketplace.contracts.rules import Tier
 from marketplace.kernel.errors import Conflict, InvalidInput
 from marketplace.kernel.ids import new_id
