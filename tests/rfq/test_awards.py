@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 
 from auctions.bidding import place_bid
 from auctions.engine.terms import Measure
+from auctions.lot_order import LotOrder
 from auctions.schemas import BidInput
 from auctions.service import cancel_auction
 from auctions.terms_schemas import DecrementInput, StepInput
@@ -26,8 +27,8 @@ from rfq.awards.schemas import AwardInput, BreakdownInput, BreakdownLineInput, S
 from rfq.awards.service import award_lot
 from rfq.bids.service import bids_lock
 from rfq.evaluation.offers import list_bids
-from rfq.handover.schemas import LotAuctionInput, LotAuctionView
-from rfq.handover.service import start_lot_auction
+from rfq.handover.schemas import LotAuctionInput, LotAuctionView, LotsAuctionInput
+from rfq.handover.service import start_auction, start_lot_auction
 from rfq.opening.service import open_procedure
 from rfq.procedures.reading import read_procedure
 from rfq.procedures.schemas import BuyerProcedureView
@@ -75,6 +76,40 @@ async def auctioned(
     await move_clock(HOUR)
     await worker.run_until_idle()
     return auction
+
+
+async def test_lots_go_into_one_auction_and_each_comes_back_with_its_own_result(
+    platform: Platform, parties: Parties, worker: Worker, move_clock: MoveClock
+) -> None:
+    made = await opened(parties, move_clock, lots=3)
+    at = await now(platform)
+    step = DecrementInput(step=StepInput(measure=Measure.ABSOLUTE, value="1"))
+    lots = [LotAuctionInput(lot_id=lot.id, bidders=2, decrement=step) for lot in made.lots[:2]]
+    lots[0].ends_at = at + HOUR
+    data = LotsAuctionInput(lots=lots, lot_order=LotOrder.SERIAL)
+    with pytest.raises(InvalidInput) as twice:
+        again = LotsAuctionInput(lots=[lots[0], lots[0]], lot_order=LotOrder.SERIAL)
+        await start_auction(platform, parties.buyer, made.id, again, key())
+    assert [error.pointer for error in twice.value.errors] == ["/lots/1/lot_id"]
+    started = await start_auction(platform, parties.buyer, made.id, data, key())
+    assert [lot.lot_id for lot in started.lots] == [lot.id for lot in made.lots[:2]]
+
+    await move_clock(timedelta(seconds=2))
+    await worker.run_until_idle()
+    for place, amount in enumerate(("560.01", "540.00")):
+        lot_id = started.lots[place].auction_lot_id
+        bid = BidInput(amount=MoneyInput(amount=amount, currency="EUR"), lot_id=lot_id)
+        await place_bid(platform, parties.acme, started.auction_id, f"bid-{place}", bid)
+        with pytest.raises(Conflict):
+            await decided(parties, made, place)
+        await move_clock(HOUR)
+        await worker.run_until_idle()
+    shown = await read_procedure(platform, parties.buyer, made.id)
+    statuses = [LotStatus.AUCTIONED, LotStatus.AUCTIONED, LotStatus.OPENED]
+    assert [lot.status for lot in shown.lots] == statuses
+    totals = [(await decided(parties, made, place)).total.amount for place in range(3)]
+    assert totals[:2] == ["560.01", "540.00"]
+    assert totals[2] == "575.00"  # never auctioned: awarded from the bids
 
 
 async def test_what_is_awarded_is_bounded_by_the_quantities_where_the_procedure_says_so(
