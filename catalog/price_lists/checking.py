@@ -128,7 +128,7 @@ async def _look_known(
             return None
         found.append(Found(offer, candidates, policy=heads.policy_of(offer.supplier_id)))
     if not own_known:
-        kept.learn_own(offers, heads)
+        kept.learn_own(caller.path, offers, heads)
     return Looked(found, heads.buyer(caller.path), heads.clock)
 
 

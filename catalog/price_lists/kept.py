@@ -173,7 +173,10 @@ class KeptPrices:
             if held is None:
                 seen = self._seen.get((path, number))
                 if seen is None:
-                    return None
+                    # Who never asked has the lists for everybody, and perhaps his own.
+                    seen, own_known = self._seen.get(((), number)), False
+                    if seen is None:
+                        return None
                 held = lists[number] = [(own, self._lists.get(key, {})) for key, own in seen]
             for own, ladders in held:
                 if offer.id not in ladders:
@@ -262,18 +265,25 @@ class KeptPrices:
                 self._offers.put((offer.supplier_id.int, offer.sku), offer)
                 lists = heads.lists[offer.supplier_id]
                 self._keep(lists if own else [e for e in lists if not e.own], offer, place, heads)
-        for supplier_id in {offer.supplier_id for offer in offers if offer is not None}:
-            lists = heads.lists[supplier_id]
-            self._seen.put(
-                (path, supplier_id.int), tuple((_key_of(each, lists), each.own) for each in lists)
-            )
+        self._note_seen(path, offers, heads)
         self._forget()
 
-    def learn_own(self, offers: Sequence[Offer], heads: Heads) -> None:
+    def _note_seen(
+        self, path: tuple[UUID, ...], offers: Iterable[Offer | None], heads: Heads
+    ) -> None:
+        """Remember which lists of these suppliers the buyer has, and which everybody has."""
+        for supplier_id in {offer.supplier_id for offer in offers if offer is not None}:
+            lists, number = heads.lists[supplier_id], supplier_id.int
+            his = tuple([(_key_of(each, lists), each.own) for each in lists])
+            self._seen.put((path, number), his)
+            self._seen.put(((), number), tuple([(e.face, False) for e in lists if e.public]))
+
+    def learn_own(self, path: tuple[UUID, ...], offers: Sequence[Offer], heads: Heads) -> None:
         """Keep what the buyer's own lists have for offers, as they were looked up."""
         for place, offer in enumerate(offers, 1):
             lists = [each for each in heads.lists[offer.supplier_id] if each.own]
             self._keep(lists, offer, place, heads)
+        self._note_seen(path, offers, heads)
         self._forget()
 
     def _keep(self, lists: Iterable[_List], offer: Offer, place: int, heads: Heads) -> None:

@@ -3,7 +3,7 @@
 One statement finds the offers of all items and what their prices follow from; the resolver decides.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
@@ -151,9 +151,10 @@ class _Page:
         self.kept = kept
         self.boundaries: list[datetime] = []
 
-    def views(self, item: Item) -> list[View]:
-        """Give what is seen of the suppliers of an item's offers."""
-        return [self.heads.view_of(offer.supplier_id) for offer in item.offers]
+    def written_key(self, item: Item, currency: str | None) -> Hashable:
+        """Give what an item's cheapest offer follows from where only kept ladders count."""
+        view_of = self.heads.view_of
+        return (item, currency, *[view_of(offer.supplier_id) for offer in item.offers])
 
     def is_plain(self, placed: Placed) -> bool:
         """Tell whether nothing but kept ladders counts."""
@@ -292,9 +293,10 @@ def _shown(
     placed: Placed, page: _Page, currency: str | None, written: WrittenItems | None
 ) -> CatalogItem | None:
     """Show the cheapest of an item's offers; None where none is left."""
-    item, views = placed.item, page.views(placed.item)
+    item = placed.item
+    key = page.written_key(item, currency)
     if written is not None and page.is_plain(placed):
-        text = written.find(item, views, currency)
+        text = written.find(key)
         if text is not None:
             return _item(item, [cast("CatalogOffer", text)])
     offered = page.offered(placed)
@@ -309,7 +311,7 @@ def _shown(
         and all(for_everybody(found.candidates) for found in offered)
     ):
         # msgspec writes raw JSON as it is: to who reads the answer it is the offer.
-        view = cast("CatalogOffer", written.keep(item, views, currency, view))
+        view = cast("CatalogOffer", written.keep(key, view))
     return _item(item, [view], len(offered))
 
 

@@ -6,50 +6,35 @@ reader and at every instant, so it is decided and written once. Who sees the sam
 the same `View` of him: a publication makes another.
 """
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable
 from typing import Any
 
 import msgspec
 
-from catalog.price_lists.kept import View
 from catalog.price_lists.price_book import UNBOUNDED
 from catalog.pricing.terms import Candidate
 from catalog.recent import Recent
-from catalog.search.known_items import Item
 from marketplace.kernel.limits import WRITTEN_OFFERS_MAX
 
 
-class WrittenItem(msgspec.Struct, frozen=True, gc=False):
-    """An item's cheapest offer with its price as JSON; what it follows from is kept alive."""
-
-    text: msgspec.Raw
-    item: Item
-    views: Sequence[View]
-
-
 class WrittenItems:
-    """Items of this process that have been written before; what was used last is remembered."""
+    """Items of this process that have been written before; what was used last is remembered.
+
+    A key is made of the item and the views themselves, which are equal to nothing but themselves.
+    """
 
     def __init__(self, items_max: int = WRITTEN_OFFERS_MAX) -> None:
-        self._known = Recent[Hashable, WrittenItem](items_max)
+        self._known = Recent[Hashable, msgspec.Raw](items_max)
 
-    def find(self, item: Item, views: Sequence[View], currency: str | None) -> msgspec.Raw | None:
+    def find(self, key: Hashable) -> msgspec.Raw | None:
         """Give an item's cheapest offer for who has no other prices; None if it is not written."""
-        known = self._known.get(_key(item, views, currency))
-        return None if known is None else known.text
+        return self._known.get(key)
 
-    def keep(
-        self, item: Item, views: Sequence[View], currency: str | None, offer: Any
-    ) -> msgspec.Raw:
-        """Write an item's cheapest offer, as it is for everybody with these views."""
+    def keep(self, key: Hashable, offer: Any) -> msgspec.Raw:
+        """Write an item's cheapest offer, as it is for everybody who has this key for it."""
         text = msgspec.Raw(msgspec.json.encode(offer))
-        self._known.put(_key(item, views, currency), WrittenItem(text, item, views))
+        self._known.put(key, text)
         return text
-
-
-def _key(item: Item, views: Sequence[View], currency: str | None) -> Hashable:
-    # What is remembered holds these objects, so nothing else has their numbers.
-    return (id(item), currency, *map(id, views))
 
 
 def for_everybody(candidates: Iterable[Candidate]) -> bool:
