@@ -31,6 +31,7 @@ from rfq.opening import routes as opening
 from rfq.opening.service import open_at_deadline
 from rfq.procedures import routes as procedures
 from rfq.procedures.publishing import OPENING_TIMER
+from rfq.strict import routes as strict
 
 
 def _local_key_store(platform: Platform) -> LocalKeyStore:
@@ -63,6 +64,7 @@ FEATURE: Final = Feature(
         *attachments.ROUTES,
         *opening.ROUTES,
         *officers.ROUTES,
+        *strict.ROUTES,
         *evaluation.ROUTES,
         *explanations.ROUTES,
         *negotiation.ROUTES,

@@ -61,6 +61,8 @@ class ProcedureRow(Base):
     signatures: Mapped[bool] = mapped_column(server_default=false())
     audience: Mapped[list[UUID]]
     officer_ids: Mapped[list[UUID]]
+    buyer_key: Mapped[bytes | None]
+    auditor_key: Mapped[bytes | None]
     sealing_key: Mapped[bytes | None]
     bids_root: Mapped[bytes | None]
     bids_blinding: Mapped[bytes | None]

@@ -196,6 +196,8 @@ DOCUMENT_PIXELS_MAX: Final = 200_000_000
 """A drawing of A0 at 300 dpi has 140 million; a viewer holds four bytes for each."""
 
 # Procedures
+ENVELOPE_BYTES_MAX: Final = 480_000
+"""Of a bid that its bidder sealed: in hexadecimal it fits a body, and a thousand lines fit it."""
 OFFICERS_MAX: Final = 5
 """Who may open a procedure, any two of them; more are no closed circle."""
 INVITATIONS_MAX: Final = 500

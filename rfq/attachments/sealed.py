@@ -49,6 +49,7 @@ from rfq.rules.sealed_files import (
     seal_file,
 )
 from rfq.rules.sealing import Broken, Wrapped
+from rfq.rules.strict import check_strict
 
 
 def _key(procedure_id: UUID, stored_digest: bytes) -> str:
@@ -106,6 +107,7 @@ def _upload(row: Row[Any], content: Content) -> UploadView:
 async def _check_receiving(tx: Transaction, caller: Caller, procedure_id: UUID) -> None:
     loaded = await load_for_bidder(tx, caller, procedure_id)
     rules.check_receiving(loaded.procedure, await tx.clock())
+    check_strict(loaded.procedure, strict=False)
 
 
 async def _kept(
@@ -158,11 +160,12 @@ async def open_attachments(
     tx: Transaction,
     loaded: Loaded,
     named: Mapping[UUID, tuple[UUID, Sequence[BidAttachment]]],
-    key: X25519PrivateKey,
+    key: X25519PrivateKey | None,
 ) -> None:
     """Open the slips of what the opened bids name: by bid its bidder and his attachments.
 
-    What no bid names stays sealed. One that does not open says why and stops nothing else.
+    Without a key there are none: strict procedures take no attachments. What no bid names stays
+    sealed. One that does not open says why and stops nothing else.
     """
     ids = [each.attachment_id for _, attachments in named.values() for each in attachments]
     if not ids:
@@ -195,7 +198,7 @@ def _opened(
     bidder_id: UUID,
     named: BidAttachment,
     row: Row[Any] | None,
-    key: X25519PrivateKey,
+    key: X25519PrivateKey | None,
 ) -> dict[str, Any]:
     slip = _slip(loaded.procedure.id, bidder_id, named, row, key)
     good = slip if isinstance(slip, Slip) else None
@@ -221,9 +224,9 @@ def _slip(
     bidder_id: UUID,
     named: BidAttachment,
     row: Row[Any] | None,
-    key: X25519PrivateKey,
+    key: X25519PrivateKey | None,
 ) -> Slip | Broken:
-    if row is None:
+    if row is None or key is None:
         return Broken("The bid names an attachment that its bidder did not upload.")
     place = FilePlace(procedure_id, bidder_id, named.attachment_id)
     wrapped = Wrapped(bytes(row.ephemeral_key), bytes(row.wrapped_slip))

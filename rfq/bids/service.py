@@ -39,6 +39,7 @@ from rfq.rules.competition import check_within_framework
 from rfq.rules.offering import Answer
 from rfq.rules.receipt import Receipt, sign, signing_key
 from rfq.rules.sealing import Envelope, Place, envelope_bytes, seal
+from rfq.rules.strict import check_strict
 from rfq.tables import AmendmentRow, OpenedBidRow, SealedBidRow
 
 RECEIPT_KEY: Final = "rfq receipts"
@@ -80,7 +81,7 @@ async def submit_bid(
     async with transaction(platform, caller) as tx:
         if (earlier := await replay(tx, key, ReceiptView)) is not None:
             return earlier
-        loaded, latest, at = await _receiving(tx, caller, procedure_id)
+        loaded, latest, at = await receiving(tx, caller, procedure_id)
         if latest is not None and latest.status == BidStatus.LIVE:
             raise Conflict("You have submitted a bid already: replace it, or withdraw it first.")
         bid_id = new_id() if latest is None else latest.id
@@ -110,8 +111,8 @@ async def replace_bid(
     async with transaction(platform, caller) as tx:
         if (earlier := await replay(tx, key, ReceiptView)) is not None:
             return earlier
-        loaded, latest, at = await _receiving(tx, caller, procedure_id)
-        await _leave(tx, latest, bid_id, version, action=BidAction.REPLACE, at=at)
+        loaded, latest, at = await receiving(tx, caller, procedure_id)
+        await leave(tx, latest, bid_id, version, action=BidAction.REPLACE, at=at)
         place = Place(procedure_id, caller.organization_id, version + 1)
         receipt = await _take(platform, tx, loaded, data, bid_id=bid_id, place=place, at=at)
         await keep(tx, key, without_secrets(receipt))
@@ -128,13 +129,13 @@ async def withdraw_bid(
     """
     caller.require("bids:write")
     async with transaction(platform, caller) as tx:
-        _, latest, at = await _receiving(tx, caller, procedure_id)
-        row = await _leave(tx, latest, bid_id, version, action=BidAction.WITHDRAW, at=at)
+        _, latest, at = await receiving(tx, caller, procedure_id)
+        row = await leave(tx, latest, bid_id, version, action=BidAction.WITHDRAW, at=at)
         audience = frozenset([caller.organization_id])
         payload = {"procedure_id": procedure_id}
         tx.emit(Event("bid.withdrawn", "bid", bid_id, version, audience, payload))
         tx.record("bid.withdrawn", "bid", bid_id, after={"version": version, **payload})
-        return _view(platform, _receipt_of(row), BidStatus.WITHDRAWN, row.terms_version)
+        return receipt_view(platform, _receipt_of(row), BidStatus.WITHDRAWN, row.terms_version)
 
 
 async def load_for_bidder(tx: Transaction, caller: Caller, procedure_id: UUID) -> Loaded:
@@ -162,7 +163,7 @@ async def confirm_bid(
     """
     caller.require("bids:write")
     async with transaction(platform, caller) as tx:
-        loaded, latest, at = await _receiving(tx, caller, procedure_id)
+        loaded, latest, at = await receiving(tx, caller, procedure_id)
         row = _own_live(latest, bid_id, version)
         terms = loaded.procedure.terms_version
         check_confirmation(
@@ -179,7 +180,7 @@ async def confirm_bid(
         facts: dict[str, object] = {"procedure_id": procedure_id, "terms_version": terms}
         tx.emit(Event("bid.confirmed", "bid", bid_id, version, audience, facts))
         tx.record("bid.confirmed", "bid", bid_id, after={"version": version, **facts})
-        return _view(platform, _receipt_of(row), BidStatus.LIVE, terms)
+        return receipt_view(platform, _receipt_of(row), BidStatus.LIVE, terms)
 
 
 async def _lines_changed_in(tx: Transaction, procedure_id: UUID) -> list[int]:
@@ -191,7 +192,7 @@ async def _lines_changed_in(tx: Transaction, procedure_id: UUID) -> list[int]:
     return [row.number for row in rows]
 
 
-async def _receiving(
+async def receiving(
     tx: Transaction, caller: Caller, procedure_id: UUID
 ) -> tuple[Loaded, Row[Any] | None, datetime]:
     """Take the locks; give the procedure, the bidder's latest version and the instant it counts."""
@@ -221,7 +222,7 @@ def _receipts(procedure_id: UUID, bidder_id: UUID) -> Any:
     ).where(SealedBidRow.procedure_id == procedure_id, SealedBidRow.bidder_id == bidder_id)
 
 
-async def _leave(
+async def leave(
     tx: Transaction,
     latest: Row[Any] | None,
     bid_id: UUID,
@@ -264,6 +265,7 @@ async def _take(
     at: datetime,
 ) -> ReceiptView:
     """Check, seal and store a version; from here on its text is nowhere but in the envelope."""
+    check_strict(loaded.procedure, strict=False)
     bid = _bid(data)
     bid_rules.check_bid(loaded.procedure, bid)
     bid_rules.check_validity(loaded.procedure, bid)
@@ -280,7 +282,7 @@ async def _take(
     sealed = seal(bid_rules.written(bid), place, key, size)
     receipt = Receipt(procedure_id, bidder_id, bid_id, version, at, sealed.commitment)
     terms = loaded.procedure.terms_version
-    await _store(tx, receipt, sealed.envelope, terms)
+    await store_bid(tx, receipt, sealed.envelope, terms)
     facts: dict[str, object] = {
         "procedure_id": procedure_id,
         "commitment": sealed.commitment.hex(),
@@ -288,7 +290,7 @@ async def _take(
     # Its feed is the bidder's alone: nobody else may count bids.
     tx.emit(Event("bid.submitted", "bid", bid_id, version, frozenset([bidder_id]), facts))
     tx.record("bid.submitted", "bid", bid_id, after={"version": version, **facts})
-    return _view(platform, receipt, BidStatus.LIVE, terms, nonce=sealed.nonce)
+    return receipt_view(platform, receipt, BidStatus.LIVE, terms, nonce=sealed.nonce)
 
 
 async def _offered_units(tx: Transaction, bid: Bid, loaded: Loaded, place: Place) -> dict[str, str]:
@@ -308,7 +310,8 @@ async def _offered_units(tx: Transaction, bid: Bid, loaded: Loaded, place: Place
     return {row.sku: row.unit for row in rows}
 
 
-async def _store(tx: Transaction, receipt: Receipt, envelope: Envelope, terms: int) -> None:
+async def store_bid(tx: Transaction, receipt: Receipt, envelope: Envelope, terms: int) -> None:
+    """Write down a version of a bid, sealed."""
     await tx.execute(
         insert(SealedBidRow).values(
             id=receipt.bid_id,
@@ -326,7 +329,7 @@ async def _store(tx: Transaction, receipt: Receipt, envelope: Envelope, terms: i
     )
 
 
-def _view(
+def receipt_view(
     platform: Platform,
     receipt: Receipt,
     status: BidStatus,
@@ -334,6 +337,7 @@ def _view(
     *,
     nonce: bytes | None = None,
 ) -> ReceiptView:
+    """Sign a receipt and show it; with its `nonce` only once."""
     signer = signing_key(platform.secrets.key(RECEIPT_KEY))
     return ReceiptView(
         procedure_id=receipt.procedure_id,
@@ -385,7 +389,7 @@ async def list_receipts(platform: Platform, caller: Caller, procedure_id: UUID) 
     nonces = {} if opened is None else {opened.version: opened.nonce}
     return ReceiptList(
         items=[
-            _view(
+            receipt_view(
                 platform,
                 _receipt_of(row),
                 shown_status(BidStatus(row.status), row.terms_version, terms),

@@ -56,6 +56,7 @@ from rfq.rules.sealing import (
     merkle_root,
     unseal,
 )
+from rfq.rules.strict import Holder, unseal_strictly
 from rfq.tables import LotRow, OpenedBidRow, ProcedureRow, QuestionRow, SealedBidRow
 
 Agreed = Mapping[UUID, Prices]
@@ -89,15 +90,19 @@ async def open_at_deadline(platform: Platform, procedure_id: UUID) -> None:
         await platform.get(KeyStore).destroy(procedure_id)  # type: ignore[type-abstract]
     if status is not Status.CLOSED:
         return
+    async with system_transaction(platform, Role.ENGINE) as tx:
+        if (await load(tx, procedure_id)).procedure.strict:
+            return  # the key of a second holder opens
     try:
-        key = await _release(platform, procedure_id)
+        key = await released_key(platform, procedure_id)
     except AwaitingOfficers:
         return  # the approval of the second opens
     approvals = await platform.get(KeyStore).approvals(procedure_id)  # type: ignore[type-abstract]
     await open_bids(platform, procedure_id, key, approvals)
 
 
-async def _release(platform: Platform, procedure_id: UUID) -> X25519PrivateKey:
+async def released_key(platform: Platform, procedure_id: UUID) -> X25519PrivateKey:
+    """Ask the key store for the procedure's key; raises StillSealed, AwaitingOfficers."""
     store = platform.get(KeyStore)  # type: ignore[type-abstract]
     try:
         return await store.release(procedure_id, await database_clock(platform))
@@ -209,12 +214,13 @@ def _tell(
 async def open_bids(
     platform: Platform,
     procedure_id: UUID,
-    key: X25519PrivateKey,
+    key: X25519PrivateKey | Mapping[Holder, X25519PrivateKey],
     approvals: Sequence[Approval] = (),
 ) -> None:
     """Open all live bids of a closed procedure with its released key: all or none, once.
 
-    `approvals` are those of the officers, for the minutes.
+    Of a strict one `key` are those of two holders. `approvals` are those of the officers, for the
+    minutes.
 
     An envelope that does not open becomes an invalid bid and stops no other.
     """
@@ -228,7 +234,8 @@ async def open_bids(
         agreed = await _framework_prices(tx, loaded, at)
         opened = [_opened(loaded, row, key, agreed) for row in sealed]
         await _store(tx, loaded, opened)
-        await open_attachments(tx, loaded, _named(opened), key)
+        whole = key if isinstance(key, X25519PrivateKey) else None
+        await open_attachments(tx, loaded, _named(opened), whole)
         await write_minutes(tx, loaded, Part.WHOLE, approvals)
         lots = await _open_lots(tx, loaded)
         status = rules.status_after_opening(loaded.procedure, lots)
@@ -269,13 +276,20 @@ async def _framework_prices(tx: Transaction, loaded: Loaded, at: datetime) -> Ag
 
 
 def _opened(
-    loaded: Loaded, row: Row[Any], key: X25519PrivateKey, agreed: Agreed | None
+    loaded: Loaded,
+    row: Row[Any],
+    key: X25519PrivateKey | Mapping[Holder, X25519PrivateKey],
+    agreed: Agreed | None,
 ) -> dict[str, Any]:
     """Open one envelope into the row of an opened bid, valid or not."""
     procedure = loaded.procedure
     place = Place(procedure.id, row.bidder_id, row.version)
     envelope = Envelope(bytes(row.ephemeral_key), bytes(row.wrapped_key), bytes(row.ciphertext))
-    unsealed = unseal(envelope, place, bytes(row.commitment), key)
+    committed = bytes(row.commitment)
+    if isinstance(key, X25519PrivateKey):
+        unsealed = unseal(envelope, place, committed, key)
+    else:
+        unsealed = unseal_strictly(envelope, place, committed, key)
     content, nonce = None, None
     if isinstance(unsealed, Unsealed):
         content, nonce = unsealed.text.decode(), unsealed.nonce

@@ -118,6 +118,7 @@ def _drafted(caller: Caller, data: ProcedureInput, procedure_id: UUID) -> Proced
         low_offers=LowOfferRule(data.low_below_mean, data.low_below_next),
         offering=_offering(data),
         officer_ids=tuple(data.officer_ids),
+        strict=data.strict is not None,
         awarding=Awarding(
             data.award_division,
             tuple(data.award_shares),
@@ -213,6 +214,8 @@ def _settings(data: ProcedureInput) -> dict[str, Any]:
         "low_below_next": data.low_below_next,
         "offering": msgspec.to_builtins(_offering(data)),
         "officer_ids": data.officer_ids,
+        "buyer_key": data.strict and bytes.fromhex(data.strict.buyer_key),
+        "auditor_key": data.strict and bytes.fromhex(data.strict.auditor_key),
         "award_division": data.award_division.value,
         "award_shares": data.award_shares,
         "standstill_days": data.standstill_days,

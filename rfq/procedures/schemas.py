@@ -58,6 +58,14 @@ class ProcedureLotInput(Input):
     lines: Annotated[list[ProcedureLineInput], Meta(min_length=1, max_length=LINES_MAX)]
 
 
+PublicKeyText = Annotated[
+    str,
+    Meta(
+        pattern=r"^[0-9a-f]{64}(?!\n)$",
+        description="A public key of X25519 in hexadecimal, 64 characters.",
+        examples=["09" + "00" * 31],
+    ),
+]
 BeyondQuantity = Literal["stop", "next_price", "split"]
 
 PercentBelow = Annotated[
@@ -112,6 +120,16 @@ def questionnaire(items: list[QuestionnaireItemInput]) -> tuple[Item, ...]:
         )
         for item in items
     )
+
+
+class StrictKeysInput(Input):
+    """Public keys of a strict procedure: bidders' own programs seal, and two of three keys open.
+
+    The third is the platform's. Keep the private halves where this product cannot read them.
+    """
+
+    buyer_key: PublicKeyText
+    auditor_key: PublicKeyText
 
 
 class ProcedureInput(Input):
@@ -184,6 +202,7 @@ class ProcedureInput(Input):
     bids_valid_until: (
         Annotated[InstantIn, Meta(description="Bids bind at least until this instant.")] | None
     ) = None
+    strict: StrictKeysInput | None = None
     officer_ids: Annotated[
         list[UUID],
         Meta(
@@ -313,6 +332,8 @@ class SupplierProcedureView(ProcedureSummary):
     time_zone: str
     signatures: bool
     sealing_key: str
+    buyer_key: str | None
+    auditor_key: str | None
     closed_at: datetime | None
     opened_at: datetime | None
     cancelled_because: str | None

@@ -259,7 +259,8 @@ class Procedure:
     Questions are taken until `questions_until`, or while bids are. With an `answer_time` receiving
     does not end while a question is unanswered, nor sooner than so long after an answer.
     `amendment_notice` is the least time between an amendment and the deadline. Where there are
-    officers, two of them approve before bids are opened.
+    officers, two of them approve before bids are opened. In a
+    `strict` one the programs of bidders seal, and two of three keys open.
     """
 
     id: UUID
@@ -281,6 +282,7 @@ class Procedure:
     offering: Offering = NOTHING_ELSE
     officer_ids: tuple[UUID, ...] = ()
     awarding: Awarding = UNDIVIDED
+    strict: bool = False
 
     def lot(self, lot_id: UUID) -> Lot | None:
         """Find a lot by its id."""

@@ -202,6 +202,11 @@ def unseal(
         block = decrypted(bid_key, envelope.ciphertext, bound)
     except (InvalidTag, ValueError):
         return Broken("The envelope does not open with the procedure's key.")
+    return opened_block(block, place, committed)
+
+
+def opened_block(block: bytes, place: Place, committed: bytes) -> Unsealed | Broken:
+    """Read what was decrypted, and compare it with the commitment of its receipt."""
     nonce, text = block[:COMMITMENT_NONCE_BYTES], unpadded(block[COMMITMENT_NONCE_BYTES:])
     if text is None:
         return Broken("The envelope's content has no known form.")

@@ -154,6 +154,8 @@ BODIES: dict[str, Any] = {
     },
     "declineQuestion": {"reason": "because"},
     "approveOpening": {"code": "00"},
+    "submitEnvelope": {"version": 1, "commitment": "00" * 32, "halves": "", "ciphertext": ""},
+    "showOpeningKeys": {"keys": [{"holder": "buyer", "private_key": "09" * 32}]},
     "requestExplanation": {"bid_id": "{line}", "question": "because"},
     "explainOffer": {"explanation": "because"},
     "decideExplanation": {"accepted": True},

@@ -1,0 +1,1 @@
+"""Strict procedures: bidders seal by programs of their own, and two of three keys open."""

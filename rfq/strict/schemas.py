@@ -1,0 +1,65 @@
+"""What goes over the wire about strict procedures; keys, hashes and envelopes in hexadecimal."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from marketplace.kernel.limits import ENVELOPE_BYTES_MAX
+from marketplace.platform.http.schemas import Input
+from rfq.rules.strict import HALVES_BYTES, Holder
+
+_KEY = r"^[0-9a-f]{64}(?!\n)$"
+KeyText = Annotated[
+    str,
+    Meta(
+        pattern=_KEY,
+        description="A key of 32 bytes (X25519) in hexadecimal, 64 characters.",
+        examples=["09" * 32],
+    ),
+]
+HashText = Annotated[
+    str,
+    Meta(pattern=_KEY, description="A SHA-256 in hexadecimal.", examples=["00" * 32]),
+]
+
+
+class EnvelopeInput(Input):
+    """A version of a bid, sealed by the bidder's own program (`docs/examples/strict_client.py`).
+
+    `version` is one more than that of the bid before, 1 for the first: it is bound in the envelope.
+    `halves` are the six wrapped halves of the bid's key.
+    """
+
+    version: Annotated[int, Meta(ge=1, le=1_000_000)]
+    commitment: HashText
+    halves: Annotated[
+        str,
+        Meta(
+            pattern=r"^[0-9a-f]*(?!\n)$",
+            max_length=2 * HALVES_BYTES,
+            description="The six wrapped halves, one after the other.",
+            examples=["00" * HALVES_BYTES],
+        ),
+    ]
+    ciphertext: Annotated[
+        str,
+        Meta(
+            pattern=r"^([0-9a-f]{2})*(?!\n)$",
+            max_length=2 * ENVELOPE_BYTES_MAX,
+            description="The encrypted bid, with its nonce in front.",
+            examples=["00"],
+        ),
+    ]
+
+
+class HeldKeyInput(Input):
+    """A holder's private key for this procedure alone."""
+
+    holder: Holder
+    private_key: KeyText
+
+
+class OpeningKeysInput(Input):
+    """Private keys that open a strict procedure with the platform's, or two without it."""
+
+    keys: Annotated[list[HeldKeyInput], Meta(min_length=1, max_length=2)]

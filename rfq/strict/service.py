@@ -1,0 +1,129 @@
+"""Take envelopes that clients sealed, and open them with the keys of two holders."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from sqlalchemy import Row
+
+from marketplace.kernel.errors import StaleVersion, invalid
+from marketplace.kernel.events import Event
+from marketplace.kernel.ids import new_id
+from marketplace.platform.caller import Caller
+from marketplace.platform.core import Platform
+from marketplace.platform.database import Transaction, retries_conflicts, transaction
+from marketplace.platform.idempotency import IdempotencyKey, keep, replay
+from rfq.bids.schemas import ReceiptView
+from rfq.bids.service import leave, receipt_view, receiving, store_bid
+from rfq.key_store import KeyStore
+from rfq.opening.service import close_bids, open_bids, released_key
+from rfq.procedures.publishing import load_own
+from rfq.procedures.reading import Loaded, buyer_view, load
+from rfq.procedures.schemas import BuyerProcedureView
+from rfq.rules.bid import BidAction, BidStatus, entry_count
+from rfq.rules.procedure import Status
+from rfq.rules.receipt import Receipt
+from rfq.rules.sealing import Envelope, envelope_bytes
+from rfq.rules.strict import Holder, check_envelope, check_key, check_keys_awaited, check_strict
+from rfq.strict.schemas import EnvelopeInput, OpeningKeysInput
+
+
+@retries_conflicts
+async def submit_envelope(
+    platform: Platform,
+    caller: Caller,
+    procedure_id: UUID,
+    data: EnvelopeInput,
+    key: IdempotencyKey,
+) -> ReceiptView:
+    """Take a version of a bid that the bidder sealed himself; the one before is replaced.
+
+    What is in it nobody can check before the opening. Raises NotFound, WrongState at or after the
+    deadline, Conflict where the procedure seals bids itself, StaleVersion, InvalidInput.
+    """
+    caller.require("bids:write")
+    async with transaction(platform, caller) as tx:
+        if (earlier := await replay(tx, key, ReceiptView)) is not None:
+            return earlier
+        loaded, latest, at = await receiving(tx, caller, procedure_id)
+        check_strict(loaded.procedure, strict=True)
+        envelope = Envelope(b"", _bytes(data.halves), bytes.fromhex(data.ciphertext))
+        check_envelope(envelope, envelope_bytes(entry_count(loaded.procedure)))
+        bid_id = await _make_way(tx, latest, data.version, at)
+        receipt = Receipt(
+            procedure_id,
+            caller.organization_id,
+            bid_id,
+            data.version,
+            at,
+            bytes.fromhex(data.commitment),
+        )
+        terms = loaded.procedure.terms_version
+        await store_bid(tx, receipt, envelope, terms)
+        facts: dict[str, object] = {"procedure_id": procedure_id, "commitment": data.commitment}
+        audience = frozenset([caller.organization_id])
+        tx.emit(Event("bid.submitted", "bid", bid_id, data.version, audience, facts))
+        tx.record("bid.submitted", "bid", bid_id, after={"version": data.version, **facts})
+        return await keep(tx, key, receipt_view(platform, receipt, BidStatus.LIVE, terms))
+
+
+def _bytes(halves: str) -> bytes:
+    if len(halves) % 2:
+        raise invalid("/halves", "wrong_size", "Hexadecimal has two digits for each byte.")
+    return bytes.fromhex(halves)
+
+
+async def _make_way(tx: Transaction, latest: Row[Any] | None, version: int, at: datetime) -> UUID:
+    """Replace the live version, if there is one; give the bid's id."""
+    before = 0 if latest is None else latest.version
+    if version != before + 1:
+        raise StaleVersion(f"Your bid is at version {before}: seal version {before + 1}.")
+    if latest is None:
+        return new_id()
+    bid_id: UUID = latest.id
+    if latest.status == BidStatus.LIVE:
+        await leave(tx, latest, bid_id, before, action=BidAction.REPLACE, at=at)
+    return bid_id
+
+
+async def show_keys(
+    platform: Platform, caller: Caller, procedure_id: UUID, data: OpeningKeysInput
+) -> BuyerProcedureView:
+    """Open a strict procedure after its deadline with the keys shown, and the platform's if one is.
+
+    The keys are used for this and kept nowhere. Raises NotFound, Conflict before the deadline,
+    WrongState where none are awaited, InvalidInput for keys of others, AwaitingOfficers.
+    """
+    caller.require("rfq:write")
+    async with transaction(platform, caller) as tx:
+        loaded = await load_own(tx, caller, procedure_id)
+    if await close_bids(platform, procedure_id) is not Status.CLOSED:
+        check_keys_awaited(loaded.procedure)
+    async with transaction(platform, caller) as tx:
+        loaded = await load_own(tx, caller, procedure_id)
+        check_keys_awaited(loaded.procedure)
+        keys = _keys(loaded, data)
+        facts = {"holders": sorted(keys)}
+        tx.record("procedure.keys_shown", "procedure", procedure_id, after=facts)
+    # The deadline, and officers where there are some, are the key store's to judge in any case.
+    released = await released_key(platform, procedure_id)
+    store = platform.get(KeyStore)  # type: ignore[type-abstract]
+    approvals = await store.approvals(procedure_id)
+    await open_bids(platform, procedure_id, {Holder.PLATFORM: released, **keys}, approvals)
+    async with transaction(platform, caller) as tx:
+        return await buyer_view(tx, await load(tx, procedure_id))
+
+
+def _keys(loaded: Loaded, data: OpeningKeysInput) -> Mapping[Holder, X25519PrivateKey]:
+    public = {Holder.BUYER: loaded.row.buyer_key, Holder.AUDITOR: loaded.row.auditor_key}
+    keys = {}
+    for number, shown in enumerate(data.keys):
+        if shown.holder not in public:
+            detail = "The platform's key is released by the key store."
+            raise invalid(f"/keys/{number}/holder", "not_asked", detail)
+        private = bytes.fromhex(shown.private_key)
+        check_key(shown.holder, private, public[shown.holder], f"/keys/{number}/private_key")
+        keys[shown.holder] = X25519PrivateKey.from_private_bytes(private)
+    return keys
