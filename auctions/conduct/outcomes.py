@@ -1,5 +1,6 @@
 """What an auction ended with: to the buyer all of it, to a bidder his own part."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from uuid import UUID
 
@@ -22,11 +23,17 @@ from marketplace.platform.http.schemas import MoneyView
 
 
 async def read_result(
-    platform: Platform, caller: Caller, auction_id: UUID, lot_id: UUID | None = None
+    platform: Platform,
+    caller: Caller,
+    auction_id: UUID,
+    lot_id: UUID | None = None,
+    baseline: str | None = None,
 ) -> BuyersResultView | BiddersResultView:
     """Give what an auction ended with, as the caller may know it.
 
-    Raises NotFound, Unavailable, or WrongState before it has ended.
+    `baseline` is an amount of the buyer's own, in the auction's currency, to reckon savings
+    against; it is not kept, and a bidder's answer is the same with one. Raises NotFound,
+    Unavailable, or WrongState before it has ended.
     """
     caller.require(READ)
     card, viewer = await platform.get(Admission).viewers_card(
@@ -39,7 +46,8 @@ async def read_result(
     if isinstance(viewer, str):
         async with transaction(platform, caller) as tx:
             best = await best_opening(tx, head.state)
-        return _buyers(head, card, best)
+        given = None if baseline is None else Decimal(baseline)
+        return _buyers(head, card, {"best_opening": best, "baseline": given})
     return _bidders(head.state, viewer)
 
 
@@ -54,15 +62,12 @@ async def best_opening(tx: Transaction, state: LotState) -> Decimal | None:
     return min(openings, default=None)
 
 
-def _buyers(head: Head, card: Card, best: Decimal | None) -> BuyersResultView:
+def _buyers(head: Head, card: Card, others: Mapping[Against, Decimal | None]) -> BuyersResultView:
     state = head.state
     found = outcome(state)
     won = found if isinstance(found, Win) else None
     price = None if won is None else price_in_lots_currency(state, won)
-    references: dict[Against, Decimal | None] = {
-        "ceiling": card.terms.ceiling,
-        "best_opening": best,
-    }
+    references: dict[Against, Decimal | None] = {"ceiling": card.terms.ceiling, **others}
     return BuyersResultView(
         closed_at=state.at,
         winner=None if won is None else winner_view(state, won),

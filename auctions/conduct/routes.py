@@ -1,9 +1,10 @@
 """Conducting auctions over HTTP."""
 
-from typing import Final
+from typing import Annotated, Final
 from uuid import UUID
 
 from litestar import delete, get, post, put
+from litestar.params import QueryParameter
 
 from auctions.conduct import awards, interventions, messages, outcomes, proxies, surrogates, trials
 from auctions.conduct import withdrawals as struck
@@ -282,9 +283,17 @@ async def read_result(
     caller: Given[Caller],
     platform: Given[Platform],
     lot_id: LotId = None,
+    baseline: Annotated[
+        str | None,
+        QueryParameter(
+            required=False,
+            pattern=r"^(0|[1-9][0-9]{0,17})(\.[0-9]{1,6})?(?!\n)$",
+            description="An amount to reckon savings against as well, such as the last price.",
+        ),
+    ] = None,
 ) -> BuyersResultView | BiddersResultView:
     """Read the result: the buyer winner, price and savings; a bidder his own part."""
-    return await outcomes.read_result(platform, caller, auction_id, lot_id)
+    return await outcomes.read_result(platform, caller, auction_id, lot_id, baseline)
 
 
 @post(

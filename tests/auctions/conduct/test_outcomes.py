@@ -92,6 +92,16 @@ async def test_the_buyer_reads_winner_price_and_savings_and_each_bidder_his_own_
         ("ceiling", "200.00", "20.00"),
         ("best_opening", "180.00", "18.37"),
     ]
+    path = "/result?baseline=640.00"
+    against = await floor.done(floor.buyer, "GET", path)
+    assert against["savings"][2] == {
+        "against": "baseline",
+        "reference": {"amount": "640.00", "currency": "EUR"},
+        "amount": "-160.00",
+        "percent": "-25.00",
+    }
+    assert await floor.done(floor.hall.suppliers[0], "GET", path) == acme
+    assert (await floor.ask(floor.buyer, "GET", "/result?baseline=1e3")).status_code == 400
     assert buyers["head"] == (await floor.done(floor.buyer, "GET", "/log"))["head"]
     assert (acme["won"], acme["rank"], acme["price"]["amount"]) == (True, 1, "800.00")
     assert (bolt["won"], bolt["rank"], bolt["price"]) == (False, 2, None)
