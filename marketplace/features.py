@@ -19,6 +19,7 @@ OWN: Final = (
     "marketplace.orders",
     "marketplace.billing",
     "marketplace.integration",
+    "marketplace.mail",
 )
 INSTALLABLE: Final = ("catalog", "auctions", "rfq")
 

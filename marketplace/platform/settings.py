@@ -11,6 +11,8 @@
 ``MARKETPLACE_DATA``            directory of files and of the local key store
 ``MARKETPLACE_CLAMD``           a ClamAV daemon that scans documents: ``host:port`` or a socket's
                                 path; without it the embedded scanner does
+``MARKETPLACE_SMTP_URL``        the server that takes mail; without it mail is written to files
+``MARKETPLACE_MAIL_FROM``       whom mail is from
 ``MARKETPLACE_PUBLIC_URL``      where clients reach the API; also the allowed Origin
 ==============================  =========================================================
 """
@@ -85,6 +87,8 @@ class Settings:
     api_connections: int = 12
     fast_connections: int = 12
     engine_connections: int = 6
+    smtp_url: str | None = field(default=None, repr=False)
+    mail_from: str = "marketplace@localhost"
     log_level: str = "INFO"
     requests_per_minute: int | None = None
     refusals_per_minute: int | None = None
@@ -116,6 +120,8 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         ),
         data_directory=Path(environ.get("MARKETPLACE_DATA", ".marketplace")),
         public_url=environ.get("MARKETPLACE_PUBLIC_URL", "http://127.0.0.1:8000"),
+        smtp_url=environ.get("MARKETPLACE_SMTP_URL") or None,
+        mail_from=environ.get("MARKETPLACE_MAIL_FROM", "marketplace@localhost"),
         log_level=environ.get("MARKETPLACE_LOG_LEVEL", "INFO"),
         requests_per_minute=number("MARKETPLACE_REQUESTS_PER_MINUTE"),
         refusals_per_minute=number("MARKETPLACE_REFUSALS_PER_MINUTE"),

@@ -73,6 +73,7 @@ EXPLAINED = {
     "issueInvoice": "test_nobody_invoices_a_foreign_order",
     "createAuction": "makes something of one's own",
     "createProcedure": "makes something of one's own",
+    "putMailPreference": "says what mail the caller himself does not want",
     "putAwardPolicy": "says of the caller's own company which awards wait",
     "putExternalId": "names are of one company; makes something of one's own",
 }

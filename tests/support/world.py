@@ -128,6 +128,7 @@ class World:
         unit_id: UUID | None = None,
         order_limit: str | None = None,
         name: str = "Somebody",
+        email: str | None = None,
     ) -> Actor:
         """A member with these roles in the company or one unit; `order_limit` as ``"500 EUR"``."""
         limit = None
@@ -139,7 +140,7 @@ class World:
                 tx,
                 company.id,
                 name,
-                None,
+                email,
                 [_membership(unit_id or company.id, roles)],
                 order_limit=limit,
             )
