@@ -1,15 +1,15 @@
 """Mail that events send, and who does not want it.
 
-Revision ID: 0039
-Revises: 0038
+Revision ID: 0042
+Revises: 0041
 """
 
 from alembic import op
 
 from migrations.security import own_rows, protect
 
-revision = "0039"
-down_revision = "0038"
+revision = "0042"
+down_revision = "0041"
 branch_labels = None
 depends_on = None
 
