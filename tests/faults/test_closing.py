@@ -39,7 +39,7 @@ from tests.support.world import World
 
 ROUNDS = 100 * int(os.environ.get("FAULT_ROUNDS", "0")) or 3
 CLOSERS = 64
-AT_ONCE = 8
+AT_ONCE = 3
 PROCESSES = 4
 LASTS = timedelta(seconds=1)
 CENT = Decimal("0.01")
@@ -48,7 +48,7 @@ CENT = Decimal("0.01")
 @pytest.fixture
 async def processes(settings: Settings) -> AsyncIterator[list[Platform]]:
     """As many processes as there are APIs and workers, on the same servers."""
-    settings = replace(settings, refusals_per_minute=10**6)
+    settings = replace(settings, refusals_per_minute=10**6, engine_connections=24)
     async with AsyncExitStack() as stack:
         others = [assemble(settings).platform for _ in range(PROCESSES)]
         for other in others:
