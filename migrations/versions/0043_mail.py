@@ -1,15 +1,15 @@
 """Mail that events send, and who does not want it.
 
-Revision ID: 0042
-Revises: 0041
+Revision ID: 0043
+Revises: 0042
 """
 
 from alembic import op
 
 from migrations.security import own_rows, protect
 
-revision = "0042"
-down_revision = "0041"
+revision = "0043"
+down_revision = "0042"
 branch_labels = None
 depends_on = None
 
