@@ -1,4 +1,4 @@
-"""What happens on one lot and moves others of its auction.
+"""Writing on other lots what happens on one.
 
 Overtime of all lots moves their closes, and a lot that ended lets the next one begin. Both are
 written in the transaction of the bid or the close that brought them about: no lot closes while
@@ -9,28 +9,19 @@ places: the lots of an auction whose overtime is common all at once, a following
 before.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 from uuid import UUID
 
 from auctions.engine.decide import decide
-from auctions.engine.events import (
-    Cancelled,
-    Closed,
-    CloseExtended,
-    Command,
-    Event,
-    FollowClose,
-    FollowLot,
-    Rejection,
-    StartMoved,
-)
+from auctions.engine.events import Event, FollowClose, FollowLot, Rejection, StartMoved
 from auctions.engine.replay import replay
 from auctions.engine.state import LotState
 from auctions.ledger.connection import fetch
 from auctions.ledger.head import Head
 from auctions.ledger.reading import Remembered, current_heads
 from auctions.ledger.writing import Addition, append_all
+from auctions.neighbours import moved_by
 
 START: Final = "auctions.start"
 """The timer of a lot's start."""
@@ -56,22 +47,7 @@ do update set due_at = excluded.due_at, leased_until = null, attempts = 0
 """  # noqa: S608 - constants of this module
 
 
-class Moved(NamedTuple):
-    """A command for other lots, and the statement that finds them."""
-
-    statement: str
-    command: Command
-
-
-def moved_by(state: LotState, events: Sequence[Event]) -> Iterator[Moved]:
-    """Say what these events of a lot, of which `state` is the last, mean for others."""
-    overtime = state.terms.overtime
-    for event in events:
-        extends = isinstance(event, CloseExtended) and not event.followed
-        if extends and overtime is not None and overtime.all_lots:
-            yield Moved(_OTHERS, FollowClose(state.closes_at))
-        elif isinstance(event, Closed | Cancelled):
-            yield Moved(_NEXT, FollowLot(event.at))
+_FIND: Final[Mapping[type, str]] = {FollowClose: _OTHERS, FollowLot: _NEXT}
 
 
 def moves_others(state: LotState, events: Sequence[Event]) -> bool:
@@ -84,8 +60,8 @@ async def move_others(
 ) -> list[Head]:
     """Write on other lots what these events of a lot mean for them; give their heads."""
     additions = []
-    for statement, command in moved_by(state, events):
-        lots = await fetch(connection, statement, state.lot_id)
+    for command in moved_by(state, events):
+        lots = await fetch(connection, _FIND[type(command)], state.lot_id)
         for head in (await current_heads(connection, lots, remembered)).values():
             decision = decide(head.state, command, state.at)
             if not isinstance(decision, Rejection):

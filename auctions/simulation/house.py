@@ -23,6 +23,7 @@ from auctions.engine.events import (
 )
 from auctions.engine.replay import replay
 from auctions.engine.state import LotState
+from auctions.engine.terms import Terms
 from auctions.simulation.made import LOT, SCHEDULED, START, made_invitations, made_terms
 from marketplace.kernel.errors import Conflict
 
@@ -32,11 +33,17 @@ Key = tuple[UUID, str]
 class House:
     """The log of one made-up lot, its clock, and the workers that write it."""
 
-    def __init__(self, chance: Random, workers: int = 3) -> None:
+    def __init__(
+        self,
+        chance: Random,
+        workers: int = 3,
+        terms: Terms | None = None,
+        lot_id: UUID = LOT,
+    ) -> None:
         self.chance = chance
-        self.terms = made_terms(chance)
+        self.terms = terms or made_terms(chance)
         self.invitations = made_invitations(chance, self.terms)
-        self.log: list[Event] = list(schedule(LOT, self.terms, self.invitations, SCHEDULED))
+        self.log: list[Event] = list(schedule(lot_id, self.terms, self.invitations, SCHEDULED))
         self.state: LotState = replay(self.log)
         self.clock: datetime = START
         self.known: dict[Key, BidAccepted | BidRefused | ProxySet] = {}

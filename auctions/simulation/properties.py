@@ -121,7 +121,7 @@ class Watch:
 
     def _check_bid(self, bid: BidAccepted) -> None:
         now, amount = self.reckoning, Fraction(bid.amount)
-        if bid.at >= now.closes_at or bid.at < self.terms.starts_at:
+        if bid.at >= now.closes_at or bid.at < (now.starts_at or self.terms.starts_at):
             violated("nothing is accepted before the start, at the close or after it", bid)
         if now.paused_at is not None:
             violated("nothing is accepted while the clock stands still", bid)

@@ -22,6 +22,7 @@ from auctions.engine.events import (
     ProxySet,
     Resumed,
     StageOpened,
+    StartMoved,
     SurrogateAllowed,
 )
 from auctions.engine.scoring import Adjustment
@@ -91,6 +92,7 @@ class Reckoning:
     extensions: int = 0
     paused_at: datetime | None = None
     paused_for: timedelta = timedelta(0)
+    starts_at: datetime | None = None
 
     def follow(self, event: Event) -> None:
         """Take the next event in."""
@@ -113,7 +115,9 @@ class Reckoning:
             self._follow_clock(event)
 
     def _follow_clock(self, event: Event) -> None:
-        if isinstance(event, CloseExtended):
+        if isinstance(event, StartMoved):
+            self.starts_at, self.closes_at = event.starts_at, event.closes_at
+        elif isinstance(event, CloseExtended):
             self.closes_at = event.closes_at
             self.extensions += not (event.followed or event.reason)
         elif isinstance(event, Paused):
@@ -144,7 +148,8 @@ class Reckoning:
         """Give the instant no bid may move the close beyond."""
         overtime = self.terms.overtime
         beyond = timedelta(seconds=0 if overtime is None else overtime.total_max_s)
-        return self.terms.ends_at + beyond + self.paused_for
+        moved = (self.starts_at or self.terms.starts_at) - self.terms.starts_at
+        return self.terms.ends_at + moved + beyond + self.paused_for
 
     def reference(self, bidder: UUID) -> Fraction | None:
         """Give the amount the bidder's next one must stay below, in his terms."""

@@ -9,11 +9,14 @@ from random import Random
 from auctions.engine.events import Close, Resume
 from auctions.simulation.bidders import ended, next_commands, next_step
 from auctions.simulation.house import House
+from auctions.simulation.lots import play_lots
 from auctions.simulation.properties import Violated, Watch, violated
 from marketplace.kernel.errors import Conflict
 
 ROUNDS = 16
 """Batches of bids before an auction is let run out."""
+SEEDS_PER_LOTS = 8
+"""An auction of several lots takes as long as some of one."""
 ENDS_WITHIN = 200
 """Deadlines after which an auction must be over."""
 
@@ -40,7 +43,10 @@ class Played:
 
 
 def play(seed: int, reached: Counter[str], make: MakeHouse = House) -> int:
-    """Play one auction and give how many entries its log has; raises Violated."""
+    """Play one auction, of some seeds one of several lots as well; raises Violated.
+
+    Give how many entries the logs have.
+    """
     chance = Random(seed)
     house = make(chance)
     watch = Watch(house, reached)
@@ -54,7 +60,8 @@ def play(seed: int, reached: Counter[str], make: MakeHouse = House) -> int:
     _run_out(house, watch)
     watch.finish()
     reached["restarts"] += house.restarts
-    return len(house.log)
+    more = play_lots(seed, reached) if seed % SEEDS_PER_LOTS == 0 else 0
+    return len(house.log) + more
 
 
 def _settle(house: House, watch: Watch, number: int) -> None:

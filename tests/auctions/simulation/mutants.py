@@ -10,13 +10,15 @@ from uuid import UUID
 import pytest
 from msgspec.structs import replace
 
-from auctions import batch
+from auctions import batch, neighbours
 from auctions.batch import Batch, KnownBids
 from auctions.engine import decide, duel, evolve, extension, outcome, witnessed
 from auctions.engine.events import (
     BidAccepted,
     BidRefused,
     Event,
+    FollowClose,
+    FollowLot,
     PlaceBid,
     Rejection,
     RejectionCode,
@@ -199,6 +201,31 @@ def surrogate_without_consent(patch: Patch) -> None:
     patch.setattr(decide, "_unwelcome", careless)
 
 
+def serial_without_waiting(patch: Patch) -> None:
+    patch.setattr(LotState, "waits", property(lambda _state: False))
+
+
+def serial_cut_short(patch: Patch) -> None:
+    honest = decide._decide_turn
+
+    def until_the_plan(state: LotState, *given: Any) -> Any:
+        decision = honest(state, *given)
+        if isinstance(decision, Rejection):
+            return decision
+        return (replace(decision[0], closes_at=state.terms.ends_at),)
+
+    patch.setitem(decide._DECIDERS, FollowLot, until_the_plan)
+
+
+def overtime_kept_to_one_lot(patch: Patch) -> None:
+    honest = neighbours.moved_by
+
+    def forgetful(*given: Any) -> Any:
+        return [command for command in honest(*given) if not isinstance(command, FollowClose)]
+
+    patch.setattr(neighbours, "moved_by", forgetful)
+
+
 class ClockOfArrival(House):
     """Reads the clock when a batch arrives: `now()`, the start of the transaction."""
 
@@ -276,6 +303,13 @@ MUTANTS: dict[str, Mutant] = {
     "a reserve forgotten": Mutant("nobody wins above the reserve", reserve_forgotten),
     "back in a Japanese auction": Mutant("who left does not come back", back_in_a_japanese_auction),
     "out of turn": Mutant("everybody bids in his own turn", out_of_turn),
+    "a serial lot that does not wait": Mutant(
+        "a serial lot starts when the one before has ended", serial_without_waiting
+    ),
+    "a serial lot cut short": Mutant("a serial lot lasts as long as was planned", serial_cut_short),
+    "overtime of all lots kept to one": Mutant(
+        "overtime of all lots moves the close of each", overtime_kept_to_one_lot
+    ),
     "a surrogate without consent": Mutant(
         "the buyer bids for nobody who has not consented", surrogate_without_consent
     ),
