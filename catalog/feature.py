@@ -18,8 +18,8 @@ from catalog.price_lists.quoting import CatalogPrices
 from catalog.price_lists.written import WrittenPrices
 from catalog.products import routes as products
 from catalog.quotes import routes as quotes
-from catalog.quotes.service import SUBJECT as QUOTE_SUBJECT
-from catalog.quotes.service import QuoteApprovals
+from catalog.quotes.making import QuoteApprovals
+from catalog.quotes.steps import SUBJECT as QUOTE_SUBJECT
 from catalog.search import documents, related
 from catalog.search import routes as search
 from catalog.search.answers import CatalogAnswers

@@ -29,7 +29,7 @@ from catalog.carts.service import added_view
 from catalog.imports.recognizing import decoded
 from catalog.price_lists.visibility import COMPANY, scopes_of, visible_offer
 from catalog.products.tables import OfferRow
-from catalog.quotes.service import quoted_lines
+from catalog.quotes.reading import quoted_lines
 from marketplace.contracts.rules import ContractState
 from marketplace.contracts.tables import ContractPriceRow
 from marketplace.kernel.errors import BodyTooLarge, StaleVersion, invalid

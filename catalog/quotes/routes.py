@@ -5,7 +5,7 @@ from uuid import UUID
 
 from litestar import Response, get, post
 
-from catalog.quotes import service
+from catalog.quotes import answering, making, reading
 from catalog.quotes.schemas import QuoteAnswerInput, QuoteInput, QuoteSummary, QuoteView
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
@@ -30,7 +30,7 @@ async def make_quote(
     idempotency_key: Given[IdempotencyKey],
 ) -> Response[QuoteView]:
     """Make a quote. What is offered never changes: withdraw it and make another."""
-    return versioned(await service.make_quote(platform, caller, data, idempotency_key))
+    return versioned(await making.make_quote(platform, caller, data, idempotency_key))
 
 
 @get(
@@ -43,7 +43,7 @@ async def list_quotes(
     caller: Given[Caller], platform: Given[Platform], page_request: Given[PageRequest]
 ) -> Response[Page[QuoteSummary]]:
     """List quotes, as supplier or as buyer."""
-    return paged(page_request, await service.list_quotes(platform, caller, page_request))
+    return paged(page_request, await reading.list_quotes(platform, caller, page_request))
 
 
 @get(
@@ -56,7 +56,7 @@ async def read_quote(
     quote_id: FromPath[UUID], caller: Given[Caller], platform: Given[Platform]
 ) -> Response[QuoteView]:
     """Read a quote, as supplier or as buyer."""
-    return versioned(await service.read_quote(platform, caller, quote_id))
+    return versioned(await reading.read_quote(platform, caller, quote_id))
 
 
 @post(
@@ -70,7 +70,7 @@ async def accept_quote(
     quote_id: FromPath[UUID], caller: Given[Caller], platform: Given[Platform], if_match: Given[int]
 ) -> Response[QuoteView]:
     """Accept a quote at the version you read; it becomes a contract."""
-    return versioned(await service.accept_quote(platform, caller, quote_id, if_match))
+    return versioned(await answering.accept_quote(platform, caller, quote_id, if_match))
 
 
 @post(
@@ -88,7 +88,7 @@ async def decline_quote(
     if_match: Given[int],
 ) -> Response[QuoteView]:
     """Decline a quote at the version you read."""
-    declined = await service.decline_quote(platform, caller, quote_id, data.reason, if_match)
+    declined = await answering.decline_quote(platform, caller, quote_id, data.reason, if_match)
     return versioned(declined)
 
 
@@ -107,7 +107,7 @@ async def withdraw_quote(
     if_match: Given[int],
 ) -> Response[QuoteView]:
     """Withdraw a quote at the version you read; one that is accepted stays."""
-    withdrawn = await service.withdraw_quote(platform, caller, quote_id, data.reason, if_match)
+    withdrawn = await answering.withdraw_quote(platform, caller, quote_id, data.reason, if_match)
     return versioned(withdrawn)
 
 

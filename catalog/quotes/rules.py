@@ -1,10 +1,11 @@
 """The life of a quote, and what may be quoted. Pure."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -84,3 +85,8 @@ def check_quote(draft: ContractDraft, known: Mapping[str, str]) -> None:
 def lowest_amount(price: ContractPrice) -> Decimal:
     """Give the least amount of a ladder, per its basis."""
     return min(tier.amount for tier in price.tiers)
+
+
+def day_at(at: datetime, zone: str) -> date:
+    """Give the day it is in a time zone."""
+    return at.astimezone(ZoneInfo(zone)).date()

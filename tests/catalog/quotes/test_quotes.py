@@ -13,7 +13,8 @@ from catalog.carts import service as carts
 from catalog.carts.schemas import CartInput, CheckoutInput
 from catalog.price_lists import floors
 from catalog.price_lists.schemas import MarginFloor, MarginFloorsInput, PriceTierInput
-from catalog.quotes import service
+from catalog.quotes import answering, making
+from catalog.quotes import reading as quotes
 from catalog.quotes.rules import QUOTE
 from catalog.quotes.schemas import CommitmentInput, QuoteInput, QuoteLineInput, QuoteView
 from marketplace.approvals import service as approvals
@@ -59,15 +60,15 @@ async def make(
         lines=list(lines),
         time_zone=zone,
     )
-    return await service.make_quote(shop.platform, who or shop.supplier, data, fresh_key())
+    return await making.make_quote(shop.platform, who or shop.supplier, data, fresh_key())
 
 
 async def accept(shop: Shop, quote: QuoteView, who: Caller | None = None) -> QuoteView:
-    return await service.accept_quote(shop.platform, who or shop.buyer, quote.id, quote.version)
+    return await answering.accept_quote(shop.platform, who or shop.buyer, quote.id, quote.version)
 
 
 async def read(shop: Shop, quote: QuoteView, who: Caller | None = None) -> QuoteView:
-    return await service.read_quote(shop.platform, who or shop.buyer, quote.id)
+    return await quotes.read_quote(shop.platform, who or shop.buyer, quote.id)
 
 
 async def priced(shop: Shop) -> None:
@@ -97,9 +98,9 @@ async def test_only_its_buyer_has_its_prices_and_learns_that_it_is_there(shop: S
     for stranger in (shop.rival, shop.other):
         with pytest.raises(NotFound):
             await read(shop, quote, stranger)
-        assert (await service.list_quotes(shop.platform, stranger, ASKED)).items == []
+        assert (await quotes.list_quotes(shop.platform, stranger, ASKED)).items == []
     for party in (shop.buyer, shop.supplier):
-        listed = await service.list_quotes(shop.platform, party, ASKED)
+        listed = await quotes.list_quotes(shop.platform, party, ASKED)
         assert [each.id for each in listed.items] == [quote.id]
 
 
@@ -143,10 +144,10 @@ async def test_accepted_declined_or_withdrawn_is_said_once(shop: Shop) -> None:
     await shop.offer("A")
     asked = [await make(shop, line("A", ("1", "5"))) for _ in range(3)]
     accepted = await accept(shop, asked[0])
-    declined = await service.decline_quote(
+    declined = await answering.decline_quote(
         shop.platform, shop.buyer, asked[1].id, "too dear", asked[1].version
     )
-    withdrawn = await service.withdraw_quote(
+    withdrawn = await answering.withdraw_quote(
         shop.platform, shop.supplier, asked[2].id, "sold out", asked[2].version
     )
     assert [q.state for q in (accepted, declined, withdrawn)] == [
@@ -159,7 +160,9 @@ async def test_accepted_declined_or_withdrawn_is_said_once(shop: Shop) -> None:
         with pytest.raises(WrongState):
             await accept(shop, quote)
         with pytest.raises(WrongState):
-            await service.withdraw_quote(shop.platform, shop.supplier, quote.id, "", quote.version)
+            await answering.withdraw_quote(
+                shop.platform, shop.supplier, quote.id, "", quote.version
+            )
     with pytest.raises(StaleVersion):
         await accept(shop, asked[0])
 
@@ -170,7 +173,7 @@ async def test_neither_side_takes_the_others_step(shop: Shop) -> None:
     with pytest.raises(NotFound):
         await accept(shop, quote, shop.supplier)
     with pytest.raises(NotFound):
-        await service.withdraw_quote(shop.platform, shop.buyer, quote.id, "", quote.version)
+        await answering.withdraw_quote(shop.platform, shop.buyer, quote.id, "", quote.version)
     with pytest.raises(InvalidInput) as refused:
         await make(shop, line("A", ("1", "5")), to=shop.supplier)
     assert refused.value.errors[0].pointer == "/organization_id"
