@@ -131,8 +131,11 @@ async def test_a_contract_is_in_one_framework(trade: Trade) -> None:
 
 async def test_a_framework_is_made_of_own_contracts(trade: Trade) -> None:
     contract_id = await trade.agree(trade.bolts, "10", "F-1")
-    given = FrameworkInput(title="Mine now", contract_ids=[contract_id])
+    given = FrameworkInput(title="Mine", contract_ids=[contract_id])
     stranger = (await trade.world.buyer()).administrator.caller
     with pytest.raises(InvalidInput) as refused:
         await make_framework(trade.platform, stranger, given, fresh_key())
     assert refused.value.errors[0].code == "unknown_contract"
+    owner, once = trade.buyer.administrator.caller, fresh_key()
+    made = [await make_framework(trade.platform, owner, given, once) for _ in range(2)]
+    assert made[0] == made[1]

@@ -44,9 +44,13 @@ def operations_of(played: Played) -> list[Operation]:
     known = identifiers(played.spare, played.spare_exchanges)
     line = played.spare.lot["lines"][0]["id"]
     seller = played.spare.award["supplier_id"]
-    bodies = Bodies(document, {**known, "line_id": line, "supplier_id": seller, "alias": "A"})
+    named = {**known, "line_id": line, "supplier_id": seller, "alias": "A"}
+    bodies = Bodies(document, named)
+    auctioned = played.spare_exchanges["readStanding"].answer["lot_id"]
+    auction_bodies = Bodies(document, {**named, "lot_id": auctioned})
     found = []
     for path, item in document["paths"].items():
+        auction = path.startswith("/v1/auctions")
         for method, operation in item.items():
             if "text/event-stream" in operation["responses"].get("200", {}).get("content", {}):
                 continue  # answers without end; tests/auctions/live/test_events.py
@@ -59,7 +63,9 @@ def operations_of(played: Played) -> list[Operation]:
                     path,
                     known,
                     operation.get("parameters", []),
-                    None if schema is None else bodies.full(schema),
+                    None
+                    if schema is None
+                    else (auction_bodies if auction else bodies).full(schema),
                 )
             )
     return found

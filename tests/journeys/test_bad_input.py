@@ -222,7 +222,9 @@ async def test_no_parameter_of_any_query_does_harm(
                 )
                 address = f"{operation.path}?{name}={value}{required}"
                 headers = writing(keys(played)[1], Content_Type="text/csv")
-                answer = await http.request(operation.method, address, headers=headers)
+                answer = await http.request(
+                    operation.method, address, headers=headers, json=operation.body
+                )
                 errors = check_refusal(answer, (operation.name, name, value))
                 if answer.status_code == 400:
                     assert errors[0]["pointer"] == f"?{name}", (operation.name, name, value)
@@ -246,6 +248,12 @@ FORGED: Final = (
 )
 
 
+NOT_ON_THE_ROAD: Final = {
+    "listNegotiationMessages": "tests/rfq/negotiation",
+}
+"""Lists of what the road has none of, with the tests that read them."""
+
+
 async def test_a_forged_cursor_opens_no_list_and_breaks_none(
     played: Played, operations: list[Operation], http: httpx.AsyncClient
 ) -> None:
@@ -256,7 +264,8 @@ async def test_a_forged_cursor_opens_no_list_and_breaks_none(
             after = base64.urlsafe_b64encode(json.dumps(forged).encode()).decode().rstrip("=")
             answer = await http.get(f"{operation.path}?after={after}", headers=writing(key))
             errors = check_refusal(answer, (operation.name, forged))
-            assert answer.status_code in {200, 400}, (operation.name, answer.text)
+            beside_the_road = {404} if operation.name in NOT_ON_THE_ROAD else set()
+            assert answer.status_code in {200, 400} | beside_the_road, (operation.name, answer.text)
             assert [error["pointer"] for error in errors] in ([], ["?after"])
     assert len(lists) > 12
 

@@ -31,6 +31,16 @@ UNREPEATABLE: Final = {
     "replaceBid": "tests/rfq/test_bids.py: a key belongs to one version of a bid",
     "fileComplaint": "tests/rfq/awards/test_standstill.py: the road has no standstill",
     "requestExplanation": "tests/rfq/test_explanations.py: no offer of the road is that low",
+    **dict.fromkeys(
+        ("beginNegotiation", "makeOffer", "sendNegotiationMessage"),
+        "tests/rfq/test_negotiation.py: the road bids and is awarded",
+    ),
+    "makeFramework": "tests/contracts/test_frameworks.py: the road has one contract, awarded once",
+    "startLotsAuction": "tests/rfq/test_awards.py: the road auctions its one lot",
+    **dict.fromkeys(
+        ("awardAuction", "putProxy", "deleteProxy", "enterSurrogateBid", "sendAuctionMessage"),
+        "tests/auctions/conduct: the road's auction is over, and its procedure's to award",
+    ),
 }
 """Operations whose key cannot be tried on a road that has ended, with where it is."""
 

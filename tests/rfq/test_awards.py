@@ -91,7 +91,8 @@ async def test_lots_go_into_one_auction_and_each_comes_back_with_its_own_result(
         again = LotsAuctionInput(lots=[lots[0], lots[0]], lot_order=LotOrder.SERIAL)
         await start_auction(platform, parties.buyer, made.id, again, key())
     assert [error.pointer for error in twice.value.errors] == ["/lots/1/lot_id"]
-    started = await start_auction(platform, parties.buyer, made.id, data, key())
+    started = await start_auction(platform, parties.buyer, made.id, data, key("start"))
+    assert await start_auction(platform, parties.buyer, made.id, data, key("start")) == started
     assert [lot.lot_id for lot in started.lots] == [lot.id for lot in made.lots[:2]]
 
     await move_clock(timedelta(seconds=2))

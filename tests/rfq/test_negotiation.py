@@ -18,6 +18,7 @@ from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import transaction
 from marketplace.platform.http.paging import PageRequest
+from marketplace.platform.idempotency import IdempotencyKey
 from marketplace.platform.timers import fire_due
 from rfq.awards.schemas import AwardInput, BuyerAwardView
 from rfq.awards.service import award_lot
@@ -64,7 +65,9 @@ class Table:
         every = [*ranking.items, *ranking.rejected]
         return next(item.bid_id for item in every if item.bidder_id == who.organization_id)
 
-    async def begin(self, who: Caller, *prices: str) -> NegotiationView:
+    async def begin(
+        self, who: Caller, *prices: str, once: IdempotencyKey | None = None
+    ) -> NegotiationView:
         given = NegotiationInput(
             bid_id=await self.bid_of(who),
             lines=self.lines(*prices),
@@ -72,7 +75,7 @@ class Table:
             note="We take all of it this year.",
         )
         return await service.begin_negotiation(
-            self.platform, self.buyer, self.made.id, self.lot_id, given, key()
+            self.platform, self.buyer, self.made.id, self.lot_id, given, once or key()
         )
 
     async def offer(
@@ -169,8 +172,17 @@ async def test_of_two_hands_of_one_side_at_once_one_wins(table: Table) -> None:
         await table.offer(table.bolt, begun, "1.85", "55")
 
 
-async def test_the_same_request_makes_one_offer(table: Table) -> None:
-    begun = await table.begin(table.bolt, "1.80", "50")
+async def test_the_same_request_has_one_effect(table: Table) -> None:
+    begun = await table.begin(table.bolt, "1.80", "50", once=key("begin"))
+    assert await table.begin(table.bolt, "1.80", "50", once=key("begin")) == begun
+    said = NegotiationMessageInput(message="Is it in stock?")
+    sent = [
+        await messages.send_message(table.platform, table.bolt, begun.id, said, key("say"))
+        for _ in range(2)
+    ]
+    assert sent[0] == sent[1]
+    kept = await messages.list_messages(table.platform, table.bolt, begun.id, FIRST)
+    assert [each.message for each in kept.items] == [said.message]
     given = NegotiationOfferInput(
         lines=table.lines("1.90", "55"), answer_by=table.made.deadline_at + 3 * HOUR
     )
