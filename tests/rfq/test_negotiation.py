@@ -25,7 +25,7 @@ from rfq.awards.service import award_lot
 from rfq.evaluation.rankings import read_ranking
 from rfq.feature import FEATURE
 from rfq.handover.schemas import LotAuctionInput
-from rfq.handover.service import start_auction
+from rfq.handover.service import start_lot_auction
 from rfq.negotiation import messages, service
 from rfq.negotiation.schemas import (
     NegotiationEndInput,
@@ -329,7 +329,7 @@ async def test_a_lot_that_is_negotiated_is_not_auctioned(platform: Platform, tab
         ends_at=table.made.deadline_at + 3 * HOUR,
     )
     with pytest.raises(Conflict, match="negotiated"):
-        await start_auction(platform, table.buyer, table.made.id, given, key())
+        await start_lot_auction(platform, table.buyer, table.made.id, given, key())
 
 
 async def test_a_tender_is_not_negotiated(parties: Parties, move_clock: MoveClock) -> None:
