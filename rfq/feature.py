@@ -31,6 +31,7 @@ from rfq.opening import routes as opening
 from rfq.opening.service import open_at_deadline
 from rfq.procedures import routes as procedures
 from rfq.procedures.publishing import OPENING_TIMER
+from rfq.questionnaires import routes as questionnaires
 from rfq.strict import routes as strict
 
 
@@ -67,6 +68,7 @@ FEATURE: Final = Feature(
         *strict.ROUTES,
         *evaluation.ROUTES,
         *explanations.ROUTES,
+        *questionnaires.ROUTES,
         *negotiation.ROUTES,
         *handover.ROUTES,
         *awards.ROUTES,

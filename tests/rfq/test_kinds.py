@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from sqlalchemy import func, select
 
-from marketplace.kernel.errors import Conflict, InvalidInput, NotFound
+from marketplace.kernel.errors import Conflict, InvalidInput, NotFound, WrongState
 from marketplace.kernel.ids import new_id
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Role, system_transaction, transaction
@@ -20,14 +20,13 @@ from rfq.awards.schemas import AwardInput
 from rfq.awards.service import award_lot
 from rfq.bids.schemas import AnsweredItemInput, SealedBidInput
 from rfq.bids.service import list_receipts, submit_bid
-from rfq.evaluation.offers import evaluate
 from rfq.feature import FEATURE
 from rfq.opening.service import open_procedure
 from rfq.procedures.listing import list_open_procedures
 from rfq.procedures.publishing import create_procedure, publish_procedure, update_draft
 from rfq.procedures.reading import list_procedures, load, read_procedure
 from rfq.procedures.schemas import BudgetInput, ProcedureInput, QuestionnaireItemInput
-from rfq.rules import bid as bid_rules
+from rfq.questionnaires.service import list_answers
 from rfq.rules.offering import AnswerForm
 from rfq.rules.procedure import Kind, Openness
 from rfq.tables import BudgetRow, ProcedureRow
@@ -62,14 +61,14 @@ async def test_a_request_for_information_ends_with_its_answers_once_with_several
     made = await parties.published(await information(parties))
     receipt = await submit_bid(platform, parties.acme, made.id, answering("Kiel", "yes"), key())
     assert receipt.status == "live"
+    with pytest.raises(WrongState, match="sealed"):
+        await list_answers(platform, parties.buyer, made.id, FIRST)
     await move_clock(HOUR)
     await asyncio.gather(*(fire_due(platform, TIMERS) for _ in range(3)))
     ended = await read_procedure(platform, parties.buyer, made.id)
     assert (ended.status, ended.version) == ("completed", made.version + 2)
-    async with transaction(platform, parties.buyer) as tx:
-        (row,) = (await evaluate(tx, await load(tx, made.id))).bids
-    told = bid_rules.read(row.content.encode())
-    assert told is not None
+    (told,) = (await list_answers(platform, parties.buyer, made.id, FIRST)).items
+    assert told.bidder_id == parties.acme.organization_id
     assert [(each.code, each.answer) for each in told.answers] == [("1", "Kiel"), ("2", "yes")]
     (kept,) = (await list_receipts(platform, parties.acme, made.id)).items
     assert kept.status == "opened"

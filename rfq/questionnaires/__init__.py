@@ -1,0 +1,1 @@
+"""Questionnaires: what bidders answered."""
