@@ -68,8 +68,10 @@ class Strict:
         sealed = self.client.seal(bid, shown, str(who.organization_id), version)
         return msgspec.convert(sealed.body, EnvelopeInput)
 
-    async def submit(self, who: Caller, envelope: EnvelopeInput) -> ReceiptView:
-        return await service.submit_envelope(self.platform, who, self.procedure.id, envelope, key())
+    async def submit(self, who: Caller, envelope: EnvelopeInput, once: str = "") -> ReceiptView:
+        return await service.submit_envelope(
+            self.platform, who, self.procedure.id, envelope, key(once)
+        )
 
     async def show(self, who: Caller, *keys: tuple[Holder, X25519PrivateKey]) -> BuyerProcedureView:
         held = [
@@ -93,7 +95,8 @@ async def test_a_bid_sealed_by_the_documented_client_opens_with_the_buyers_key(
     first = strict.envelope(parties.acme, "4", "91")
     await strict.submit(parties.acme, first)
     again = strict.envelope(parties.acme, "3.10", "90", version=2)
-    receipt = await strict.submit(parties.acme, again)
+    receipt = await strict.submit(parties.acme, again, "again")
+    assert await strict.submit(parties.acme, again, "again") == receipt
     with pytest.raises(Conflict):
         await strict.show(parties.buyer, (Holder.BUYER, BUYER))
     await move_clock(HOUR)
