@@ -70,7 +70,9 @@ SUBPACKAGES_WITH_TABLES: Final = {
     "rfq": (
         "attachments",
         "awards",
+        "evaluation",
         "negotiation",
         "officers",
+        "qualification",
     ),
 }

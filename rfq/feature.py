@@ -18,6 +18,7 @@ from rfq.awards.proposals import APPROVAL
 from rfq.awards.settling import STANDSTILL_TIMER, end_standstill
 from rfq.bids import routes as bids
 from rfq.clarifications import routes as clarifications
+from rfq.evaluation import panel_routes
 from rfq.evaluation import routes as evaluation
 from rfq.explanations import routes as explanations
 from rfq.handover import routes as handover
@@ -31,6 +32,7 @@ from rfq.opening import routes as opening
 from rfq.opening.service import open_at_deadline
 from rfq.procedures import routes as procedures
 from rfq.procedures.publishing import OPENING_TIMER
+from rfq.qualification import routes as qualification
 from rfq.questionnaires import routes as questionnaires
 from rfq.strict import routes as strict
 
@@ -66,6 +68,8 @@ FEATURE: Final = Feature(
         *opening.ROUTES,
         *officers.ROUTES,
         *strict.ROUTES,
+        *qualification.ROUTES,
+        *panel_routes.ROUTES,
         *evaluation.ROUTES,
         *explanations.ROUTES,
         *questionnaires.ROUTES,
@@ -84,6 +88,11 @@ FEATURE: Final = Feature(
         Scope(
             "rfq:open",
             "Open procedures as a named officer",
+            ("administrator", "purchaser", "approver", "viewer"),
+        ),
+        Scope(
+            "evaluations:write",
+            "Judge bids as a member of a panel",
             ("administrator", "purchaser", "approver", "viewer"),
         ),
         Scope("bids:read", "Read procedures to bid in", ("administrator", "seller", "viewer")),

@@ -59,6 +59,9 @@ class ProcedureRow(Base):
     standstill_days: Mapped[int] = mapped_column(server_default=text("0"))
     time_zone: Mapped[str] = mapped_column(server_default=text("'UTC'"))
     signatures: Mapped[bool] = mapped_column(server_default=false())
+    judging: Mapped[dict[str, Any] | None]
+    requirements: Mapped[list[dict[str, Any]] | None]
+    scores_locked_at: Mapped[datetime | None]
     audience: Mapped[list[UUID]]
     officer_ids: Mapped[list[UUID]]
     buyer_key: Mapped[bytes | None]

@@ -86,6 +86,7 @@ class Proposal:
                 "id": self.id,
                 "lot_id": self.row.lot_id,
                 "reason": self.row.reason,
+                "computation": self.row.computation,
                 "days": [self.row.first_day, self.row.last_day, self.row.time_zone],
                 "awards": [
                     [award.supplier_id, award.bid_id, award.rank, award.share, *_lines(award)]

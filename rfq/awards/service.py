@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import insert
 
 from marketplace.contracts.rules import Provenance
@@ -26,6 +27,7 @@ from rfq.awards.reading import proposal_view
 from rfq.awards.schemas import AwardInput, AwardProposalView
 from rfq.awards.tables import AwardLineRow, AwardRow, ProposalRow
 from rfq.bids.service import hold_own
+from rfq.evaluation.computing import computation
 from rfq.evaluation.rankings import Ranking, rank_lot
 from rfq.handover.service import EndedAuction
 from rfq.procedures.reading import Loaded
@@ -364,4 +366,5 @@ def _computation(loaded: Loaded, ranking: Ranking, data: AwardInput) -> dict[str
         "bid_ids": [str(bid_id) for bid_id in data.bid_ids],
         "ranking": listed(ranking.finals),
         "rejected": listed(ranking.rejected),
+        "document": msgspec.to_builtins(computation(loaded, data.lot_id, ranking)),
     }

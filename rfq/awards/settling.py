@@ -174,6 +174,7 @@ def _hash(proposal: Proposal, made: Award) -> bytes:
             "rank": made.rank,
             "share": made.share,
             "reason": proposal.row.reason,
+            "computation": content_hash(proposal.row.computation),
             "total": made.breakdown.total.amount,
             "currency": made.breakdown.total.currency,
             "lines": [

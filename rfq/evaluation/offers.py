@@ -1,6 +1,6 @@
-"""Who stands where: the ranking of opened bids, computed whenever it is asked for.
+"""What was offered: the opened bids as offers for each lot, by their price.
 
-It is stored nowhere: what is stored are the opened texts, and the rule that ranks them is pure.
+No ranking is stored: what is stored are the opened texts, and the rule that ranks them is pure.
 """
 
 from collections.abc import Sequence
@@ -11,18 +11,13 @@ from uuid import UUID
 from sqlalchemy import Row, select
 
 from marketplace.kernel.canonical import plain_decimal
-from marketplace.platform.caller import Caller
-from marketplace.platform.core import Platform
-from marketplace.platform.database import Transaction, transaction
+from marketplace.platform.database import Transaction
 from marketplace.platform.http.schemas import MoneyView
-from rfq.evaluation.schemas import OpenedBidList, OpenedBidView, OpenedLineView, OpenedOfferView
-from rfq.hexadecimal import hexadecimal
-from rfq.procedures.publishing import load_own
+from rfq.evaluation.schemas import OpenedLineView
 from rfq.procedures.reading import Loaded
 from rfq.rules import bid as bid_rules
 from rfq.rules.evaluation import Offer, PricedLine, Standing, lot_lines, ranked
 from rfq.rules.offering import binds_until
-from rfq.rules.procedure import check_bids_readable
 from rfq.tables import OpenedBidRow
 
 
@@ -70,50 +65,6 @@ async def evaluate(tx: Transaction, loaded: Loaded) -> Evaluated:
         )
         standings[lot.id] = ranked(offers)
     return Evaluated(rows, standings)
-
-
-async def list_bids(platform: Platform, caller: Caller, procedure_id: UUID) -> OpenedBidList:
-    """List the opened bids to the buyer, best first.
-
-    Raises WrongState before the opening, telling nothing of what was received; NotFound for
-    another's procedure.
-    """
-    caller.require("rfq:read")
-    async with transaction(platform, caller) as tx:
-        loaded = await load_own(tx, caller, procedure_id)
-        check_bids_readable(loaded.procedure)
-        evaluated = await evaluate(tx, loaded)
-    views = [_bid_view(row, evaluated) for row in evaluated.bids]
-    views.sort(key=lambda view: (min((o.rank for o in view.offers), default=10**9), view.id))
-    return OpenedBidList(items=views)
-
-
-def _bid_view(row: Row[Any], evaluated: Evaluated) -> OpenedBidView:
-    return OpenedBidView(
-        id=row.id,
-        bidder_id=row.bidder_id,
-        version=row.version,
-        submitted_at=row.submitted_at,
-        commitment=bytes(row.commitment).hex(),
-        nonce=hexadecimal(row.nonce),
-        content=row.content,
-        invalid_reason=row.invalid_reason,
-        offers=[
-            _offer_view(lot_id, standing)
-            for lot_id, standings in evaluated.standings.items()
-            for standing in standings
-            if standing.offer.bid_id == row.id
-        ],
-    )
-
-
-def _offer_view(lot_id: UUID, standing: Standing) -> OpenedOfferView:
-    return OpenedOfferView(
-        lot_id=lot_id,
-        rank=standing.rank,
-        total=MoneyView.of(standing.total),
-        lines=[line_view(line) for line in standing.offer.lines],
-    )
 
 
 def line_view(line: PricedLine) -> OpenedLineView:

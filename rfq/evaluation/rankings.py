@@ -12,14 +12,15 @@ from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, transaction
 from marketplace.platform.http.schemas import MoneyView
-from rfq.evaluation.offers import evaluate
-from rfq.evaluation.schemas import LotRankingView, RankedOfferView
+from rfq.evaluation.comparing import Compared, compare
+from rfq.evaluation.schemas import ExcludedOfferView, LotRankingView, RankedOfferView
 from rfq.handover.service import EndedAuction, ended_auction
 from rfq.negotiation.agreed import AgreedOffer, agreed_offers
 from rfq.procedures.publishing import load_own
 from rfq.procedures.reading import Loaded
 from rfq.rules.abnormal import ExplanationStatus, Flag, flagged
-from rfq.rules.evaluation import Final, Offer, Standing, finals, ranked
+from rfq.rules.computation import shown
+from rfq.rules.evaluation import Final, Offer, Standing, finals, judged, ordered
 from rfq.rules.procedure import check_bids_readable
 from rfq.tables import ExplanationRow
 
@@ -28,12 +29,14 @@ from rfq.tables import ExplanationRow
 class Ranking:
     """Who would win a lot, best first, without those whose explanation was rejected.
 
+    `excluded` are the offers of who is not qualified or failed by the panel's scores, with why.
     `flags`, `explanations` and `agreed` are by bidder; what was agreed with him stands in the
     place of his bid.
     """
 
     finals: tuple[Final, ...]
     rejected: tuple[Final, ...]
+    excluded: tuple[tuple[Standing, str], ...]
     flags: Mapping[UUID, Flag]
     explanations: Mapping[UUID, ExplanationStatus]
     auction: EndedAuction | None
@@ -52,7 +55,8 @@ async def rank_lot(tx: Transaction, loaded: Loaded, lot_id: UUID) -> Ranking:
     """
     auction = await ended_auction(tx, lot_id)
     agreed = await agreed_offers(tx, lot_id)
-    every = _finals((await evaluate(tx, loaded)).standings[lot_id], agreed, auction)
+    compared = await compare(tx, loaded)
+    every = _finals(loaded, compared, lot_id, agreed, auction)
     explanations = await _explanations(tx, lot_id)
     rejected = tuple(
         final
@@ -62,20 +66,28 @@ async def rank_lot(tx: Transaction, loaded: Loaded, lot_id: UUID) -> Ranking:
     left = tuple(final for final in every if final not in rejected)
     totals = {final.offer.bidder_id: final.amount.amount for final in left}
     flags = flagged(totals, loaded.procedure.low_offers)
-    return Ranking(left, rejected, flags, explanations, auction, agreed)
+    out = compared.excluded[lot_id]
+    return Ranking(left, rejected, out, flags, explanations, auction, agreed)
 
 
 def _finals(
-    standings: Sequence[Standing],
+    loaded: Loaded,
+    compared: Compared,
+    lot_id: UUID,
     agreed: Mapping[UUID, AgreedOffer],
     auction: EndedAuction | None,
 ) -> tuple[Final, ...]:
+    standings, judging = compared.standings[lot_id], loaded.procedure.judging
     if auction is None:
-        offers = (standing.offer for standing in standings)
-        return finals(ranked(_negotiated(offer, agreed) for offer in offers), {})
-    currency = standings[0].total.currency
+        if agreed:
+            offers = (_negotiated(standing.offer, agreed) for standing in standings)
+            anew = (judged(judging, lot_id, offer, compared.marks) for offer in offers)
+            standings = ordered(judging.method, anew)
+        return finals(judging, lot_id, standings, {})
+    currency = loaded.procedure.currency
     amounts = {entry.bidder_id: Money(entry.price, currency) for entry in auction.ranking}
-    return finals(standings, amounts, [entry.bidder_id for entry in auction.ranking])
+    order = [entry.bidder_id for entry in auction.ranking]
+    return finals(judging, lot_id, standings, amounts, order, compared.marks)
 
 
 def _negotiated(offer: Offer, agreed: Mapping[UUID, AgreedOffer]) -> Offer:
@@ -112,6 +124,15 @@ async def read_ranking(
         no_winner=ranking.no_winner,
         items=_items(ranking, ranking.finals),
         rejected=_items(ranking, ranking.rejected),
+        excluded=[
+            ExcludedOfferView(
+                bid_id=standing.offer.bid_id,
+                bidder_id=standing.offer.bidder_id,
+                total=MoneyView.of(standing.total),
+                reason=why,
+            )
+            for standing, why in ranking.excluded
+        ],
     )
 
 
@@ -126,6 +147,7 @@ def _items(ranking: Ranking, offers: Sequence[Final]) -> list[RankedOfferView]:
                 bid_id=final.offer.bid_id,
                 bidder_id=bidder_id,
                 total=MoneyView.of(final.amount),
+                score=shown(final.standing.score),
                 abnormally_low=None if flag is None else flag.reason,
                 explanation=ranking.explanations.get(bidder_id),
                 negotiated=bidder_id in ranking.agreed,

@@ -9,8 +9,9 @@ from litestar.types import ControllerRouterHandler
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.http.given import FromPath, Given
-from rfq.evaluation import offers, rankings
+from rfq.evaluation import computing, listing, rankings
 from rfq.evaluation.schemas import LotRankingView, OpenedBidList
+from rfq.rules.computation import Computation
 
 TAGS: Final = ["procedures"]
 
@@ -25,7 +26,7 @@ async def list_bids(
     procedure_id: FromPath[UUID], caller: Given[Caller], platform: Given[Platform]
 ) -> OpenedBidList:
     """List opened bids."""
-    return await offers.list_bids(platform, caller, procedure_id)
+    return await listing.list_bids(platform, caller, procedure_id)
 
 
 @get(
@@ -44,4 +45,20 @@ async def read_ranking(
     return await rankings.read_ranking(platform, caller, procedure_id, lot_id)
 
 
-ROUTES: Final[tuple[ControllerRouterHandler, ...]] = (list_bids, read_ranking)
+@get(
+    "/v1/procedures/{procedure_id:uuid}/lots/{lot_id:uuid}/computation",
+    operation_id="readComputation",
+    tags=TAGS,
+    summary="Read the whole computation of a lot's ranking, step by step; once decided, as it was",
+)
+async def read_computation(
+    procedure_id: FromPath[UUID],
+    lot_id: FromPath[UUID],
+    caller: Given[Caller],
+    platform: Given[Platform],
+) -> Computation:
+    """Read a lot's computation."""
+    return await computing.read_computation(platform, caller, procedure_id, lot_id)
+
+
+ROUTES: Final[tuple[ControllerRouterHandler, ...]] = (list_bids, read_ranking, read_computation)

@@ -18,12 +18,16 @@ class OpenedLineView(Output):
 
 
 class OpenedOfferView(Output):
-    """What an opened bid offers for one lot, and where it stands there."""
+    """What an opened bid offers for one lot, and where it stands there.
+
+    One that cannot win has no rank; `excluded` says why.
+    """
 
     lot_id: UUID
-    rank: int
+    rank: int | None
     total: MoneyView
     lines: list[OpenedLineView]
+    excluded: str | None
 
 
 class OpenedBidView(Output):
@@ -53,6 +57,7 @@ class OpenedBidList(Output):
 class RankedOfferView(Output):
     """An offer with its place; `abnormally_low` says why it has to be explained.
 
+    `score` is what it is ranked by, exactly: points, or the price as it compares.
     `negotiated` is an offer whose bidder agreed to other prices or terms than he bid.
     """
 
@@ -60,16 +65,27 @@ class RankedOfferView(Output):
     bid_id: UUID
     bidder_id: UUID
     total: MoneyView
+    score: str
     abnormally_low: str | None
     explanation: ExplanationStatus | None
     negotiated: bool
 
 
+class ExcludedOfferView(Output):
+    """An offer that cannot win, and why."""
+
+    bid_id: UUID
+    bidder_id: UUID
+    total: MoneyView
+    reason: str
+
+
 class LotRankingView(Output):
     """What a lot would be awarded from: its bids, or what was reached in its auction.
 
-    `rejected` are the offers whose explanation was rejected; they cannot win. Where an auction
-    ended without a winner `no_winner` says why; an award then names a bid, and gives a reason.
+    `rejected` are the offers whose explanation was rejected, `excluded` those of who is not
+    qualified or failed by the panel's scores; they cannot win. Where an auction ended without a
+    winner `no_winner` says why; an award then names a bid, and gives a reason.
     """
 
     lot_id: UUID
@@ -77,3 +93,4 @@ class LotRankingView(Output):
     no_winner: str | None
     items: list[RankedOfferView]
     rejected: list[RankedOfferView]
+    excluded: list[ExcludedOfferView]

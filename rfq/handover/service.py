@@ -28,7 +28,7 @@ from marketplace.platform.database import Transaction, retries_conflicts, transa
 from marketplace.platform.http.schemas import MoneyView
 from marketplace.platform.idempotency import IdempotencyKey, keep, replay
 from marketplace.platform.outbox import NumberedEvent
-from rfq.evaluation.offers import evaluate
+from rfq.evaluation.comparing import compare
 from rfq.handover.schemas import (
     LotAuctionInput,
     LotAuctionView,
@@ -137,7 +137,7 @@ async def _start(
         raise Conflict("The auction of this lot was called off: award it from its bids.")
     for lot_id in asked:
         await check_nothing_negotiated(tx, lot_id)
-    standings = (await evaluate(tx, loaded)).standings
+    standings = (await compare(tx, loaded)).standings
     chosen = [
         _best(standings[lot.lot_id], lot, lot_pointer(pointer, place))
         for place, lot in enumerate(data.lots)

@@ -30,6 +30,7 @@ from marketplace.platform.database import (
 )
 from rfq.attachments.sealed import open_attachments
 from rfq.bids.service import bids_lock
+from rfq.evaluation.judged_bids import lay_out
 from rfq.evaluation.offers import evaluate
 from rfq.key_store import AwaitingOfficers, KeyStore, StillSealed
 from rfq.officers.records import write_minutes
@@ -44,7 +45,7 @@ from rfq.rules.bid import BID, BidAction, BidAttachment, BidStatus
 from rfq.rules.clarification import QuestionStatus, deadline_with_open_questions
 from rfq.rules.competition import Prices, check_within_framework
 from rfq.rules.officers import Approval
-from rfq.rules.procedure import LOT, Action, LotAction, LotStatus, Party, Status
+from rfq.rules.procedure import LOT, PRICES_HIDDEN, Action, LotAction, LotStatus, Party, Status
 from rfq.rules.sealing import (
     Broken,
     Envelope,
@@ -239,6 +240,8 @@ async def open_bids(
         await write_minutes(tx, loaded, Part.WHOLE, approvals)
         lots = await _open_lots(tx, loaded)
         status = rules.status_after_opening(loaded.procedure, lots)
+        if status in PRICES_HIDDEN:
+            await lay_out(tx, loaded)
         await tx.execute(
             update(ProcedureRow)
             .where(ProcedureRow.id == procedure_id)

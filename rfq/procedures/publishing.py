@@ -26,6 +26,7 @@ from marketplace.platform.idempotency import IdempotencyKey, keep, replay
 from marketplace.platform.timers import set_timer
 from rfq.key_store import KeyStore
 from rfq.officers.records import check_members, codes_of
+from rfq.procedures.judging import stored_judging, stored_requirements
 from rfq.procedures.reading import Loaded, buyer_view, hours, load
 from rfq.procedures.schemas import (
     BuyerProcedureView,
@@ -36,6 +37,7 @@ from rfq.procedures.schemas import (
 )
 from rfq.rules import procedure as rules
 from rfq.rules.awarding import Awarding
+from rfq.rules.criteria import LOWEST_PRICE
 from rfq.rules.offering import Offering
 from rfq.rules.officers import check_codes_taken
 from rfq.rules.procedure import (
@@ -95,13 +97,15 @@ async def update_draft(
         await tx.execute(
             update(ProcedureRow)
             .where(ProcedureRow.id == procedure_id)
-            .values(version=version + 1, **_settings(data))
+            .values(version=version + 1, **_settings(data, procedure))
         )
         tx.record("procedure.redrafted", "procedure", procedure_id, after={"title": data.title})
         return await buyer_view(tx, await load(tx, procedure_id))
 
 
 def _drafted(caller: Caller, data: ProcedureInput, procedure_id: UUID) -> Procedure:
+    lots = tuple(_lot(lot) for lot in data.lots)
+    judging = None if data.judging is None else data.judging.judging([lot.id for lot in lots])
     return Procedure(
         id=procedure_id,
         buyer_id=caller.organization_id,
@@ -110,7 +114,7 @@ def _drafted(caller: Caller, data: ProcedureInput, procedure_id: UUID) -> Proced
         status=Status.DRAFT,
         currency=data.currency,
         deadline_at=data.deadline_at,
-        lots=tuple(_lot(lot) for lot in data.lots),
+        lots=lots,
         minimum_bids=data.minimum_bids,
         questions_until=data.questions_until,
         answer_time=hours(data.answer_hours),
@@ -126,6 +130,8 @@ def _drafted(caller: Caller, data: ProcedureInput, procedure_id: UUID) -> Proced
             data.time_zone,
             data.signatures,
         ),
+        judging=judging or LOWEST_PRICE,
+        requirements=tuple(each.requirement() for each in data.requirements),
     )
 
 
@@ -172,7 +178,7 @@ async def _store(
             audience=[],
             created_by=caller.member_id,
             created_at=tx.opened_at,
-            **_settings(data),
+            **_settings(data, procedure),
         )
     )
     await store_lots(tx, procedure)
@@ -196,7 +202,7 @@ async def _store_budget(tx: Transaction, procedure: Procedure, data: ProcedureIn
     )
 
 
-def _settings(data: ProcedureInput) -> dict[str, Any]:
+def _settings(data: ProcedureInput, procedure: Procedure) -> dict[str, Any]:
     """Give what a draft says beside its lots, as columns."""
     return {
         "kind": data.kind.value,
@@ -221,6 +227,8 @@ def _settings(data: ProcedureInput) -> dict[str, Any]:
         "standstill_days": data.standstill_days,
         "time_zone": data.time_zone,
         "signatures": data.signatures,
+        "judging": stored_judging(procedure.judging),
+        "requirements": stored_requirements(procedure.requirements),
     }
 
 

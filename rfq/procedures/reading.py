@@ -21,6 +21,12 @@ from marketplace.platform.database import Transaction, transaction
 from marketplace.platform.http.paging import Page, PageRequest, page
 from marketplace.platform.http.schemas import MoneyView, shown_quantity
 from rfq.hexadecimal import hexadecimal
+from rfq.procedures.judging import (
+    judging_view,
+    read_judging,
+    read_requirements,
+    requirement_views,
+)
 from rfq.procedures.schemas import (
     BuyerProcedureView,
     ProcedureLineView,
@@ -33,7 +39,7 @@ from rfq.rules.awarding import Awarding, Division
 from rfq.rules.bid import BidStatus
 from rfq.rules.offering import Offering
 from rfq.rules.procedure import (
-    BIDS_READABLE,
+    BIDS_COUNTED,
     Kind,
     Line,
     Lot,
@@ -97,6 +103,10 @@ class Loaded:
             "offering": self.row.offering,
             "awarding": asdict(self.procedure.awarding),
         }
+        # What a procedure does not have is no part of its terms, and of no older hash.
+        for name in ("judging", "requirements"):
+            if (asked := getattr(self.row, name)) is not None:
+                terms[name] = asked
         return content_hash(terms).hex()
 
 
@@ -159,6 +169,9 @@ async def load(tx: Transaction, procedure_id: UUID, *, lock: bool = False) -> Lo
         ProcedureRow.standstill_days,
         ProcedureRow.time_zone,
         ProcedureRow.signatures,
+        ProcedureRow.judging,
+        ProcedureRow.requirements,
+        ProcedureRow.scores_locked_at,
         ProcedureRow.audience,
         ProcedureRow.officer_ids,
         ProcedureRow.buyer_key,
@@ -202,6 +215,8 @@ async def load(tx: Transaction, procedure_id: UUID, *, lock: bool = False) -> Lo
             row.time_zone,
             row.signatures,
         ),
+        judging=read_judging(row.judging),
+        requirements=read_requirements(row.requirements),
     )
     return Loaded(procedure, statuses, row)
 
@@ -279,7 +294,7 @@ async def buyer_view(tx: Transaction, loaded: Loaded) -> BuyerProcedureView:
 def _shared(loaded: Loaded) -> dict[str, Any]:
     row, procedure = loaded.row, loaded.procedure
     # The leaves' number is the number of versions: nobody is told before the opening.
-    opened = procedure.status in BIDS_READABLE
+    opened = procedure.status in BIDS_COUNTED
     return {
         **summary(row),
         "version": row.version,
@@ -301,6 +316,8 @@ def _shared(loaded: Loaded) -> dict[str, Any]:
         "standstill_days": row.standstill_days,
         "time_zone": row.time_zone,
         "signatures": row.signatures,
+        "judging": judging_view(procedure.judging),
+        "requirements": requirement_views(procedure.requirements),
         "sealing_key": hexadecimal(row.sealing_key) or "",
         "buyer_key": hexadecimal(row.buyer_key),
         "auditor_key": hexadecimal(row.auditor_key),

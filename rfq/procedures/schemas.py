@@ -33,6 +33,12 @@ from marketplace.platform.http.schemas import (
     TimeZone,
     UnitText,
 )
+from rfq.procedures.judging import (
+    JudgingInput,
+    JudgingView,
+    Requirements,
+    RequirementView,
+)
 from rfq.rules.awarding import Division
 from rfq.rules.offering import AnswerForm, Item
 from rfq.rules.procedure import Kind, LotStatus, Openness, Status
@@ -239,6 +245,10 @@ class ProcedureInput(Input):
             "the bid is the supplier's signature and the award the buyer's."
         ),
     ] = False
+    judging: Annotated[
+        JudgingInput | None, Meta(description="Without it the lowest price wins.")
+    ] = None
+    requirements: Requirements = msgspec.field(default_factory=list)
 
 
 class InvitationInput(Input):
@@ -331,6 +341,8 @@ class SupplierProcedureView(ProcedureSummary):
     standstill_days: int
     time_zone: str
     signatures: bool
+    judging: JudgingView
+    requirements: list[RequirementView]
     sealing_key: str
     buyer_key: str | None
     auditor_key: str | None

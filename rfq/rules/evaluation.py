@@ -211,26 +211,42 @@ def best(standings: Sequence[Standing], count: int) -> tuple[Standing, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Final:
-    """What one bidder ended with in a lot: his offer, or his last bid in its auction."""
+    """What one bidder ended with in a lot: his offer, or his last bid in its auction.
+
+    `standing` is how he was judged at that amount.
+    """
 
     offer: Offer
     amount: Money
+    standing: Standing
 
 
 def finals(
-    standings: Sequence[Standing], auctioned: Mapping[UUID, Money], order: Sequence[UUID] = ()
+    judging: Judging,
+    lot_id: UUID,
+    standings: Sequence[Standing],
+    auctioned: Mapping[UUID, Money],
+    order: Sequence[UUID] = (),
+    marks: Marks | None = None,
 ) -> tuple[Final, ...]:
     """Give the ranking an award is made from.
 
-    `order` are the bidders as the auction ranked them, `auctioned` their last amounts. Whoever was
-    not in the auction follows with what he offered: his offer stands for the case that those before
-    him fall away, yet the auction's participants come first, for they were chosen for it.
+    `order` are the bidders as the auction ranked them, `auctioned` their last amounts. Where more
+    than the price counts, they are judged anew at these amounts. Whoever was not in the auction
+    follows with what he offered: his offer stands for the case that those before him fall away, yet
+    the auction's participants come first, for they were chosen for it. One who was excluded since
+    is no longer among the `standings`, and so no longer here.
     """
     by_bidder = {standing.offer.bidder_id: standing for standing in standings}
-    first = [Final(by_bidder[bidder].offer, auctioned[bidder]) for bidder in order]
-    rest = [
-        Final(standing.offer, standing.total)
-        for standing in standings
-        if standing.offer.bidder_id not in auctioned
+    first = [
+        judged(judging, lot_id, by_bidder[bidder].offer, marks, auctioned[bidder])
+        for bidder in order
+        if bidder in by_bidder
     ]
-    return (*first, *rest)
+    if judging.method is not Method.LOWEST_PRICE:
+        first = list(ordered(judging.method, first))
+    rest = [standing for standing in standings if standing.offer.bidder_id not in auctioned]
+    return tuple(
+        Final(each.offer, each.total, replace(each, rank=rank))
+        for rank, each in enumerate((*first, *rest), start=1)
+    )

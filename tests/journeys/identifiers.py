@@ -54,6 +54,8 @@ def identifiers(road: Road, exchanges: Mapping[str, Exchange]) -> dict[str, str]
         "document_id": "019b8c4e-0000-7000-8000-000000000004",  # the road is told in words
         "attachment_id": "019b8c4e-0000-7000-8000-000000000005",
         "question_id": shown["askQuestion"]["id"],
+        "supplier_id": road.award["supplier_id"],
+        "code": "ISO-9001",
         "lot_id": road.lot["id"],
         "bid_id": road.award["bid_id"],
         "award_id": road.award["id"],

@@ -75,6 +75,8 @@ EXPLAINED = {
     "createProcedure": "makes something of one's own",
     "putMailPreference": "says what mail the caller himself does not want",
     "putAwardPolicy": "says of the caller's own company which awards wait",
+    "putSupplierQualification": "whom the stranger himself has qualified; "
+    "tests/rfq/test_qualification.py",
     "putExternalId": "names are of one company; makes something of one's own",
 }
 
@@ -166,6 +168,16 @@ BODIES: dict[str, Any] = {
     "declineAward": {"reason": "because"},
     "failAward": {"cause": "other", "reason": "because"},
     "endLot": {"reason": "because"},
+    "decideBidder": {
+        "bidder_id": "{line}",
+        "findings": [{"requirement_id": "{line}", "met": True}],
+    },
+    "putSupplierQualification": {"title": "Mine now", "valid_until": "2099-01-01T00:00:00Z"},
+    "nameEvaluators": {"member_ids": ["{line}"]},
+    "declareInterest": {"conflict": False},
+    "leavePanel": {"reason": "because"},
+    "putScores": {"scores": [{"bid_id": "{line}", "criterion_id": "{line}", "score": "1"}]},
+    "putAgreedScores": {"scores": [{"bid_id": "{line}", "criterion_id": "{line}", "score": "1"}]},
     "replaceBid": {"currency": "EUR", "lines": [{"line_id": "{line}", "unit_amount": "1"}]},
     "beginNegotiation": {
         "bid_id": "{line}",
@@ -233,7 +245,17 @@ async def test_what_has_an_identifier_in_its_path_does_not_exist_for_a_stranger(
 async def test_a_strangers_lists_hold_nothing_of_the_road(
     played: Played, operations: list[tuple[str, str, str]]
 ) -> None:
-    names = {"line", "kind", "system", "sku", "client_bid_id", "product_id", "item_id"}
+    names = {
+        "line",
+        "kind",
+        "system",
+        "sku",
+        "supplier_id",
+        "code",
+        "client_bid_id",
+        "product_id",
+        "item_id",
+    }
     hidden = {value for name, value in ids_of(played).items() if name not in names}
     hidden |= {played.road.buyer.name, *played.road.buyer.units.values()}
     tried = 0

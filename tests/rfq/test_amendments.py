@@ -13,7 +13,7 @@ from marketplace.worker import Worker
 from rfq.amendments.schemas import AmendedLineInput, AmendedLotInput, AmendmentInput, ExtensionInput
 from rfq.amendments.service import amend_procedure, extend_deadline, list_amendments
 from rfq.bids.service import confirm_bid, list_receipts, replace_bid
-from rfq.evaluation.offers import list_bids
+from rfq.evaluation.listing import list_bids
 from rfq.procedures.publishing import update_draft
 from rfq.procedures.reading import read_procedure
 from rfq.procedures.schemas import BuyerProcedureView

@@ -26,7 +26,7 @@ from rfq.awards.reading import list_awards
 from rfq.awards.schemas import AwardInput, BreakdownInput, BreakdownLineInput, SupplierAwardView
 from rfq.awards.service import award_lot
 from rfq.bids.service import bids_lock
-from rfq.evaluation.offers import list_bids
+from rfq.evaluation.listing import list_bids
 from rfq.handover.schemas import LotAuctionInput, LotAuctionView, LotsAuctionInput
 from rfq.handover.service import start_auction, start_lot_auction
 from rfq.opening.service import open_procedure

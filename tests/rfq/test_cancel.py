@@ -5,7 +5,7 @@ import pytest
 from marketplace.kernel.errors import Conflict, NotFound, StaleVersion, WrongState
 from marketplace.platform.core import Platform
 from marketplace.worker import Worker
-from rfq.evaluation.offers import list_bids
+from rfq.evaluation.listing import list_bids
 from rfq.key_store import KeyStore
 from rfq.opening.service import open_at_deadline
 from rfq.procedures.cancelling import cancel_procedure

@@ -16,7 +16,7 @@ from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Role, system_transaction
 from marketplace.worker import Worker
-from rfq.evaluation.offers import list_bids
+from rfq.evaluation.listing import list_bids
 from rfq.key_store import AwaitingOfficers, DatabaseClock, KeyStore, KeyUnusable, StillSealed
 from rfq.officers import service
 from rfq.officers.schemas import OpeningApprovalInput, OpeningMinutesView

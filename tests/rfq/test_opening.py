@@ -16,7 +16,7 @@ from marketplace.platform.database import Role, system_transaction, transaction
 from marketplace.worker import Worker
 from rfq.bids.schemas import ReceiptView
 from rfq.bids.service import list_receipts, replace_bid, withdraw_bid
-from rfq.evaluation.offers import list_bids
+from rfq.evaluation.listing import list_bids
 from rfq.key_store import DatabaseClock, KeyStore, StillSealed
 from rfq.opening import service as opening
 from rfq.opening.service import close_bids, open_at_deadline, open_procedure

@@ -90,7 +90,7 @@ async def test_from_the_draft_to_the_award(
     )
     assert award.status_code == 201, award.text
     contract = await client.get(
-        f"/v1/contracts/{award.json()['contract_id']}", headers=bolt.headers
+        f"/v1/contracts/{award.json()['awards'][0]['contract_id']}", headers=bolt.headers
     )
     assert contract.json()["state"] == "active"
     assert [price["tiers"][0]["amount"] for price in contract.json()["prices"]] == ["2.9", "95"]

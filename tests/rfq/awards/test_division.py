@@ -9,7 +9,7 @@ from marketplace.kernel.errors import Conflict, InvalidInput
 from marketplace.platform.core import Platform
 from rfq.awards.leaving import end_lot, fail_award
 from rfq.awards.schemas import AwardFailureInput, LineChoiceInput, LotEndInput
-from rfq.evaluation.offers import list_bids
+from rfq.evaluation.listing import list_bids
 from rfq.procedures.reading import read_procedure
 from rfq.rules.awarding import Division
 from rfq.rules.procedure import LotStatus, Status

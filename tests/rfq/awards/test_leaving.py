@@ -18,7 +18,7 @@ from rfq.awards.notices import list_notices
 from rfq.awards.reading import list_awards
 from rfq.awards.schemas import AwardDeclineInput, AwardFailureInput
 from rfq.bids.service import withdraw_bid
-from rfq.evaluation.offers import list_bids
+from rfq.evaluation.listing import list_bids
 from rfq.opening.service import open_procedure
 from rfq.procedures.reading import read_procedure
 from rfq.rules.procedure import LotStatus, Status

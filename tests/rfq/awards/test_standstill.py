@@ -26,7 +26,7 @@ from rfq.awards.schemas import (
 )
 from rfq.awards.settling import end_standstill
 from rfq.bids.service import bids_lock
-from rfq.evaluation.offers import list_bids
+from rfq.evaluation.listing import list_bids
 from rfq.procedures.reading import read_procedure
 from rfq.procedures.schemas import BuyerProcedureView
 from rfq.rules.procedure import LotStatus, Status

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from marketplace.kernel.money import Money
 from rfq.rules import evaluation as rules
+from rfq.rules.criteria import LOWEST_PRICE
 from rfq.rules.evaluation import Offer
 from tests.rfq.rules.cases import (
     CABLE,
@@ -93,7 +94,8 @@ def test_the_ranking_is_a_total_order(offers: list[Offer], random: object) -> No
 
 def test_without_an_auction_the_offers_are_final() -> None:
     standings = rules.ranked([offer(1, "3"), offer(2, "1")])
-    assert [(f.offer.bidder_id.int, f.amount.amount) for f in rules.finals(standings, {})] == [
+    found = rules.finals(LOWEST_PRICE, OFFICE.id, standings, {})
+    assert [(f.offer.bidder_id.int, f.amount.amount) for f in found] == [
         (2, Decimal("10.00")),
         (1, Decimal("30.00")),
     ]
@@ -102,7 +104,8 @@ def test_without_an_auction_the_offers_are_final() -> None:
 def test_after_an_auction_its_ranking_counts_and_the_others_follow() -> None:
     standings = rules.ranked([offer(1, "1"), offer(2, "2"), offer(3, "3")])
     last = {UUID(int=1): Money(Decimal("9.50"), "EUR"), UUID(int=2): Money(Decimal(8), "EUR")}
-    finals = rules.finals(standings, last, [UUID(int=2), UUID(int=1)])
+    order = [UUID(int=2), UUID(int=1)]
+    finals = rules.finals(LOWEST_PRICE, OFFICE.id, standings, last, order)
     assert [(f.offer.bidder_id.int, f.amount.amount) for f in finals] == [
         (2, Decimal(8)),
         (1, Decimal("9.50")),

@@ -1,0 +1,72 @@
+"""What is seen of opened bids while prices are hidden: who bids, for which lots, and his words."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import Row, insert, select
+
+from marketplace.platform.database import Transaction
+from rfq.evaluation.offers import evaluate
+from rfq.evaluation.tables import JudgedBidRow
+from rfq.procedures.reading import Loaded
+from rfq.qualification.reading import exclusions
+from rfq.rules import bid as bid_rules
+from rfq.rules.procedure import LotStatus
+
+
+async def lay_out(tx: Transaction, loaded: Loaded) -> None:
+    """Write down, at the opening, what those who judge will see of the valid bids."""
+    evaluated = await evaluate(tx, loaded)
+    lots_of: dict[UUID, list[UUID]] = {}
+    for lot_id, standings in evaluated.standings.items():
+        for standing in standings:
+            lots_of.setdefault(standing.offer.bid_id, []).append(lot_id)
+    await tx.execute(
+        insert(JudgedBidRow),
+        [
+            {
+                "bid_id": row.id,
+                "procedure_id": loaded.procedure.id,
+                "buyer_id": loaded.procedure.buyer_id,
+                "bidder_id": row.bidder_id,
+                "submitted_at": row.submitted_at,
+                "lot_ids": lots_of[row.id],
+                "note": bid.note,
+                "answers": msgspec.to_builtins(bid.answers),
+            }
+            for row in evaluated.bids
+            if row.id in lots_of and (bid := bid_rules.read(row.content.encode())) is not None
+        ],
+    )
+
+
+async def judged_bids(tx: Transaction, loaded: Loaded) -> Sequence[Row[Any]]:
+    """Read what is seen of the bids, the earliest first; none before the opening."""
+    return await tx.all(
+        select(
+            JudgedBidRow.bid_id,
+            JudgedBidRow.bidder_id,
+            JudgedBidRow.submitted_at,
+            JudgedBidRow.lot_ids,
+            JudgedBidRow.note,
+            JudgedBidRow.answers,
+        )
+        .where(JudgedBidRow.procedure_id == loaded.procedure.id)
+        .order_by(JudgedBidRow.submitted_at, JudgedBidRow.bid_id)
+    )
+
+
+async def offered_lots(tx: Transaction, loaded: Loaded) -> dict[UUID, list[UUID]]:
+    """Give what the panel judges: the open lots of each bid whose bidder is not excluded."""
+    barred = await exclusions(tx, loaded)
+    open_lots = {
+        lot_id for lot_id, status in loaded.lot_statuses.items() if status is LotStatus.OPENED
+    }
+    return {
+        row.bid_id: lots
+        for row in await judged_bids(tx, loaded)
+        if row.bidder_id not in barred
+        and (lots := [lot_id for lot_id in row.lot_ids if lot_id in open_lots])
+    }
