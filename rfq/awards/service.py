@@ -39,7 +39,6 @@ from rfq.rules.evaluation import Final
 from rfq.rules.offering import check_binding
 from rfq.rules.procedure import Lot, LotAction, check_bids_readable
 from rfq.rules.settlement import (
-    GONE,
     AwardStatus,
     ProposalStatus,
     check_last_day,
@@ -119,8 +118,7 @@ async def _decide(
     standing = [award for award in before if award.status is AwardStatus.AWARDED]
     asked = {line.id: line.quantity for line in lot.lines}
     left = left_open(asked, [award.quantities() for award in standing])
-    gone = {award.supplier_id for award in before if award.status in GONE}
-    finals = [final for final in ranking.finals if final.offer.bidder_id not in gone]
+    finals = ranking.finals
     _check_rejected(ranking, data)
     _check_by_hand(ranking, data)
     ranks = {final.offer.bid_id: rank for rank, final in enumerate(finals, start=1)}

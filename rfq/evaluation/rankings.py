@@ -12,6 +12,7 @@ from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, transaction
 from marketplace.platform.http.schemas import MoneyView
+from rfq.awards.tables import AwardRow
 from rfq.evaluation.comparing import Compared, compare
 from rfq.evaluation.schemas import ExcludedOfferView, LotRankingView, RankedOfferView
 from rfq.handover.service import EndedAuction, ended_auction
@@ -22,12 +23,13 @@ from rfq.rules.abnormal import ExplanationStatus, Flag, flagged
 from rfq.rules.computation import shown
 from rfq.rules.evaluation import Final, Offer, Standing, finals, judged, ordered
 from rfq.rules.procedure import check_bids_readable
+from rfq.rules.settlement import GONE
 from rfq.tables import ExplanationRow
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Who would win a lot, best first, without those whose explanation was rejected.
+    """Who would win a lot, best first, without those who were rejected or fell away as winners.
 
     `excluded` are the offers of who is not qualified or failed by the panel's scores, with why.
     `flags`, `explanations` and `agreed` are by bidder; what was agreed with him stands in the
@@ -58,10 +60,12 @@ async def rank_lot(tx: Transaction, loaded: Loaded, lot_id: UUID) -> Ranking:
     compared = await compare(tx, loaded)
     every = _finals(loaded, compared, lot_id, agreed, auction)
     explanations = await _explanations(tx, lot_id)
+    fallen = await _fallen(tx, lot_id)
     rejected = tuple(
         final
         for final in every
-        if explanations.get(final.offer.bidder_id) is ExplanationStatus.REJECTED
+        if final.offer.bidder_id in fallen
+        or explanations.get(final.offer.bidder_id) is ExplanationStatus.REJECTED
     )
     left = tuple(final for final in every if final not in rejected)
     totals = {final.offer.bidder_id: final.amount.amount for final in left}
@@ -93,6 +97,16 @@ def _finals(
 def _negotiated(offer: Offer, agreed: Mapping[UUID, AgreedOffer]) -> Offer:
     of_bidder = agreed.get(offer.bidder_id)
     return offer if of_bidder is None else of_bidder.in_place_of(offer)
+
+
+async def _fallen(tx: Transaction, lot_id: UUID) -> frozenset[UUID]:
+    """Give those whose award of the lot they declined or it failed: they gave way to the next."""
+    rows = await tx.all(
+        select(AwardRow.supplier_id).where(
+            AwardRow.lot_id == lot_id, AwardRow.status.in_([status.value for status in GONE])
+        )
+    )
+    return frozenset(row.supplier_id for row in rows)
 
 
 async def _explanations(tx: Transaction, lot_id: UUID) -> dict[UUID, ExplanationStatus]:

@@ -19,6 +19,7 @@ from rfq.awards.reading import list_awards
 from rfq.awards.schemas import AwardDeclineInput, AwardFailureInput
 from rfq.bids.service import withdraw_bid
 from rfq.evaluation.listing import list_bids
+from rfq.evaluation.rankings import read_ranking
 from rfq.opening.service import open_procedure
 from rfq.procedures.reading import read_procedure
 from rfq.rules.procedure import LotStatus, Status
@@ -49,6 +50,9 @@ async def test_bidder_bankrupt_after_award_gives_way_to_the_next_and_the_prices_
     )
     assert first.contract_id is not None
     assert (await read_contract(platform, parties.buyer, first.contract_id)).state == "terminated"
+    ranking = await read_ranking(platform, parties.buyer, made.id, made.lots[0].id)
+    assert [each.bidder_id for each in ranking.rejected] == [parties.bolt.organization_id]
+    assert ranking.items[0].bidder_id == parties.acme.organization_id
     again = await proposed(parties, made)
     assert again.awards[0].supplier_id == parties.acme.organization_id
     in_force = await owner.fetch("select supplier_id from contract_prices where state = 'active'")
