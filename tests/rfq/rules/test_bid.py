@@ -106,3 +106,11 @@ def test_what_was_written_is_read_back(prices: list[tuple[Decimal, str | None]],
 )
 def test_a_text_of_no_known_form_is_no_bid(text: bytes) -> None:
     assert rules.read(text) is None
+
+
+def test_a_bid_in_a_currency_without_a_rate() -> None:
+    """A procedure has one currency and no rates: the bid is refused; opened, it is invalid."""
+    foreign = bid(price(PAPER, "3"), price(TONER, "90"), currency="USD")
+    with pytest.raises(InvalidInput) as refusal:
+        rules.check_bid(procedure(), foreign)
+    assert [error.pointer for error in refusal.value.errors] == ["/currency"]
