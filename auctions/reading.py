@@ -6,6 +6,7 @@ from enum import Enum
 from typing import Any, Final
 from uuid import UUID
 
+from msgspec import UNSET
 from sqlalchemy import Row, select
 
 from auctions.admission import Admission
@@ -103,6 +104,7 @@ async def owners_view(tx: Transaction, auction_id: UUID) -> AuctionView:
     views = []
     for lot in lots:
         terms = terms_of(lot)
+        named = terms.buyer_sees_identities or Phase(lot.phase) is Phase.CLOSED
         views.append(
             LotView(
                 id=lot.id,
@@ -115,7 +117,7 @@ async def owners_view(tx: Transaction, auction_id: UUID) -> AuctionView:
                 buyer_sees_identities=terms.buyer_sees_identities,
                 reserve=_money_view(terms.reserve, terms.currency),
                 participants=[
-                    _participant_view(invitation_of(row, terms), terms)
+                    _participant_view(invitation_of(row, terms), terms, named=named)
                     for row in participants
                     if row.lot_id == lot.id
                 ],
@@ -135,11 +137,11 @@ async def owners_view(tx: Transaction, auction_id: UUID) -> AuctionView:
     )
 
 
-def _participant_view(invitation: Invitation, terms: Terms) -> ParticipantView:
+def _participant_view(invitation: Invitation, terms: Terms, *, named: bool) -> ParticipantView:
     currency = invitation.currency or terms.currency
     return ParticipantView(
         organization_id=invitation.bidder,
-        alias=invitation.alias,
+        alias=invitation.alias if named else UNSET,
         opening_amount=_money_view(invitation.opening, currency),
         currency=currency,
         adjustment=adjustment_view(invitation.adjustment),

@@ -39,13 +39,17 @@ class BidInput(Input):
 
 
 class ParticipantView(Output):
-    """Who may bid, for the buyer's eyes."""
+    """Who may bid, for the buyer's eyes.
+
+    By `alias` the board names him. It stands here only where the buyer sees who bids, or once the
+    lot is closed; whoever gives aliases himself knows them.
+    """
 
     organization_id: UUID
-    alias: str
     opening_amount: MoneyView | None
     currency: str
     adjustment: PriceAdjustmentView | None
+    alias: str | UnsetType = UNSET
 
 
 class LotView(Output):
