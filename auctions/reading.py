@@ -104,7 +104,7 @@ async def owners_view(tx: Transaction, auction_id: UUID) -> AuctionView:
     views = []
     for lot in lots:
         terms = terms_of(lot)
-        named = terms.buyer_sees_identities or Phase(lot.phase) is Phase.CLOSED
+        named = terms.buyer_sees_identities or lot.phase == Phase.CLOSED.value
         views.append(
             LotView(
                 id=lot.id,
