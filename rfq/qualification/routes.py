@@ -75,20 +75,22 @@ async def end_qualification(
 
 
 @put(
-    "/v1/supplier-qualifications/{supplier_id:uuid}/{code:str}",
+    "/v1/supplier-qualifications/{supplier_id:uuid}/{qualification_code:str}",
     operation_id="putSupplierQualification",
     tags=TAGS,
     summary="Say until when a supplier is qualified for something",
 )
 async def put_supplier_qualification(
     supplier_id: FromPath[UUID],
-    code: FromPath[str],
+    qualification_code: FromPath[str],
     data: JSONBody[SupplierQualificationInput],
     caller: Given[Caller],
     platform: Given[Platform],
 ) -> SupplierQualificationView:
     """Qualify a supplier."""
-    return await service.put_supplier_qualification(platform, caller, supplier_id, code, data)
+    return await service.put_supplier_qualification(
+        platform, caller, supplier_id, qualification_code, data
+    )
 
 
 @get(

@@ -55,7 +55,7 @@ def identifiers(road: Road, exchanges: Mapping[str, Exchange]) -> dict[str, str]
         "attachment_id": "019b8c4e-0000-7000-8000-000000000005",
         "question_id": shown["askQuestion"]["id"],
         "supplier_id": road.award["supplier_id"],
-        "code": "ISO-9001",
+        "qualification_code": "ISO-9001",
         "lot_id": road.lot["id"],
         "bid_id": road.award["bid_id"],
         "award_id": road.award["id"],

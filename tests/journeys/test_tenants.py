@@ -251,7 +251,7 @@ async def test_a_strangers_lists_hold_nothing_of_the_road(
         "system",
         "sku",
         "supplier_id",
-        "code",
+        "qualification_code",
         "client_bid_id",
         "product_id",
         "item_id",

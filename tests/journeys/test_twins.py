@@ -36,6 +36,8 @@ UNREPEATABLE: Final = {
         "tests/rfq/test_negotiation.py: the road bids and is awarded",
     ),
     "makeFramework": "tests/contracts/test_frameworks.py: the road has one contract, awarded once",
+    "nameEvaluators": "tests/rfq/panels.py: the road's procedure is judged by price alone",
+    "decideBidder": "tests/rfq/test_qualification.py: the road's procedure asks for no proofs",
     "submitEnvelope": "tests/rfq/test_strict.py: the road's procedure is not strict",
     "startLotsAuction": "tests/rfq/test_awards.py: the road auctions its one lot",
     **dict.fromkeys(
