@@ -74,7 +74,6 @@ def test_the_document_of_the_repository_is_compared_not_written(tmp_path: Path) 
     write = CliRunner().invoke(main, ["openapi", str(path)])
     assert write.exit_code == 0, write.output
     assert json.loads(path.read_text())["openapi"].startswith("3.1")
-    assert CliRunner().invoke(main, ["openapi", "--check", str(path)]).exit_code == 0
     path.write_text("{}")
     assert "make openapi" in refused("openapi", "--check", str(path), environ={})
     assert path.read_text() == "{}"

@@ -10,6 +10,7 @@ import re
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -107,8 +108,12 @@ def _value(packed: bytes) -> Iterator[bytes]:
         yield pglz(packed[4:], size)
 
 
+@cache
 def pglz(packed: bytes, size: int) -> bytes:
-    """Unpack Postgres' own compression as far as it goes (src/common/pg_lzcompress.c)."""
+    """Unpack Postgres' own compression as far as it goes (src/common/pg_lzcompress.c).
+
+    Cached, since the system's own tables are the same in each database.
+    """
     out, place = bytearray(), 0
     while place < len(packed) and len(out) < size:
         control = packed[place]
