@@ -77,6 +77,9 @@ async def live_rows(
         caller, bidders = await caller_of(platform, buyer), sellers[:BIDDERS]
         rows: list[Row] = []
         many: list[Lot] = []
+        if "deadlines" in parts:  # first, while the worker has no events of other parts to number
+            async with nullcontext() if worker_runs else installation.worker():
+                rows += await deadline_rows(platform, caller, bidders, *scale.deadlines)
         if "boards" in parts or "crowd" in parts:
             many = await open_lots(platform, caller, bidders, scale.lots)
             await fill(platform, many, bidders, scale.bids_of_lot)
@@ -91,9 +94,6 @@ async def live_rows(
             if "viewers" in parts:
                 shown = await open_lots(platform, caller, sellers, 1, disclosure=Disclosure.OPEN)
                 rows += await _watched(served, shown[0], buyer, sellers, scale)
-        if "deadlines" in parts:
-            async with nullcontext() if worker_runs else installation.worker():
-                rows += await deadline_rows(platform, caller, bidders, *scale.deadlines)
         return rows
     finally:
         await platform.close()
