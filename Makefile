@@ -28,9 +28,10 @@ demo: $(STAMP) ## walk the whole road once over HTTP, from the invitation to the
 	@$(BIN)/marketplace demo
 
 .PHONY: long
-long: $(STAMP) ## tests in their long forms: all recorded orders, 50 made-up requests an operation
-	@ADVENTUREWORKS_ORDERS=4012 SCHEMATHESIS_EXAMPLES=50 $(BIN)/pytest -q -n 2 \
-	    tests/adventureworks tests/journeys/test_contract.py $(ARGS)
+long: $(STAMP) ## tests in their long forms: all recorded orders, many examples of every property
+	@ADVENTUREWORKS_ORDERS=4012 SCHEMATHESIS_EXAMPLES=50 HYPOTHESIS_PROFILE=long \
+	    $(BIN)/pytest -q -n 2 tests/adventureworks tests/journeys/test_contract.py \
+	    tests/kernel tests/auctions/engine tests/catalog/pricing tests/rfq/rules $(ARGS)
 
 .PHONY: test
 test: $(STAMP) ## run all tests (ARGS="tests/orders -k late" narrows them)

@@ -38,10 +38,14 @@ from tests.support.world import World
 REPOSITORY = Path(__file__).parent.parent
 
 # No test asserts a time, and on a busy machine an example takes as long as it takes.
-hypothesis_settings.register_profile(
-    "suite", deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
-hypothesis_settings.load_profile("suite")
+for profile, examples in (("suite", 60), ("long", 500)):
+    hypothesis_settings.register_profile(
+        profile,
+        deadline=None,
+        max_examples=examples,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 # As in the product. What structlog does by itself paints tracebacks for a terminal: a second each.
 structlog.configure(processors=log_processors())
