@@ -25,7 +25,8 @@ from auctions.results import LotResult, Ranked, result_of
 from auctions.service import WRITE
 from auctions.tables import AuctionRow
 from auctions.terms_schemas import money_view
-from marketplace.approvals.rules import AboveOwnLimit, Requester, Rule, needs_approval
+from marketplace.approvals.awards import threshold_rule
+from marketplace.approvals.rules import AWARD_RULE, Requester, Rule, needs_approval
 from marketplace.approvals.service import ask_approval
 from marketplace.contracts.rules import ContractDraft, ContractPrice, Provenance, Tier, check_draft
 from marketplace.contracts.service import conclude, provenance_document, read_provenance
@@ -43,13 +44,6 @@ from marketplace.platform.database import Transaction, retries_conflicts, transa
 from marketplace.platform.idempotency import IdempotencyKey, keep, replay
 
 SUBJECT: Final = "auction_award"
-AWARD_RULE: Final = Rule(
-    "award above the requester's limit",
-    version=1,
-    applies=AboveOwnLimit(),
-    levels=((frozenset({"approver", "administrator"}),),),
-)
-"""As orders: what a member may not order alone he may not award alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +61,9 @@ async def award_auction(
     key: IdempotencyKey,
     lot_id: UUID | None = None,
 ) -> AuctionAwardView:
-    """Award a lot to its winner, or with a reason to another; above one's limit, ask for approval.
+    """Award a lot to its winner, or with a reason to another; it may wait for approval.
+
+    It does above the caller's own limit, and above the company's threshold whoever awards.
 
     Raises NotFound, WrongState before the auction has closed, Conflict for what is practice, was
     awarded already or is awarded where it came from, InvalidInput for a bid that is none, a reason
@@ -87,8 +83,10 @@ async def award_auction(
         await _insert(tx, row)
         limit = await order_limit_of(tx, caller.member_id)
         requester = Requester(caller.member_id, caller.roles, limit)
-        if needs_approval(AWARD_RULE, requester, chosen.price):
-            await _let_wait(tx, caller, requester, row)
+        rules = (await threshold_rule(tx, caller.organization_id), AWARD_RULE)
+        broken = (r for r in rules if r and needs_approval(r, requester, chosen.price))
+        if rule := next(broken, None):
+            await _let_wait(tx, caller, requester, rule, row)
         else:
             await _conclude(platform, tx, row["id"])
         tx.record("auction.award", "auction", auction_id, after=_facts(row))
@@ -209,12 +207,12 @@ async def _insert(tx: Transaction, row: dict[str, Any]) -> None:
 
 
 async def _let_wait(
-    tx: Transaction, caller: Caller, requester: Requester, row: dict[str, Any]
+    tx: Transaction, caller: Caller, requester: Requester, rule: Rule, row: dict[str, Any]
 ) -> None:
     approval_id = new_id()
     await ask_approval(
         tx,
-        AWARD_RULE,
+        rule,
         requester,
         approval_id=approval_id,
         unit_path=caller.path,

@@ -97,14 +97,34 @@ class Rule:
             raise ValueError(msg)
 
 
+_ONE_APPROVER: Final[tuple[Level, ...]] = ((frozenset({"approver", "administrator"}),),)
+"""An administrator can always stand in for an approver: a unit without one waits for nobody."""
+
 ORDER_RULE: Final = Rule(
     "order above the requester's limit",
     version=1,
     applies=AboveOwnLimit(),
-    levels=((frozenset({"approver", "administrator"}),),),
+    levels=_ONE_APPROVER,
 )
-"""The rule every company starts with. An administrator can always stand in for an approver, so
-that a unit without one does not wait for ever."""
+"""The rule every company starts with."""
+
+AWARD_RULE: Final = Rule(
+    "award above the requester's limit",
+    version=1,
+    applies=AboveOwnLimit(),
+    levels=_ONE_APPROVER,
+)
+"""As orders: what a member may not order alone he may not award alone."""
+
+
+def award_rule(threshold: Money, version: int) -> Rule:
+    """Give the rule by which awards above a company's threshold wait for a second person."""
+    return Rule(
+        "award above the company's threshold",
+        version=version,
+        applies=AmountAbove(threshold),
+        levels=_ONE_APPROVER,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,11 @@
 """Requests for approval and what was decided on them. Rows belong to the asking company."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ForeignKey, Index, Uuid, text
+from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, Numeric, Uuid, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from marketplace.platform.columns import Amount, Base, CurrencyCode, Hash, Id, Instant
@@ -58,3 +59,18 @@ class ApprovalDecisionRow(Base):
     verdict: Mapped[str]
     comment: Mapped[str]
     decided_at: Mapped[Instant]
+
+
+class AwardPolicyRow(Base):
+    """Above which amount awards of a company wait for a second person; no amount, none waits."""
+
+    __tablename__ = "award_policies"
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(server_default=text("1"))
+    approval_above: Mapped[Decimal | None] = mapped_column(Numeric(24, 6))
+    currency: Mapped[str | None]
+    changed_by: Mapped[UUID]
+    changed_at: Mapped[Instant]
+    __table_args__ = (
+        CheckConstraint("(approval_above is null) = (currency is null)", name="threshold"),
+    )

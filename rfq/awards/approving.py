@@ -8,8 +8,10 @@ from uuid import UUID
 from sqlalchemy import Row, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from marketplace.approvals.awards import threshold_rule
 from marketplace.approvals.rules import Requester, needs_approval
 from marketplace.approvals.service import ask_approval
+from marketplace.approvals.tables import AwardPolicyRow
 from marketplace.kernel.errors import StaleVersion
 from marketplace.kernel.ids import new_id
 from marketplace.kernel.money import Money
@@ -21,39 +23,36 @@ from marketplace.platform.http.schemas import MoneyView
 from rfq.awards.proposals import APPROVAL, Proposal, drop_proposal, hold_proposal, move_proposal
 from rfq.awards.schemas import AwardPolicyInput, AwardPolicyView
 from rfq.awards.settling import go_on
-from rfq.awards.tables import AwardPolicyRow
 from rfq.procedures.reading import Loaded
 from rfq.rules.procedure import Party
-from rfq.rules.settlement import ProposalAction, award_rule
+from rfq.rules.settlement import ProposalAction
 
 
 async def ask_or_go_on(
     tx: Transaction, caller: Caller, loaded: Loaded, proposal: Proposal, at: datetime
 ) -> None:
     """Let a new proposal wait where the company's policy says so; else it goes on at once."""
-    policy = await _policy(tx, caller.organization_id)
+    rule = await threshold_rule(tx, caller.organization_id)
+    requester = Requester(caller.member_id, caller.roles, None)
     amount = Money(proposal.row.total, proposal.row.currency)
-    if policy is not None and policy.approval_above is not None:
-        rule = award_rule(Money(policy.approval_above, policy.currency), policy.version)
-        requester = Requester(caller.member_id, caller.roles, None)
-        if needs_approval(rule, requester, amount):
-            approval_id = new_id()
-            await ask_approval(
-                tx,
-                rule,
-                requester,
-                approval_id=approval_id,
-                unit_path=await _path(tx, loaded),
-                subject_kind=APPROVAL,
-                subject_id=proposal.id,
-                title=f"Award of {loaded.row.title}",
-                amount=amount,
-                content_hash=proposal.hash(),
-            )
-            action = ProposalAction.ASK_APPROVAL
-            await move_proposal(tx, proposal, action, Party.BUYER, approval_id=approval_id)
-            return
-    await go_on(tx, loaded, proposal, at)
+    if rule is None or not needs_approval(rule, requester, amount):
+        await go_on(tx, loaded, proposal, at)
+        return
+    approval_id = new_id()
+    await ask_approval(
+        tx,
+        rule,
+        requester,
+        approval_id=approval_id,
+        unit_path=await _path(tx, loaded),
+        subject_kind=APPROVAL,
+        subject_id=proposal.id,
+        title=f"Award of {loaded.row.title}",
+        amount=amount,
+        content_hash=proposal.hash(),
+    )
+    action = ProposalAction.ASK_APPROVAL
+    await move_proposal(tx, proposal, action, Party.BUYER, approval_id=approval_id)
 
 
 async def _path(tx: Transaction, loaded: Loaded) -> Sequence[UUID]:

@@ -5,7 +5,6 @@ is told stands in a notice of his own, and his complaint in a row of his: of oth
 """
 
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +13,6 @@ from sqlalchemy import (
     ForeignKey,
     ForeignKeyConstraint,
     Index,
-    Numeric,
     UniqueConstraint,
     text,
 )
@@ -175,19 +173,4 @@ class ComplaintRow(Base):
         Index("ix_award_complaints_procedure_id_id", "procedure_id", "id"),
         Index("ix_award_complaints_buyer_id", "buyer_id"),
         Index("ix_award_complaints_bidder_id", "bidder_id"),
-    )
-
-
-class AwardPolicyRow(Base):
-    """Above which amount awards of a company wait for a second person; no amount, none waits."""
-
-    __tablename__ = "award_policies"
-    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
-    version: Mapped[int] = mapped_column(server_default=text("1"))
-    approval_above: Mapped[Decimal | None] = mapped_column(Numeric(24, 6))
-    currency: Mapped[str | None]
-    changed_by: Mapped[UUID]
-    changed_at: Mapped[Instant]
-    __table_args__ = (
-        CheckConstraint("(approval_above is null) = (currency is null)", name="threshold"),
     )

@@ -15,10 +15,8 @@ from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from marketplace.approvals.rules import AmountAbove, Rule
 from marketplace.kernel.clock import start_of_day
 from marketplace.kernel.errors import Conflict, NotPermitted, WrongState, invalid
-from marketplace.kernel.money import Money
 from marketplace.kernel.states import StateMachine, transition
 from rfq.rules.awarding import Awarding
 from rfq.rules.procedure import LotAction, Party
@@ -173,16 +171,6 @@ def moved(status: ProposalStatus, action: ProposalAction, party: Party) -> Propo
     if party not in WHO_MAY[action]:
         raise NotPermitted(f"To {action.value} a proposal is not for the {party.value}.")
     return PROPOSAL.after(status, action)
-
-
-def award_rule(threshold: Money, version: int) -> Rule:
-    """Give the rule by which awards above a company's threshold wait for a second person."""
-    return Rule(
-        "award above the company's threshold",
-        version=version,
-        applies=AmountAbove(threshold),
-        levels=((frozenset({"approver", "administrator"}),),),
-    )
 
 
 def standstill_until(notified_at: datetime, awarding: Awarding) -> datetime | None:

@@ -86,6 +86,19 @@ async def test_above_his_limit_a_member_hands_the_award_to_approval(
     assert "rank" not in own_award
 
 
+async def test_above_the_companys_threshold_an_administrator_waits_too(
+    open_floor: OpenFloor, platform: Platform
+) -> None:
+    floor = await open_floor()
+    policy = {"approval_above": {"amount": "799.99", "currency": "EUR"}}
+    headers = {**floor.buyer.headers, "If-Match": '"0"'}
+    said = await floor.client.put("/v1/award-policy", json=policy, headers=headers)
+    assert said.status_code == 200, said.text
+    await closed(floor, "800.00", "900.00")
+    asked = await floor.done(floor.buyer, "POST", "/awards", await terms(platform))
+    assert (asked["state"], asked["contract_id"]) == ("waiting", None)
+
+
 async def test_who_is_not_the_winner_is_awarded_with_a_reason_alone(
     open_floor: OpenFloor, platform: Platform
 ) -> None:

@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from marketplace.approvals.rules import Requester, needs_approval
+from marketplace.approvals.rules import Requester, award_rule, needs_approval
 from marketplace.kernel.errors import Conflict, InvalidInput, NotPermitted, WrongState
 from marketplace.kernel.money import Money
 from rfq.rules import settlement as rules
@@ -165,7 +165,7 @@ def test_a_complaint_stops_the_standstill_and_nothing_else() -> None:
 def test_an_award_at_the_threshold_goes_on_and_one_above_it_waits_also_for_an_administrator() -> (
     None
 ):
-    rule = rules.award_rule(Money(Decimal(1000), "EUR"), 3)
+    rule = award_rule(Money(Decimal(1000), "EUR"), 3)
     asks = Requester(UUID(int=1), frozenset({"administrator"}), None)
     assert not needs_approval(rule, asks, Money(Decimal(1000), "EUR"))
     assert needs_approval(rule, asks, Money(Decimal("1000.01"), "EUR"))
