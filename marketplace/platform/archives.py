@@ -53,6 +53,8 @@ def checked_parts(file: IO[bytes], bounds: ArchiveBounds) -> Sequence[zipfile.Zi
         detail = f"Unpacked it may have {most} MB, and has {size // 1_048_576}."
         raise BadArchive("too_large", detail)
     for part in parts:
+        if part.header_offset < 0:  # the beginning of the file is missing
+            raise BadArchive("broken", _BROKEN)
         if part.flag_bits & 1:
             raise BadArchive("encrypted", "It is protected by a password.")
         if part.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:

@@ -29,7 +29,7 @@ from rfq.amendments.schemas import (
 from rfq.bids.service import hold_own
 from rfq.procedures.deadlines import extend, move_deadline
 from rfq.procedures.publishing import check_version, replace_lots
-from rfq.procedures.reading import Loaded, buyer_view, load, lots_document
+from rfq.procedures.reading import Loaded, buyer_view, load, lots_document, reads_as_buyer
 from rfq.procedures.schemas import BuyerProcedureView, questionnaire
 from rfq.rules import procedure as rules
 from rfq.rules.amendment import (
@@ -199,8 +199,7 @@ async def list_amendments(platform: Platform, caller: Caller, procedure_id: UUID
     """List the amendments of a procedure, the first first, to all who see it; raises NotFound."""
     async with transaction(platform, caller) as tx:
         loaded = await load(tx, procedure_id)
-        buys = loaded.procedure.buyer_id == caller.organization_id
-        caller.require("rfq:read" if buys else "bids:read")
+        reads_as_buyer(caller, loaded)
         rows = await tx.all(
             select(
                 AmendmentRow.number,

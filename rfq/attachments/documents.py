@@ -29,7 +29,7 @@ from rfq.attachments.contents import (
 from rfq.attachments.schemas import DocumentList, DocumentView, Scan
 from rfq.attachments.tables import DocumentRow
 from rfq.procedures.publishing import load_own
-from rfq.procedures.reading import Loaded, load
+from rfq.procedures.reading import Loaded, load, reads_as_buyer
 from rfq.rules import procedure as rules
 from rfq.rules.documents import DocumentKind, check_name
 from rfq.rules.procedure import Status
@@ -187,8 +187,7 @@ async def _keep_verdict(platform: Platform, document_id: UUID, verdict: Scan) ->
 
 async def _readable(tx: Transaction, caller: Caller, procedure_id: UUID) -> None:
     loaded = await load(tx, procedure_id)
-    buys = loaded.procedure.buyer_id == caller.organization_id
-    caller.require("rfq:read" if buys else "bids:read")
+    reads_as_buyer(caller, loaded)
 
 
 async def _one(tx: Transaction, procedure_id: UUID, document_id: UUID) -> Row[Any]:

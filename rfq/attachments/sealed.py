@@ -35,7 +35,7 @@ from rfq.attachments.schemas import AttachmentView, Scan, UploadView
 from rfq.attachments.tables import OpenedAttachmentRow, SealedAttachmentRow
 from rfq.bids.service import bids_lock, load_for_bidder
 from rfq.key_store import KeyStore
-from rfq.procedures.reading import Loaded, load
+from rfq.procedures.reading import Loaded, load, reads_as_buyer
 from rfq.rules import procedure as rules
 from rfq.rules.bid import BidAttachment
 from rfq.rules.documents import DocumentKind
@@ -273,8 +273,7 @@ async def list_attachments(
 
 async def _check_opened(tx: Transaction, caller: Caller, procedure_id: UUID) -> None:
     loaded = await load(tx, procedure_id)
-    buys = loaded.procedure.buyer_id == caller.organization_id
-    caller.require("rfq:read" if buys else "bids:read")
+    reads_as_buyer(caller, loaded)
     rules.check_bids_readable(loaded.procedure)
 
 

@@ -35,7 +35,7 @@ from rfq.awards.schemas import (
 from rfq.awards.settling import STANDSTILL_TIMER
 from rfq.awards.tables import ComplaintRow, NoticeRow, ProposalRow
 from rfq.bids.service import bids_lock
-from rfq.procedures.reading import Loaded, load
+from rfq.procedures.reading import Loaded, load, reads_as_buyer
 from rfq.rules.procedure import Party, check_words
 from rfq.rules.settlement import (
     COMPLAINT,
@@ -203,8 +203,7 @@ async def list_complaints(platform: Platform, caller: Caller, procedure_id: UUID
     """List the complaints of a procedure: all to its buyer, his own to a bidder."""
     async with transaction(platform, caller) as tx:
         loaded = await load(tx, procedure_id)
-        buys = loaded.procedure.buyer_id == caller.organization_id
-        caller.require("rfq:read" if buys else "bids:read")
+        reads_as_buyer(caller, loaded)
         rows = await tx.all(
             select(*_COLUMNS)
             .where(ComplaintRow.procedure_id == procedure_id)

@@ -14,7 +14,7 @@ from marketplace.platform.database import Transaction, transaction
 from rfq.awards.proposals import Proposal
 from rfq.awards.schemas import AwardNoticeList, AwardNoticeView
 from rfq.awards.tables import AwardRow, NoticeRow
-from rfq.procedures.reading import Loaded, load
+from rfq.procedures.reading import Loaded, load, reads_as_buyer
 from rfq.rules.settlement import GONE
 from rfq.tables import ExplanationRow, OpenedBidRow
 
@@ -115,8 +115,7 @@ async def list_notices(platform: Platform, caller: Caller, procedure_id: UUID) -
     """List what bidders were told: all to the buyer, his own to a bidder. Raises NotFound."""
     async with transaction(platform, caller) as tx:
         loaded = await load(tx, procedure_id)
-        buys = loaded.procedure.buyer_id == caller.organization_id
-        caller.require("rfq:read" if buys else "bids:read")
+        reads_as_buyer(caller, loaded)
         rows = await tx.all(
             select(
                 NoticeRow.proposal_id,

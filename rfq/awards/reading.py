@@ -28,7 +28,7 @@ from rfq.awards.schemas import (
 from rfq.awards.tables import AwardLineRow, AwardRow, ProposalRow
 from rfq.hexadecimal import hexadecimal
 from rfq.procedures.publishing import load_own
-from rfq.procedures.reading import Loaded, load
+from rfq.procedures.reading import Loaded, load, reads_as_buyer
 from rfq.rules.settlement import AwardStatus, Cause
 
 
@@ -38,8 +38,7 @@ async def list_awards(
     """List a procedure's awards: all to its buyer, his own to a supplier. Raises NotFound."""
     async with transaction(platform, caller) as tx:
         loaded = await load(tx, procedure_id)
-        own = loaded.procedure.buyer_id == caller.organization_id
-        caller.require("rfq:read" if own else "bids:read")
+        own = reads_as_buyer(caller, loaded)
         rows, lines = await _read(tx, AwardRow.procedure_id == procedure_id)
     if own:
         return BuyerAwardList(items=[_buyer_view(row, lines) for row in rows])

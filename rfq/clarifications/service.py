@@ -26,7 +26,7 @@ from rfq.clarifications.schemas import (
     QuestionView,
 )
 from rfq.procedures.deadlines import extend
-from rfq.procedures.reading import Loaded, load
+from rfq.procedures.reading import Loaded, load, reads_as_buyer
 from rfq.rules.clarification import (
     QUESTION,
     QuestionAction,
@@ -191,8 +191,7 @@ async def list_questions(
     """
     async with transaction(platform, caller) as tx:
         loaded = await load(tx, procedure_id)
-        buys = loaded.procedure.buyer_id == caller.organization_id
-        caller.require("rfq:read" if buys else "bids:read")
+        buys = reads_as_buyer(caller, loaded)
         # What others may not see is not in the rows: row-level security leaves it out.
         statement = (
             select(*_QUESTION, QuestionAskerRow.asker_id)

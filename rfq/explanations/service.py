@@ -22,7 +22,7 @@ from rfq.explanations.schemas import (
     ExplanationRequestInput,
     ExplanationView,
 )
-from rfq.procedures.reading import load
+from rfq.procedures.reading import load, reads_as_buyer
 from rfq.rules.abnormal import (
     EXPLANATION,
     ExplanationAction,
@@ -204,8 +204,7 @@ async def list_explanations(
         statement = statement.where(ExplanationRow.id > after)
     async with transaction(platform, caller) as tx:
         loaded = await load(tx, procedure_id)
-        buys = loaded.procedure.buyer_id == caller.organization_id
-        caller.require("rfq:read" if buys else "bids:read")
+        reads_as_buyer(caller, loaded)
         rows = await tx.all(statement.order_by(ExplanationRow.id).limit(asked.fetch))
     return page(asked, [_view(row) for row in rows], lambda item: item.id)
 

@@ -40,7 +40,7 @@ from rfq.negotiation.schemas import (
 )
 from rfq.negotiation.tables import NegotiationOfferRow, NegotiationRow
 from rfq.negotiation.views import negotiation_view, summary
-from rfq.procedures.reading import Loaded, load
+from rfq.procedures.reading import Loaded, load, reads_as_buyer
 from rfq.rules.evaluation import PricedLine
 from rfq.rules.negotiation import (
     OFFERING,
@@ -263,8 +263,7 @@ async def list_negotiations(
     """List the negotiations of a procedure: all to its buyer, his own to a bidder."""
     async with transaction(platform, caller) as tx:
         loaded = await load(tx, procedure_id)
-        buys = loaded.procedure.buyer_id == caller.organization_id
-        caller.require("rfq:read" if buys else "bids:read")
+        reads_as_buyer(caller, loaded)
         statement = _of(caller).where(NegotiationRow.procedure_id == procedure_id)
         if (after := asked.key(UUID)) is not None:
             statement = statement.where(NegotiationRow.id > after)

@@ -137,6 +137,13 @@ def _stated_terms(line: Line) -> dict[str, Any]:
     return {} if line.terms is None else {"terms": terms_document(line.terms)}
 
 
+def reads_as_buyer(caller: Caller, loaded: Loaded) -> bool:
+    """Tell whether who reads is the procedure's buyer; raises NotPermitted without his scope."""
+    buys = loaded.procedure.buyer_id == caller.organization_id
+    caller.require("rfq:read" if buys else "bids:read")
+    return buys
+
+
 async def load(tx: Transaction, procedure_id: UUID, *, lock: bool = False) -> Loaded:
     """Read a procedure that the transaction's role may see; raises NotFound.
 

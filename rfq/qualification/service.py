@@ -20,7 +20,7 @@ from rfq.evaluation.moving import move, settle_empty_lots
 from rfq.evaluation.panel import find_evaluator
 from rfq.evaluation.panel_schemas import JudgedAnswerView
 from rfq.procedures.publishing import check_version, load_own
-from rfq.procedures.reading import Loaded, buyer_view, load
+from rfq.procedures.reading import Loaded, buyer_view, load, reads_as_buyer
 from rfq.procedures.schemas import BuyerProcedureView
 from rfq.qualification.reading import exclusions, qualifications
 from rfq.qualification.schemas import (
@@ -132,8 +132,7 @@ async def list_bidders(
     """
     async with transaction(platform, caller) as tx:
         loaded = await load(tx, procedure_id)
-        buys = loaded.procedure.buyer_id == caller.organization_id
-        caller.require("rfq:read" if buys else "bids:read")
+        buys = reads_as_buyer(caller, loaded)
         decisions = await _decisions(tx, procedure_id)
         if not buys:
             return OwnDecisionList(items=list(decisions.values()))

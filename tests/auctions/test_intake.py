@@ -28,25 +28,26 @@ class Gate:
         self.held: set[UUID] = set()
         self.open = asyncio.Event()
         self.fault: Exception | None = None
+        self.head: Any = object()
 
     async def settle(
         self, _lot_id: UUID, commands: Sequence[Command], _may_refuse: MayRefuse
-    ) -> tuple[None, list[Answer]]:
+    ) -> tuple[list[Any], list[Answer]]:
         self.batches.append(len(commands))
         await self.open.wait()
         if self.fault is not None:
             raise self.fault
-        return None, _answers(commands)
+        return [self.head], _answers(commands)
 
     async def settle_together(
         self, batches: Mapping[UUID, Sequence[Command]], _may_refuse: MayRefuse
-    ) -> dict[UUID, tuple[None, list[Answer]]]:
+    ) -> dict[UUID, tuple[list[Any], list[Answer]]]:
         self.together.append(list(batches))
         await self.open.wait()
         if self.fault is not None:
             raise self.fault
         return {
-            lot: (None, _answers(commands))
+            lot: ([self.head], _answers(commands))
             for lot, commands in batches.items()
             if lot not in self.held
         }
@@ -196,10 +197,19 @@ async def test_a_fault_after_the_commit_leaves_nobody_waiting_for_ever() -> None
     gate = Gate()
     gate.open.set()
     queue = intake(gate)
-    offered: Any = SimpleNamespace(offer=lambda _head: {}["no such lot"])
-    queue._board = offered
+    offered: list[Any] = []
+
+    def offer(head: Any) -> None:
+        offered.append(head)
+        raise KeyError(head)
+
+    board: Any = SimpleNamespace(offer=offer)
+    queue._board = board
     assert (await asyncio.wait_for(queue.submit(LOT, a_bid(ACME, "1.00", 3)), 1)).seq == 3
-    assert (await asyncio.wait_for(queue.submit(LOT, a_bid(ACME, "1.00", 4)), 1)).seq == 4
+    bids = [*sent(queue, range(4, 5), LOTS[0]), *sent(queue, range(5, 6), LOTS[1])]
+    answers = await asyncio.wait_for(asyncio.gather(*bids), 1)
+    assert [answer.seq for answer in answers] == [4, 5]
+    assert offered == [gate.head] * 3
     await asyncio.wait_for(queue.drain(), 1)
 
 
