@@ -154,7 +154,11 @@ async def test_where_a_batch_of_many_fails_each_lot_has_its_own_outcome() -> Non
     assert (len(answers), wrong) == (8, [3])
 
 
-async def test_a_crowded_lot_takes_its_next_turn_behind_the_others() -> None:
+async def test_a_crowded_lot_takes_its_next_turn_behind_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # However slow the machine is, no batch begins beside the first.
+    monkeypatch.setattr("auctions.intake.PATIENCE_S", 60)
     gate = Gate()
     queue = intake(gate)
     crowd = sent(queue, range(2 * AUCTION_BATCH_MAX), LOTS[0])
