@@ -103,7 +103,7 @@ async def test_at_the_deadline_the_root_is_published_and_two_officers_open(
         assert [each.officer_id for each in proof.approvals] == both
 
 
-async def test_two_officers_at_once_open_once(
+async def test_two_officers_open_at_once_and_the_bids_are_opened_once(
     sealed: Opened, owner: Any, move_clock: MoveClock
 ) -> None:
     await move_clock(HOUR)

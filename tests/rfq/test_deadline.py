@@ -1,0 +1,102 @@
+"""What happens at the deadline itself, on a clock that stands still where the test puts it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+import asyncpg
+import pytest
+from sqlalchemy import func, select
+
+from marketplace.kernel.errors import Conflict, WrongState
+from marketplace.platform.core import Platform
+from marketplace.platform.database import transaction
+from marketplace.platform.settings import Settings
+from rfq.bids.schemas import ReceiptView
+from rfq.bids.service import bids_lock, list_receipts, replace_bid, withdraw_bid
+from rfq.opening.service import close_bids
+from rfq.procedures.schemas import BuyerProcedureView
+from rfq.rules.bid import BidStatus
+from rfq.rules.procedure import Status
+from tests.rfq.parties import Parties, bid, key
+
+LAST = timedelta(microseconds=1)
+"""The least time there is in the database: so long before the deadline is the last moment."""
+StopClock = Callable[[datetime], Awaitable[None]]
+
+
+@pytest.fixture
+def stop_clock(settings: Settings) -> StopClock:
+    """Put the database's one clock to an instant and let it stand there."""
+
+    async def stop(at: datetime) -> None:
+        connection = await asyncpg.connect(settings.owner_url)
+        try:
+            await connection.execute(
+                "create or replace function clock() returns timestamptz language sql volatile "
+                f"as $$ select timestamptz '{at.isoformat()}' $$"
+            )
+        finally:
+            await connection.close()
+
+    return stop
+
+
+async def replaced(parties: Parties, made: BuyerProcedureView, sent: ReceiptView) -> ReceiptView:
+    return await replace_bid(
+        parties.platform,
+        parties.acme,
+        made.id,
+        sent.bid_id,
+        data=bid(made, "2", "90"),
+        version=sent.version,
+        key=key(),
+    )
+
+
+async def test_deadline_and_last_bid_in_the_same_millisecond(
+    platform: Platform, parties: Parties, stop_clock: StopClock
+) -> None:
+    made = await parties.published()
+    await stop_clock(made.deadline_at - LAST)
+    last = await parties.submit(made, parties.acme, "3", "90")
+    assert last.submitted_at == made.deadline_at - LAST
+    with pytest.raises(Conflict):
+        await close_bids(platform, made.id)
+    await stop_clock(made.deadline_at)
+    with pytest.raises(WrongState):
+        await parties.submit(made, parties.bolt, "1", "10")
+    with pytest.raises(WrongState):
+        await replaced(parties, made, last)
+    with pytest.raises(WrongState):
+        await withdraw_bid(platform, parties.acme, made.id, last.bid_id, last.version)
+    assert await close_bids(platform, made.id) is Status.CLOSED
+    (kept,) = (await list_receipts(platform, parties.acme, made.id)).items
+    assert (kept.version, kept.status, kept.commitment) == (1, BidStatus.LIVE, last.commitment)
+    assert (await list_receipts(platform, parties.bolt, made.id)).items == []
+
+
+async def test_replacing_while_the_deadline_passes(
+    platform: Platform, parties: Parties, owner: asyncpg.Connection, stop_clock: StopClock
+) -> None:
+    made = await parties.published()
+    first = await parties.submit(made, parties.acme, "3", "90")
+    await stop_clock(made.deadline_at - LAST)
+    # Who amends or closes holds all bids: a replacement that was sent in time waits for him.
+    async with transaction(platform, parties.buyer) as tx:
+        await tx.execute(select(func.pg_advisory_xact_lock(bids_lock(made.id))))
+        waiting = asyncio.create_task(replaced(parties, made, first))
+        await _until_somebody_waits(owner)
+        await stop_clock(made.deadline_at)
+    with pytest.raises(WrongState):
+        await waiting
+    (kept,) = (await list_receipts(platform, parties.acme, made.id)).items
+    assert (kept.version, kept.status, kept.commitment) == (1, BidStatus.LIVE, first.commitment)
+    assert await close_bids(platform, made.id) is Status.CLOSED
+
+
+async def _until_somebody_waits(owner: asyncpg.Connection) -> None:
+    while not await owner.fetchval(
+        "select count(*) from pg_locks where locktype = 'advisory' and not granted"
+    ):
+        await asyncio.sleep(0.005)
