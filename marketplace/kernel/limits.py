@@ -195,6 +195,22 @@ DOCUMENT_RATIO_MAX: Final = 200
 DOCUMENT_PIXELS_MAX: Final = 200_000_000
 """A drawing of A0 at 300 dpi has 140 million; a viewer holds four bytes for each."""
 
+# Plots and documents that we make
+APART_AT_ONCE_MAX: Final = 2
+"""Processes beside one of the API or worker, for plots, typesetting and solving: up to 150 MB each,
+kept while they are used."""
+APART_WAITING_MAX: Final = 20
+"""Who wait for one of them in one process; a document takes about a second."""
+TYPESET_DATA_BYTES_MAX: Final = 4 * 1_048_576
+"""Data of one document: a thousand lines with the longest texts, in four languages' bytes."""
+TYPESET_PDF_BYTES_MAX: Final = 20 * 1_048_576
+TYPESET_SECONDS_MAX: Final = 25
+"""Less than a request may take: two hundred lots take about a second."""
+PLOT_SECONDS_MAX: Final = 15
+PLOT_POINTS_MAX: Final = 200
+"""Categories or points of one plot: beyond it nobody reads it."""
+PLOT_SERIES_MAX: Final = 20
+
 # Procedures
 ENVELOPE_BYTES_MAX: Final = 480_000
 """Of a bid that its bidder sealed: in hexadecimal it fits a body, and a thousand lines fit it."""
