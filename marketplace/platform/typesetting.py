@@ -92,7 +92,7 @@ def _compile(template: str, data: str, at: datetime, *, complete: bool) -> bytes
     path = Path(template)
     nowhere = path.parent / "no-packages"
     inputs = {"data": data, "complete": "yes" if complete else "no"}
-    options: dict[str, Any] = {"pdf_standards": [ARCHIVAL]} if complete else {}
+    standards: Any = [ARCHIVAL] if complete else []
     pdf: bytes = typst.compile(
         _MAIN.format(path.name).encode(),
         root=path.parent,
@@ -103,7 +103,7 @@ def _compile(template: str, data: str, at: datetime, *, complete: bool) -> bytes
         timestamp=at,
         package_path=nowhere,
         package_cache_path=nowhere,
-        **options,
+        pdf_standards=standards,
     )
     return pdf
 
