@@ -230,7 +230,8 @@ class Commitment(msgspec.Struct, frozen=True, gc=False):
     def part_of(self, quantity: Decimal, ladder: Ladder, unit: str) -> tuple[Decimal, Tier] | None:
         """Give the largest part of a line that can still be drawn, and the tier it reaches alone.
 
-        None where not even the first tier can be reached.
+        Its amount counts before rounding, so that no piece is drawn for nothing. None where not
+        even the first tier can be reached.
         """
         step = ONE.scaleb(-decimals_allowed(unit))
         end = quantity

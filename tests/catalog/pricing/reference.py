@@ -115,7 +115,7 @@ def reference(
             return ()
         if c.commitment.at_exhaustion is AtExhaustion.SPLIT:
             for part in (quantity - n for n in range(1, int(quantity))):
-                if exact(c, part) is not None and draws(c, part) <= c.commitment.left:
+                if exact(c, part) is not None and draws_unrounded(c, part) <= c.commitment.left:
                     others = [other for other in candidates if other is not c]
                     rest = reference(others, buyer, quantity - part, unit, currency, at, policy)
                     return ((c.source.title, part), *rest) if rest else ()
@@ -125,8 +125,17 @@ def reference(
 def draws(candidate: Candidate, quantity: Decimal) -> Decimal:
     """Give what a line takes of a commitment."""
     assert candidate.commitment
+    amount = draws_unrounded(candidate, quantity)
+    if candidate.commitment.measure is Measure.QUANTITY:
+        return amount
+    return rounded(amount, candidate.currency)
+
+
+def draws_unrounded(candidate: Candidate, quantity: Decimal) -> Decimal:
+    """Give what a part of a line takes: it may not gain a piece by rounding (decision 0422)."""
+    assert candidate.commitment
     if candidate.commitment.measure is Measure.QUANTITY:
         return quantity
     amount = exact(candidate, quantity)
     assert amount is not None
-    return rounded(amount, candidate.currency)
+    return amount

@@ -1,10 +1,11 @@
 """Ladders: which tier a quantity reaches and what the line costs."""
 
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
 
-from catalog.pricing.terms import Ladder, Tier, VolumeMode
+from catalog.pricing.terms import AtExhaustion, Commitment, Ladder, Measure, Tier, VolumeMode
 from marketplace.kernel.errors import InvalidInput
 from marketplace.kernel.limits import TIERS_MAX
 
@@ -114,3 +115,21 @@ def test_a_ladder_has_a_bound() -> None:
 def test_measured_units_may_have_tiers_with_decimals_and_free_of_charge_is_a_price() -> None:
     checked = Ladder.checked((Tier(Decimal("0.5"), Decimal(0)),), "KGM")
     assert checked.line_amount(Decimal("0.5"), "KGM", "EUR") == 0
+
+
+@pytest.mark.parametrize(
+    ("left", "amount", "part"),
+    [
+        ("1", "0.3", 3),
+        ("1", "0.25", 4),
+        # 0.0014 x 3 would be invoiced with nothing, and 1.004 with what is left.
+        ("0", "0.0014", None),
+        ("1", "0.251", 3),
+    ],
+)
+def test_of_a_line_beyond_the_commitment_no_piece_is_drawn_by_rounding(
+    left: str, amount: str, part: int | None
+) -> None:
+    commitment = Commitment(UUID(int=1), Measure.VALUE, Decimal(left), AtExhaustion.SPLIT)
+    got = commitment.part_of(Decimal(10), ladder(("1", amount)), "C62")
+    assert (got and got[0]) == part
