@@ -92,8 +92,9 @@ def _compile(template: str, data: str, at: datetime, *, complete: bool) -> bytes
     path = Path(template)
     nowhere = path.parent / "no-packages"
     inputs = {"data": data, "complete": "yes" if complete else "no"}
-    standards: Any = [ARCHIVAL] if complete else []
-    pdf: bytes = typst.compile(
+    # Its declared overloads know no list of paths.
+    compile_: Any = typst.compile
+    pdf: bytes = compile_(
         _MAIN.format(path.name).encode(),
         root=path.parent,
         font_paths=list(_fonts()),
@@ -103,7 +104,7 @@ def _compile(template: str, data: str, at: datetime, *, complete: bool) -> bytes
         timestamp=at,
         package_path=nowhere,
         package_cache_path=nowhere,
-        pdf_standards=standards,
+        pdf_standards=[ARCHIVAL] if complete else [],
     )
     return pdf
 
