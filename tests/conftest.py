@@ -1,6 +1,7 @@
 """Real servers: one Postgres and one Valkey per test process, a database per test."""
 
 import asyncio
+import json
 import os
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -93,6 +94,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Folders
     """Hand tests out by `FoldersTogether`, in the order in which they were put."""
     config.option.loadscopereorder = False
     return FoldersTogether(config, log)
+
+
+@pytest.fixture(scope="session")
+def document() -> dict[str, Any]:
+    """The OpenAPI document; `tests/test_cli.py` compares it with what is served."""
+    read: dict[str, Any] = json.loads((REPOSITORY / "docs" / "openapi.json").read_text())
+    return read
 
 
 @pytest.fixture(scope="session")

@@ -23,8 +23,6 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from marketplace.app import Assembly, create_litestar
-from marketplace.platform.http.openapi import openapi_document
 from tests.journeys.conftest import Played
 from tests.journeys.identifiers import identifiers
 
@@ -93,11 +91,6 @@ def test_every_answer_is_one_that_the_document_tells_of(played: Played) -> None:
     assert answered[401] < answered.total() / 20, "the keys of the run still open something"
     assert answered[200] > answered.total() / 50, "some of the requests were good ones"
     assert {400, 404, 422} < set(answered)
-
-
-@pytest.fixture
-def document(assembly: Assembly) -> dict[str, Any]:
-    return openapi_document(create_litestar(assembly))
 
 
 def schemas(value: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
