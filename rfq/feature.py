@@ -10,6 +10,7 @@ from marketplace.platform.feature import Consumer, Feature, Scope, Timer
 from rfq.amendments import routes as amendments
 from rfq.attachments import routes as attachments
 from rfq.attachments.contents import HeldContents
+from rfq.attachments.documents import FORGET_TIMER, forget_document
 from rfq.attachments.scanning import ClamdScanner, EmbeddedScanner, Scanner
 from rfq.awards import routes as awards
 from rfq.awards.approving import AwardApprovals
@@ -112,6 +113,7 @@ FEATURE: Final = Feature(
         Timer(EXPIRY_TIMER, expire_negotiation),
         Timer(STANDSTILL_TIMER, end_standstill),
         Timer(DECLINED_TIMER, give_way),
+        Timer(FORGET_TIMER, forget_document),
     ),
     provides={
         KeyStore: _local_key_store,

@@ -30,7 +30,7 @@ class ProcedureRow(Base):
     `sealing_key` is for strict clients and for the record; what we seal ourselves, we seal to the
     key that the key store names. `bid_entries` is what lies below `bids_root`: each
     version of each bid as its commitment and its status at the close, in an order that tells
-    nothing.
+    nothing. `documents` are those of the terms in force, each with its name and SHA-256.
     """
 
     __tablename__ = "procedures"
@@ -61,6 +61,7 @@ class ProcedureRow(Base):
     signatures: Mapped[bool] = mapped_column(server_default=false())
     judging: Mapped[dict[str, Any] | None]
     requirements: Mapped[list[dict[str, Any]] | None]
+    documents: Mapped[list[dict[str, Any]]] = mapped_column(server_default=text("'[]'"))
     scores_locked_at: Mapped[datetime | None]
     audience: Mapped[list[UUID]]
     officer_ids: Mapped[list[UUID]]

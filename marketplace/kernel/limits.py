@@ -186,6 +186,8 @@ DOCUMENTS_OF_COMPANY_MAX: Final = 2
 """Of these; the others are for others."""
 DOCUMENT_SECONDS_MAX: Final = 120
 """For all of an upload: who dawdles holds memory that others wait for."""
+DOCUMENT_GRACE_HOURS: Final = 24
+"""How long a content that no terms name any more stays stored: an upload under way may take it."""
 DOCUMENT_PARTS_MAX: Final = 2_000
 """Parts of an office document: each picture is one."""
 DOCUMENT_UNPACKED_BYTES_MAX: Final = 256 * 1_048_576

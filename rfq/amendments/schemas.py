@@ -7,10 +7,11 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from marketplace.kernel.limits import LINES_MAX
+from marketplace.kernel.limits import CRITERIA_MAX, DOCUMENTS_MAX, LINES_MAX, REQUIREMENTS_MAX
 from marketplace.platform.http.schemas import Input, InstantIn, Name, Output, Text
+from rfq.procedures.judging import CriterionInput, JudgedBy, RequirementInput
 from rfq.procedures.schemas import ProcedureLineInput, Questionnaire
-from rfq.rules.amendment import ChangeKind
+from rfq.rules.differences import ChangeKind
 
 
 class AmendedLineInput(ProcedureLineInput):
@@ -27,10 +28,32 @@ class AmendedLotInput(Input):
     id: UUID | None = None
 
 
-class AmendmentInput(Input):
-    """What is asked for from now on, whole; what is left out is removed.
+class AmendedCriterionInput(CriterionInput):
+    """A criterion from now on; `id` names the one there is, a new one has none."""
 
-    `summary` tells bidders why. Without `deadline_at` the deadline stands.
+    id: UUID | None = None
+
+
+class AmendedJudgingInput(JudgedBy):
+    """How bids are judged from now on; criteria that are left out are removed."""
+
+    criteria: Annotated[list[AmendedCriterionInput], Meta(max_length=CRITERIA_MAX)] = msgspec.field(
+        default_factory=list
+    )
+
+
+class AmendedRequirementInput(RequirementInput):
+    """What is required from now on; `id` names the one there is, a new one has none."""
+
+    id: UUID | None = None
+
+
+class AmendmentInput(Input):
+    """What is asked for from now on: title, description and lots whole, without what is left out.
+
+    `questionnaire`, `judging`, `requirements` and `document_ids` are whole where they are there,
+    and stay as they are where they are not. `document_ids` names documents that were added, those
+    that stay among them. `summary` tells bidders why. Without `deadline_at` the deadline stands.
     """
 
     summary: Annotated[Text, Meta(min_length=1)]
@@ -39,7 +62,12 @@ class AmendmentInput(Input):
         default_factory=list
     )
     description: Text = ""
-    questionnaire: Questionnaire = msgspec.field(default_factory=list)
+    questionnaire: Questionnaire | None = None
+    judging: AmendedJudgingInput | None = None
+    requirements: (
+        Annotated[list[AmendedRequirementInput], Meta(max_length=REQUIREMENTS_MAX)] | None
+    ) = None
+    document_ids: Annotated[list[UUID], Meta(max_length=DOCUMENTS_MAX)] | None = None
     deadline_at: InstantIn | None = None
 
 

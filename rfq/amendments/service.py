@@ -3,7 +3,7 @@
 Both hold the procedure's bids: a bid is for the terms before or for those after, never between.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from decimal import Decimal
@@ -26,20 +26,23 @@ from rfq.amendments.schemas import (
     ChangeView,
     ExtensionInput,
 )
+from rfq.attachments.terms import documents_of, put_in_force
 from rfq.bids.service import hold_own
 from rfq.procedures.deadlines import extend, move_deadline
+from rfq.procedures.judging import stored_judging, stored_requirements
 from rfq.procedures.publishing import check_version, replace_lots
 from rfq.procedures.reading import Loaded, buyer_view, load, lots_document, reads_as_buyer
 from rfq.procedures.schemas import BuyerProcedureView, questionnaire
 from rfq.rules import procedure as rules
 from rfq.rules.amendment import (
-    Terms,
-    changes,
     check_amendment,
     check_extension,
     check_known_ids,
+    check_known_parts,
+    judging_left,
     same_lines,
 )
+from rfq.rules.differences import Terms, changes
 from rfq.rules.procedure import Line, Lot
 from rfq.tables import AmendmentRow, ProcedureRow
 
@@ -73,13 +76,18 @@ async def amend_procedure(
     async with transaction(platform, caller) as tx:
         loaded, at = await _held(tx, caller, procedure_id, version)
         before = _terms(loaded)
-        after = _amended(before, data)
+        after = await _amended(tx, procedure_id, before, data)
         deadline_at = data.deadline_at or loaded.procedure.deadline_at
         found = changes(before, after)
         check_amendment(loaded.procedure, found, deadline_at, at)
         offering = structs.replace(loaded.procedure.offering, questionnaire=after.questionnaire)
         amended = replace(
-            loaded.procedure, lots=after.lots, deadline_at=deadline_at, offering=offering
+            loaded.procedure,
+            lots=after.lots,
+            deadline_at=deadline_at,
+            offering=offering,
+            judging=after.judging,
+            requirements=after.requirements,
         )
         rules.check_terms(amended)
         await _write_terms(tx, amended, after, version)
@@ -109,6 +117,9 @@ def _terms(loaded: Loaded) -> Terms:
         loaded.row.description,
         loaded.procedure.lots,
         loaded.procedure.offering.questionnaire,
+        loaded.procedure.judging,
+        loaded.procedure.requirements,
+        loaded.documents(),
     )
 
 
@@ -121,7 +132,9 @@ async def _held(
     return loaded, await tx.clock()
 
 
-def _amended(before: Terms, data: AmendmentInput) -> Terms:
+async def _amended(
+    tx: Transaction, procedure_id: UUID, before: Terms, data: AmendmentInput
+) -> Terms:
     """Give the new terms, with an id for what is new; raises InvalidInput for an unknown id."""
     new: set[UUID] = set()
 
@@ -130,30 +143,45 @@ def _amended(before: Terms, data: AmendmentInput) -> Terms:
             new.add(id_ := new_id())
         return id_
 
-    def lot(data: AmendedLotInput) -> Lot:
-        lines = [
-            Line(
-                known(line.id),
-                Decimal(line.quantity),
-                line.unit,
-                line.description,
-                line.sku,
-                line.terms,
-            )
-            for line in data.lines
-        ]
-        return Lot(known(data.id), data.title, tuple(lines))
-
-    lots = tuple(lot(each) for each in data.lots)
-    after = Terms(data.title, data.description, lots, questionnaire(data.questionnaire))
+    lots = tuple(_lot(each, known) for each in data.lots)
+    after = replace(before, title=data.title, description=data.description, lots=lots)
+    lot_ids = [lot.id for lot in lots]
+    after = replace(after, judging=judging_left(before.judging, lot_ids))
+    if data.questionnaire is not None:
+        after = replace(after, questionnaire=questionnaire(data.questionnaire))
+    if data.judging is not None:
+        ids = [known(each.id) for each in data.judging.criteria]
+        after = replace(after, judging=data.judging.by(data.judging.criteria, ids, lot_ids))
+    if data.requirements is not None:
+        asked = tuple(each.requirement(known(each.id)) for each in data.requirements)
+        after = replace(after, requirements=asked)
+    if data.document_ids is not None:
+        after = replace(after, documents=await documents_of(tx, procedure_id, data.document_ids))
     check_known_ids(before, after, frozenset(new))
+    check_known_parts(before, after, frozenset(new))
     return after
+
+
+def _lot(data: AmendedLotInput, known: Callable[[UUID | None], UUID]) -> Lot:
+    lines = tuple(
+        Line(
+            known(line.id),
+            Decimal(line.quantity),
+            line.unit,
+            line.description,
+            line.sku,
+            line.terms,
+        )
+        for line in data.lines
+    )
+    return Lot(known(data.id), data.title, lines)
 
 
 async def _write_terms(
     tx: Transaction, amended: rules.Procedure, after: Terms, version: int
 ) -> None:
     await replace_lots(tx, amended)
+    await put_in_force(tx, amended.id, after.documents, amended.terms_version + 1)
     await tx.execute(
         update(ProcedureRow)
         .where(ProcedureRow.id == amended.id)
@@ -161,6 +189,8 @@ async def _write_terms(
             title=after.title,
             description=after.description,
             offering=to_builtins(amended.offering),
+            judging=stored_judging(amended.judging),
+            requirements=stored_requirements(amended.requirements),
             terms_version=amended.terms_version + 1,
             version=version + 1,
         )
@@ -173,6 +203,9 @@ def _document(terms: Terms) -> dict[str, Any]:
         "description": terms.description,
         "lots": lots_document(terms.lots),
         "questionnaire": to_builtins(terms.questionnaire),
+        "judging": stored_judging(terms.judging),
+        "requirements": stored_requirements(terms.requirements),
+        "documents": to_builtins(terms.documents),
     }
 
 

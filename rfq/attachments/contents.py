@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from urllib.parse import quote
 from uuid import UUID
 
+from sqlalchemy import update
+
 from marketplace.kernel.errors import BodyTooLarge, Conflict, NotFound, Unavailable, invalid
 from marketplace.kernel.limits import (
     DOCUMENT_BYTES_MAX,
@@ -16,8 +18,10 @@ from marketplace.kernel.limits import (
     DOCUMENTS_OF_COMPANY_MAX,
 )
 from marketplace.platform.core import Platform
+from marketplace.platform.database import Role, system_transaction
 from rfq.attachments.scanning import scanned
 from rfq.attachments.schemas import Scan
+from rfq.attachments.tables import DocumentRow, OpenedAttachmentRow
 from rfq.rules.documents import DocumentKind, recognised, served_name
 from rfq.rules.sealed_files import digest
 
@@ -136,6 +140,17 @@ async def verdict_now(platform: Platform, data: bytes) -> Scan:
     if verdict is Scan.UNSCANNED:
         raise Unavailable(reason, retry_after_s=30)
     return verdict
+
+
+async def keep_verdict(
+    platform: Platform,
+    table: type[DocumentRow | OpenedAttachmentRow],
+    row_id: UUID,
+    verdict: Scan,
+) -> None:
+    """Keep what the scanner said at last: by the engine, for no reader may change such a row."""
+    async with system_transaction(platform, Role.ENGINE) as tx:
+        await tx.execute(update(table).where(table.id == row_id).values(scan=verdict.value))
 
 
 def same(data: bytes, sha256: str) -> bytes:

@@ -1,26 +1,30 @@
-"""The buyer's documents of a procedure: drawings, terms, forms; all who see it read them."""
+"""The buyer's documents of a procedure: drawings, terms, forms; all who see it read them.
+
+They are a part of the terms: once published, only an amendment puts one in force or takes one out.
+"""
 
 from collections.abc import AsyncIterator
-from datetime import datetime
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Row, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from marketplace.kernel.errors import Conflict, NotFound
-from marketplace.kernel.events import Event
 from marketplace.kernel.ids import new_id
-from marketplace.kernel.limits import DOCUMENTS_MAX
+from marketplace.kernel.limits import DOCUMENT_GRACE_HOURS, DOCUMENTS_MAX
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Role, Transaction, system_transaction, transaction
+from marketplace.platform.timers import set_timer
 from rfq.attachments.contents import (
     Content,
     Download,
     HeldContents,
     check_released,
     keep_file,
+    keep_verdict,
     received,
     same,
     stored,
@@ -28,9 +32,11 @@ from rfq.attachments.contents import (
 )
 from rfq.attachments.schemas import DocumentList, DocumentView, Scan
 from rfq.attachments.tables import DocumentRow
+from rfq.attachments.terms import put_in_force
 from rfq.procedures.publishing import load_own
 from rfq.procedures.reading import Loaded, load, reads_as_buyer
 from rfq.rules import procedure as rules
+from rfq.rules.differences import TermsDocument
 from rfq.rules.documents import DocumentKind, check_name
 from rfq.rules.procedure import Status
 
@@ -43,7 +49,11 @@ _COLUMNS = (
     DocumentRow.digest,
     DocumentRow.scan,
     DocumentRow.added_at,
+    DocumentRow.terms_from,
+    DocumentRow.kept_until,
 )
+FORGET_TIMER: Final = "rfq.document"
+GRACE: Final = timedelta(hours=DOCUMENT_GRACE_HOURS)
 
 
 def _key(procedure_id: UUID, digest: bytes) -> str:
@@ -57,7 +67,7 @@ async def add_document(
     name: str,
     chunks: AsyncIterator[bytes],
 ) -> DocumentView:
-    """Add a document to a draft, or to a procedure that receives bids: then all are told.
+    """Add a document: to a draft as a part of its terms, later for an amendment to name it.
 
     The same content again is the same document under its first name. Raises NotFound, WrongState
     after the deadline, Conflict beyond the bound, BodyTooLarge, InvalidInput for what is not taken.
@@ -65,96 +75,142 @@ async def add_document(
     caller.require("rfq:write")
     check_name(name, "?name")
     async with transaction(platform, caller) as tx:
-        loaded = await load_own(tx, caller, procedure_id)
-        rules.check_invitation(loaded.procedure, await tx.clock())
+        await _addable(tx, caller, procedure_id, lock=False)
     with platform.get(HeldContents).room(caller.organization_id):
         content = await received(platform, chunks)
-        key = _key(procedure_id, bytes.fromhex(content.sha256))
-        await keep_file(platform, key, content.data)
+        async with transaction(platform, caller) as tx:
+            loaded = await _addable(tx, caller, procedure_id, lock=True)
+            row = await _announced(tx, caller, loaded, name, content)
+            if row.kept_until is None:
+                return _view(row, loaded)
+        await keep_file(platform, _key(procedure_id, row.digest), content.data)
     async with transaction(platform, caller) as tx:
-        loaded = await load_own(tx, caller, procedure_id, lock=True)
-        at = await tx.clock()
-        rules.check_invitation(loaded.procedure, at)
-        row = await _found(tx, procedure_id, content)
-        if row is None:
-            row = await _added(tx, caller, loaded, name, content, at)
-        return _view(row)
+        loaded = await _addable(tx, caller, procedure_id, lock=True)
+        return await _added(tx, loaded, row)
 
 
-async def _found(tx: Transaction, procedure_id: UUID, content: Content) -> Row[Any] | None:
-    return await tx.maybe(
-        select(*_COLUMNS).where(
-            DocumentRow.procedure_id == procedure_id,
-            DocumentRow.digest == bytes.fromhex(content.sha256),
-        )
-    )
+async def _addable(tx: Transaction, caller: Caller, procedure_id: UUID, *, lock: bool) -> Loaded:
+    loaded = await load_own(tx, caller, procedure_id, lock=lock)
+    rules.check_documents(loaded.procedure, await tx.clock())
+    return loaded
 
 
-async def _added(
-    tx: Transaction, caller: Caller, loaded: Loaded, name: str, content: Content, at: datetime
+async def _announced(
+    tx: Transaction, caller: Caller, loaded: Loaded, name: str, content: Content
 ) -> Row[Any]:
-    procedure = loaded.procedure
-    count = await tx.scalar(select(func.count()).where(DocumentRow.procedure_id == procedure.id))
-    if count >= DOCUMENTS_MAX:
+    """Write the row of a content before the content, so that none is stored that nobody finds.
+
+    Gives the row of the same content that is there already; one that was to be forgotten is kept
+    a while longer.
+    """
+    procedure_id, digest = loaded.procedure.id, bytes.fromhex(content.sha256)
+    at = await tx.clock()
+    same_content = (DocumentRow.procedure_id == procedure_id, DocumentRow.digest == digest)
+    row = await tx.maybe(select(*_COLUMNS).where(*same_content))
+    if row is not None and row.kept_until is None:
+        return row
+    count = await tx.scalar(select(func.count()).where(DocumentRow.procedure_id == procedure_id))
+    if row is None and count >= DOCUMENTS_MAX:
         raise Conflict(f"A procedure has at most {DOCUMENTS_MAX} documents.")
+    kept_until = at + GRACE
+    arriving: dict[str, Any] = {"name": name, "scan": content.scan.value, "kept_until": kept_until}
+    arriving |= {"added_by": caller.member_id, "added_at": at}
     row = await tx.one(
         upsert(DocumentRow)
         .values(
             id=new_id(),
-            procedure_id=procedure.id,
-            buyer_id=procedure.buyer_id,
-            name=name,
+            procedure_id=procedure_id,
+            buyer_id=loaded.procedure.buyer_id,
             kind=content.kind.value,
             size_bytes=len(content.data),
-            digest=bytes.fromhex(content.sha256),
-            scan=content.scan.value,
-            added_by=caller.member_id,
-            added_at=at,
+            digest=digest,
+            **arriving,
         )
+        .on_conflict_do_update(index_elements=["procedure_id", "digest"], set_=arriving)
         .returning(*_COLUMNS)
     )
-    facts: dict[str, object] = {"document_id": row.id, "name": name, "sha256": content.sha256}
-    if procedure.status is Status.PUBLISHED:
-        audience = loaded.may_be_seen_by()
-        tx.emit(
-            Event(
-                "procedure.document_added",
-                "procedure",
-                procedure.id,
-                loaded.version,
-                audience,
-                facts,
-            )
-        )
-    tx.record("procedure.document_added", "procedure", procedure.id, after=facts)
+    await set_timer(tx, FORGET_TIMER, row.id, kept_until)
     return row
+
+
+async def _added(tx: Transaction, loaded: Loaded, announced: Row[Any]) -> DocumentView:
+    row = await tx.maybe(
+        update(DocumentRow)
+        .where(DocumentRow.id == announced.id)
+        .values(kept_until=None)
+        .returning(*_COLUMNS)
+    )
+    if row is None:
+        raise Conflict("This took so long that it was given up; send the document again.")
+    procedure = loaded.procedure
+    if procedure.status is Status.DRAFT:
+        added = TermsDocument(id=row.id, name=row.name, sha256=row.digest.hex())
+        await put_in_force(tx, procedure.id, (*loaded.documents(), added), procedure.terms_version)
+    tx.record("procedure.document_added", "procedure", procedure.id, after=_facts(row))
+    return _view(await _one(tx, procedure.id, row.id), await load(tx, procedure.id))
+
+
+def _facts(row: Row[Any]) -> dict[str, object]:
+    return {"document_id": row.id, "name": row.name, "sha256": row.digest.hex()}
 
 
 async def remove_document(
     platform: Platform, caller: Caller, procedure_id: UUID, document_id: UUID
 ) -> None:
-    """Take a document out of a draft; raises NotFound, WrongState once it is published."""
+    """Take a document out of a draft, or one that no published terms had; its content goes later.
+
+    Raises NotFound, WrongState for a part of what was published: that is amended.
+    """
     caller.require("rfq:write")
     async with transaction(platform, caller) as tx:
         loaded = await load_own(tx, caller, procedure_id, lock=True)
-        rules.check_draft(loaded.procedure)
         row = await _one(tx, procedure_id, document_id)
-        await tx.execute(delete(DocumentRow).where(DocumentRow.id == row.id))
-        facts = {"document_id": row.id, "name": row.name, "sha256": row.digest.hex()}
-        tx.record("procedure.document_removed", "procedure", procedure_id, before=facts)
+        rules.check_removal(loaded.procedure, row.terms_from)
+        kept_until = await tx.clock() + GRACE
+        await tx.execute(
+            update(DocumentRow)
+            .where(DocumentRow.id == row.id)
+            .values(terms_from=None, kept_until=kept_until)
+        )
+        left = tuple(each for each in loaded.documents() if each.id != row.id)
+        await put_in_force(tx, procedure_id, left, loaded.procedure.terms_version)
+        await set_timer(tx, FORGET_TIMER, row.id, kept_until)
+        tx.record("procedure.document_removed", "procedure", procedure_id, before=_facts(row))
+
+
+async def forget_document(platform: Platform, document_id: UUID) -> None:
+    """Remove a document that no terms name, and its content, once its grace is over.
+
+    The content goes before the commit: should that fail, the row is still there and it is tried
+    again; who sends the same content meanwhile stores it anew.
+    """
+    async with system_transaction(platform, Role.ENGINE) as tx:
+        procedure_id = await tx.scalar(
+            select(DocumentRow.procedure_id).where(DocumentRow.id == document_id)
+        )
+        if procedure_id is None:
+            return
+        await load(tx, procedure_id, lock=True)
+        digest = await tx.scalar(
+            delete(DocumentRow)
+            .where(DocumentRow.id == document_id, DocumentRow.kept_until <= await tx.clock())
+            .returning(DocumentRow.digest)
+        )
+        if digest is not None:
+            await platform.files.delete(_key(procedure_id, bytes(digest)))
 
 
 async def list_documents(platform: Platform, caller: Caller, procedure_id: UUID) -> DocumentList:
     """List the documents of a procedure to all who see it; raises NotFound."""
     async with transaction(platform, caller) as tx:
-        await _readable(tx, caller, procedure_id)
+        loaded = await _readable(tx, caller, procedure_id)
         rows = await tx.all(
             select(*_COLUMNS)
-            .where(DocumentRow.procedure_id == procedure_id)
+            .where(DocumentRow.procedure_id == procedure_id, DocumentRow.kept_until.is_(None))
             .order_by(DocumentRow.id)
             .limit(DOCUMENTS_MAX)
         )
-    return DocumentList(items=[_view(row) for row in rows])
+    return DocumentList(items=[_view(row, loaded) for row in rows])
 
 
 async def download_document(
@@ -173,27 +229,23 @@ async def download_document(
         if Scan(row.scan) is Scan.UNSCANNED:
             verdict = await verdict_now(platform, data)
             # By the engine: a bidder may change no row of the buyer.
-            await _keep_verdict(platform, document_id, verdict)
+            await keep_verdict(platform, DocumentRow, document_id, verdict)
             check_released(verdict)
     return Download(data, DocumentKind(row.kind), row.name)
 
 
-async def _keep_verdict(platform: Platform, document_id: UUID, verdict: Scan) -> None:
-    async with system_transaction(platform, Role.ENGINE) as tx:
-        await tx.execute(
-            update(DocumentRow).where(DocumentRow.id == document_id).values(scan=verdict.value)
-        )
-
-
-async def _readable(tx: Transaction, caller: Caller, procedure_id: UUID) -> None:
+async def _readable(tx: Transaction, caller: Caller, procedure_id: UUID) -> Loaded:
     loaded = await load(tx, procedure_id)
     reads_as_buyer(caller, loaded)
+    return loaded
 
 
 async def _one(tx: Transaction, procedure_id: UUID, document_id: UUID) -> Row[Any]:
     row = await tx.maybe(
         select(*_COLUMNS).where(
-            DocumentRow.procedure_id == procedure_id, DocumentRow.id == document_id
+            DocumentRow.procedure_id == procedure_id,
+            DocumentRow.id == document_id,
+            DocumentRow.kept_until.is_(None),
         )
     )
     if row is None:
@@ -201,7 +253,7 @@ async def _one(tx: Transaction, procedure_id: UUID, document_id: UUID) -> Row[An
     return row
 
 
-def _view(row: Row[Any]) -> DocumentView:
+def _view(row: Row[Any], loaded: Loaded) -> DocumentView:
     return DocumentView(
         id=row.id,
         procedure_id=row.procedure_id,
@@ -211,4 +263,6 @@ def _view(row: Row[Any]) -> DocumentView:
         sha256=row.digest.hex(),
         scan=Scan(row.scan),
         added_at=row.added_at,
+        terms_from=row.terms_from,
+        in_force=any(each.id == row.id for each in loaded.documents()),
     )

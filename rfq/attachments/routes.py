@@ -131,7 +131,7 @@ async def download_document(
     "/v1/procedures/{procedure_id:uuid}/documents/{document_id:uuid}",
     operation_id="removeDocument",
     tags=TAGS,
-    summary="Remove a document from a draft",
+    summary="Remove a document that no published terms have",
 )
 async def remove_document(
     procedure_id: FromPath[UUID],

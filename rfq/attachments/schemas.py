@@ -17,7 +17,11 @@ class Scan(StrEnum):
 
 
 class DocumentView(Output):
-    """A document of a procedure, for all who see the procedure."""
+    """A document of a procedure, for all who see the procedure.
+
+    It is a part of the terms `terms_from` a version of them; without one it waits for an amendment
+    that names it, and only the buyer sees it. What is not `in_force` an amendment took out.
+    """
 
     id: UUID
     procedure_id: UUID
@@ -27,10 +31,12 @@ class DocumentView(Output):
     sha256: str
     scan: Scan
     added_at: datetime
+    terms_from: int | None
+    in_force: bool
 
 
 class DocumentList(Output):
-    """All documents of a procedure, the first first."""
+    """All documents of a procedure, the first first; also those that were in force before."""
 
     items: list[DocumentView]
 

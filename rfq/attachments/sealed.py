@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, func, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from marketplace.kernel.errors import Conflict, NotFound
@@ -18,7 +18,7 @@ from marketplace.kernel.ids import new_id
 from marketplace.kernel.limits import ATTACHMENT_UPLOADS_MAX
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
-from marketplace.platform.database import Role, Transaction, system_transaction, transaction
+from marketplace.platform.database import Transaction, transaction
 from marketplace.platform.http.paging import Page, PageRequest, page
 from rfq.attachments.contents import (
     Content,
@@ -26,6 +26,7 @@ from rfq.attachments.contents import (
     HeldContents,
     check_released,
     keep_file,
+    keep_verdict,
     received,
     stored,
     verdict_now,
@@ -308,18 +309,9 @@ async def download_attachment(
             raise Conflict(f"This document cannot be read. {data.reason}")
         if Scan(row.scan) is Scan.UNSCANNED:
             verdict = await verdict_now(platform, data)
-            await _keep_verdict(platform, attachment_id, verdict)
+            await keep_verdict(platform, OpenedAttachmentRow, attachment_id, verdict)
             check_released(verdict)
     return Download(data, DocumentKind(row.kind), row.name)
-
-
-async def _keep_verdict(platform: Platform, attachment_id: UUID, verdict: Scan) -> None:
-    async with system_transaction(platform, Role.ENGINE) as tx:
-        await tx.execute(
-            update(OpenedAttachmentRow)
-            .where(OpenedAttachmentRow.id == attachment_id)
-            .values(scan=verdict.value)
-        )
 
 
 def _view(row: Row[Any]) -> AttachmentView:

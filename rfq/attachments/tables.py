@@ -1,5 +1,6 @@
 """Documents of procedures, sealed attachments of bids, and those that were opened."""
 
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint
@@ -9,7 +10,12 @@ from marketplace.platform.columns import Base, Hash, Id, Instant
 
 
 class DocumentRow(Base):
-    """A document of the buyer, for all who see the procedure; its content lies at its digest."""
+    """A document of the buyer; its content lies at its digest.
+
+    `terms_from` is the first version of the terms it was a part of; until then only the buyer sees
+    it. One that no terms name, as it was removed or is still arriving, is forgotten with its
+    content at `kept_until`: each content that is stored has a row that was there before it.
+    """
 
     __tablename__ = "procedure_documents"
     id: Mapped[Id]
@@ -22,6 +28,8 @@ class DocumentRow(Base):
     scan: Mapped[str]
     added_by: Mapped[UUID]
     added_at: Mapped[Instant]
+    terms_from: Mapped[int | None]
+    kept_until: Mapped[datetime | None]
     __table_args__ = (
         UniqueConstraint("procedure_id", "digest"),
         Index("ix_procedure_documents_buyer_id", "buyer_id"),

@@ -177,25 +177,8 @@ async def read_proposals(tx: Transaction, loaded: Loaded, *conditions: Any) -> l
 
 async def read_awards(tx: Transaction, loaded: Loaded, *conditions: Any) -> list[Award]:
     """Read awards that this transaction may see, with their lines."""
-    rows = await tx.all(
-        select(
-            AwardRow.id,
-            AwardRow.proposal_id,
-            AwardRow.lot_id,
-            AwardRow.supplier_id,
-            AwardRow.bid_id,
-            AwardRow.status,
-            AwardRow.rank,
-            AwardRow.share,
-            AwardRow.total,
-            AwardRow.currency,
-            AwardRow.contract_id,
-            AwardRow.provenance,
-        )
-        .where(AwardRow.procedure_id == loaded.procedure.id, *conditions)
-        .order_by(AwardRow.id)
-    )
-    lines = await _priced_lines(tx, loaded, rows)
+    rows, lines = await stored_awards(tx, AwardRow.procedure_id == loaded.procedure.id, *conditions)
+    asked = {line.id: line for lot in loaded.procedure.lots for line in lot.lines}
     return [
         Award(
             id=row.id,
@@ -206,7 +189,10 @@ async def read_awards(tx: Transaction, loaded: Loaded, *conditions: Any) -> list
             status=AwardStatus(row.status),
             rank=row.rank,
             share=row.share,
-            breakdown=Breakdown(tuple(lines[row.id]), Money(row.total, row.currency)),
+            breakdown=Breakdown(
+                tuple(_priced(asked[line.line_id], line, row.currency) for line in lines[row.id]),
+                Money(row.total, row.currency),
+            ),
             contract_id=row.contract_id,
             provenance=read_provenance(row.provenance),
         )
@@ -214,10 +200,47 @@ async def read_awards(tx: Transaction, loaded: Loaded, *conditions: Any) -> list
     ]
 
 
-async def _priced_lines(
-    tx: Transaction, loaded: Loaded, awards: Sequence[Row[Any]]
-) -> Mapping[UUID, list[PricedLine]]:
+def _priced(asked: Line, row: Row[Any], currency: str) -> PricedLine:
+    return PricedLine(
+        replace(asked, quantity=row.quantity),
+        row.unit_amount,
+        row.basis,
+        currency,
+        row.sku,
+        None if row.terms is None else read_terms(row.terms),
+    )
+
+
+async def stored_awards(
+    tx: Transaction, *conditions: Any
+) -> tuple[Sequence[Row[Any]], Mapping[UUID, Sequence[Row[Any]]]]:
+    """Give the rows of awards that this transaction may see, and of their lines, by award."""
     rows = await tx.all(
+        select(
+            AwardRow.id,
+            AwardRow.proposal_id,
+            AwardRow.procedure_id,
+            AwardRow.lot_id,
+            AwardRow.supplier_id,
+            AwardRow.bid_id,
+            AwardRow.status,
+            AwardRow.rank,
+            AwardRow.share,
+            AwardRow.reason,
+            AwardRow.total,
+            AwardRow.currency,
+            AwardRow.contract_id,
+            AwardRow.content_hash,
+            AwardRow.provenance,
+            AwardRow.awarded_at,
+            AwardRow.cause,
+            AwardRow.ended_because,
+            AwardRow.ended_at,
+        )
+        .where(*conditions)
+        .order_by(AwardRow.id)
+    )
+    found = await tx.all(
         select(
             AwardLineRow.award_id,
             AwardLineRow.line_id,
@@ -225,25 +248,16 @@ async def _priced_lines(
             AwardLineRow.quantity,
             AwardLineRow.unit_amount,
             AwardLineRow.basis,
+            AwardLineRow.amount,
             AwardLineRow.terms,
         )
-        .where(AwardLineRow.award_id.in_([row.id for row in awards]))
+        .where(AwardLineRow.award_id.in_([row.id for row in rows]))
         .order_by(AwardLineRow.award_id, AwardLineRow.position)
     )
-    asked: dict[UUID, Line] = {line.id: line for lot in loaded.procedure.lots for line in lot.lines}
-    lines: dict[UUID, list[PricedLine]] = defaultdict(list)
-    for row in rows:
-        lines[row.award_id].append(
-            PricedLine(
-                replace(asked[row.line_id], quantity=row.quantity),
-                row.unit_amount,
-                row.basis,
-                loaded.procedure.currency,
-                row.sku,
-                None if row.terms is None else read_terms(row.terms),
-            )
-        )
-    return lines
+    lines: dict[UUID, list[Row[Any]]] = defaultdict(list)
+    for line in found:
+        lines[line.award_id].append(line)
+    return rows, lines
 
 
 async def move_proposal(

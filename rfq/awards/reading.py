@@ -1,6 +1,5 @@
 """Awards and proposals as their readers see them."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -15,7 +14,7 @@ from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, transaction
 from marketplace.platform.http.schemas import MoneyView
-from rfq.awards.proposals import Proposal, read_proposals
+from rfq.awards.proposals import Proposal, read_proposals, stored_awards
 from rfq.awards.schemas import (
     AwardLineView,
     AwardProposalList,
@@ -25,7 +24,7 @@ from rfq.awards.schemas import (
     SupplierAwardList,
     SupplierAwardView,
 )
-from rfq.awards.tables import AwardLineRow, AwardRow, ProposalRow
+from rfq.awards.tables import AwardRow, ProposalRow
 from rfq.hexadecimal import hexadecimal
 from rfq.procedures.publishing import load_own
 from rfq.procedures.reading import Loaded, load, reads_as_buyer
@@ -39,7 +38,7 @@ async def list_awards(
     async with transaction(platform, caller) as tx:
         loaded = await load(tx, procedure_id)
         own = reads_as_buyer(caller, loaded)
-        rows, lines = await _read(tx, AwardRow.procedure_id == procedure_id)
+        rows, lines = await stored_awards(tx, AwardRow.procedure_id == procedure_id)
     if own:
         return BuyerAwardList(items=[_buyer_view(row, lines) for row in rows])
     return SupplierAwardList(items=[SupplierAwardView(**_shared(row, lines)) for row in rows])
@@ -47,7 +46,7 @@ async def list_awards(
 
 async def supplier_award_view(tx: Transaction, award_id: UUID) -> SupplierAwardView:
     """Show an award to its winner."""
-    rows, lines = await _read(tx, AwardRow.id == award_id)
+    rows, lines = await stored_awards(tx, AwardRow.id == award_id)
     return SupplierAwardView(**_shared(rows[0], lines))
 
 
@@ -59,7 +58,7 @@ async def list_proposals(
     async with transaction(platform, caller) as tx:
         loaded = await load_own(tx, caller, procedure_id)
         proposals = await read_proposals(tx, loaded)
-        rows, lines = await _read(tx, AwardRow.procedure_id == procedure_id)
+        rows, lines = await stored_awards(tx, AwardRow.procedure_id == procedure_id)
     return AwardProposalList(items=[_proposal(each, rows, lines) for each in proposals])
 
 
@@ -78,7 +77,7 @@ async def read_proposal(platform: Platform, caller: Caller, proposal_id: UUID) -
 async def proposal_view(tx: Transaction, loaded: Loaded, proposal_id: UUID) -> AwardProposalView:
     """Show a proposal as it is now, with its awards."""
     proposal = (await read_proposals(tx, loaded, ProposalRow.id == proposal_id))[0]
-    rows, lines = await _read(tx, AwardRow.proposal_id == proposal_id)
+    rows, lines = await stored_awards(tx, AwardRow.proposal_id == proposal_id)
     return _proposal(proposal, rows, lines)
 
 
@@ -105,53 +104,6 @@ def _proposal(
         settled_at=row.settled_at,
         awards=[_buyer_view(each, lines) for each in rows if each.proposal_id == row.id],
     )
-
-
-async def _read(
-    tx: Transaction, condition: Any
-) -> tuple[Sequence[Row[Any]], Mapping[UUID, Sequence[Row[Any]]]]:
-    rows = await tx.all(
-        select(
-            AwardRow.id,
-            AwardRow.proposal_id,
-            AwardRow.procedure_id,
-            AwardRow.lot_id,
-            AwardRow.supplier_id,
-            AwardRow.bid_id,
-            AwardRow.status,
-            AwardRow.rank,
-            AwardRow.share,
-            AwardRow.reason,
-            AwardRow.total,
-            AwardRow.currency,
-            AwardRow.contract_id,
-            AwardRow.content_hash,
-            AwardRow.provenance,
-            AwardRow.awarded_at,
-            AwardRow.cause,
-            AwardRow.ended_because,
-            AwardRow.ended_at,
-        )
-        .where(condition)
-        .order_by(AwardRow.id)
-    )
-    found = await tx.all(
-        select(
-            AwardLineRow.award_id,
-            AwardLineRow.line_id,
-            AwardLineRow.sku,
-            AwardLineRow.quantity,
-            AwardLineRow.unit_amount,
-            AwardLineRow.basis,
-            AwardLineRow.amount,
-        )
-        .where(AwardLineRow.award_id.in_([row.id for row in rows]))
-        .order_by(AwardLineRow.award_id, AwardLineRow.position)
-    )
-    lines = defaultdict(list)
-    for line in found:
-        lines[line.award_id].append(line)
-    return rows, lines
 
 
 def _buyer_view(row: Row[Any], lines: Mapping[UUID, Sequence[Row[Any]]]) -> BuyerAwardView:

@@ -1,8 +1,8 @@
 """Decide a lot: who gets what of it, written down as a proposal that then goes on by itself."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -34,8 +34,17 @@ from rfq.procedures.reading import Loaded
 from rfq.rules.abnormal import check_award
 from rfq.rules.award import Breakdown, scaled
 from rfq.rules.awarding import Awarding, Division
-from rfq.rules.division import by_lines, by_shares, cheapest, check_order, left_open, whole
-from rfq.rules.evaluation import Final
+from rfq.rules.computation import ComputedLine, computed_line
+from rfq.rules.division import (
+    best_in,
+    by_lines,
+    by_shares,
+    check_order,
+    left_open,
+    line_offers,
+    whole,
+)
+from rfq.rules.evaluation import Final, line_divisor
 from rfq.rules.offering import check_binding
 from rfq.rules.procedure import Lot, LotAction, check_bids_readable
 from rfq.rules.settlement import (
@@ -74,10 +83,10 @@ async def award_lot(
         _check_days(loaded, data, at)
         ranking = await rank_lot(tx, loaded, lot.id)
         before = await read_awards(tx, loaded, AwardRow.lot_id == lot.id)
-        parts = await _decide(tx, loaded, lot, data, ranking=ranking, before=before)
-        for _, _, final, _ in parts:
+        decided = await _decide(tx, loaded, lot, data, ranking=ranking, before=before)
+        for _, _, final, _ in decided.parts:
             check_binding(final.offer.binds_until, at)
-        proposal_id = await _store(tx, loaded, data, parts, ranking=ranking, at=at)
+        proposal_id = await _store(tx, loaded, data, decided, ranking=ranking, at=at)
         loaded, proposal = await hold_proposal(tx, proposal_id)
         await ask_or_go_on(tx, caller, loaded, proposal, at)
         return await keep(tx, key, await proposal_view(tx, loaded, proposal_id))
@@ -101,6 +110,14 @@ Part = tuple[int, int | None, Final, Breakdown]
 """A winner's rank in the lot, his share in percent where it is one, his offer, and his lines."""
 
 
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What each winner gets, and of lines that were compared apart how."""
+
+    parts: list[Part]
+    lines: tuple[ComputedLine, ...] = ()
+
+
 async def _decide(
     tx: Transaction,
     loaded: Loaded,
@@ -109,7 +126,7 @@ async def _decide(
     *,
     ranking: Ranking,
     before: Sequence[Award],
-) -> list[Part]:
+) -> Decided:
     """Give what each winner gets of what is left of the lot.
 
     What a winner who fell away gives back goes undivided to the next; so does a lot that is not
@@ -127,8 +144,20 @@ async def _decide(
     chosen = chosen if by_line else chosen[: max(len(shares), 1)]
     offers = [await _priced(tx, lot.id, final, ranking.auction) for final in chosen]
     made: Sequence[Breakdown | None]
+    lines: tuple[ComputedLine, ...] = ()
     if by_line:
-        made = by_lines(offers, left, _lines_chosen(data, chosen, offers, left))
+        method = loaded.procedure.judging.method
+        divisors = [line_divisor(method, final.standing) for final in chosen]
+        compared = {line_id: line_offers(offers, divisors, line_id) for line_id in left}
+        best = {line_id: best_in(each) for line_id, each in compared.items()}
+        places = {**best, **_lines_chosen(data, chosen, best)}
+        made = by_lines(offers, left, places)
+        bids = [final.offer.bid_id for final in chosen]
+        lines = tuple(
+            computed_line(line, bids, compared[line.id], bids[best[line.id]], bids[places[line.id]])
+            for line in lot.lines
+            if line.id in left
+        )
     elif shares:
         made = by_shares(offers, left, shares)
     else:
@@ -146,7 +175,7 @@ async def _decide(
     for _, _, final, _ in parts:
         bidder_id = final.offer.bidder_id
         check_award(ranking.flags.get(bidder_id), ranking.explanations.get(bidder_id))
-    return parts
+    return Decided(parts, lines)
 
 
 def _divided(awarding: Awarding, *, divided_already: bool) -> tuple[tuple[int, ...], bool]:
@@ -207,27 +236,23 @@ def _chosen(finals: Sequence[Final], data: AwardInput, standing: Sequence[Award]
 
 
 def _lines_chosen(
-    data: AwardInput,
-    chosen: Sequence[Final],
-    offers: Sequence[Breakdown],
-    left: Mapping[UUID, Decimal],
+    data: AwardInput, chosen: Sequence[Final], best: Mapping[UUID, int]
 ) -> dict[UUID, int]:
-    """Give the places of the offers the buyer named for lines; another than the cheapest asks why.
+    """Give the places of the offers the buyer named for lines; another than the best asks why.
 
     Raises InvalidInput with a pointer.
     """
     places = {final.offer.bid_id: place for place, final in enumerate(chosen)}
     named: dict[UUID, int] = {}
     for number, choice in enumerate(data.lines):
-        if choice.line_id not in left:
+        if choice.line_id not in best:
             detail = "This lot has no such line left to award."
             raise invalid(f"/lines/{number}/line_id", "unknown_line", detail)
         if choice.bid_id not in places:
             detail = "No valid bid for this lot has this id."
             raise invalid(f"/lines/{number}/bid_id", "unknown_bid", detail)
         named[choice.line_id] = places[choice.bid_id]
-    ranked = [cheapest(offers, line_id) for line_id in named]
-    check_order(list(named.values()), ranked, data.reason)
+    check_order(list(named.values()), [best[line_id] for line_id in named], data.reason)
     return named
 
 
@@ -235,14 +260,14 @@ async def _store(
     tx: Transaction,
     loaded: Loaded,
     data: AwardInput,
-    parts: Sequence[Part],
+    decided: Decided,
     *,
     ranking: Ranking,
     at: datetime,
 ) -> UUID:
     proposal_id, caller = new_id(), tx.caller
     currency = loaded.procedure.currency
-    sum_ = total([part.total for _, _, _, part in parts], currency)
+    sum_ = total([part.total for _, _, _, part in decided.parts], currency)
     common = {
         "procedure_id": loaded.procedure.id,
         "lot_id": data.lot_id,
@@ -260,18 +285,18 @@ async def _store(
             first_day=data.first_day,
             last_day=data.last_day,
             time_zone=zone_of(loaded, data),
-            computation=_computation(loaded, ranking, data),
+            computation=_computation(loaded, ranking, data, decided.lines),
             proposed_by=by,
             proposed_at=at,
         )
     )
-    for part in parts:
+    for part in decided.parts:
         await _store_award(tx, {**common, "awarded_by": by}, proposal_id, part, ranking)
     facts: dict[str, object] = {
         "procedure_id": loaded.procedure.id,
         "lot_id": data.lot_id,
         "total": sum_.amount,
-        "supplier_ids": [final.offer.bidder_id for _, _, final, _ in parts],
+        "supplier_ids": [final.offer.bidder_id for _, _, final, _ in decided.parts],
         "reason": data.reason,
     }
     record(tx, loaded, "award.proposed", proposal_id, facts)
@@ -341,9 +366,12 @@ def _way_to(final: Final, ranking: Ranking) -> tuple[Provenance, ...]:
     return tuple(steps)
 
 
-def _computation(loaded: Loaded, ranking: Ranking, data: AwardInput) -> dict[str, Any]:
+def _computation(
+    loaded: Loaded, ranking: Ranking, data: AwardInput, lines: tuple[ComputedLine, ...]
+) -> dict[str, Any]:
     """Write down what the decision was made from, as it was then."""
     awarding = loaded.procedure.awarding
+    document = msgspec.structs.replace(computation(loaded, data.lot_id, ranking), lines=lines)
 
     def listed(finals: Sequence[Final]) -> list[dict[str, Any]]:
         return [
@@ -364,5 +392,5 @@ def _computation(loaded: Loaded, ranking: Ranking, data: AwardInput) -> dict[str
         "bid_ids": [str(bid_id) for bid_id in data.bid_ids],
         "ranking": listed(ranking.finals),
         "rejected": listed(ranking.rejected),
-        "document": msgspec.to_builtins(computation(loaded, data.lot_id, ranking)),
+        "document": msgspec.to_builtins(document),
     }

@@ -10,7 +10,6 @@ from msgspec import Meta
 
 from marketplace.kernel.canonical import plain_decimal
 from marketplace.kernel.errors import FieldError, InvalidInput
-from marketplace.kernel.ids import new_id
 from marketplace.kernel.limits import CRITERIA_MAX, EVALUATORS_MAX, LINES_MAX, REQUIREMENTS_MAX
 from marketplace.platform.http.schemas import AmountText, Code, Input, Name, Output
 from rfq.rules.criteria import (
@@ -50,8 +49,8 @@ class CriterionInput(Input):
 Criteria = Annotated[list[CriterionInput], Meta(max_length=CRITERIA_MAX)]
 
 
-class JudgingInput(Input):
-    """How bids are judged; the weights for each lot sum to 100.
+class JudgedBy(Input):
+    """How bids are judged by criteria; the weights for each lot sum to 100.
 
     `points` ranks by weighted points, `coefficient` by price / (1 + Σv / (1 - Σvmax)), where v is
     what the scores are worth.
@@ -60,30 +59,39 @@ class JudgingInput(Input):
     method: Method = Method.LOWEST_PRICE
     aggregation: Aggregation = Aggregation.MEAN
     minimum_evaluators: Annotated[int, Meta(ge=1, le=EVALUATORS_MAX)] = 1
-    criteria: Annotated[list[CriterionInput], Meta(max_length=CRITERIA_MAX)] = msgspec.field(
-        default_factory=list
-    )
 
-    def judging(self, lots: Sequence[UUID]) -> Judging:
-        """Give the value, with the ids of its lots; raises InvalidInput for a lot there is not."""
+    def by(
+        self, criteria: Sequence[CriterionInput], ids: Sequence[UUID], lots: Sequence[UUID]
+    ) -> Judging:
+        """Give the value, its criteria known by `ids`, with the ids of its lots.
+
+        Raises InvalidInput for a lot there is not.
+        """
         return Judging(
             method=self.method,
             aggregation=self.aggregation,
             minimum_evaluators=self.minimum_evaluators,
             criteria=tuple(
-                _criterion(each, number, lots) for number, each in enumerate(self.criteria)
+                _criterion(each, number, lots, id_)
+                for number, (each, id_) in enumerate(zip(criteria, ids, strict=True))
             ),
         )
 
 
-def _criterion(data: CriterionInput, number: int, lots: Sequence[UUID]) -> Criterion:
+class JudgingInput(JudgedBy):
+    """How bids are judged."""
+
+    criteria: Criteria = msgspec.field(default_factory=list)
+
+
+def _criterion(data: CriterionInput, number: int, lots: Sequence[UUID], id_: UUID) -> Criterion:
     for place, lot in enumerate(data.lots):
         if lot > len(lots):
             detail = f"There is no lot {lot}: the procedure has {len(lots)}."
             pointer = f"/judging/criteria/{number}/lots/{place}"
             raise InvalidInput(detail, errors=[FieldError(pointer, "unknown_lot", detail)])
     return Criterion(
-        id=new_id(),
+        id=id_,
         kind=data.kind,
         title=data.title,
         weight=Decimal(data.weight),
@@ -106,9 +114,9 @@ class RequirementInput(Input):
     title: Name
     code: Code | None = None
 
-    def requirement(self) -> Requirement:
-        """Give the value."""
-        return Requirement(id=new_id(), kind=self.kind, title=self.title, code=self.code)
+    def requirement(self, id_: UUID) -> Requirement:
+        """Give the value, known by this id."""
+        return Requirement(id=id_, kind=self.kind, title=self.title, code=self.code)
 
 
 Requirements = Annotated[list[RequirementInput], Meta(max_length=REQUIREMENTS_MAX)]

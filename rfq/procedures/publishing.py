@@ -105,7 +105,10 @@ async def update_draft(
 
 def _drafted(caller: Caller, data: ProcedureInput, procedure_id: UUID) -> Procedure:
     lots = tuple(_lot(lot) for lot in data.lots)
-    judging = None if data.judging is None else data.judging.judging([lot.id for lot in lots])
+    judging = LOWEST_PRICE
+    if data.judging is not None:
+        ids = [new_id() for _ in data.judging.criteria]
+        judging = data.judging.by(data.judging.criteria, ids, [lot.id for lot in lots])
     return Procedure(
         id=procedure_id,
         buyer_id=caller.organization_id,
@@ -130,8 +133,8 @@ def _drafted(caller: Caller, data: ProcedureInput, procedure_id: UUID) -> Proced
             data.time_zone,
             data.signatures,
         ),
-        judging=judging or LOWEST_PRICE,
-        requirements=tuple(each.requirement() for each in data.requirements),
+        judging=judging,
+        requirements=tuple(each.requirement(new_id()) for each in data.requirements),
     )
 
 

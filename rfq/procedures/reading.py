@@ -37,6 +37,7 @@ from rfq.procedures.schemas import (
 )
 from rfq.rules.awarding import Awarding, Division
 from rfq.rules.bid import BidStatus
+from rfq.rules.differences import TermsDocument
 from rfq.rules.offering import Offering
 from rfq.rules.procedure import (
     BIDS_COUNTED,
@@ -88,6 +89,10 @@ class Loaded:
         """Give the audience of what everybody in the procedure may know."""
         return frozenset([self.procedure.buyer_id, *self.row.audience])
 
+    def documents(self) -> tuple[TermsDocument, ...]:
+        """Give the documents that are a part of the terms in force."""
+        return msgspec.convert(self.row.documents, tuple[TermsDocument, ...])
+
     def terms_hash(self) -> str:
         """Give the hash of what was asked and of all commitments to what was offered."""
         terms = {
@@ -107,6 +112,9 @@ class Loaded:
         for name in ("judging", "requirements"):
             if (asked := getattr(self.row, name)) is not None:
                 terms[name] = asked
+        if self.row.documents:
+            # Their order says nothing; a changed content is another document.
+            terms["documents"] = sorted([each.name, each.sha256] for each in self.documents())
         return content_hash(terms).hex()
 
 
@@ -178,6 +186,7 @@ async def load(tx: Transaction, procedure_id: UUID, *, lock: bool = False) -> Lo
         ProcedureRow.signatures,
         ProcedureRow.judging,
         ProcedureRow.requirements,
+        ProcedureRow.documents,
         ProcedureRow.scores_locked_at,
         ProcedureRow.audience,
         ProcedureRow.officer_ids,

@@ -3,134 +3,35 @@
 Each amendment is a new version of the terms, with a diff that a bidder can read. Bids that were
 submitted before are worth nothing until their bidders confirm them: nobody is held to what he did
 not offer. Confirming says "my bid stands"; where lines were added, removed or are counted in
-another unit it could not be true, and the bid has to be replaced.
+another unit it could not be true, and the bid has to be replaced. How bids are judged, what is
+required of bidders and which documents there are is no part of a bid: it can be confirmed.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from enum import StrEnum
+from uuid import UUID
 
-from marketplace.contracts.terms import Address, LineTerms
-from marketplace.kernel.canonical import plain_decimal
+import msgspec
+
 from marketplace.kernel.errors import Conflict, InvalidInput, invalid
 from marketplace.kernel.limits import AMENDMENTS_MAX
-from rfq.rules.offering import Item, same_questionnaire
-from rfq.rules.procedure import Line, Lot, Procedure, check_receiving
+from rfq.rules.criteria import Judging
+from rfq.rules.differences import Change, Terms
+from rfq.rules.offering import same_questionnaire
+from rfq.rules.procedure import Lot, Procedure, check_receiving
 
 
-class ChangeKind(StrEnum):
-    """What happened to a part of the terms."""
+def judging_left(judging: Judging, lots: Collection[UUID]) -> Judging:
+    """Give the criteria that are left with these lots: those for removed ones alone are not.
 
-    ADDED = "added"
-    REMOVED = "removed"
-    CHANGED = "changed"
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What is asked for."""
-
-    title: str
-    description: str
-    lots: tuple[Lot, ...]
-    questionnaire: tuple[Item, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One difference; `place` says where in words, `before` and `after` what stood and stands."""
-
-    kind: ChangeKind
-    place: str
-    before: str | None
-    after: str | None
-
-
-def changes(before: Terms, after: Terms) -> tuple[Change, ...]:
-    """List what differs, in the order of the new terms; lots and lines are known by their ids."""
-    return (
-        *_changed("title", before.title, after.title),
-        *_changed("description", before.description, after.description),
-        *_lots(before.lots, after.lots),
-        *_questionnaire(before.questionnaire, after.questionnaire),
-    )
-
-
-def _changed(place: str, before: str, after: str) -> Iterator[Change]:
-    if before != after:
-        yield Change(ChangeKind.CHANGED, place, before, after)
-
-
-def _questionnaire(before: Sequence[Item], after: Sequence[Item]) -> Iterator[Change]:
-    old, kept = {item.code: item for item in before}, {item.code for item in after}
-    for item in after:
-        place = f"question {item.code}"
-        if item.code not in old:
-            yield Change(ChangeKind.ADDED, place, None, item.prompt)
-            continue
-        yield from _changed(place, old[item.code].prompt, item.prompt)
-        yield from _changed(f"{place}, form", _form(old[item.code]), _form(item))
-    for item in before:
-        if item.code not in kept:
-            yield Change(ChangeKind.REMOVED, f"question {item.code}", item.prompt, None)
-
-
-def _form(item: Item) -> str:
-    choices = f": {', '.join(item.choices)}" if item.choices else ""
-    return f"{item.form.value}{choices}{'' if item.required else ', not required'}"
-
-
-def _lots(before: Sequence[Lot], after: Sequence[Lot]) -> Iterator[Change]:
-    old = {lot.id: lot for lot in before}
-    kept = {lot.id for lot in after}
-    for lot in after:
-        place = f"lot {lot.title!r}"
-        if lot.id not in old:
-            yield Change(ChangeKind.ADDED, place, None, f"{len(lot.lines)} lines")
-            continue
-        yield from _changed(f"{place}, title", old[lot.id].title, lot.title)
-        yield from _lines(place, old[lot.id].lines, lot.lines)
-    for lot in before:
-        if lot.id not in kept:
-            gone = f"{len(lot.lines)} lines"
-            yield Change(ChangeKind.REMOVED, f"lot {lot.title!r}", gone, None)
-
-
-def _lines(place: str, before: Sequence[Line], after: Sequence[Line]) -> Iterator[Change]:
-    old = {line.id: line for line in before}
-    kept = {line.id for line in after}
-    for line in after:
-        where = f"{place}, line {line.description!r}"
-        if line.id not in old:
-            yield Change(ChangeKind.ADDED, where, None, _quantity(line))
-            continue
-        was = old[line.id]
-        yield from _changed(f"{where}, quantity", _quantity(was), _quantity(line))
-        yield from _changed(f"{where}, description", was.description, line.description)
-        yield from _changed(f"{where}, SKU", was.sku or "", line.sku or "")
-        yield from _terms(where, was.terms or LineTerms(), line.terms or LineTerms())
-    for line in before:
-        if line.id not in kept:
-            where = f"{place}, line {line.description!r}"
-            yield Change(ChangeKind.REMOVED, where, _quantity(line), None)
-
-
-def _terms(where: str, before: LineTerms, after: LineTerms) -> Iterator[Change]:
-    for name in LineTerms.__struct_fields__:
-        said = (_words(getattr(terms, name)) for terms in (before, after))
-        yield from _changed(f"{where}, {name.replace('_', ' ')}", *said)
-
-
-def _words(value: object) -> str:
-    if isinstance(value, Address):
-        parts = (value.name, *value.street, value.postal_code, value.city, value.country)
-        return ", ".join(part for part in parts if part)
-    return "" if value is None else str(value)
-
-
-def _quantity(line: Line) -> str:
-    return f"{plain_decimal(line.quantity)} {line.unit}"
+    One for no lot that is left would otherwise be one for all.
+    """
+    kept = []
+    for each in judging.criteria:
+        lot_ids = tuple(lot_id for lot_id in each.lot_ids if lot_id in lots)
+        if lot_ids or not each.lot_ids:
+            kept.append(msgspec.structs.replace(each, lot_ids=lot_ids))
+    return msgspec.structs.replace(judging, criteria=tuple(kept))
 
 
 def same_lines(before: Terms, after: Terms) -> bool:
@@ -159,6 +60,20 @@ def check_known_ids(before: Terms, after: Terms, new: frozenset[object]) -> None
                 detail = "This lot has no such line, once; leave the id out for a new line."
                 raise invalid(f"/lots/{i}/lines/{j}/id", "unknown_line", detail)
             seen.add(line.id)
+
+
+def check_known_parts(before: Terms, after: Terms, new: frozenset[object]) -> None:
+    """Refuse ids of criteria and requirements that the terms do not have, once.
+
+    `new` are the ids just given to what is new. Raises InvalidInput.
+    """
+    criteria = [[each.id for each in terms.judging.criteria] for terms in (before, after)]
+    required = [[each.id for each in terms.requirements] for terms in (before, after)]
+    for pointer, (old, asked) in (("/judging/criteria", criteria), ("/requirements", required)):
+        for number, id_ in enumerate(asked):
+            if id_ in asked[:number] or (id_ not in new and id_ not in old):
+                detail = "The terms have nothing of this id, once; leave the id out for a new one."
+                raise invalid(f"{pointer}/{number}/id", "unknown_id", detail)
 
 
 def check_extension(procedure: Procedure, deadline_at: datetime, at: datetime) -> None:

@@ -16,7 +16,9 @@ import msgspec
 from marketplace.kernel.canonical import plain_decimal
 from marketplace.kernel.money import currency_digits
 from rfq.rules.criteria import CriterionKind, Method
+from rfq.rules.division import LineOffer
 from rfq.rules.evaluation import Part, PricedLine, Standing
+from rfq.rules.procedure import Line
 
 FORM: Final = "rfq.computation/1"
 RULES: Final = {
@@ -66,8 +68,22 @@ class ComputedOffer(msgspec.Struct, frozen=True):
     steps: tuple[Step, ...]
 
 
+class ComputedLine(msgspec.Struct, frozen=True):
+    """How one line was compared apart, an offer a step in the order of ranks; who got it, and why.
+
+    `best` is the bid that compares least, `awarded` the one that got it: another one for the
+    proposal's reason.
+    """
+
+    line_id: UUID
+    line: str
+    best: UUID
+    awarded: UUID
+    steps: tuple[Step, ...]
+
+
 class Computation(msgspec.Struct, frozen=True, kw_only=True):
-    """How a lot's ranking came about."""
+    """How a lot's ranking came about, and where lines are awarded apart, who got which."""
 
     form: str = FORM
     procedure_id: UUID
@@ -80,6 +96,7 @@ class Computation(msgspec.Struct, frozen=True, kw_only=True):
     rule: str
     ties: str = TIES
     offers: tuple[ComputedOffer, ...]
+    lines: tuple[ComputedLine, ...] = ()
 
 
 def shown(value: Fraction) -> str:
@@ -109,6 +126,26 @@ def _step(
 def _number(value: Fraction | Decimal) -> str:
     text = shown(Fraction(value))
     return f"({text})" if "/" in text else text
+
+
+def computed_line(
+    line: Line, bids: Sequence[UUID], offers: Sequence[LineOffer], best: UUID, awarded: UUID
+) -> ComputedLine:
+    """Tell how the offers for one line were compared; `bids` are theirs, in the same order."""
+    steps = (_compared(bid_id, offer) for bid_id, offer in zip(bids, offers, strict=True))
+    return ComputedLine(line.id, line.description, best, awarded, tuple(steps))
+
+
+def _compared(bid_id: UUID, offer: LineOffer) -> Step:
+    price, basis = offer.price.unit_amount, offer.price.basis
+    figures = (
+        Figure("price", plain_decimal(price), "the bid, or what it was auctioned or agreed to"),
+        Figure("basis", plain_decimal(basis), "the units the price is for"),
+        Figure("coefficient", shown(offer.divisor), "the scores of the bid; 1 where none count"),
+    )
+    calculation = f"{plain_decimal(price)} / {plain_decimal(basis)} / {_number(offer.divisor)}"
+    what = f"price of bid {bid_id} as it compares"
+    return _step(what, "price / basis / coefficient", calculation, figures, offer.compared)
 
 
 def computed(

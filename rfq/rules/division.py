@@ -6,8 +6,9 @@ left over and nothing is bought twice.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
+from fractions import Fraction
 from uuid import UUID
 
 from marketplace.kernel.errors import invalid
@@ -75,33 +76,47 @@ def by_shares(
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class LineOffer:
+    """What an offer's price for one line compares at: per unit, divided by what else it is worth.
+
+    `divisor` is 1 where the price alone counts (`evaluation.line_divisor`).
+    """
+
+    price: PricedLine
+    divisor: Fraction
+
+    @property
+    def compared(self) -> Fraction:
+        """The figure of which the least wins the line."""
+        return Fraction(self.price.unit_amount) / Fraction(self.price.basis) / self.divisor
+
+
+def line_offers(
+    offers: Sequence[Breakdown], divisors: Sequence[Fraction], line_id: UUID
+) -> list[LineOffer]:
+    """Give what each offer's price for a line compares at, in the order of the offers."""
+    return [
+        LineOffer(next(each for each in offer.lines if each.line.id == line_id), divisor)
+        for offer, divisor in zip(offers, divisors, strict=True)
+    ]
+
+
+def best_in(offers: Sequence[LineOffer]) -> int:
+    """Give the place of the best offer for a line; the first of equals."""
+    return min(range(len(offers)), key=lambda place: (offers[place].compared, place))
+
+
 def by_lines(
     offers: Sequence[Breakdown],
     left: Mapping[UUID, Decimal],
-    chosen: Mapping[UUID, int] | None = None,
+    places: Mapping[UUID, int],
 ) -> list[Breakdown | None]:
-    """Give each line that is left to the offer that is cheapest in it; None to who gets no line.
-
-    Of equal prices the better rank counts. `chosen` names the offer of a line by its place where
-    the buyer chose another.
-    """
+    """Give each line that is left to the offer of its place; None to who gets no line."""
     parts: list[dict[UUID, Decimal]] = [{} for _ in offers]
     for line_id, quantity in left.items():
-        place = (chosen or {}).get(line_id)
-        if place is None:
-            place = cheapest(offers, line_id)
-        parts[place][line_id] = quantity
+        parts[places[line_id]][line_id] = quantity
     return [_part(offer, part) if part else None for offer, part in zip(offers, parts, strict=True)]
-
-
-def cheapest(offers: Sequence[Breakdown], line_id: UUID) -> int:
-    """Give the place of the offer with the least unit price for a line; the first of equals."""
-
-    def price(place: int) -> Decimal:
-        line = next(each for each in offers[place].lines if each.line.id == line_id)
-        return EXACT.divide(line.unit_amount, line.basis)
-
-    return min(range(len(offers)), key=lambda place: (price(place), place))
 
 
 def _part(offer: Breakdown, quantities: Mapping[UUID, Decimal]) -> Breakdown:

@@ -194,6 +194,14 @@ def coefficient(parts: Sequence[Part]) -> Fraction:
     return 1 + worth / Fraction(price_weight)
 
 
+def line_divisor(method: Method, standing: Standing) -> Fraction:
+    """Give what the price of a single line is divided by, where lines are compared apart.
+
+    What is offered beside the price is worth the same in each line: the coefficient of the lot.
+    """
+    return coefficient(standing.parts) if method is Method.COEFFICIENT else ALL
+
+
 def ordered(method: Method, standings: Iterable[Standing]) -> tuple[Standing, ...]:
     """Put judged offers in order and give them their places."""
     sign = -1 if method is Method.POINTS else 1

@@ -26,8 +26,8 @@ from marketplace.kernel.limits import LINES_MAX
 from marketplace.kernel.money import currency_digits
 from marketplace.kernel.states import StateMachine, transition
 from marketplace.kernel.units import Quantity
-from rfq.rules.awarding import UNDIVIDED, Awarding, errors_of
-from rfq.rules.criteria import LOWEST_PRICE, Aggregation, Judging, judging_errors
+from rfq.rules.awarding import UNDIVIDED, Awarding, Division, errors_of
+from rfq.rules.criteria import LOWEST_PRICE, Aggregation, Judging, Method, judging_errors
 from rfq.rules.offering import NOTHING_ELSE, Offering, offering_errors
 from rfq.rules.officers import officer_errors
 from rfq.rules.qualification import Requirement, requirement_errors
@@ -322,6 +322,12 @@ def check_terms(procedure: Procedure) -> None:
     errors += judging_errors(procedure.judging, [lot.id for lot in procedure.lots])
     errors += requirement_errors(procedure.requirements)
     errors += errors_of(procedure.awarding)
+    if procedure.awarding.division is Division.LINES and procedure.judging.method is Method.POINTS:
+        detail = (
+            "Points for a price are given to the total of a lot and tell nothing of a line: judge "
+            "by coefficient, or award lots whole."
+        )
+        errors.append(FieldError("/judging/method", "points_by_line", detail))
     if errors:
         raise InvalidInput(errors[0].detail, errors=errors)
 
@@ -391,6 +397,24 @@ def check_invitation(procedure: Procedure, at: datetime) -> None:
     if procedure.status is not Status.DRAFT and not receiving:
         raise WrongState(
             f"This procedure is {procedure.status.value}: nobody can be invited any more.",
+            state=procedure.status.value,
+        )
+
+
+def check_documents(procedure: Procedure, at: datetime) -> None:
+    """Guard of a new document: a draft, or while an amendment can still name it."""
+    if procedure.status is not Status.DRAFT:
+        check_receiving(procedure, at)
+
+
+def check_removal(procedure: Procedure, terms_from: int | None) -> None:
+    """Guard of removing a document: nobody was asked by it yet; raises WrongState.
+
+    `terms_from` is the first version of the terms it was a part of.
+    """
+    if procedure.status is not Status.DRAFT and terms_from is not None:
+        raise WrongState(
+            "This document is a part of what was published: amend the terms, without it.",
             state=procedure.status.value,
         )
 

@@ -29,13 +29,16 @@ from tests.rfq.parties import HOUR, MoveClock, Parties, key
 NO_CONFLICT = DeclarationInput(conflict=False)
 
 
-def judging(aggregation: Aggregation = Aggregation.MEAN, **more: Any) -> JudgingInput:
-    """Price 40, against a budget of 1,000; quality 60; and something to pass."""
+def judging(
+    aggregation: Aggregation = Aggregation.MEAN, method: Method = Method.POINTS, **more: Any
+) -> JudgingInput:
+    """Price 40, for points against a budget of 1,000; quality 60; and something to pass."""
+    budget = "1000" if method is Method.POINTS else None
     return JudgingInput(
-        method=Method.POINTS,
+        method=method,
         aggregation=aggregation,
         criteria=[
-            CriterionInput(kind=CriterionKind.PRICE, title="Price", weight="40", reference="1000"),
+            CriterionInput(kind=CriterionKind.PRICE, title="Price", weight="40", reference=budget),
             CriterionInput(kind=CriterionKind.SCORED, title="Quality", weight="60"),
             CriterionInput(kind=CriterionKind.GATE, title="Fits our printers"),
         ],

@@ -10,15 +10,26 @@ import pytest
 from marketplace.kernel.errors import Conflict, InvalidInput, NotFound, StaleVersion, WrongState
 from marketplace.platform.core import Platform
 from marketplace.worker import Worker
-from rfq.amendments.schemas import AmendedLineInput, AmendedLotInput, AmendmentInput, ExtensionInput
+from rfq.amendments.schemas import (
+    AmendedCriterionInput,
+    AmendedJudgingInput,
+    AmendedLineInput,
+    AmendedLotInput,
+    AmendedRequirementInput,
+    AmendmentInput,
+    ExtensionInput,
+)
 from rfq.amendments.service import amend_procedure, extend_deadline, list_amendments
 from rfq.bids.service import confirm_bid, list_receipts, replace_bid
 from rfq.evaluation.listing import list_bids
+from rfq.procedures.judging import CriterionInput, JudgingInput, RequirementInput
 from rfq.procedures.publishing import update_draft
 from rfq.procedures.reading import read_procedure
 from rfq.procedures.schemas import BuyerProcedureView
 from rfq.rules.bid import BidStatus
+from rfq.rules.criteria import CriterionKind, Method
 from rfq.rules.procedure import Status
+from rfq.rules.qualification import RequirementKind
 from rfq.rules.sealing import Leaf, merkle_root
 from tests.rfq.parties import HOUR, MoveClock, Parties, bid, key
 
@@ -124,6 +135,64 @@ async def test_a_confirmed_bid_counts_again_at_the_price_it_had(
     await worker.run_until_idle()
     (opened,) = (await list_bids(platform, parties.buyer, made.id)).items
     assert opened.offers[0].total.amount == "470.00"
+
+
+async def test_criteria_requirements_and_questions_are_amended_and_stay_where_they_are_left_out(
+    platform: Platform, parties: Parties, worker: Worker, move_clock: MoveClock
+) -> None:
+    terms = msgspec.structs.replace(
+        await parties.terms(),
+        amendment_notice_hours=0,
+        judging=JudgingInput(
+            method=Method.COEFFICIENT,
+            criteria=[
+                CriterionInput(kind=CriterionKind.PRICE, title="Price", weight="40"),
+                CriterionInput(kind=CriterionKind.SCORED, title="Quality", weight="60"),
+            ],
+        ),
+        requirements=[RequirementInput(kind=RequirementKind.DOCUMENT, title="Insurance")],
+    )
+    made = await parties.published(terms)
+    sent = await parties.submit(made, parties.acme, "1", "90")
+    price, quality = made.judging.criteria
+    left_alone = await amended(parties, made)
+    assert (left_alone.judging, left_alone.requirements) == (made.judging, made.requirements)
+    judged = AmendedJudgingInput(
+        method=Method.COEFFICIENT,
+        criteria=[
+            AmendedCriterionInput(
+                id=price.id, kind=CriterionKind.PRICE, title="Price", weight="100"
+            )
+        ],
+    )
+    asked = [AmendedRequirementInput(kind=RequirementKind.EXCLUSION_GROUND, title="Not insolvent")]
+    after = await amended(parties, left_alone, judging=judged, requirements=asked)
+    assert [each.id for each in after.judging.criteria] == [price.id]
+    told = (await list_amendments(platform, parties.bolt, made.id)).items[-1]
+    assert [(each.place, each.before, each.after) for each in told.changes[1:]] == [
+        ("criterion 'Price', weight", "40", "100"),
+        ("criterion 'Quality'", "scored, weight 60, all lots", None),
+        ("requirement 'Not insolvent'", None, "exclusion ground: Not insolvent"),
+        ("requirement 'Insurance'", "document: Insurance", None),
+    ]
+    (receipt,) = (await list_receipts(platform, parties.acme, made.id)).items
+    assert receipt.status == BidStatus.UNCONFIRMED
+    await confirm_bid(platform, parties.acme, made.id, sent.bid_id, sent.version)
+    for wrong in (quality.id, made.id):
+        criterion = AmendedCriterionInput(id=wrong, kind=CriterionKind.PRICE, title="P")
+        with pytest.raises(InvalidInput) as refused:
+            await amended(parties, after, judging=AmendedJudgingInput(criteria=[criterion]))
+        assert refused.value.errors[0].pointer == "/judging/criteria/0/id"
+    with pytest.raises(InvalidInput, match="sum to 50"):
+        half = AmendedCriterionInput(kind=CriterionKind.PRICE, title="Price", weight="50")
+        judged = AmendedJudgingInput(method=Method.COEFFICIENT, criteria=[half])
+        await amended(parties, after, judging=judged)
+    await move_clock(HOUR)
+    await worker.run_until_idle()
+    opened = await read_procedure(platform, parties.buyer, made.id)
+    assert opened.status is Status.QUALIFICATION
+    with pytest.raises(WrongState):
+        await amended(parties, opened, requirements=[])
 
 
 async def test_where_lines_were_added_a_bid_is_replaced_and_not_confirmed(

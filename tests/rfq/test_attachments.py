@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from marketplace.kernel import limits
@@ -20,15 +21,21 @@ from marketplace.kernel.errors import (
 )
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
+from marketplace.platform.database import transaction
 from marketplace.platform.http.paging import PageRequest
+from marketplace.worker import Worker
+from rfq.amendments.schemas import AmendmentInput
+from rfq.amendments.service import amend_procedure, list_amendments
 from rfq.attachments import contents, documents, sealed
 from rfq.attachments.scanning import ClamdScanner, Scanner, ScannerAway
-from rfq.attachments.schemas import AttachmentView, Scan, UploadView
+from rfq.attachments.schemas import AttachmentView, DocumentView, Scan, UploadView
 from rfq.bids import service as bids
 from rfq.bids.schemas import BidAttachmentInput
 from rfq.opening.service import open_at_deadline
 from rfq.procedures import publishing
+from rfq.procedures.reading import load, read_procedure
 from rfq.procedures.schemas import BuyerProcedureView
+from rfq.rules.bid import BidStatus
 from rfq.rules.procedure import Openness
 from tests.rfq.documents import EICAR, PDF, TEXT
 from tests.rfq.parties import HOUR, MoveClock, Parties, bid, key
@@ -284,7 +291,7 @@ async def test_clamav_is_asked_by_its_own_protocol() -> None:
 
 
 async def test_documents_are_read_by_all_who_see_the_procedure_and_stay_once_published(
-    platform: Platform, parties: Parties, owner: Any
+    platform: Platform, parties: Parties
 ) -> None:
     made = await parties.drafted(await parties.terms(openness=Openness.OPEN))
     first = await documents.add_document(platform, parties.buyer, made.id, "plan.pdf", chunks(PDF))
@@ -301,13 +308,119 @@ async def test_documents_are_read_by_all_who_see_the_procedure_and_stay_once_pub
         got = await documents.download_document(platform, who, made.id, first.id)
         assert (got.data, got.name) == (PDF, "plan.pdf")
         assert (await documents.list_documents(platform, who, made.id)).items == [first]
-    with pytest.raises(WrongState):
+    with pytest.raises(WrongState, match="amend"):
         await documents.remove_document(platform, parties.buyer, made.id, first.id)
     with pytest.raises(NotPermitted):
         await documents.add_document(platform, parties.acme, made.id, "x.txt", chunks(TEXT))
-    await documents.add_document(platform, parties.buyer, made.id, "late.txt", chunks(TEXT))
-    told = await owner.fetch("select audience from outbox where kind = 'procedure.document_added'")
-    assert len(told) == 1
+
+
+async def test_a_document_after_the_publication_is_an_amendment_and_seen_by_nobody_before(
+    platform: Platform, parties: Parties
+) -> None:
+    terms = await parties.terms(openness=Openness.OPEN)
+    made = await parties.drafted(msgspec.structs.replace(terms, amendment_notice_hours=0))
+    plan = await documents.add_document(platform, parties.buyer, made.id, "plan.pdf", chunks(PDF))
+    made = await publishing.publish_procedure(platform, parties.buyer, made.id, made.version)
+    sent = await parties.submit(made, parties.acme, "3", "90")
+    hashed = await terms_hash(parties, made)
+    newer = await documents.add_document(platform, parties.buyer, made.id, "new.txt", chunks(TEXT))
+    assert (newer.terms_from, newer.in_force) == (None, False)
+    for act in (documents.download_document, documents.remove_document):
+        with pytest.raises((NotFound, NotPermitted)):
+            await act(platform, parties.acme, made.id, newer.id)
+    assert [each.id for each in await shown(parties, parties.acme, made)] == [plan.id]
+    assert await terms_hash(parties, made) == hashed
+    (receipt,) = (await bids.list_receipts(platform, parties.acme, made.id)).items
+    assert receipt.status == BidStatus.LIVE
+
+    await amend(parties, made, document_ids=[newer.id])
+    assert await terms_hash(parties, made) != hashed
+    (receipt,) = (await bids.list_receipts(platform, parties.acme, made.id)).items
+    assert receipt.status == BidStatus.UNCONFIRMED
+    (told,) = (await list_amendments(platform, parties.acme, made.id)).items
+    assert [(each.kind, each.place) for each in told.changes] == [
+        ("added", "document 'new.txt'"),
+        ("removed", "document 'plan.pdf'"),
+    ]
+    # What his bid was for he can still read.
+    assert [(each.id, each.in_force) for each in await shown(parties, parties.acme, made)] == [
+        (plan.id, False),
+        (newer.id, True),
+    ]
+    got = await documents.download_document(platform, parties.acme, made.id, plan.id)
+    assert got.data == PDF
+    await bids.confirm_bid(platform, parties.acme, made.id, sent.bid_id, sent.version)
+    with pytest.raises(InvalidInput) as refused:
+        await amend(parties, made, document_ids=[plan.id, sent.bid_id, plan.id])
+    assert [each.pointer for each in refused.value.errors] == ["/document_ids/1", "/document_ids/2"]
+
+
+async def shown(parties: Parties, who: Caller, made: BuyerProcedureView) -> list[DocumentView]:
+    return (await documents.list_documents(parties.platform, who, made.id)).items
+
+
+async def terms_hash(parties: Parties, made: BuyerProcedureView) -> str:
+    async with transaction(parties.platform, parties.buyer) as tx:
+        return (await load(tx, made.id)).terms_hash()
+
+
+async def amend(parties: Parties, made: BuyerProcedureView, **changes: Any) -> None:
+    present = await read_procedure(parties.platform, parties.buyer, made.id)
+    lots = msgspec.convert(msgspec.to_builtins(present.lots), list[Any])
+    for lot in lots:
+        del lot["status"]
+    given = {"summary": "Other plans.", "title": present.title, "lots": lots} | changes
+    data = msgspec.convert(msgspec.to_builtins(given), AmendmentInput)
+    await amend_procedure(parties.platform, parties.buyer, made.id, data, present.version)
+
+
+async def test_a_removed_document_leaves_no_file_that_nobody_finds(
+    platform: Platform, parties: Parties, worker: Worker, move_clock: MoveClock
+) -> None:
+    made = await parties.drafted()
+    stored = platform.settings.data_directory / "files" / "documents"
+
+    async def add(data: bytes) -> DocumentView:
+        return await documents.add_document(platform, parties.buyer, made.id, "a", chunks(data))
+
+    kept, gone, back = await add(b"kept"), await add(b"gone"), await add(b"back")
+    for each in (gone, back):
+        await documents.remove_document(platform, parties.buyer, made.id, each.id)
+    with pytest.raises(NotFound):
+        await documents.download_document(platform, parties.buyer, made.id, gone.id)
+    await worker.run_until_idle()
+    assert len(_files(stored)) == 3
+    assert (await add(b"back")).id == back.id
+    await move_clock(documents.GRACE)
+    await worker.run_until_idle()
+    assert {file.read_bytes() for file in _files(stored)} == {b"kept", b"back"}
+    listed_now = await shown(parties, parties.buyer, made)
+    assert [each.id for each in listed_now] == [kept.id, back.id]
+
+
+async def test_an_upload_that_was_cut_off_leaves_nothing(
+    platform: Platform,
+    parties: Parties,
+    worker: Worker,
+    move_clock: MoveClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = await parties.drafted()
+    stored = platform.settings.data_directory / "files" / "documents"
+
+    async def cut_off(*arguments: Any) -> None:
+        await contents.keep_file(*arguments)
+        raise OSError("the process dies here")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(documents, "keep_file", cut_off)
+        with pytest.raises(OSError, match="dies"):
+            await documents.add_document(platform, parties.buyer, made.id, "a", chunks(TEXT))
+    assert len(_files(stored)) == 1
+    assert await shown(parties, parties.buyer, made) == []
+    await move_clock(documents.GRACE)
+    await worker.run_until_idle()
+    assert _files(stored) == []
 
 
 async def test_too_large_too_many_and_too_many_at_once_are_refused(

@@ -23,7 +23,8 @@ from rfq.evaluation.rankings import read_ranking
 from rfq.evaluation.scoring import agree, hand_in, lock_scores, put_agreed_scores, read_sheet
 from rfq.evaluation.tables import ScoreRow
 from rfq.procedures.reading import read_procedure
-from rfq.rules.criteria import Aggregation
+from rfq.rules.awarding import Division
+from rfq.rules.criteria import Aggregation, Method
 from rfq.rules.panel import EvaluatorStatus
 from rfq.rules.procedure import Status
 from rfq.tables import OpenedBidRow
@@ -31,6 +32,7 @@ from tests.rfq.panels import NO_CONFLICT, Panel, bids_of
 from tests.rfq.parties import MoveClock, Parties, key
 
 PLANTED = "7.317316"
+YEAR = timedelta(days=365)
 
 
 @pytest.fixture
@@ -171,6 +173,34 @@ async def test_no_declaration_no_access_and_a_declared_conflict_excludes(
     with pytest.raises(InvalidInput):
         data = PanelInput(member_ids=[parties.acme.member_id])
         await name_evaluators(platform, parties.buyer, made.id, data, key())
+
+
+async def test_lines_that_are_awarded_apart_go_by_their_prices_and_the_scores(
+    platform: Platform, parties: Parties, panel: Panel, move_clock: MoveClock
+) -> None:
+    terms = msgspec.structs.replace(await parties.terms(), award_division=Division.LINES)
+    made = await panel.opened(move_clock, terms, method=Method.COEFFICIENT)
+    anna = await panel.member()
+    await panel.name(made.id, anna)
+    bids = bids_of(await read_sheet(platform, anna, made.id))
+    # Half of what quality is worth, 30 of 40: Acme's prices are divided by 7/4.
+    await panel.judge(made, anna, bids, acme="5", bolt="0", coil="0")
+    await locked(platform, parties.buyer, made.id)
+    data = AwardInput(lot_id=made.lots[0].id, last_day=made.deadline_at.date() + YEAR)
+    proposal = await award_lot(platform, parties.buyer, made.id, data, key())
+    # 3.10 compares as 1.77, 90 as 51.43: neither is the lowest price.
+    (award,) = proposal.awards
+    assert award.supplier_id == parties.acme.organization_id
+    assert [line.unit_amount for line in award.lines] == ["3.1", "90"]
+    told = await read_computation(platform, parties.buyer, made.id, made.lots[0].id)
+    paper = told.lines[0]
+    won = bids[parties.acme.organization_id]
+    assert (paper.line_id, paper.best, paper.awarded) == (made.lots[0].lines[0].id, won, won)
+    assert [(step.calculation, step.result) for step in paper.steps] == [
+        ("3.1 / 1 / 1.75", "62/35"),
+        ("2.9 / 1 / 1", "2.9"),
+        ("3.5 / 1 / 1", "3.5"),
+    ]
 
 
 async def test_the_evaluator_leaves(

@@ -3,6 +3,7 @@ from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,17 +11,19 @@ from hypothesis import strategies as st
 from marketplace.kernel.errors import Conflict, InvalidInput, WrongState
 from marketplace.kernel.limits import AMENDMENTS_MAX
 from rfq.rules.amendment import (
-    ChangeKind,
-    Terms,
-    changes,
     check_amendment,
     check_confirmation,
     check_extension,
     check_known_ids,
+    check_known_parts,
+    judging_left,
     same_lines,
 )
 from rfq.rules.bid import BidStatus, shown_status
+from rfq.rules.criteria import Criterion, CriterionKind, Judging, Method
+from rfq.rules.differences import Change, ChangeKind, Terms, TermsDocument, changes
 from rfq.rules.procedure import Line, Lot
+from rfq.rules.qualification import Requirement, RequirementKind
 from tests.rfq.rules.cases import (
     CABLE,
     DEADLINE,
@@ -160,3 +163,78 @@ def test_an_id_names_what_is_there_once_and_in_its_own_lot() -> None:
         assert refused.value.errors[0].pointer == "/lots/0/lines/1/id"
     with pytest.raises(InvalidInput):
         check_known_ids(BEFORE, replace(BEFORE, lots=(OFFICE, OFFICE)), frozenset())
+
+
+PRICE = Criterion(id=UUID(int=1), kind=CriterionKind.PRICE, title="Price", weight=Decimal(40))
+QUALITY = Criterion(id=UUID(int=2), kind=CriterionKind.SCORED, title="Quality", weight=Decimal(60))
+SAFETY = Criterion(
+    id=UUID(int=3), kind=CriterionKind.GATE, title="Safe", lot_ids=(OFFICE.id, WIRING.id)
+)
+JUDGED = replace(
+    BEFORE, judging=Judging(method=Method.COEFFICIENT, criteria=(PRICE, QUALITY, SAFETY))
+)
+
+
+def with_criteria(*criteria: Criterion) -> Terms:
+    return replace(JUDGED, judging=msgspec.structs.replace(JUDGED.judging, criteria=criteria))
+
+
+def test_other_criteria_read_as_what_was_and_what_is() -> None:
+    cheaper = msgspec.structs.replace(PRICE, weight=Decimal(50), title="Cost")
+    less = msgspec.structs.replace(QUALITY, weight=Decimal(50), minimum=Decimal(5))
+    wired = msgspec.structs.replace(SAFETY, lot_ids=(WIRING.id,))
+    fast = Criterion(id=UUID(int=4), kind=CriterionKind.GATE, title="Fast")
+    assert changes(JUDGED, with_criteria(cheaper, less, wired, fast)) == (
+        Change(ChangeKind.CHANGED, "criterion 'Price', title", "Price", "Cost"),
+        Change(ChangeKind.CHANGED, "criterion 'Price', weight", "40", "50"),
+        Change(ChangeKind.CHANGED, "criterion 'Quality', weight", "60", "50"),
+        Change(ChangeKind.CHANGED, "criterion 'Quality', minimum", "", "5"),
+        Change(ChangeKind.CHANGED, "criterion 'Safe', lots", "'Office', 'Wiring'", "'Wiring'"),
+        Change(ChangeKind.ADDED, "criterion 'Fast'", None, "pass_fail, all lots"),
+    )
+    assert changes(JUDGED, BEFORE) == (
+        Change(ChangeKind.CHANGED, "judging, method", "coefficient", "lowest_price"),
+        Change(ChangeKind.REMOVED, "criterion 'Price'", "price, weight 40, all lots", None),
+        Change(ChangeKind.REMOVED, "criterion 'Quality'", "scored, weight 60, all lots", None),
+        Change(ChangeKind.REMOVED, "criterion 'Safe'", "pass_fail, 'Office', 'Wiring'", None),
+    )
+
+
+def test_other_requirements_and_documents_read_as_what_was_and_what_is() -> None:
+    insured = Requirement(id=UUID(int=5), kind=RequirementKind.DOCUMENT, title="Insurance")
+    iso = Requirement(
+        id=UUID(int=6), kind=RequirementKind.QUALIFICATION, title="Quality", code="ISO-9001"
+    )
+    plan = TermsDocument(id=UUID(int=7), name="plan.pdf", sha256="aa")
+    newer = TermsDocument(id=UUID(int=8), name="plan.pdf", sha256="bb")
+    one = replace(BEFORE, requirements=(insured,), documents=(plan,))
+    later = msgspec.structs.replace(insured, title="Insurance of 1 million")
+    other = replace(BEFORE, requirements=(later, iso), documents=(newer,))
+    assert [(c.place, c.before, c.after) for c in changes(one, other)] == [
+        (
+            "requirement 'Insurance'",
+            "document: Insurance",
+            "document: Insurance of 1 million",
+        ),
+        ("requirement 'Quality'", None, "qualification ISO-9001: Quality"),
+        ("document 'plan.pdf'", None, "SHA-256 bb"),
+        ("document 'plan.pdf'", "SHA-256 aa", None),
+    ]
+    assert same_lines(one, other)
+    assert same_lines(JUDGED, BEFORE)
+
+
+def test_a_criterion_for_removed_lots_alone_goes_with_them_and_is_not_for_all() -> None:
+    left = judging_left(JUDGED.judging, {WIRING.id})
+    assert [each.lot_ids for each in left.criteria] == [(), (), (WIRING.id,)]
+    assert judging_left(JUDGED.judging, set()).criteria == (PRICE, QUALITY)
+
+
+def test_an_id_of_a_criterion_names_one_there_is_once() -> None:
+    check_known_parts(JUDGED, with_criteria(QUALITY, PRICE), frozenset())
+    fast = Criterion(id=UUID(int=4), kind=CriterionKind.GATE, title="Fast")
+    check_known_parts(JUDGED, with_criteria(PRICE, fast), frozenset([fast.id]))
+    for wrong in (with_criteria(PRICE, fast), with_criteria(PRICE, PRICE)):
+        with pytest.raises(InvalidInput) as refused:
+            check_known_parts(JUDGED, wrong, frozenset())
+        assert refused.value.errors[0].pointer == "/judging/criteria/1/id"

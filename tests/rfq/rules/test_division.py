@@ -1,5 +1,6 @@
 from dataclasses import replace
 from decimal import Decimal
+from fractions import Fraction
 from uuid import UUID
 
 import pytest
@@ -12,6 +13,7 @@ from marketplace.kernel.units import decimals_allowed, places
 from rfq.rules import awarding, division
 from rfq.rules.award import Breakdown
 from rfq.rules.awarding import Awarding, Division
+from rfq.rules.criteria import Criterion, CriterionKind, Judging, Method
 from rfq.rules.evaluation import PricedLine
 from rfq.rules.procedure import check_terms
 from tests.rfq.rules.cases import PAPER, TONER, procedure
@@ -83,17 +85,54 @@ def test_who_gets_nothing_of_any_line_wins_nothing() -> None:
     assert [quantities(part) for part in made] == [["1"], []]
 
 
+def by_lines(offers: list[Breakdown], *divisors: str) -> list[Breakdown | None]:
+    given = [Fraction(divisor) for divisor in divisors] or [Fraction(1) for _ in offers]
+    best = {
+        line_id: division.best_in(division.line_offers(offers, given, line_id)) for line_id in LEFT
+    }
+    return division.by_lines(offers, LEFT, best)
+
+
 def test_by_line_each_goes_to_its_cheapest_and_equal_prices_to_the_better_rank() -> None:
-    made = division.by_lines([offer("3", "95"), offer("2.90", "95")], LEFT)
+    made = by_lines([offer("3", "95"), offer("2.90", "95")])
     assert [quantities(part) for part in made] == [["3"], ["100"]]
-    assert division.by_lines([offer("1", "1"), offer("2", "2")], LEFT)[1] is None
+    assert by_lines([offer("1", "1"), offer("2", "2")])[1] is None
+
+
+def test_by_line_a_better_offer_wins_at_a_price_that_is_dearer_by_less_than_it_is_better() -> None:
+    # Worth a quarter more: 3.60 compares as 2.88, 120 as 96.
+    made = by_lines([offer("3.60", "120"), offer("2.90", "95")], "5/4", "1")
+    assert [quantities(part) for part in made] == [["100"], ["3"]]
+    # 3.625 / 1.25 is 2.90: equal ones go to the better rank.
+    made = by_lines([offer("2.90", "95"), offer("3.625", "120")], "1", "5/4")
+    assert [quantities(part) for part in made] == [["100", "3"], []]
 
 
 def test_prices_are_compared_per_unit_whatever_they_are_for() -> None:
     per_hundred = offer("100", "1")
     first, *rest = per_hundred.lines
     cheap = replace(per_hundred, lines=(replace(first, basis=Decimal(100)), *rest))
-    assert division.cheapest([offer("1.01", "1"), cheap], PAPER.id) == 1
+    ones = [Fraction(1), Fraction(1)]
+    assert division.best_in(division.line_offers([offer("1.01", "1"), cheap], ones, PAPER.id)) == 1
+
+
+def test_points_for_a_total_are_not_published_where_lines_are_awarded_apart() -> None:
+    price = Criterion(
+        id=UUID(int=1),
+        kind=CriterionKind.PRICE,
+        title="Price",
+        weight=Decimal(100),
+        reference=Decimal(1000),
+    )
+    asked = replace(
+        procedure(),
+        awarding=Awarding(Division.LINES),
+        judging=Judging(method=Method.POINTS, criteria=(price,)),
+    )
+    with pytest.raises(InvalidInput) as refusal:
+        check_terms(asked)
+    assert refusal.value.errors[0].code == "points_by_line"
+    check_terms(replace(asked, awarding=Awarding()))
 
 
 def test_what_stands_is_not_awarded_again() -> None:
