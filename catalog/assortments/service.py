@@ -17,9 +17,9 @@ from catalog.assortments.schemas import (
     GrantView,
 )
 from catalog.assortments.tables import AssortmentGrantRow, AssortmentOfferRow, AssortmentRow
+from catalog.customers.named import Named
 from catalog.customers.recipients import hold, recipient_of
 from catalog.customers.service import check_once
-from catalog.named import Named
 from catalog.products.service import visibility_of
 from catalog.products.tables import OfferRow
 from marketplace.kernel.errors import Conflict, NotFound

@@ -6,9 +6,9 @@ from uuid import UUID
 from litestar import Response, delete, get, put
 from litestar.params import QueryParameter
 
-from catalog.asked_languages import AcceptLanguage, LanguageQuery, asked_languages
 from catalog.categories import service
 from catalog.categories.schemas import CategoryDetails, CategoryInput, CategoryView
+from catalog.languages.asked import AcceptLanguage, LanguageQuery, asked_languages
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.http.access import versioned

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, UnsetType, field
 
-from catalog.asked_languages import Languages
 from catalog.categories.rules import Attribute, Kind, Option, Value
-from catalog.languages import name_in
+from catalog.languages.asked import Languages
+from catalog.languages.tags import name_in
 from catalog.products.content import checked_languages
 from marketplace.kernel.limits import (
     ATTRIBUTE_OPTIONS_MAX,

@@ -27,7 +27,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import array
 
-from catalog.asked_languages import Languages
 from catalog.categories.rules import (
     Attribute,
     Attributes,
@@ -51,7 +50,8 @@ from catalog.categories.schemas import (
     names_view,
 )
 from catalog.categories.tables import CategoryAttributeRow, CategoryRow
-from catalog.languages import name_in
+from catalog.languages.asked import Languages
+from catalog.languages.tags import name_in
 from catalog.products.lifecycle import ProductState
 from catalog.products.tables import ProductRow
 from marketplace.kernel.errors import Conflict, FieldError, InvalidInput, NotFound, invalid

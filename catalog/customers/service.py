@@ -8,6 +8,7 @@ from sqlalchemy import Row, delete, exists, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from catalog.assortments.tables import AssortmentGrantRow
+from catalog.customers.named import Named
 from catalog.customers.schemas import (
     CustomerInput,
     CustomerView,
@@ -17,7 +18,6 @@ from catalog.customers.schemas import (
     SegmentView,
 )
 from catalog.customers.tables import CustomerRow, SegmentMemberRow, SegmentRow
-from catalog.named import Named
 from catalog.price_lists.tables import PriceListAssignmentRow
 from marketplace.kernel.errors import Conflict, FieldError, InvalidInput, NotFound, invalid
 from marketplace.kernel.events import Event

@@ -13,7 +13,7 @@ import msgspec
 from babel.core import get_global
 
 from catalog.imports.products import several
-from catalog.languages import canonical_language
+from catalog.languages.tags import canonical_language
 from catalog.products.schemas import MEDIA_KIND
 
 CATEGORIES: Final = "udf_marketplace-1.0"

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from catalog.languages import canonical_language
+from catalog.languages.tags import canonical_language
 from marketplace.kernel.errors import FieldError, InvalidInput, invalid
 from marketplace.kernel.limits import ADDRESS_CHARACTERS_MAX, CODE_CHARACTERS_MAX
 

@@ -7,7 +7,7 @@ is left out stays as it is.
 from collections.abc import Sequence
 from typing import Final, TypeVar
 
-from catalog.languages import canonical_language
+from catalog.languages.tags import canonical_language
 from catalog.products.content import ClassCode, checked_code
 from catalog.products.schemas import (
     ClassCodeInput,

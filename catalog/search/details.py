@@ -23,12 +23,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import aliased
 
-from catalog.asked_languages import Languages
 from catalog.categories.rules import inherited
 from catalog.categories.schemas import CategoryRef, value_views
 from catalog.categories.service import ATTRIBUTES_ON_PATH, read_attribute
 from catalog.categories.tables import CategoryRow
-from catalog.languages import name_in
+from catalog.languages.asked import Languages
+from catalog.languages.tags import name_in
 from catalog.price_lists.visibility import scopes_of, visible_offer
 from catalog.products.lifecycle import SHOWN, ProductState
 from catalog.products.schemas import ClassCodeView, MediaView

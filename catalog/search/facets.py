@@ -7,8 +7,8 @@ from uuid import UUID
 
 from msgspec import UNSET
 
-from catalog.asked_languages import Languages
-from catalog.languages import name_in
+from catalog.languages.asked import Languages
+from catalog.languages.tags import name_in
 from catalog.search.answers import Mark
 from catalog.search.finding import Found
 from catalog.search.known import NamedAttribute, Names, read_names

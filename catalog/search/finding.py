@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from catalog.languages import base_language
+from catalog.languages.tags import base_language
 from catalog.price_lists.visibility import scopes_of
 from catalog.search.answers import Mark
 from catalog.search.known import read_synonyms

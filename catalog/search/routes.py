@@ -7,7 +7,7 @@ from litestar import Response, delete, get, post, put
 from litestar.openapi import ResponseSpec
 from litestar.params import QueryParameter
 
-from catalog.asked_languages import AcceptLanguage, LanguageQuery, asked_languages
+from catalog.languages.asked import AcceptLanguage, LanguageQuery, asked_languages
 from catalog.search import service, synonyms
 from catalog.search.finding import Query, Sort
 from catalog.search.narrowing import read_filters

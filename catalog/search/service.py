@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET
 
-from catalog.asked_languages import Languages
+from catalog.languages.asked import Languages
 from catalog.search.answers import Answer, CatalogAnswers, Mark, read_mark
 from catalog.search.details import add_availability, add_details, add_texts
 from catalog.search.facets import facets_of

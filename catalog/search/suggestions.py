@@ -10,8 +10,8 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import ARRAY, Integer, Text, Uuid, bindparam
 
-from catalog.asked_languages import Languages
-from catalog.languages import LAST_RESORT
+from catalog.languages.asked import Languages
+from catalog.languages.tags import LAST_RESORT
 from catalog.price_lists.visibility import scopes_of
 from catalog.search.answers import Answer, CatalogAnswers, Mark, read_mark
 from catalog.search.finding import Query, find_first

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Row, delete, insert, select, update
 
-from catalog.languages import base_language, checked_language
+from catalog.languages.tags import base_language, checked_language
 from catalog.search.rules import words_of
 from catalog.search.schemas import SynonymsInput, SynonymsView
 from catalog.search.tables import SearchSynonymRow

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catalog.languages import (
+from catalog.languages.tags import (
     LANGUAGES_WANTED_MAX,
     accepted_languages,
     canonical_language,

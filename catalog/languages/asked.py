@@ -4,7 +4,7 @@ from typing import Annotated, TypeAlias
 
 from litestar.params import HeaderParameter, QueryParameter
 
-from catalog.languages import accepted_languages, checked_language, fallbacks
+from catalog.languages.tags import accepted_languages, checked_language, fallbacks
 
 Languages: TypeAlias = tuple[str, ...]
 """Languages to look for, in order; empty where the reader takes what there is."""
