@@ -7,7 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from benchmarks.load import Outcome
-from catalog.price_lists.candidates import CANDIDATES_OF_LINES, line_arguments
+from catalog.price_lists.candidate_reads import CANDIDATES_OF_LINES, line_arguments
 from marketplace.platform.caller import Caller
 from marketplace.platform.database import HotRead, Role, connect
 

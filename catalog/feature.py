@@ -26,6 +26,7 @@ from catalog.search.answers import CatalogAnswers
 from catalog.search.known import Known
 from catalog.search.known_items import KnownItems
 from catalog.search.own_prices import OwnCosts
+from catalog.search.shelf import Shelf
 from catalog.search.written_items import WrittenItems
 from catalog.stock import routes as stock
 from catalog.stock.reserving import CatalogStock
@@ -95,6 +96,7 @@ FEATURE: Final = Feature(
         WrittenPrices: lambda _platform: WrittenPrices(),
         WrittenItems: lambda _platform: WrittenItems(),
         KnownItems: lambda _platform: KnownItems(),
+        Shelf: lambda _platform: Shelf(),
         OwnCosts: lambda _platform: OwnCosts(),
         Known: lambda _platform: Known(),
         PublicationApprovals: _publication_approvals,

@@ -26,7 +26,7 @@ from catalog.exports.writers import (
     writer_of,
 )
 from catalog.imports.layouts import OFFERS, PRICES
-from catalog.price_lists.candidates import CANDIDATES_OF_OFFERS
+from catalog.price_lists.candidate_reads import CANDIDATES_OF_OFFERS
 from catalog.price_lists.price_book import buyer_of, read_candidate, read_offer
 from catalog.price_lists.rules import bounded, price_offer
 from catalog.price_lists.tables import PriceLadderRow, PriceListRow

@@ -4,9 +4,8 @@ The same parts serve the price check, the catalog page and the order, and the nu
 not depend on the number of lines. What counts of what is found `catalog.pricing.resolve` decides.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
-from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
@@ -20,7 +19,6 @@ from sqlalchemy import (
     Uuid,
     and_,
     any_,
-    bindparam,
     case,
     cast,
     false,
@@ -43,15 +41,12 @@ from catalog.price_lists.visibility import (
     CLOCK,
     COMPANY,
     LISTED_SCOPES,
-    OFFER_COLUMNS,
     constant,
-    scopes_of,
+    sees_more,
     trimmed,
     usual,
-    visible_offer,
 )
 from catalog.pricing.terms import Mode, Policy, VolumeMode
-from catalog.products.tables import OfferRow
 from marketplace.contracts.rules import ContractState
 from marketplace.contracts.tables import ContractPriceRow
 from marketplace.kernel.events import PUBLIC
@@ -82,6 +77,9 @@ FACE: Final = -1
 KNOWN: Final = -2
 NAME: Final = -3
 """In the place of an offer's: what a row says that is of no single offer."""
+HAS_CONTRACTS: Final = "c"
+SEES_MORE: Final = "m"
+"""What is said of a buyer beside the number and the clock."""
 
 
 def with_candidates(
@@ -95,7 +93,7 @@ def with_candidates(
     join, so that no plan can look candidates up again for every offer. With `faces` the buyer's
     lists of these suppliers are told too.
     """
-    return _beside(offers, _candidates(offers, _head(offers), whose, faces=faces))
+    return _beside(offers, all_candidates(offers, _head(offers), whose, faces=faces))
 
 
 def with_heads(
@@ -103,19 +101,23 @@ def with_heads(
 ) -> CompoundSelect[*tuple[Any, ...]]:
     """Make the statement that gives `shown` columns of offers, and what their prices follow from.
 
-    As `with_candidates`, with the buyer's lists told, what suppliers are called, and a number that
-    is `counted`. If it is not `whole`, what is in lists for everybody is left out: ladders of a
-    published version never change, so most are known (`catalog.price_lists.kept`).
+    As `with_candidates`, with the buyer's lists told, what suppliers are called, a number that is
+    `counted`, and whether he has contracts and sees more than what is open. If it is not `whole`,
+    what is in lists for everybody is left out: ladders of a published version never change, so most
+    are known (`catalog.price_lists.kept`).
     """
     columns = [offers.c[name] for name in shown]
     head = [columns[0], *(cast(null(), column.type) for column in columns[1:])]
     suppliers = _suppliers_of(offers)
     if whole:
-        others = _candidates(offers, head, faces=True)
+        others = all_candidates(offers, head, faces=True)
     else:
-        others = _heads(offers, head, suppliers, own=True)
+        others = heads_of(offers, head, suppliers, own=True)
     all_columns = list(others[0].selected_columns)
-    others += [_named(offers, all_columns), _known(all_columns, counted)]
+    his = func.concat(
+        case((has_contracts(), constant(HAS_CONTRACTS))), case((sees_more(), constant(SEES_MORE)))
+    )
+    others += [_named(offers, all_columns), known_row(all_columns, counted, cast(his, Text))]
     empty = [cast(null(), column.type) for column in all_columns[len(columns) :]]
     return union_all(select(*columns, *empty), *others)
 
@@ -131,7 +133,7 @@ def _beside(
     return union_all(select(*offers.c, *(cast(null(), column.type) for column in more)), *others)
 
 
-def _candidates(
+def all_candidates(
     offers: CTE, head: Sequence[Any], whose: Whose = HIS, *, faces: bool = False
 ) -> list[Select[*tuple[Any, ...]]]:
     """Give the statements of all kinds of candidates, and of what is agreed about them."""
@@ -141,21 +143,21 @@ def _candidates(
     return [
         listed,
         _discounted(offers, face, head),
-        _agreed(offers, head, whose),
+        agreed(offers, head, whose),
         _policies(offers, columns),
         *([_told(face, columns)] if faces else []),
     ]
 
 
-def _heads(
+def heads_of(
     offers: CTE, head: Sequence[Any], suppliers: ColumnElement[Any], *, own: bool
 ) -> list[Select[*tuple[Any, ...]]]:
     """Give the statements of what prices follow from, with `own` of ladders in the buyer's own."""
-    agreed = _agreed(offers, head, HIS)
-    columns = list(agreed.selected_columns)
+    contracted = agreed(offers, head, HIS)
+    columns = list(contracted.selected_columns)
     face = _faces(suppliers, HIS)
     listed = [_listed(offers, face, head, face.c.own)] if own else []
-    return [agreed, *listed, _policies(offers, columns, suppliers), _told(face, columns)]
+    return [contracted, *listed, _policies(offers, columns, suppliers), _told(face, columns)]
 
 
 def _suppliers_of(offers: CTE) -> ColumnElement[Any]:
@@ -218,27 +220,36 @@ def _listed(
     offers: CTE, face: CTE, head: Sequence[Any], *which: ColumnElement[bool]
 ) -> Select[*tuple[Any, ...]]:
     """Find ladders in lists, each by its key."""
+    of_offer = ladder_of(face, offers.c.offer_id)
+    return select(*head, face.c.described, *ladder_columns(face)).select_from(
+        offers.join(face, and_(face.c.supplier_id == offers.c.supplier_id, *which)).join(
+            PriceLadderRow, of_offer
+        )
+    )
+
+
+def ladder_of(face: FromClause, offer_id: Any) -> ColumnElement[bool]:
+    """Say which ladders a list has for an offer in its published version."""
     ladder = PriceLadderRow
-    of_offer = and_(
+    return and_(
         ladder.list_id == face.c.list_id,
-        ladder.offer_id == offers.c.offer_id,
+        ladder.offer_id == offer_id,
         ladder.from_version <= face.c.published_version,
         ladder.until_version > face.c.published_version,
     )
-    return select(
-        *head,
-        face.c.described,
+
+
+def ladder_columns(face: FromClause) -> tuple[ColumnElement[Any], ...]:
+    """Give the columns of a candidate, but for the description of its list."""
+    ladder = PriceLadderRow
+    return (
         *_between((face.c.valid_from, ladder.valid_from), (face.c.valid_until, ladder.valid_until)),
-        ladder.unit,
+        ladder.unit.expression,
         usual(trimmed(ladder.basis), "1"),
         usual(ladder.volume_mode, _VOLUME),
         cast(ladder.tiers, Text),
         cast(null(), Text),
         cast(null(), Text),
-    ).select_from(
-        offers.join(face, and_(face.c.supplier_id == offers.c.supplier_id, *which)).join(
-            ladder, of_offer
-        )
     )
 
 
@@ -321,9 +332,24 @@ def _told(face: CTE, columns: Sequence[ColumnElement[Any]]) -> Select[*tuple[Any
     return select(*_bare(columns, FACE, face.c.described, *more, cast(face.c.supplier_id, Text)))
 
 
-def _known(columns: Sequence[ColumnElement[Any]], counted: ColumnElement[Any]) -> Select[Any]:
-    """Tell a number and the clock."""
-    return select(*_bare(columns, KNOWN, cast(counted, Text), select(CLOCK).scalar_subquery()))
+def known_row(
+    columns: Sequence[ColumnElement[Any]],
+    counted: ColumnElement[Any],
+    beside: ColumnElement[str] | None = None,
+) -> Select[Any]:
+    """Tell a number and the clock; and `beside` these, where candidates have their unit."""
+    clock = select(CLOCK).scalar_subquery()
+    return select(*_bare(columns, KNOWN, cast(counted, Text), clock, None, beside))
+
+
+def has_contracts() -> ColumnElement[bool]:
+    """Say whether any contract has prices for the buyer."""
+    price = ContractPriceRow
+    return (
+        select(price.id)
+        .where(price.buyer_id == COMPANY, price.state == constant(ContractState.ACTIVE.value))
+        .exists()
+    )
 
 
 def _named(offers: CTE, columns: Sequence[ColumnElement[Any]]) -> Select[*tuple[Any, ...]]:
@@ -353,7 +379,7 @@ def _policies(
     )
 
 
-def _agreed(offers: CTE, head: Sequence[Any], whose: Whose) -> Select[*tuple[Any, ...]]:
+def agreed(offers: FromClause, head: Sequence[Any], whose: Whose) -> Select[*tuple[Any, ...]]:
     """Find ladders in contracts, by (buyer, supplier, SKU)."""
     price = ContractPriceRow
     of_offer = and_(
@@ -400,112 +426,3 @@ def _committed() -> ColumnElement[Any]:
         constant("at_exhaustion"),
         price.commitment["at_exhaustion"].astext,
     )
-
-
-def _lines() -> FromClause:
-    return (
-        func.unnest(
-            bindparam("supplier_ids", type_=ARRAY(Uuid)), bindparam("skus", type_=ARRAY(Text))
-        )
-        .table_valued("supplier_id", "sku", with_ordinality="place", joins_implicitly=True)
-        .render_derived("line")
-    )
-
-
-def by_lines(
-    visible: ColumnElement[bool], whose: Whose, *, faces: bool = False
-) -> CompoundSelect[*tuple[Any, ...]]:
-    """Make the statement of (supplier, SKU) pairs: offers that are `visible`, and candidates."""
-    line = _lines()
-    supplier_id, sku = cast(line.c.supplier_id, Uuid), cast(line.c.sku, Text)
-    its_offer = and_(OfferRow.supplier_id == supplier_id, OfferRow.sku == sku, visible)
-    offers = (
-        select(
-            cast(line.c.place, Integer).label("place"),
-            supplier_id.label("supplier_id"),
-            sku.label("sku"),
-            *OFFER_COLUMNS,
-            # The one clock, with the first line alone.
-            case((line.c.place == literal_column("1"), select(CLOCK).scalar_subquery())).label(
-                "clock"
-            ),
-        )
-        .select_from(line.outerjoin(OfferRow, its_offer))
-        .cte("offer")
-    )
-    return with_candidates(offers, whose, faces=faces)
-
-
-def _by_offers() -> CompoundSelect[*tuple[Any, ...]]:
-    given = (
-        func.unnest(
-            bindparam("offer_ids", type_=ARRAY(Uuid)),
-            bindparam("supplier_ids", type_=ARRAY(Uuid)),
-            bindparam("skus", type_=ARRAY(Text)),
-        )
-        .table_valued("offer_id", "supplier_id", "sku", with_ordinality="place")
-        .render_derived("given")
-    )
-    offers = select(
-        cast(given.c.place, Integer).label("place"),
-        cast(given.c.offer_id, Uuid).label("offer_id"),
-        cast(given.c.supplier_id, Uuid).label("supplier_id"),
-        cast(given.c.sku, Text).label("sku"),
-    ).cte("offer")
-    return union_all(*_candidates(offers, [offers.c.place]))
-
-
-def _by_known(*, own: bool) -> CompoundSelect[*tuple[Any, ...]]:
-    """Look whether offers are still as they are known, and what their prices follow from."""
-    given = (
-        func.unnest(
-            bindparam("offer_ids", type_=ARRAY(Uuid)), bindparam("versions", type_=ARRAY(Integer))
-        )
-        .table_valued("offer_id", "version", with_ordinality="place", joins_implicitly=True)
-        .render_derived("given")
-    )
-    same = and_(
-        OfferRow.id == cast(given.c.offer_id, Uuid),
-        OfferRow.version == cast(given.c.version, Integer),
-        visible_offer(),
-    )
-    offers = (
-        select(
-            cast(given.c.place, Integer).label("place"),
-            OfferRow.id.label("offer_id"),
-            OfferRow.supplier_id,
-            OfferRow.sku,
-        )
-        .select_from(given.join(OfferRow, same))
-        .cte("offer")
-    )
-    suppliers = bindparam("supplier_ids", type_=ARRAY(Uuid))
-    heads = _heads(offers, [offers.c.place], suppliers, own=own)
-    count = select(func.count()).select_from(offers).scalar_subquery()
-    columns = list(heads[0].selected_columns)
-    return union_all(_known(columns, count), *heads)
-
-
-CANDIDATES_OF_OFFERS: Final = _by_offers()
-"""Candidates of offers seen already: the place among them, from 1, then the candidate's columns.
-
-For many offers this is faster than one statement for both: rows stay narrow.
-"""
-CANDIDATES_OF_LINES: Final = by_lines(visible_offer(), HIS)
-"""Offers and candidates of (supplier, SKU) pairs, the first of which has place 1."""
-CANDIDATES_AND_FACES_OF_LINES: Final = by_lines(visible_offer(), HIS, faces=True)
-"""The same with a row for each of the buyer's lists of these suppliers."""
-HEADS_OF_KNOWN: Final = _by_known(own=False)
-"""How many of these offers the buyer sees at these versions, and what their prices follow from."""
-HEADS_AND_OWN_OF_KNOWN: Final = _by_known(own=True)
-"""The same with the ladders of the buyer's own lists, those with percentages aside."""
-
-
-def line_arguments(path: Sequence[UUID], keys: Sequence[tuple[UUID, str]]) -> Mapping[str, object]:
-    """Give the parameters of `CANDIDATES_OF_LINES` for (supplier, SKU) pairs."""
-    return {
-        "supplier_ids": [supplier_id for supplier_id, _ in keys],
-        "skus": [sku for _, sku in keys],
-        "scopes": scopes_of(path),
-        "company_id": path[-1],
-    }

@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 from msgspec import structs
 
-from catalog.price_lists.candidates import (
+from catalog.price_lists.candidate_reads import (
     CANDIDATES_AND_FACES_OF_LINES,
     HEADS_AND_OWN_OF_KNOWN,
     HEADS_OF_KNOWN,

@@ -16,7 +16,8 @@ from sqlalchemy.orm import aliased
 
 from catalog.assortments.tables import AssortmentGrantRow, AssortmentOfferRow
 from catalog.customers.tables import CustomerRow, SegmentMemberRow
-from catalog.price_lists.candidates import Whose, by_lines, line_arguments
+from catalog.price_lists.candidate_reads import by_lines, line_arguments
+from catalog.price_lists.candidates import Whose
 from catalog.price_lists.floors import held_back
 from catalog.price_lists.price_book import Found, found_by_line
 from catalog.price_lists.schemas import PriceCheckInput

@@ -25,7 +25,14 @@ from uuid import UUID
 import msgspec
 from asyncpg.pgproto import pgproto
 
-from catalog.price_lists.candidates import FACE, KNOWN, NAME, POLICY
+from catalog.price_lists.candidates import (
+    FACE,
+    HAS_CONTRACTS,
+    KNOWN,
+    NAME,
+    POLICY,
+    SEES_MORE,
+)
 from catalog.price_lists.price_book import Listed, Offer, one_object, read_candidate, read_face
 from catalog.pricing.terms import Buyer, Candidate, Level, Policy
 from catalog.recent import Recent
@@ -43,7 +50,7 @@ _Ladders = dict[UUID, tuple[Candidate, ...]]
 """By offer: what a list has for it; an empty tuple says that it has nothing."""
 
 
-class _List(msgspec.Struct, frozen=True, eq=False, gc=False):
+class List(msgspec.Struct, frozen=True, eq=False, gc=False):
     """A list by its face, of which there is one object for as long as it is remembered.
 
     It is a buyer's `own` if it is not for everybody, and has no percentages.
@@ -51,6 +58,8 @@ class _List(msgspec.Struct, frozen=True, eq=False, gc=False):
 
     face: tuple[Any, ...]
     described: str
+    list_id: UUID
+    version: int
     supplier_id: UUID
     discounts: bool
     own: bool
@@ -59,12 +68,14 @@ class _List(msgspec.Struct, frozen=True, eq=False, gc=False):
 
 
 @lru_cache(_READ_MAX)
-def _list_of(face: tuple[Any, ...]) -> _List:
+def _list_of(face: tuple[Any, ...]) -> List:
     described = face[0]
     read = read_face(described)
-    return _List(
+    return List(
         face,
         described,
+        read.source_id,
+        read.version,
         _supplier_id(face[_SUPPLIER]),
         discounts=face[_DISCOUNTS] is not None,
         own=face[_OWN] is not None,
@@ -88,11 +99,11 @@ class View(msgspec.Struct, frozen=True, eq=False, gc=False):
 
 
 @lru_cache(_READ_MAX)
-def _view_of(name: str | None, policy: Policy, lists: tuple[_List, ...]) -> View:
+def _view_of(name: str | None, policy: Policy, lists: tuple[List, ...]) -> View:
     return View(name, policy, tuple([_key_of(each, lists) for each in lists]))
 
 
-def _key_of(one: _List, lists: Iterable[_List]) -> Hashable:
+def _key_of(one: List, lists: Iterable[List]) -> Hashable:
     """Give under what a list's ladders are kept: with the lists it may have percentages off."""
     if not one.discounts:
         return one.face
@@ -104,15 +115,18 @@ class Heads(msgspec.Struct):
 
     `lists` and `names` are by supplier; `told` are the candidates that were found, by the place of
     their offer, and `listed` those of lists among them. `counted` is what the statement counts.
+    `has_contracts` and `sees_more` are so unless a statement says that they are not.
     """
 
-    lists: defaultdict[UUID, list[_List]]
+    lists: defaultdict[UUID, list[List]]
     names: dict[UUID, str]
     told: defaultdict[int, list[Candidate]]
     listed: Listed
     best_price: set[UUID]
     counted: int = 0
     clock: datetime | None = None
+    has_contracts: bool = True
+    sees_more: bool = True
     views: dict[UUID, View] = {}
     held: dict[UUID, list[_Ladders]] = {}
 
@@ -126,6 +140,14 @@ class Heads(msgspec.Struct):
         """Give the buyer of a path, in the segments whose lists he was told."""
         segments = (each.segment for lists in self.lists.values() for each in lists)
         return Buyer(path, frozenset(segment for segment in segments if segment is not None))
+
+    def take(self, supplier_id: UUID, other: "Heads") -> None:
+        """Take over what another answer under the same mark says of a supplier."""
+        self.lists[supplier_id] = other.lists.get(supplier_id, [])
+        if supplier_id in other.names:
+            self.names[supplier_id] = other.names[supplier_id]
+        if supplier_id in other.best_price:
+            self.best_price.add(supplier_id)
 
     def view_of(self, supplier_id: UUID) -> View:
         """Give what the buyer sees of a supplier."""
@@ -207,11 +229,33 @@ class KeptPrices:
                 heads.best_price.add(_supplier_id(described))
             elif place == KNOWN:
                 heads.counted, heads.clock = int(described), row[at + _BEGINS]
+                beside = row[at + _UNIT]
+                if beside is not None:
+                    heads.has_contracts = HAS_CONTRACTS in beside
+                    heads.sees_more = SEES_MORE in beside
             elif candidates and (candidate := read_candidate(row[at:])) is not None:
                 heads.told[place].append(candidate)
                 if candidate.level is not Level.CONTRACT:
                     heads.listed.setdefault((described, place), []).append(candidate)
         return heads
+
+    def read_own(self, rows: Iterable[Any], lists: Sequence[List], heads: Heads) -> Heads:
+        """Read what was looked up where the rest of `heads` is known; see `own_of_pairs`.
+
+        `lists` are those that ladders are of, by the number of their pair.
+        """
+        told: defaultdict[int, list[Candidate]] = defaultdict(list)
+        now = Heads(heads.lists, heads.names, told, {}, heads.best_price, views=heads.views)
+        for row in rows:
+            place, pair = row[0], row[1]
+            if place == KNOWN:
+                now.counted, now.clock = int(row[2]), row[2 + _BEGINS]
+                continue
+            described = row[2] if pair is None else lists[pair - 1].described
+            candidate = read_candidate((described, *row[3:]))
+            if candidate is not None:
+                told[place].append(candidate)
+        return now
 
     def candidates_of(
         self, offer: Offer, place: int, heads: Heads, *, own_read: bool
@@ -286,7 +330,7 @@ class KeptPrices:
         self._note_seen(path, offers, heads)
         self._forget()
 
-    def _keep(self, lists: Iterable[_List], offer: Offer, place: int, heads: Heads) -> None:
+    def _keep(self, lists: Iterable[List], offer: Offer, place: int, heads: Heads) -> None:
         for each in lists:
             key = _key_of(each, heads.lists[offer.supplier_id])
             ladders = self._lists.setdefault(key, {})

@@ -8,11 +8,8 @@ from uuid import UUID
 
 from msgspec import structs
 
-from catalog.price_lists.candidates import (
-    CANDIDATES_OF_LINES,
-    CONTRACT,
-    line_arguments,
-)
+from catalog.price_lists.candidate_reads import CANDIDATES_OF_LINES, line_arguments
+from catalog.price_lists.candidates import CONTRACT
 from catalog.price_lists.price_book import (
     Found,
     buyer_of,

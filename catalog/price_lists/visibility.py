@@ -114,6 +114,13 @@ def visible_offer() -> ColumnElement[bool]:
     return and_(_ACTIVE, or_(_FOR_HIM, and_(_RESTRICTED, in_granted.is_not(None))))
 
 
+def sees_more() -> ColumnElement[bool]:
+    """Say whether the buyer might see more than everybody: he was granted or made something."""
+    not_open = OfferRow.audience_id != literal_column(f"'{PUBLIC}'::uuid", Uuid)
+    made_for_him = select(OfferRow.id).where(_FOR_HIM, not_open).exists()
+    return or_(func.cardinality(GRANTED) > literal_column("0"), made_for_him)
+
+
 def visible_by_itself() -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     """Say the same of offers of no product; in two conditions, so that each has its index."""
     placed = AssortmentOfferRow

@@ -32,6 +32,9 @@ OFFER_SEARCH_DOCUMENT = (
 """What an offer of no product is found by; products have documents (`catalog.search`)."""
 
 
+_NOT_OPEN = "audience_id <> '00000000-0000-0000-0000-000000000000'::uuid"
+
+
 class ProductRow(Base):
     """What is sold: public to all, kept by the operator, proposed by whoever first sells it.
 
@@ -232,6 +235,7 @@ class OfferRow(Base):
         ),
         Index("ix_offers_product_id", "product_id", "supplier_id", "sku"),
         Index("ix_offers_sku_key", "sku_key"),
+        Index("ix_offers_audience_id", "audience_id", postgresql_where=text(_NOT_OPEN)),
         Index(
             "ix_offers_private",
             "audience_id",

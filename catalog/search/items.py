@@ -14,17 +14,26 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET
 
-from catalog.price_lists.kept import Heads, KeptPrices, View
+from catalog.price_lists.kept import Heads, KeptPrices, List, View
 from catalog.price_lists.price_book import UNBOUNDED, Offer
 from catalog.price_lists.rules import Unpriced, price_offer
 from catalog.price_lists.views import no_price_view, price_view
 from catalog.price_lists.visibility import scopes_of
-from catalog.pricing.terms import Candidate, Price
+from catalog.pricing.terms import Buyer, Candidate, Price
 from catalog.search.answers import Mark
 from catalog.search.known_items import Item, KnownItems, Placed
 from catalog.search.own_prices import CHUNK, Costs, OwnCosts
-from catalog.search.page_statements import CHOSEN, KNOWN_COLUMNS, OFFER_END, ONE, PageRead
+from catalog.search.page_statements import (
+    CHOSEN,
+    KNOWN_COLUMNS,
+    OFFER_END,
+    ONE,
+    OWN,
+    OWN_AND_AGREED,
+    PageRead,
+)
 from catalog.search.schemas import CatalogItem, CatalogOffer
+from catalog.search.shelf import Held, Shelf
 from catalog.search.written_items import WrittenItems, for_everybody
 from marketplace.kernel.canonical import plain_decimal
 from marketplace.platform.caller import Caller
@@ -139,17 +148,22 @@ class _Page:
     """
 
     def __init__(
-        self, placed: list[Placed], heads: Heads, caller: Caller, kept: KeptPrices | None
+        self, placed: list[Placed], heads: Heads, buyer: Buyer, kept: KeptPrices | None
     ) -> None:
         if heads.clock is None:
             msg = "a statement of pages tells the clock"
             raise ValueError(msg)
         self.placed = placed
         self.heads = heads
-        self.buyer = heads.buyer(caller.path)
+        self.buyer = buyer
         self.mark = Mark(heads.counted, heads.clock)
         self.kept = kept
         self.boundaries: list[datetime] = []
+
+    @property
+    def items(self) -> list[Item]:
+        """The items that were found, in their order."""
+        return [each.item for each in self.placed]
 
     def written_key(self, item: Item, currency: str | None) -> Hashable:
         """Give what an item's cheapest offer follows from where only kept ladders count."""
@@ -211,14 +225,62 @@ async def _made(
 ) -> tuple[_Page, T]:
     """Make something of a page by what is known; where that is not all, by all that is shown."""
     asking = _asking(caller, values)
+    shelf = platform.get(Shelf)
+    held = shelf.held(caller.path, values)
+    if held is not None:
+        page = await _read_own(platform, caller, held)
+        if page is not None:
+            with suppress(_NotKnownError):
+                return page, make(page)
     chosen = cast("Sequence[UUID]", values.get("chosen", ()))
     if platform.get(KnownItems).expected(chosen):
         page = await _read_known(platform, caller, read.known, asking)
         if page is not None:
+            shelf.learn(caller.path, values, page.items, page.heads)
             with suppress(_NotKnownError):
                 return page, make(page)
     page = await _read_whole(platform, caller, read.whole, asking)
+    shelf.learn(caller.path, values, page.items, page.heads)
     return page, make(page)
+
+
+async def _read_own(platform: Platform, caller: Caller, held: Held) -> "_Page | None":
+    """Find what is the buyer's own for items that are known; None where the mark has moved."""
+    known = held.standing.heads
+    placed: list[Placed] = []
+    offers: list[Offer] = []
+    pairs: list[tuple[int, Offer, List]] = []
+    for item in held.items:
+        first = len(offers) + 1
+        for offer in item.offers:
+            offers.append(offer)
+            pairs += [
+                (len(offers), offer, each) for each in known.lists[offer.supplier_id] if each.own
+            ]
+        placed.append(Placed(item, range(first, len(offers) + 1)))
+    values: dict[str, object] = {
+        "places": [place for place, _, _ in pairs],
+        "list_ids": [each.list_id for _, _, each in pairs],
+        "published_versions": [each.version for _, _, each in pairs],
+        "valid_froms": [each.face[1] for _, _, each in pairs],
+        "valid_untils": [each.face[2] for _, _, each in pairs],
+        "offer_ids": [offer.id for _, offer, _ in pairs],
+    }
+    read = OWN
+    if known.has_contracts:
+        read = OWN_AND_AGREED
+        values |= {
+            "agreed_places": [*range(1, len(offers) + 1)],
+            "supplier_ids": [offer.supplier_id for offer in offers],
+            "skus": [offer.sku for offer in offers],
+            "company_id": caller.organization_id,
+        }
+    kept = platform.get(KeptPrices)
+    rows = await hot_rows(platform, caller, read, values)
+    heads = kept.read_own(rows, [each for _, _, each in pairs], known)
+    if heads.counted != held.changes:
+        return None
+    return _Page(placed, heads, held.standing.buyer, kept)
 
 
 async def _read_known(
@@ -231,7 +293,8 @@ async def _read_known(
     if placed is None:
         return None
     kept = platform.get(KeptPrices)
-    return _Page(_first(placed, asking), kept.read_heads(rows, described_at), caller, kept)
+    heads = kept.read_heads(rows, described_at)
+    return _Page(_first(placed, asking), heads, heads.buyer(caller.path), kept)
 
 
 async def _read_whole(
@@ -253,7 +316,7 @@ async def _read_whole(
         for place, offer in zip(places, item.offers, strict=True)
     }
     kept.learn(caller.path, [by_place[place] for place in sorted(by_place)], heads, own=False)
-    return _Page(_first(placed, asking), heads, caller, None)
+    return _Page(_first(placed, asking), heads, heads.buyer(caller.path), None)
 
 
 def _asking(caller: Caller, values: dict[str, object]) -> dict[str, object]:

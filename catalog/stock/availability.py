@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import ARRAY, Uuid, bindparam, func, select
 
-from catalog.price_lists.candidates import CANDIDATES_OF_LINES, line_arguments
+from catalog.price_lists.candidate_reads import CANDIDATES_OF_LINES, line_arguments
 from catalog.price_lists.price_book import found_by_line
 from catalog.stock.rules import Shown, StockPolicy, availability
 from catalog.stock.schemas import (

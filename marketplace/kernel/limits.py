@@ -119,6 +119,11 @@ KEPT_PRICES_MAX: Final = 100_000
 none, or a tenth of it of ladders; about 10 MB."""
 KEPT_OFFERS_MAX: Final = 10_000
 """Offers one process keeps read: about 5 MB."""
+SHELF_ITEMS_MAX: Final = 10_000
+SHELF_PAGES_MAX: Final = 2_000
+"""Items, and pages, that are known to be what everybody sees: lists of items kept anyhow; 2 MB."""
+STANDINGS_MAX: Final = 10_000
+"""Of what buyers have of suppliers, so many pairs are known; about 3 MB."""
 WRITTEN_PRICES_MAX: Final = 2_000
 WRITTEN_OFFERS_MAX: Final = 5_000
 """Prices, and offers of pages, that one process keeps written: at most about 2 and 6 MB."""

@@ -15,6 +15,8 @@ READS = {
     "the price check": checking._CHECK,
     "a page by versions": page_statements.BROWSE.known,
     "a page, whole": page_statements.BROWSE.whole,
+    "what is a buyer's own": page_statements.OWN,
+    "the same, with contracts": page_statements.OWN_AND_AGREED,
     "chosen items by versions": page_statements.CHOSEN.known,
     "chosen items, whole": page_statements.CHOSEN.whole,
     "a search": matching.SEARCHES[True, True, False],

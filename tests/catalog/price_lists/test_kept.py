@@ -26,6 +26,7 @@ from catalog.price_lists.schemas import (
 )
 from catalog.recent import Recent
 from catalog.search import service as search
+from catalog.search.shelf import Shelf
 from marketplace.app import assemble
 from marketplace.kernel.errors import NotFound
 from marketplace.platform.caller import Caller
@@ -51,7 +52,7 @@ async def processes(settings: Settings, market: Market) -> AsyncIterator[list[Pl
 
 
 def forget(platform: Platform) -> None:
-    platform._parts[KeptPrices] = KeptPrices()
+    platform._parts |= {KeptPrices: KeptPrices(), Shelf: Shelf()}
 
 
 def asking(market: Market, skus: Sequence[str], at: datetime, quantity: str) -> PriceCheckInput:
@@ -74,16 +75,21 @@ async def viewed(platform: Platform, who: Caller, asked: PriceCheckInput) -> byt
     return b"\n".join(msgspec.json.encode(some) for some in (lines[:1], lines))
 
 
-async def paged(platform: Platform, who: Caller) -> bytes:
-    page, _ = await search.answer_search(platform, who, None, None, PageRequest(50, None))
+async def paged(platform: Platform, who: Caller, limit: int = 50) -> bytes:
+    page, _ = await search.answer_search(platform, who, None, None, PageRequest(limit, None))
     return msgspec.json.encode(page.items)
 
 
-async def browsed(platform: Platform, who: Caller) -> bytes:
+async def browsed(platform: Platform, who: Caller, limit: int) -> bytes:
     """Give what `paged` should say, by the other way to write it, and read anew."""
     forget(platform)
-    page = await search.search_catalog(platform, who, None, None, PageRequest(50, None))
+    page = await search.search_catalog(platform, who, None, None, PageRequest(limit, None))
     return msgspec.json.encode(page.items)
+
+
+def on_the_shelf(platform: Platform, who: Caller, limit: int) -> bool:
+    asked = {"after_name": "", "after_id": UUID(int=0), "fetch": limit + 1}
+    return platform.get(Shelf).held(who.path, asked) is not None
 
 
 class Changes:
@@ -220,7 +226,7 @@ async def test_two_processes_agree_with_what_is_read_anew_whatever_changes(
     changes = Changes(market, region, random)
     await changes.prepare()
     first, second, anew = processes
-    known = 0
+    known = shelved = 0
     for step in range(STEPS):
         for who in (market.buyer, market.site, moved, market.rival):
             skus, at = random.sample(SKUS, len(SKUS)), random.choice(INSTANTS)
@@ -230,11 +236,14 @@ async def test_two_processes_agree_with_what_is_read_anew_whatever_changes(
             for process in random.sample([first, second], random.randint(1, 2)):
                 known += process.get(KeptPrices).expected(who.path, keys) is not None
                 assert await checked(process, who, asked) == expected, (seed, step)
-            page = await browsed(anew, who)
-            for process in random.sample([first, second], random.randint(1, 2)):
-                assert await paged(process, who) == page, (seed, step)
+            for limit in (50, 3):
+                page = await browsed(anew, who, limit)
+                for process in random.sample([first, second], random.randint(1, 2)):
+                    shelved += on_the_shelf(process, who, limit)
+                    assert await paged(process, who, limit) == page, (seed, step)
         await changes.any()
     assert known > STEPS  # or nothing is proven
+    assert shelved > STEPS / 2
 
 
 async def test_a_percentage_follows_the_list_it_is_off_though_both_were_known(

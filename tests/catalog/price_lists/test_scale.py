@@ -9,7 +9,7 @@ import msgspec
 
 from benchmarks.scale import load_prices
 from catalog.price_lists import checking
-from catalog.price_lists.candidates import line_arguments
+from catalog.price_lists.candidate_reads import line_arguments
 from catalog.price_lists.visibility import scopes_of
 from catalog.search import page_statements
 from marketplace.platform.database import HotRead

@@ -1,0 +1,129 @@
+"""What everybody sees, and what is known of a buyer, under one mark of the catalog.
+
+While the mark stands, nothing that decides what is on a page has changed: not products and offers,
+not who sees them, not which lists count for whom. So a page that any buyer was shown who sees only
+what is open holds the same items for every other such buyer. Of each it asks for what is his alone,
+and for the mark: if that has moved, the page is asked for as if nothing were known.
+
+What is known here is what statements under row security told, of buyers of whom the same statements
+said that they see no more than everybody.
+"""
+
+from collections import OrderedDict, defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import NamedTuple, cast
+from uuid import UUID
+
+import msgspec
+
+from catalog.price_lists.kept import Heads
+from catalog.pricing.terms import Buyer
+from catalog.recent import Recent
+from catalog.search.known_items import Item
+from marketplace.kernel.limits import SHELF_ITEMS_MAX, SHELF_PAGES_MAX, STANDINGS_MAX
+
+Path = tuple[UUID, ...]
+
+
+class Standing(msgspec.Struct):
+    """What a buyer has of the `suppliers` he was told of, his own ladders and contracts aside."""
+
+    heads: Heads
+    buyer: Buyer
+    suppliers: set[UUID]
+
+
+class Held(NamedTuple):
+    """The items of a page as they are known, what is known of their buyer, and the mark of it."""
+
+    items: Sequence[Item]
+    standing: Standing
+    changes: int
+
+
+class _Page(NamedTuple):
+    items: tuple[Item, ...]
+    suppliers: frozenset[UUID]
+
+
+class Shelf:
+    """What this process has read under the newest mark it has seen; what was used last stays."""
+
+    def __init__(
+        self,
+        items_max: int = SHELF_ITEMS_MAX,
+        pages_max: int = SHELF_PAGES_MAX,
+        standings_max: int = STANDINGS_MAX,
+    ) -> None:
+        self._sizes = items_max, pages_max
+        self._standings_max = standings_max
+        self._begin(-1)
+
+    def _begin(self, changes: int) -> None:
+        items_max, pages_max = self._sizes
+        self._changes = changes
+        self._items = Recent[UUID, Item](items_max)
+        self._pages = Recent[Hashable, _Page](pages_max)
+        self._standings: OrderedDict[Path, Standing] = OrderedDict()
+        self._suppliers = 0
+
+    def held(self, path: Path, asked: Mapping[str, object]) -> Held | None:
+        """Give what is known of a page for a buyer who sees what is open; None where not all is."""
+        standing = self._standings.get(path)
+        if standing is None:
+            return None
+        page = self._page(asked)
+        if page is None or not page.suppliers <= standing.suppliers:
+            return None
+        self._standings.move_to_end(path)
+        return Held(page.items, standing, self._changes)
+
+    def _page(self, asked: Mapping[str, object]) -> _Page | None:
+        chosen = asked.get("chosen")
+        if chosen is None:
+            return self._pages.get(_place(asked))
+        items = [self._items.get(item_id) for item_id in cast("Sequence[UUID]", chosen)]
+        if None in items:
+            return None
+        return _page(cast("list[Item]", items))
+
+    def learn(
+        self, path: Path, asked: Mapping[str, object], items: Sequence[Item], heads: Heads
+    ) -> None:
+        """Take in what a statement told of a page, its mark among it."""
+        if heads.counted > self._changes:
+            self._begin(heads.counted)
+        if heads.counted < self._changes or heads.sees_more:
+            return
+        page = _page(items)
+        if "chosen" not in asked:
+            self._pages.put(_place(asked), page)
+        for item in items:
+            self._items.put(item.id, item)
+        self._note(path, page.suppliers, heads)
+
+    def _note(self, path: Path, suppliers: Iterable[UUID], heads: Heads) -> None:
+        standing = self._standings.pop(path, None)
+        if standing is None:
+            none = Heads(defaultdict(list), {}, defaultdict(list), {}, set())
+            none.has_contracts, none.sees_more = heads.has_contracts, False
+            standing = Standing(none, Buyer(path), set())
+        self._standings[path] = standing
+        for supplier_id in suppliers:
+            if supplier_id not in standing.suppliers:
+                standing.heads.take(supplier_id, heads)
+                standing.suppliers.add(supplier_id)
+                self._suppliers += 1
+        standing.buyer = standing.heads.buyer(path)
+        while self._suppliers > self._standings_max and len(self._standings) > 1:
+            _, oldest = self._standings.popitem(last=False)
+            self._suppliers -= len(oldest.suppliers)
+
+
+def _place(asked: Mapping[str, object]) -> Hashable:
+    return asked["after_name"], asked["after_id"], asked["fetch"]
+
+
+def _page(items: Sequence[Item]) -> _Page:
+    suppliers = frozenset(offer.supplier_id for item in items for offer in item.offers)
+    return _Page(tuple(items), suppliers)
