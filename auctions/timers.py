@@ -48,4 +48,4 @@ async def _settle(platform: Platform, lot_id: UUID, command: Command) -> None:
             await set_timer(tx, kind, lot_id, deadline)
 
 
-TIMERS: Final = (Timer(START, _start), Timer(CLOSE, _close))
+TIMERS: Final = (Timer(START, _start, punctual=True), Timer(CLOSE, _close, punctual=True))

@@ -1,7 +1,8 @@
 """The worker: numbers events, chains the audit trail, fires timers, runs jobs, feeds consumers.
 
-Any number of workers may run. What must be one at a time is so by a lock in the database; all else
-is taken row by row.
+Punctual timers have a thread, a loop and connections of their own: nothing else holds them up. Any
+number of workers may run. What must be one at a time is so by a lock in the database; all else is
+taken row by row.
 """
 
 import asyncio
@@ -10,10 +11,11 @@ from contextlib import AsyncExitStack
 from functools import partial
 from typing import Final
 
-from marketplace.app import Assembly
+from marketplace.app import Assembly, assemble
 from marketplace.kernel.limits import FORGET_BATCH_MAX
 from marketplace.platform.audit import chain_entries
 from marketplace.platform.backlog import look
+from marketplace.platform.beside import run_beside
 from marketplace.platform.consumers import feed
 from marketplace.platform.core import Platform
 from marketplace.platform.feature import Forget
@@ -21,10 +23,8 @@ from marketplace.platform.job_queue import jobs_wait, run_jobs
 from marketplace.platform.outbox import number_events
 from marketplace.platform.retention import forget_answers, forget_failures
 from marketplace.platform.telemetry import log
-from marketplace.platform.timers import DueTimers, fire_due
+from marketplace.platform.timers import LOOK_SECONDS, DueTimers, fire_due
 
-LOOK_SECONDS: Final = 0.05
-"""How often a worker looks for work; an event reaches the feed about this long after its commit."""
 FORGET_SECONDS: Final = 600.0
 """How often a worker looks for what is no longer kept."""
 RETRY_SECONDS: Final = 0.5
@@ -37,7 +37,9 @@ class Worker:
         self.platform = assembly.platform
         self.features = assembly.features
         self.jobs = {job.kind: job.run for f in assembly.features for job in f.jobs}
-        self.timers = {timer.kind: timer.fire for f in assembly.features for timer in f.timers}
+        timers = [timer for f in assembly.features for timer in f.timers]
+        self.timers = {timer.kind: timer.fire for timer in timers if not timer.punctual}
+        self.punctual = {timer.kind: timer.fire for timer in timers if timer.punctual}
         self.consumers = [c for f in assembly.features for c in f.consumers]
         self.forgets: list[Forget] = [forget_answers, forget_failures]
         self.forgets += [forget for f in assembly.features for forget in f.forgets]
@@ -54,21 +56,24 @@ class Worker:
             async with asyncio.TaskGroup() as group:
                 for sleeper in lookout.sleepers:
                     group.create_task(sleeper.run())
+                if self.punctual:
+                    group.create_task(run_beside("punctual-timers", self._keep_time))
                 group.create_task(_loop("look", lookout.look))
                 group.create_task(_loop("jobs", self._run_jobs))
                 group.create_task(_loop("retention", self.forget))
 
     async def run_until_idle(self) -> None:
         """Do all there is to do now, then return: for tests and one-off commands."""
+        timers = self.timers | self.punctual
         read = -1
         busy = True
         while busy:
             busy = await jobs_wait(self.platform, self.jobs)
             if busy:
                 await run_jobs(self.platform, self.jobs, until_empty=True)
-            backlog = await look(self.platform, list(self.timers))
+            backlog = await look(self.platform, list(timers))
             if backlog.timer_is_due:
-                busy = await fire_due(self.platform, self.timers) > 0 or busy
+                busy = await fire_due(self.platform, timers) > 0 or busy
             if backlog.outbox:
                 busy = await number_events(self.platform) > 0 or busy
             if backlog.audit:
@@ -83,6 +88,17 @@ class Worker:
         """Delete a batch of each kind of rows that are no longer kept; give when to come again."""
         counts = [await forget(self.platform) for forget in self.forgets]
         return 0.0 if max(counts) >= FORGET_BATCH_MAX else FORGET_SECONDS
+
+    async def _keep_time(self) -> None:
+        platform = assemble(self.platform.settings).platform
+        try:
+            timers = DueTimers(platform, self.punctual)
+            try:
+                await _loop("punctual timers", timers.keep_time)
+            finally:
+                await timers.stop()
+        finally:
+            await platform.close()
 
     async def _run_jobs(self) -> float:
         await run_jobs(self.platform, self.jobs)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from marketplace.platform.database import HasDatabase, Role
+from marketplace.platform.timers import NEXT_TIMER
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +27,12 @@ class Backlog:
         return self.timer_in_s is not None and self.timer_in_s <= 0
 
 
-# The clock is asked in a subquery, once: as a volatile function it would keep the index from use.
-_LOOK: Final = """
+_LOOK: Final = f"""
 select exists (select from outbox) as outbox,
        exists (select from audit_intake) as audit,
        (select last from event_counter) as last_event,
-       (select extract(epoch from min(greatest(due_at, leased_until)) - (select clock()))
-        from timers
-        where due_at <= (select clock()) + interval '1 second' and kind = any($1)
-       )::float as timer_in_s
-"""
+       ({NEXT_TIMER}) as timer_in_s
+"""  # noqa: S608 - of constants
 
 
 async def look(platform: HasDatabase, timer_kinds: Sequence[str]) -> Backlog:

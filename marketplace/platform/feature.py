@@ -32,10 +32,15 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Timer:
-    """Work at an instant: `fire(platform, subject_id)`; harmless when fired twice or too early."""
+    """Work at an instant: `fire(platform, subject_id)`; harmless when fired twice or too early.
+
+    A `punctual` one waits for no other work of the worker. It is given another platform than the
+    worker's other work, and is short: others like it wait for its computing.
+    """
 
     kind: str
     fire: Callable[[Platform, UUID], Awaitable[None]]
+    punctual: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,23 @@ from marketplace.platform.telemetry import TIMER_LATENESS_SECONDS, TIMERS_FIRED,
 P = TypeVar("P", bound=HasDatabase)
 Fire = Callable[[P, UUID], Awaitable[None]]
 
+LOOK_SECONDS: Final = 0.05
+"""How often a worker looks for work, timers that were set meanwhile among it."""
+TAKEN_SECONDS: Final = 0.005
+"""The next look where another worker took what was due; another timer may be due at once."""
 LEASE: Final = timedelta(seconds=3)
 """What a killed worker had begun waits so long: less than the 5 s in which all must work again."""
+
+
+NEXT_TIMER: Final = """
+select extract(epoch from min(greatest(due_at, leased_until)) - (select clock()))::float
+from timers
+where due_at <= (select clock()) + interval '1 second' and kind = any($1)
+"""
+"""Seconds until the next timer of these kinds, null where none is due within one.
+
+The clock is asked in subqueries, once: as a volatile function it would keep the index from use.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +78,25 @@ class DueTimers(Generic[P]):
         """Whether any is being handled, so that its lease must be kept."""
         return bool(self._under_way)
 
+    async def keep_time(self) -> float:
+        """Fire what is due, or will be before the next look; give the seconds until that.
+
+        One round trip where nothing is due soon. What is gets waited for to its very instant.
+        """
+        pool = await self._platform.database.fast(Role.WORKER)
+        left: float | None = await pool.fetchval(NEXT_TIMER, list(self._handlers))
+        if left is None or left > LOOK_SECONDS:
+            if self.under_way:
+                await self.fire()  # keeps their leases
+            return LOOK_SECONDS
+        await asyncio.sleep(max(left, 0.0))
+        return 0.0 if await self.fire() else TAKEN_SECONDS
+
     async def fire(self) -> int:
         """Begin to handle what is due, and keep the leases of what is handled; give how many."""
         room = TIMERS_AT_ONCE_MAX - len(self._under_way)
         async with system_transaction(self._platform, Role.WORKER) as tx:
-            now = await tx.clock()
+            now = tx.opened_at
             await self._renew(tx, now)
             taken = await tx.all(self._take(now, room)) if room else []
         for row in sorted(taken, key=lambda row: row.due_at):

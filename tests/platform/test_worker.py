@@ -1,16 +1,20 @@
 """The worker's loops: they sleep until there is work, and wake in time."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import pytest
 from sqlalchemy import select
 
+from marketplace.app import Assembly
 from marketplace.kernel.events import Event
 from marketplace.kernel.ids import new_id
 from marketplace.platform.backlog import look
+from marketplace.platform.beside import run_beside
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Role, Transaction, system_transaction
 from marketplace.platform.feature import Consumer
@@ -60,6 +64,86 @@ async def test_timers_fire_at_their_instant_though_they_were_set_while_all_slept
         await until(lambda: len(late) == 3)
     assert all(timedelta() <= one for one in late)
     assert sorted(late)[1] < LATE, late  # one may meet a busy machine
+
+
+async def test_punctual_timers_fire_at_their_instant_though_the_worker_computes_all_the_time(
+    platform: Platform, worker: Worker
+) -> None:
+    late: list[timedelta] = []
+    due_at: dict[UUID, datetime] = {}
+
+    async def fire(platform: Platform, subject: UUID) -> None:
+        async with system_transaction(platform, Role.WORKER) as tx:
+            late.append(await tx.clock() - due_at[subject])
+
+    async def remind(*seconds: float) -> None:
+        async with system_transaction(platform, Role.ENGINE) as tx:
+            for ahead in seconds:
+                subject = new_id()
+                due_at[subject] = tx.opened_at + timedelta(seconds=ahead)
+                await set_timer(tx, "test", subject, due_at[subject])
+
+    worker.punctual["test"] = fire
+    async with working(worker):
+        await remind(0.0)
+        await until(lambda: late)  # it has begun
+        late.clear()
+        await remind(0.1, 0.16, 0.22, 0.28, 0.34)
+        until_s = time.monotonic() + 5
+        while len(late) < 5 and time.monotonic() < until_s:
+            sum(range(1_000))  # the worker's own loop does not run before they have fired
+    assert len(late) == 5
+    assert all(timedelta() <= one for one in late)
+    assert sorted(late)[2] < LATE, late  # some may meet a busy machine
+
+
+async def test_two_workers_share_punctual_timers_and_one_that_ends_gives_way_to_the_other(
+    assembly: Assembly, platform: Platform, worker: Worker
+) -> None:
+    fired: list[UUID] = []
+
+    async def fire(_platform: Platform, subject: UUID) -> None:
+        fired.append(subject)
+
+    other = Worker(assembly)
+    worker.punctual["test"] = other.punctual["test"] = fire
+    subjects = [new_id() for _ in range(6)]
+
+    async def set_all(some: list[UUID]) -> None:
+        async with system_transaction(platform, Role.ENGINE) as tx:
+            for subject in some:
+                await set_timer(tx, "test", subject, tx.opened_at)
+
+    async with working(other):
+        async with working(worker):
+            await set_all(subjects[:3])
+            await until(lambda: len(fired) >= 3)
+        await set_all(subjects[3:])
+        await until(lambda: len(fired) >= 6)
+    assert sorted(fired) == sorted(subjects)
+
+
+async def test_work_beside_that_fails_is_told_and_cancelled_work_is_waited_for() -> None:
+    async def failing() -> None:
+        raise OSError("away")
+
+    with pytest.raises(OSError, match="away"):
+        await run_beside("failing", failing)
+    ended: list[bool] = []
+
+    async def endless() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0.05)
+            ended.append(True)
+
+    task = asyncio.create_task(run_beside("endless", endless))
+    await asyncio.sleep(0.05)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert ended == [True]
 
 
 async def test_a_consumer_that_failed_gets_its_event_again_though_nothing_else_happens(
