@@ -326,6 +326,8 @@ FEED_WAITERS_MAX: Final = 250
 comes beyond is answered without waiting."""
 IDEMPOTENCY_DAYS: Final = 7
 """How long an answer is replayed."""
+PROCEDURE_LINES_REMEMBERED_MAX: Final = 20_000
+"""Per process: lines of procedures that bids come for, some 600 bytes each."""
 TIMERS_AT_ONCE_MAX: Final = 100
 """Per worker: a hundred auctions that close at the same instant close together."""
 FORGET_BATCH_MAX: Final = 5_000
@@ -342,6 +344,8 @@ each other."""
 JOBS_PICKED_MAX: Final = 20
 """Per worker: what waits here no other worker can do."""
 JOB_ATTEMPTS_MAX: Final = 5
+MAIL_COMPANIES_MAX: Final = 100
+"""Companies whose mail about an event is one job: it is started again as a whole."""
 AUDIT_HEADS_HOURS: Final = 24
 """Between two files with the ends of all audit trails: what was changed within a day may go unseen.
 Ten thousand companies are a megabyte."""

@@ -1,20 +1,23 @@
 """Make the mail of an event, once per member, and send it.
 
-An event becomes a job per company in the transaction in which the consumer's place moves on. The
-job writes a row per member, unique by event and member, and then sends what has not gone out. A
-process that dies between the handing over and the note of it sends that one mail again, under the
-same Message-ID: more no mail server allows.
+An event becomes one job for very many companies, in the transaction in which the consumer's place
+moves on. The job goes from company to company, each in its own transaction and under its own row
+security: it writes a row per member, unique by event and member, and then sends what has not gone
+out. A company whose mail fails holds up no other's; the job is then tried again. A process that
+dies between the handing over and the note of it sends that one mail again, under the same
+Message-ID: more no mail server allows.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from marketplace.kernel.events import PUBLIC
 from marketplace.kernel.ids import new_id
+from marketplace.kernel.limits import MAIL_COMPANIES_MAX
 from marketplace.mail.rules import LETTERS, Letter, Topic, written
 from marketplace.mail.schemas import MailPreferenceInput, MailPreferenceView
 from marketplace.mail.tables import MailPreferenceRow, MailRow
@@ -31,40 +34,49 @@ JOB: Final = "mail.send"
 
 
 async def tell_members(_platform: Platform, tx: Transaction, event: NumberedEvent) -> None:
-    """Have the mail of an event made for each company that may read it: the consumer.
+    """Have the mail of an event made for the companies that may read it: the consumer.
 
     What everybody may read is sent to nobody: that is what lists are for.
     """
-    for organization_id in sorted(event.audience - {PUBLIC}):
-        await enqueue(tx, JOB, {"number": event.number, "organization_id": str(organization_id)})
+    companies = [str(each) for each in sorted(event.audience - {PUBLIC})]
+    for start in range(0, len(companies), MAIL_COMPANIES_MAX):
+        some = companies[start : start + MAIL_COMPANIES_MAX]
+        await enqueue(tx, JOB, {"number": event.number, "organizations": some})
 
 
 async def send_mail(platform: Platform, payload: Mapping[str, Any]) -> None:
-    """Make and send the mail of one event to one company; harmless when started again."""
-    organization_id, number = UUID(payload["organization_id"]), int(payload["number"])
+    """Make and send the mail of one event to these companies; harmless when started again.
+
+    Raises the failures of all companies together, after it has tried each.
+    """
+    number, failures = int(payload["number"]), []
+    for organization_id in map(UUID, payload["organizations"]):
+        try:
+            await _mail_company(platform, organization_id, number)
+        except Exception as error:  # noqa: BLE001 - raised below
+            failures.append(error)
+    if failures:
+        msg = f"mail of event {number}"
+        raise ExceptionGroup(msg, failures)
+
+
+async def _mail_company(platform: Platform, organization_id: UUID, number: int) -> None:
     async with system_transaction(platform, Role.API, organization_id=organization_id) as tx:
-        event = await tx.maybe(
-            select(
-                EventRow.kind, EventRow.subject_kind, EventRow.subject_id, EventRow.payload
-            ).where(EventRow.number == number)
-        )
-        letter = None if event is None else LETTERS.get(event.kind)
-        if event is None or letter is None:
+        # Most companies' members want none of it: then this one statement is all.
+        candidates = await tx.all(_CANDIDATES, {"company": organization_id, "number": number})
+        letter = LETTERS.get(candidates[0].kind) if candidates else None
+        if letter is None:
             return
-        rights = platform.get(Rights)
-        for member_id in await _recipients(tx, organization_id, letter, rights):
-            await tx.execute(
-                upsert(MailRow)
-                .values(
-                    id=new_id(),
-                    organization_id=organization_id,
-                    member_id=member_id,
-                    event_number=number,
-                    made_at=await tx.clock(),
-                )
-                .on_conflict_do_nothing()
-            )
-        due = await tx.all(_due(organization_id, number))
+        wanted = _recipients(candidates, letter, platform.get(Rights))
+        if wanted:
+            made = {"organization_id": organization_id, "event_number": number}
+            made_at = tx.opened_at
+            rows = [
+                {"id": new_id(), "member_id": each, "made_at": made_at, **made} for each in wanted
+            ]
+            await tx.execute(_MAKE, rows)
+        due = await tx.all(_DUE, {"company": organization_id, "number": number})
+    event = candidates[0]
     subject, text = written(
         letter,
         event.payload,
@@ -76,34 +88,43 @@ async def send_mail(platform: Platform, payload: Mapping[str, Any]) -> None:
         await _send(platform, organization_id, row.id, subject, text)
 
 
-def _due(organization_id: UUID, number: int) -> Any:
-    return select(MailRow.id).where(
-        MailRow.organization_id == organization_id,
-        MailRow.event_number == number,
-        MailRow.sent_at.is_(None),
-        MailRow.refused.is_(None),
+_CANDIDATES: Final = (
+    select(
+        EventRow.kind,
+        EventRow.subject_kind,
+        EventRow.subject_id,
+        EventRow.payload,
+        MemberRow.id.label("member_id"),
+        MembershipRow.roles,
+        MailPreferenceRow.muted,
     )
+    .select_from(EventRow)
+    .join(MemberRow, MemberRow.company_id == bindparam("company"))
+    .join(PersonalDataRow, PersonalDataRow.member_id == MemberRow.id)
+    .join(MembershipRow, MembershipRow.member_id == MemberRow.id)
+    .outerjoin(MailPreferenceRow, MailPreferenceRow.member_id == MemberRow.id)
+    .where(
+        EventRow.number == bindparam("number"),
+        MemberRow.active,
+        PersonalDataRow.email.is_not(None),
+    )
+    .order_by(MemberRow.id)
+)
+"""The event, once with each membership of an active member who has an address."""
+_MAKE: Final = upsert(MailRow).on_conflict_do_nothing()
+_DUE: Final = select(MailRow.id).where(
+    MailRow.organization_id == bindparam("company"),
+    MailRow.event_number == bindparam("number"),
+    MailRow.sent_at.is_(None),
+    MailRow.refused.is_(None),
+)
 
 
-async def _recipients(
-    tx: Transaction, organization_id: UUID, letter: Letter, rights: Rights
-) -> list[UUID]:
-    """Give the active members who have the right, an address, and have not switched it off."""
-    rows: Sequence[Row[Any]] = await tx.all(
-        select(MemberRow.id, MembershipRow.roles, MailPreferenceRow.muted)
-        .join(PersonalDataRow, PersonalDataRow.member_id == MemberRow.id)
-        .join(MembershipRow, MembershipRow.member_id == MemberRow.id)
-        .outerjoin(MailPreferenceRow, MailPreferenceRow.member_id == MemberRow.id)
-        .where(
-            MemberRow.company_id == organization_id,
-            MemberRow.active,
-            PersonalDataRow.email.is_not(None),
-        )
-        .order_by(MemberRow.id)
-    )
+def _recipients(candidates: Sequence[Row[Any]], letter: Letter, rights: Rights) -> list[UUID]:
+    """Give those who have the right to act on it and have not switched it off."""
     wanted = [
-        row.id
-        for row in rows
+        row.member_id
+        for row in candidates
         if letter.scope in rights.of(row.roles) and letter.topic.value not in (row.muted or ())
     ]
     return list(dict.fromkeys(wanted))

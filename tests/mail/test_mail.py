@@ -1,7 +1,7 @@
 """Mail that events send: to whom, how often, and as files or over SMTP."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -16,7 +16,7 @@ from marketplace.app import Assembly
 from marketplace.kernel.events import PUBLIC, Event
 from marketplace.mail.rules import LETTERS, Topic, written
 from marketplace.mail.schemas import MailPreferenceInput
-from marketplace.mail.service import put_preference, read_preference, send_mail
+from marketplace.mail.service import JOB, put_preference, read_preference, send_mail
 from marketplace.platform.core import Platform
 from marketplace.platform.database import transaction
 from marketplace.platform.mail import FileMailer, Mail, MailRefused, SmtpMailer
@@ -138,9 +138,48 @@ async def test_several_workers_and_repeated_jobs_send_a_mail_once(
     await published(platform, buyer, acme.id)
     await asyncio.gather(*(Worker(assembly).run_until_idle() for _ in range(3)))
     await worker.run_until_idle()
-    again = {"number": 1, "organization_id": str(acme.id)}
+    again = {"number": 1, "organizations": [str(acme.id)]}
     await asyncio.gather(*(send_mail(platform, again) for _ in range(4)))
     assert [mail.to for mail in sent] == ["ann@acme.example"]
+
+
+async def test_a_company_whose_mail_fails_holds_up_no_other_and_gets_it_later_once(
+    platform: Platform,
+    world: World,
+    worker: Worker,
+    buyer: Company,
+    acme: Company,
+    ann: Actor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert ann.member_id
+    others = [await world.supplier(f"Other {n}") for n in range(2)]
+    for number, other in enumerate(others):
+        await world.member(other, "seller", email=f"{number}@other.example")
+    sent: list[str] = []
+    failing = ["ann@acme.example"]
+
+    async def send(_self: FileMailer, mail: Mail) -> None:
+        if mail.to in failing:
+            failing.remove(mail.to)
+            raise OSError("away")
+        sent.append(mail.to)
+
+    monkeypatch.setattr(FileMailer, "send", send)
+    begun: list[Mapping[str, Any]] = []
+    mailing = worker.jobs[JOB]
+
+    async def counted(platform: Platform, payload: Mapping[str, Any]) -> None:
+        begun.append(payload)
+        await mailing(platform, payload)
+
+    worker.jobs[JOB] = counted
+    await published(platform, buyer, acme.id, *(other.id for other in others))
+    await worker.run_until_idle()
+    assert failing == []
+    assert sorted(sent) == ["0@other.example", "1@other.example", "ann@acme.example"]
+    assert sent[-1] == "ann@acme.example"
+    assert begun == begun[:1] * 2  # one job for all companies, tried again
 
 
 def test_each_letter_says_what_happened_without_a_gap_in_its_template() -> None:

@@ -94,7 +94,8 @@ async def test_punctual_timers_fire_at_their_instant_though_the_worker_computes_
             sum(range(1_000))  # the worker's own loop does not run before they have fired
     assert len(late) == 5
     assert all(timedelta() <= one for one in late)
-    assert sorted(late)[2] < LATE, late  # some may meet a busy machine
+    # On a busy machine; who waits for the worker's own loop waits five seconds.
+    assert max(late) < timedelta(seconds=2), late
 
 
 async def test_two_workers_share_punctual_timers_and_one_that_ends_gives_way_to_the_other(
