@@ -32,7 +32,7 @@ class Sealed(NamedTuple):
 def seal(bid: dict[str, Any], procedure: dict[str, Any], bidder_id: str, version: int) -> Sealed:
     """Seal a bid as `POST …/bids` takes it; `version` is one more than that of your last one."""
     lines = [{"basis": "1", "sku": None, "terms": None, **line} for line in bid["lines"]]
-    empty = {"note": "", "answers": [], "valid_until": None, "attachments": []}
+    empty = {"note": "", "answers": [], "valid_until": None, "attachments": [], "conditions": None}
     text = canonical({"form": "rfq.bid/1", **empty, **bid, "lines": lines})
     place = {"procedure_id": procedure["id"], "bidder_id": bidder_id, "version": version}
     bound = canonical({"form": "rfq.seal/1", **place})

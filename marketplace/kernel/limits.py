@@ -237,6 +237,23 @@ EVALUATORS_MAX: Final = 20
 """On one panel; its scores are read at once for a ranking."""
 SCORES_MAX: Final = 1_000
 """Scores written by one request; more come in several."""
+PACKAGES_MAX: Final = 20
+VOLUME_DISCOUNTS_MAX: Final = 10
+"""Of one bid: what a buyer still follows, and a program decides on."""
+PACKAGE_LOTS_MAX: Final = 500
+"""Named by all packages of a bid together: 20 kB of its envelope."""
+SCENARIOS_MAX: Final = 200
+"""Of one procedure; who asked so much more often knows what he wants."""
+SCENARIOS_WAITING_MAX: Final = 4
+"""Of one company, waiting or being solved: the worker's jobs are for others too."""
+SCENARIO_CONSTRAINTS_MAX: Final = 20
+"""Of one scenario: each is solved without once, to tell what it costs."""
+SCENARIO_SECONDS_MAX: Final = 60
+"""For one solution: a tender of 200 lots and 20 bidders takes some seconds."""
+SCENARIO_RUN_SECONDS_MAX: Final = 600
+"""For all solutions of a scenario together; what is not known by then is said to be unknown."""
+SCENARIOS_COMPARED_MAX: Final = 12
+"""Side by side: as many as a person compares, and as a plot has room for."""
 AWARD_SHARES_MAX: Final = 10
 """Suppliers one lot is divided among by share; whoever wants more makes lots or lines of it."""
 STANDSTILL_DAYS_MAX: Final = 60

@@ -21,6 +21,7 @@ from marketplace.kernel.limits import ATTACHMENTS_PER_BID_MAX, LINE_AMOUNT_MAX
 from marketplace.kernel.money import UNIT_PRICE_PLACES, exact_line_amount
 from marketplace.kernel.states import StateMachine, transition
 from marketplace.kernel.units import places
+from rfq.rules.conditions import Conditions, condition_errors
 from rfq.rules.documents import check_name
 from rfq.rules.offering import Answer, answer_errors, validity_errors
 from rfq.rules.procedure import Line, Lot, Procedure
@@ -97,6 +98,7 @@ class Bid(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """One version of a supplier's offer; lots he leaves out he does not bid for.
 
     `answers` are to the procedure's questionnaire; it binds until `valid_until`, if it says so.
+    `conditions` are discounts where several lots are his.
     """
 
     form: str = FORM
@@ -106,6 +108,7 @@ class Bid(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     answers: tuple[Answer, ...] = ()
     valid_until: datetime | None = None
     attachments: tuple[BidAttachment, ...] = ()
+    conditions: Conditions | None = None
 
     def priced(self, lot: Lot) -> dict[UUID, BidLine]:
         """Give the lines of `lot` that this bid prices, by line."""
@@ -155,6 +158,8 @@ def check_bid(procedure: Procedure, bid: Bid) -> None:
     errors += _skus_twice(procedure.lots, bid)
     errors += answer_errors(procedure.offering.questionnaire, bid.answers)
     errors += _attachment_errors(bid.attachments)
+    priced = {lot.id: bool(bid.priced(lot)) for lot in procedure.lots}
+    errors += condition_errors(bid.conditions, priced)
     if errors:
         raise InvalidInput(errors[0].detail, errors=errors)
 

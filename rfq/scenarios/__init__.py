@@ -1,0 +1,1 @@
+"""Award scenarios: the best award of many lots under a buyer's constraints."""
