@@ -14,7 +14,10 @@ from marketplace.contracts.terms import LineTerms
 from marketplace.kernel.limits import (
     ATTACHMENTS_PER_BID_MAX,
     LINES_MAX,
+    PACKAGE_LOTS_MAX,
+    PACKAGES_MAX,
     QUESTIONNAIRE_ITEMS_MAX,
+    VOLUME_DISCOUNTS_MAX,
 )
 from marketplace.platform.http.schemas import (
     AmountText,
@@ -62,6 +65,45 @@ class BidAttachmentInput(Input):
     name: Name
 
 
+PercentText = Annotated[
+    str,
+    Meta(
+        pattern=r"^(0|[1-9][0-9]?)(\.[0-9]{1,2})?(?!\n)$",
+        description="A percentage below 100, at most two decimals.",
+        examples=["2.5"],
+    ),
+]
+
+
+class PackageInput(Input):
+    """`percent` off each of these lots, where all of them are awarded to this bid."""
+
+    lot_ids: Annotated[list[UUID], Meta(min_length=2, max_length=PACKAGE_LOTS_MAX)]
+    percent: PercentText
+
+
+class VolumeDiscountInput(Input):
+    """`percent` off all lots of this bid that are awarded, from `from_amount` on at its prices."""
+
+    from_amount: AmountText
+    percent: PercentText
+
+
+class ConditionsInput(Input):
+    """Discounts for more than one lot, where lots are decided together by a scenario.
+
+    Of packages that overlap the first one counts. Volume discounts rise; the highest that is
+    reached counts, beside a package.
+    """
+
+    packages: Annotated[list[PackageInput], Meta(max_length=PACKAGES_MAX)] = msgspec.field(
+        default_factory=list
+    )
+    volume: Annotated[list[VolumeDiscountInput], Meta(max_length=VOLUME_DISCOUNTS_MAX)] = (
+        msgspec.field(default_factory=list)
+    )
+
+
 class SealedBidInput(Input):
     """A bid: every line of each lot it is for, and the questionnaire's answers. Sealed at once.
 
@@ -81,6 +123,7 @@ class SealedBidInput(Input):
     attachments: Annotated[list[BidAttachmentInput], Meta(max_length=ATTACHMENTS_PER_BID_MAX)] = (
         msgspec.field(default_factory=list)
     )
+    conditions: ConditionsInput | None = None
 
 
 class ReceiptView(Output):

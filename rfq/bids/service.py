@@ -27,7 +27,13 @@ from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, retries_conflicts, transaction
 from marketplace.platform.idempotency import IdempotencyKey, keep, replay
 from rfq.attachments.naming import check_attachments
-from rfq.bids.schemas import ReceiptList, ReceiptView, SealedBidInput, without_secrets
+from rfq.bids.schemas import (
+    ConditionsInput,
+    ReceiptList,
+    ReceiptView,
+    SealedBidInput,
+    without_secrets,
+)
 from rfq.key_store import KeyStore
 from rfq.procedures.publishing import load_own
 from rfq.procedures.reading import Loaded, load
@@ -36,6 +42,7 @@ from rfq.rules import procedure as rules
 from rfq.rules.amendment import check_confirmation
 from rfq.rules.bid import BID, Bid, BidAction, BidAttachment, BidLine, BidStatus, shown_status
 from rfq.rules.competition import check_within_framework
+from rfq.rules.conditions import Conditions, Package, VolumeDiscount
 from rfq.rules.offering import Answer
 from rfq.rules.receipt import Receipt, sign, signing_key
 from rfq.rules.sealing import Envelope, Place, envelope_bytes, seal
@@ -424,4 +431,18 @@ def _bid(data: SealedBidInput) -> Bid:
         answers=answers,
         valid_until=data.valid_until,
         attachments=attachments,
+        conditions=None if data.conditions is None else _conditions(data.conditions),
+    )
+
+
+def _conditions(data: ConditionsInput) -> Conditions:
+    return Conditions(
+        packages=tuple(
+            Package(lot_ids=tuple(each.lot_ids), percent=Decimal(each.percent))
+            for each in data.packages
+        ),
+        volume=tuple(
+            VolumeDiscount(from_amount=Decimal(each.from_amount), percent=Decimal(each.percent))
+            for each in data.volume
+        ),
     )
