@@ -130,42 +130,53 @@ def _by_known(*, own: bool) -> CompoundSelect[*tuple[Any, ...]]:
     return union_all(known_row(columns, count), *heads)
 
 
-def _given(*columns: tuple[str, Any]) -> FromClause:
-    """Give parameters of one length side by side, each named for its column and `s`."""
+def _written(alias: str, *columns: tuple[str, Any]) -> Any:
+    """Give arrays of one length side by side, each in a parameter that is called as its column.
+
+    They come as texts: the driver looks at each value of an array, which takes longer than all that
+    Postgres does with them.
+    """
+    arrays = [cast(bindparam(name, type_=Text), ARRAY(kind)) for name, kind in columns]
     return (
-        func.unnest(*(bindparam(f"{name}s", type_=ARRAY(kind)) for name, kind in columns))
-        .table_valued(*(column(name, kind) for name, kind in columns), with_ordinality="pair")
-        .render_derived()
+        func.unnest(*arrays)
+        .table_valued(*(column(name, kind) for name, kind in columns), with_ordinality="number")
+        .render_derived(alias)
     )
 
 
-def own_of_pairs(
+def own_of_known(
     counted: ColumnElement[Any], *, contracts: bool
 ) -> CompoundSelect[*tuple[Any, ...]]:
-    """Make the statement of what is a buyer's own, for offers and lists that are known.
+    """Make the statement of what is a buyer's own, where offers and his lists are known.
 
-    A pair is an offer at its place and one of the buyer's own lists; the number of its pair says
-    which list a ladder is of. With `contracts` their prices for offers, at `agreed_place`s, are
-    found too. And a number that is `counted`, and the clock, are told.
+    Offers and lists are each of a `seller`; what is told of a list is the number of it. With
+    `contracts` their prices are found too. A number that is `counted`, and the clock, are told.
     """
-    pair = _given(
-        ("place", Integer),
+    offer = _written("offer", ("offer_id", Uuid), ("seller", Integer))
+    own = _written(
+        "own",
         ("list_id", Uuid),
+        ("list_seller", Integer),
         ("published_version", Integer),
         ("valid_from", DateTime(timezone=True)),
         ("valid_until", DateTime(timezone=True)),
-        ("offer_id", Uuid),
-    ).alias("pair")
-    number = cast(pair.c.pair, Integer)
-    listed = select(pair.c.place, number, cast(null(), Text), *ladder_columns(pair)).select_from(
-        pair.join(PriceLadderRow, ladder_of(pair, pair.c.offer_id))
+    )
+    place = cast(offer.c.number, Integer)
+    listed = select(
+        place, cast(own.c.number, Integer), cast(null(), Text), *ladder_columns(own)
+    ).select_from(
+        offer.join(own, own.c.list_seller == offer.c.seller).join(
+            PriceLadderRow, ladder_of(own, offer.c.offer_id)
+        )
     )
     found: list[Select[*tuple[Any, ...]]] = [listed]
     if contracts:
-        offers = _given(("agreed_place", Integer), ("supplier_id", Uuid), ("sku", Text)).alias(
-            "offer"
+        sold = (
+            select(place.label("place"), OfferRow.supplier_id, OfferRow.sku)
+            .join_from(offer, OfferRow, OfferRow.id == offer.c.offer_id)
+            .cte("sold")
         )
-        found.append(agreed(offers, [offers.c.agreed_place, cast(null(), Integer)], HIS))
+        found.append(agreed(sold, [sold.c.place, cast(null(), Integer)], HIS))
     return union_all(known_row(list(listed.selected_columns), counted), *found)
 
 

@@ -53,13 +53,13 @@ _Ladders = dict[UUID, tuple[Candidate, ...]]
 class List(msgspec.Struct, frozen=True, eq=False, gc=False):
     """A list by its face, of which there is one object for as long as it is remembered.
 
-    It is a buyer's `own` if it is not for everybody, and has no percentages.
+    It is a buyer's `own` if it is not for everybody, and has no percentages. `written` are its id,
+    version and validity, as they stand in an array.
     """
 
     face: tuple[Any, ...]
     described: str
-    list_id: UUID
-    version: int
+    written: tuple[str, ...]
     supplier_id: UUID
     discounts: bool
     own: bool
@@ -74,14 +74,17 @@ def _list_of(face: tuple[Any, ...]) -> List:
     return List(
         face,
         described,
-        read.source_id,
-        read.version,
+        (str(read.source_id), str(read.version), *map(_literal, face[_BEGINS : _BEGINS + 2])),
         _supplier_id(face[_SUPPLIER]),
         discounts=face[_DISCOUNTS] is not None,
         own=face[_OWN] is not None,
         public=read.scope_id == PUBLIC,
         segment=read.scope_id if read.level is Level.SEGMENT else None,
     )
+
+
+def _literal(at: datetime | None) -> str:
+    return "null" if at is None else f'"{at.isoformat()}"'
 
 
 _supplier_id: Final = lru_cache(_READ_MAX)(lambda text: one_object(pgproto.UUID(text)))
@@ -240,18 +243,18 @@ class KeptPrices:
         return heads
 
     def read_own(self, rows: Iterable[Any], lists: Sequence[List], heads: Heads) -> Heads:
-        """Read what was looked up where the rest of `heads` is known; see `own_of_pairs`.
+        """Read what was looked up where the rest of `heads` is known; see `own_of_known`.
 
-        `lists` are those that ladders are of, by the number of their pair.
+        `lists` are those that ladders are of, by their number from 1.
         """
         told: defaultdict[int, list[Candidate]] = defaultdict(list)
         now = Heads(heads.lists, heads.names, told, {}, heads.best_price, views=heads.views)
         for row in rows:
-            place, pair = row[0], row[1]
+            place, number = row[0], row[1]
             if place == KNOWN:
                 now.counted, now.clock = int(row[2]), row[2 + _BEGINS]
                 continue
-            described = row[2] if pair is None else lists[pair - 1].described
+            described = row[2] if number is None else lists[number - 1].described
             candidate = read_candidate((described, *row[3:]))
             if candidate is not None:
                 told[place].append(candidate)

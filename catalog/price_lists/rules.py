@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from catalog.pricing.resolve import in_force, resolve
+from catalog.pricing.resolve import in_force, is_in_force, resolve
 from catalog.pricing.terms import ONE, Buyer, Candidate, Loser, Policy, Price, Reason, VolumeMode
 from catalog.products.rules import OfferTerms, quantity_error, smallest_order
 from marketplace.kernel.canonical import plain_decimal
@@ -144,11 +144,13 @@ def _own_currency(candidates: Sequence[Candidate], buyer: Buyer, as_of: datetime
     """Give the currency in which the buyer's best candidate in force is."""
     if len(candidates) == 1:
         return candidates[0].currency
-    one_currency = len({each.currency for each in candidates}) == 1
-    # Where all are in one, any in force will do: there is nothing to rank.
-    ranked = ([each] for each in candidates) if one_currency else (candidates,)
-    best = (each for some in ranked for each in in_force(some, buyer, as_of))
-    return next((each.currency for each in best), None)
+    if len({each.currency for each in candidates}) == 1:
+        # Where all are in one, any in force will do: there is nothing to rank.
+        for each in candidates:
+            if is_in_force(each, buyer, as_of):
+                return each.currency
+        return None
+    return next((each.currency for each in in_force(candidates, buyer, as_of)), None)
 
 
 def _detail(

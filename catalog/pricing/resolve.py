@@ -79,8 +79,9 @@ def resolve(
     at = _covering(answers, quantity, currency, losers)
     if at is None:
         return _no_price(losers, fitting, explain=explain)
-    losers += _shadowed(answers, at, policy)
-    told = tuple(losers) if explain else ()
+    told: tuple[Loser, ...] = ()
+    if explain:
+        told = (*losers, *_shadowed(answers, at, policy))
     if len(fitting) > 1 and _tied(fitting, answers, at, quantity, policy):
         return NoPrice(reason=Reason.AMBIGUOUS, losers=told)
     _, winner, reached = answers[at]
@@ -245,13 +246,12 @@ def _by_rank(
         depth = buyer.depth(candidate) if candidate.assigned_to else 0
         if depth is None:
             losers.append(Loser(candidate, Reason.NOT_ASSIGNED))
-        elif candidate.validity.starts_after(as_of):
-            losers.append(Loser(candidate, Reason.NOT_YET_VALID))
-        elif candidate.validity.ended_by(as_of):
-            losers.append(Loser(candidate, Reason.EXPIRED))
-        else:
+        elif candidate.validity.contains(as_of):
             rank = (STRENGTH[candidate.level], depth, -candidate.priority, candidate.derived)
             ranked.append((rank, candidate))
+        else:
+            early = candidate.validity.starts_after(as_of)
+            losers.append(Loser(candidate, Reason.NOT_YET_VALID if early else Reason.EXPIRED))
     if len(ranked) > 1:
         ranked.sort(key=_rank_of)
     return ranked, losers
@@ -308,6 +308,12 @@ def _no_price(losers: Sequence[Loser], fitting: Sequence[_Ranked], *, explain: b
 def in_force(candidates: Iterable[Candidate], buyer: Buyer, as_of: datetime) -> list[Candidate]:
     """Give the buyer's candidates that are valid at an instant, best first."""
     return [candidate for _, candidate in _by_rank(candidates, buyer, as_of)[0]]
+
+
+def is_in_force(candidate: Candidate, buyer: Buyer, as_of: datetime) -> bool:
+    """Tell whether a candidate is the buyer's and valid at an instant."""
+    his = not candidate.assigned_to or buyer.depth(candidate) is not None
+    return his and candidate.validity.contains(as_of)
 
 
 def told_to_buyer(losers: Sequence[Loser]) -> tuple[Loser, ...]:

@@ -29,6 +29,8 @@ class Level(StrEnum):
     SEGMENT = "segment"
     BASE = "base"
 
+    __hash__ = str.__hash__  # that of an enum is written in Python, and asked for each candidate
+
 
 STRENGTH: Final = {level: number for number, level in enumerate(Level)}
 """The number of each level; a lower number beats a higher one."""

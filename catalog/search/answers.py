@@ -105,5 +105,5 @@ class CatalogAnswers:
 
 
 def _size(answer: Answer) -> int:
-    more = b"" if answer.more is None else bytes(answer.more)
-    return len(bytes(answer.items)) + len(more) + 500  # the key and what holds both
+    pieces = [memoryview(piece) for piece in (answer.items, answer.more) if piece is not None]
+    return sum(piece.nbytes for piece in pieces) + 500  # the key and what holds both

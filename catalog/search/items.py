@@ -14,7 +14,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET
 
-from catalog.price_lists.kept import Heads, KeptPrices, List, View
+from catalog.price_lists.kept import Heads, KeptPrices, View
 from catalog.price_lists.price_book import UNBOUNDED, Offer
 from catalog.price_lists.rules import Unpriced, price_offer
 from catalog.price_lists.views import no_price_view, price_view
@@ -33,7 +33,7 @@ from catalog.search.page_statements import (
     PageRead,
 )
 from catalog.search.schemas import CatalogItem, CatalogOffer
-from catalog.search.shelf import Held, Shelf
+from catalog.search.shelf import Held, Shelf, array
 from catalog.search.written_items import WrittenItems, for_everybody
 from marketplace.kernel.canonical import plain_decimal
 from marketplace.platform.caller import Caller
@@ -246,41 +246,32 @@ async def _made(
 
 async def _read_own(platform: Platform, caller: Caller, held: Held) -> "_Page | None":
     """Find what is the buyer's own for items that are known; None where the mark has moved."""
-    known = held.standing.heads
-    placed: list[Placed] = []
-    offers: list[Offer] = []
-    pairs: list[tuple[int, Offer, List]] = []
-    for item in held.items:
-        first = len(offers) + 1
-        for offer in item.offers:
-            offers.append(offer)
-            pairs += [
-                (len(offers), offer, each) for each in known.lists[offer.supplier_id] if each.own
-            ]
-        placed.append(Placed(item, range(first, len(offers) + 1)))
+    items, known = held.items, held.standing.heads
+    own = [
+        (str(seller), each)
+        for seller, supplier_id in enumerate(items.suppliers)
+        for each in known.lists[supplier_id]
+        if each.own
+    ]
+    list_ids, versions, begins, ends = (
+        array([each.written[at] for _, each in own]) for at in range(4)
+    )
     values: dict[str, object] = {
-        "places": [place for place, _, _ in pairs],
-        "list_ids": [each.list_id for _, _, each in pairs],
-        "published_versions": [each.version for _, _, each in pairs],
-        "valid_froms": [each.face[1] for _, _, each in pairs],
-        "valid_untils": [each.face[2] for _, _, each in pairs],
-        "offer_ids": [offer.id for _, offer, _ in pairs],
+        "offer_id": items.offer_ids,
+        "seller": items.sellers,
+        "list_id": list_ids,
+        "list_seller": array([seller for seller, _ in own]),
+        "published_version": versions,
+        "valid_from": begins,
+        "valid_until": ends,
+        "company_id": caller.organization_id,
     }
-    read = OWN
-    if known.has_contracts:
-        read = OWN_AND_AGREED
-        values |= {
-            "agreed_places": [*range(1, len(offers) + 1)],
-            "supplier_ids": [offer.supplier_id for offer in offers],
-            "skus": [offer.sku for offer in offers],
-            "company_id": caller.organization_id,
-        }
     kept = platform.get(KeptPrices)
-    rows = await hot_rows(platform, caller, read, values)
-    heads = kept.read_own(rows, [each for _, _, each in pairs], known)
+    rows = await hot_rows(platform, caller, OWN_AND_AGREED if known.has_contracts else OWN, values)
+    heads = kept.read_own(rows, [each for _, each in own], known)
     if heads.counted != held.changes:
         return None
-    return _Page(placed, heads, held.standing.buyer, kept)
+    return _Page(items.placed, heads, held.standing.buyer, kept)
 
 
 async def _read_known(

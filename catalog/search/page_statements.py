@@ -32,7 +32,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from catalog.price_lists.candidate_reads import own_of_pairs
+from catalog.price_lists.candidate_reads import own_of_known
 from catalog.price_lists.candidates import with_heads
 from catalog.price_lists.visibility import OFFER_COLUMNS, visible_by_itself, visible_offer
 from catalog.products.tables import OfferRow, ProductRow
@@ -178,9 +178,9 @@ def _one() -> HotRead:
     ).whole
 
 
-OWN: Final = HotRead(own_of_pairs(CHANGES, contracts=False))
+OWN: Final = HotRead(own_of_known(CHANGES, contracts=False))
 """What is the buyer's own for items that are known, and the mark that says if they still are."""
-OWN_AND_AGREED: Final = HotRead(own_of_pairs(CHANGES, contracts=True))
+OWN_AND_AGREED: Final = HotRead(own_of_known(CHANGES, contracts=True))
 BROWSE: Final = _browse()
 CHOSEN: Final = _chosen()
 ONE: Final = _one()

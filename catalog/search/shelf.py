@@ -19,7 +19,7 @@ import msgspec
 from catalog.price_lists.kept import Heads
 from catalog.pricing.terms import Buyer
 from catalog.recent import Recent
-from catalog.search.known_items import Item
+from catalog.search.known_items import Item, Placed
 from marketplace.kernel.limits import SHELF_ITEMS_MAX, SHELF_PAGES_MAX, STANDINGS_MAX
 
 Path = tuple[UUID, ...]
@@ -33,17 +33,25 @@ class Standing(msgspec.Struct):
     suppliers: set[UUID]
 
 
+class ShownItems(NamedTuple):
+    """Items in their order, with the places of their offers, and what is asked for these.
+
+    Each offer is of one of the `suppliers`; `offer_ids` and `sellers` are arrays as Postgres reads
+    them, of its id and of the number of its supplier.
+    """
+
+    placed: list[Placed]
+    suppliers: tuple[UUID, ...]
+    offer_ids: str
+    sellers: str
+
+
 class Held(NamedTuple):
     """The items of a page as they are known, what is known of their buyer, and the mark of it."""
 
-    items: Sequence[Item]
+    items: ShownItems
     standing: Standing
     changes: int
-
-
-class _Page(NamedTuple):
-    items: tuple[Item, ...]
-    suppliers: frozenset[UUID]
 
 
 class Shelf:
@@ -63,7 +71,7 @@ class Shelf:
         items_max, pages_max = self._sizes
         self._changes = changes
         self._items = Recent[UUID, Item](items_max)
-        self._pages = Recent[Hashable, _Page](pages_max)
+        self._pages = Recent[Hashable, ShownItems](pages_max)
         self._standings: OrderedDict[Path, Standing] = OrderedDict()
         self._suppliers = 0
 
@@ -73,19 +81,19 @@ class Shelf:
         if standing is None:
             return None
         page = self._page(asked)
-        if page is None or not page.suppliers <= standing.suppliers:
+        if page is None or not standing.suppliers.issuperset(page.suppliers):
             return None
         self._standings.move_to_end(path)
-        return Held(page.items, standing, self._changes)
+        return Held(page, standing, self._changes)
 
-    def _page(self, asked: Mapping[str, object]) -> _Page | None:
+    def _page(self, asked: Mapping[str, object]) -> ShownItems | None:
         chosen = asked.get("chosen")
         if chosen is None:
             return self._pages.get(_place(asked))
         items = [self._items.get(item_id) for item_id in cast("Sequence[UUID]", chosen)]
         if None in items:
             return None
-        return _page(cast("list[Item]", items))
+        return _shown(cast("list[Item]", items))
 
     def learn(
         self, path: Path, asked: Mapping[str, object], items: Sequence[Item], heads: Heads
@@ -95,12 +103,11 @@ class Shelf:
             self._begin(heads.counted)
         if heads.counted < self._changes or heads.sees_more:
             return
-        page = _page(items)
         if "chosen" not in asked:
-            self._pages.put(_place(asked), page)
+            self._pages.put(_place(asked), _shown(items))
         for item in items:
             self._items.put(item.id, item)
-        self._note(path, page.suppliers, heads)
+        self._note(path, {offer.supplier_id for item in items for offer in item.offers}, heads)
 
     def _note(self, path: Path, suppliers: Iterable[UUID], heads: Heads) -> None:
         standing = self._standings.pop(path, None)
@@ -124,6 +131,20 @@ def _place(asked: Mapping[str, object]) -> Hashable:
     return asked["after_name"], asked["after_id"], asked["fetch"]
 
 
-def _page(items: Sequence[Item]) -> _Page:
-    suppliers = frozenset(offer.supplier_id for item in items for offer in item.offers)
-    return _Page(tuple(items), suppliers)
+def _shown(items: Iterable[Item]) -> ShownItems:
+    placed: list[Placed] = []
+    numbers: dict[UUID, int] = {}
+    offer_ids: list[str] = []
+    sellers: list[str] = []
+    for item in items:
+        first = len(offer_ids) + 1
+        for offer in item.offers:
+            offer_ids.append(str(offer.id))
+            sellers.append(str(numbers.setdefault(offer.supplier_id, len(numbers))))
+        placed.append(Placed(item, range(first, len(offer_ids) + 1)))
+    return ShownItems(placed, tuple(numbers), array(offer_ids), array(sellers))
+
+
+def array(texts: Iterable[str]) -> str:
+    """Write an array of what needs no quotes, or has them."""
+    return "{" + ",".join(texts) + "}"

@@ -23,6 +23,8 @@ class Validity:
 
     def contains(self, at: datetime) -> bool:
         """Tell whether `at` lies inside; the end does not."""
+        if self.from_ is self.until is None:
+            return True
         return not self.starts_after(at) and not self.ended_by(at)
 
     def starts_after(self, at: datetime) -> bool:
