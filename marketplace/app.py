@@ -32,6 +32,7 @@ from marketplace.platform.http.paging import provide_page_request
 from marketplace.platform.http.problems import handle_error, log_socket_error
 from marketplace.platform.http.rate_limit import RateLimiter
 from marketplace.platform.settings import Settings
+from marketplace.platform.sheets import answers as sheets
 
 VERSION: Final = "0.1.0"
 
@@ -90,7 +91,7 @@ def create_app(assembly: Assembly) -> Edge:
 
 def create_litestar(assembly: Assembly) -> Litestar:
     """Make the inner application; `openapi_document` reads it without starting it."""
-    routes: list[Any] = [*operations.ROUTES]
+    routes: list[Any] = [*operations.ROUTES, *sheets.ROUTES]
     for feature in assembly.features:
         routes.extend(feature.routes)
 

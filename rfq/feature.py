@@ -31,6 +31,7 @@ from rfq.negotiation.service import EXPIRY_TIMER, expire_negotiation
 from rfq.officers import routes as officers
 from rfq.opening import routes as opening
 from rfq.opening.service import open_at_deadline
+from rfq.printouts import routes as printouts
 from rfq.procedures import routes as procedures
 from rfq.procedures.publishing import OPENING_TIMER
 from rfq.qualification import routes as qualification
@@ -77,6 +78,7 @@ FEATURE: Final = Feature(
         *negotiation.ROUTES,
         *handover.ROUTES,
         *awards.ROUTES,
+        *printouts.ROUTES,
     ),
     scopes=(
         Scope(

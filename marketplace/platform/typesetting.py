@@ -10,7 +10,7 @@ characters all have one is PDF/A-2a, tagged; another is tagged PDF and says so i
 
 import importlib.util
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -54,7 +54,11 @@ async def typeset(template: Path, data: object, at: datetime) -> Typeset:
     if len(text) > TYPESET_DATA_BYTES_MAX:
         raise too_much()
     made = await run_apart(
-        compiled, str(template), text.decode(), at, seconds_max=TYPESET_SECONDS_MAX
+        compiled,
+        str(template),
+        text.decode(),
+        at.astimezone(UTC).replace(microsecond=0),
+        seconds_max=TYPESET_SECONDS_MAX,
     )
     if isinstance(made, str):
         raise BrokenTemplate(made)

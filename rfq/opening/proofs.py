@@ -28,7 +28,7 @@ async def read_opening(platform: Platform, caller: Caller, procedure_id: UUID) -
     """
     async with transaction(platform, caller) as tx:
         loaded = await load(tx, procedure_id)
-        copy = await _copy(tx, caller, loaded)
+        copy = await copy_of(tx, caller, loaded)
         caller.require("rfq:read" if copy is Copy.BUYER else "bids:read")
         check_bids_readable(loaded.procedure)
         # Row-level security leaves a bidder his own row, the buyer all.
@@ -71,7 +71,8 @@ async def read_opening(platform: Platform, caller: Caller, procedure_id: UUID) -
     )
 
 
-async def _copy(tx: Transaction, caller: Caller, loaded: Loaded) -> Copy:
+async def copy_of(tx: Transaction, caller: Caller, loaded: Loaded) -> Copy:
+    """Tell whose copy of an opening a reader gets; raises NotFound for who has none."""
     if loaded.procedure.buyer_id == caller.organization_id:
         return Copy.BUYER
     bid = await tx.scalar(

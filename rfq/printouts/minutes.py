@@ -1,0 +1,153 @@
+"""The printed minutes of an opening: when, by whom, what was found; to a bidder his own bid."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from marketplace.kernel.money import Money
+from marketplace.platform.sheets.model import Cell, Column, Fact, Section, Sheet, Table, fact, row
+from marketplace.platform.sheets.reader import Reader
+from rfq.printouts import words
+from rfq.rules.bid import BidStatus
+from rfq.rules.procedure import Kind, Lot
+from rfq.rules.proof import Copy
+
+_PROOF: Final = (
+    "The root was published at the close, before any bid was opened. Who has a receipt can check "
+    "with `marketplace verify-opening` that no bid was changed, dropped or added."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One bid that was opened; `totals` are by lot, None while prices are hidden."""
+
+    bid_id: UUID
+    bidder: str
+    submitted_at: datetime
+    commitment: str
+    lot_ids: Sequence[UUID]
+    totals: Mapping[UUID, Money] | None
+    invalid_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What the minutes tell."""
+
+    procedure_id: UUID
+    kind: Kind
+    title: str
+    buyer: str
+    copy: Copy
+    deadline_at: datetime
+    closed_at: datetime
+    opened_at: datetime
+    bids_root: str
+    counts: Mapping[BidStatus, int]
+    officers: Sequence[str]
+    approvals: Sequence[tuple[str, datetime]]
+    lots: Sequence[Lot]
+    bids: Sequence[Found]
+
+
+def minutes_sheet(reader: Reader, opening: Opening) -> Sheet:
+    """Show the minutes."""
+    return Sheet(
+        kind="Minutes of the opening",
+        title=opening.title,
+        facts=(
+            fact("Procedure", words.KINDS[opening.kind]),
+            fact("Buyer", opening.buyer),
+            fact("Deadline", reader.instant(opening.deadline_at)),
+            fact("Closed", reader.instant(opening.closed_at)),
+            Fact("Opened", Cell(reader.instant(opening.opened_at), strong=True)),
+            fact("Merkle root of all bids", opening.bids_root, code=True),
+        ),
+        sections=(
+            _received(opening),
+            *_officers(reader, opening),
+            _bids(reader, opening),
+            *_lots(reader, opening),
+        ),
+        notes=(
+            f"Times are in {reader.zone}, to the second; receipts tell them exactly.",
+            _PROOF,
+            f"Procedure {opening.procedure_id}; copy of the {opening.copy.value}.",
+        ),
+    )
+
+
+def _received(opening: Opening) -> Section:
+    known = (
+        (BidStatus.LIVE, "Valid at the deadline"),
+        (BidStatus.REPLACED, "Replaced by their bidder"),
+        (BidStatus.WITHDRAWN, "Withdrawn by their bidder"),
+        (BidStatus.UNCONFIRMED, "Not confirmed after an amendment"),
+    )
+    facts = [
+        fact(name, str(opening.counts[each])) for each, name in known if each in opening.counts
+    ]
+    total = sum(opening.counts.values())
+    return Section("Received", facts=(fact("Versions of bids received", str(total)), *facts))
+
+
+def _officers(reader: Reader, opening: Opening) -> Sequence[Section]:
+    if not opening.officers:
+        return ()
+    at = dict(opening.approvals)
+    rows = tuple(row(name, reader.instant(at.get(name))) for name in opening.officers)
+    table = Table((Column("Officer", width=2), Column("Approved the opening", width=2)), rows)
+    return (Section("Officers", tables=(table,)),)
+
+
+def _bids(reader: Reader, opening: Opening) -> Section:
+    own = opening.copy is Copy.BIDDER
+    rows = tuple(
+        row(
+            str(number),
+            Cell(each.bidder, strong=True),
+            reader.instant(each.submitted_at),
+            each.invalid_reason or "valid",
+            Cell(each.commitment, code=True),
+        )
+        for number, each in enumerate(opening.bids, 1)
+    )
+    columns = (
+        Column("No."),
+        Column("Bidder", width=3),
+        Column("Submitted", width=3),
+        Column("Bid", width=2),
+        Column("Commitment", width=4),
+    )
+    texts = () if rows else ("No valid bid was received.",)
+    heading = "Your bid" if own else "Bids opened"
+    return Section(heading, texts=texts, tables=(Table(columns, rows),) if rows else ())
+
+
+def _lots(reader: Reader, opening: Opening) -> Sequence[Section]:
+    valid = [each for each in opening.bids if each.invalid_reason is None]
+    if not opening.lots or not valid:
+        return ()
+    if any(each.totals is None for each in valid):
+        text = "Prices are hidden until who is qualified is decided and the scores are locked."
+        return (Section("Prices", texts=(text,)),)
+    columns = (Column("Bidder", width=3), Column("Total of the lot", right=True, width=2))
+    sections = [Section("Prices by lot, in the order of submission")]
+    for number, lot in enumerate(opening.lots, 1):
+        rows = tuple(
+            row(each.bidder, reader.amount(money.amount, money.currency))
+            for each in valid
+            if (money := (each.totals or {}).get(lot.id)) is not None
+        )
+        sections.append(
+            Section(
+                f"Lot {number}: {lot.title}",
+                level=2,
+                texts=() if rows else ("No bid.",),
+                tables=(Table(columns, rows),) if rows else (),
+            )
+        )
+    return sections
