@@ -6,7 +6,7 @@ from uuid import UUID
 from litestar import Response, get
 from litestar.types import ControllerRouterHandler
 
-from catalog.asked_languages import AcceptLanguage, LanguageQuery, asked_languages
+from catalog.languages.asked import AcceptLanguage, LanguageQuery, asked_languages
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.http.access import IfNoneMatch
