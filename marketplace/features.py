@@ -72,6 +72,7 @@ SUBPACKAGES_WITH_TABLES: Final = {
         "awards",
         "evaluation",
         "negotiation",
+        "notices",
         "officers",
         "qualification",
     ),

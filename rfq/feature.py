@@ -28,6 +28,8 @@ from rfq.items import PrivateItems
 from rfq.key_store import KeyStore, LocalKeyStore
 from rfq.negotiation import routes as negotiation
 from rfq.negotiation.service import EXPIRY_TIMER, expire_negotiation
+from rfq.notices import routes as notices
+from rfq.notices.service import NoticeReaders
 from rfq.officers import routes as officers
 from rfq.opening import routes as opening
 from rfq.opening.service import open_at_deadline
@@ -63,6 +65,7 @@ FEATURE: Final = Feature(
     name="rfq",
     routes=(
         *procedures.ROUTES,
+        *notices.ROUTES,
         *amendments.ROUTES,
         *clarifications.ROUTES,
         *bids.ROUTES,
@@ -109,7 +112,10 @@ FEATURE: Final = Feature(
             role=Role.ENGINE,
         ),
     ),
-    commands={"verify-opening": "rfq.opening.commands:check_opening"},
+    commands={
+        "verify-opening": "rfq.opening.commands:check_opening",
+        "import-notice": "rfq.notices.commands:import_notice",
+    },
     timers=(
         Timer(OPENING_TIMER, open_at_deadline),
         Timer(EXPIRY_TIMER, expire_negotiation),
@@ -122,6 +128,7 @@ FEATURE: Final = Feature(
         AwardApprovals: _award_approvals,
         Scanner: _scanner,
         HeldContents: lambda _platform: HeldContents(),
+        NoticeReaders: lambda _platform: NoticeReaders(),
         AwardedItems: lambda _platform: PrivateItems(),
     },
 )

@@ -29,15 +29,19 @@ from catalog.imports.decimals import DecimalMark
 from catalog.imports.rows import FileReader, Layout, PlainRows
 from catalog.price_lists.rules import PriceRecord
 from catalog.pricing.terms import VolumeMode
+from marketplace.kernel.hardened_xml import (
+    DEPTH_MAX,
+    PIECE_BYTES,
+    declares_entities,
+    names_entities,
+    pull_parser,
+)
 
 R = TypeVar("R")
 
 TRANSACTIONS: Final = frozenset({"T_NEW_CATALOG", "T_UPDATE_PRODUCTS", "T_UPDATE_PRICES"})
 ELEMENTS_MAX: Final = 20_000
 """Elements of one product, its 50 tiers and its features included; a real one has some hundred."""
-PIECE_BYTES: Final = 16 * 1024
-DEPTH_MAX: Final = 64
-"""A real document is a dozen deep."""
 
 
 class BmecatReader(FileReader[R]):
@@ -45,16 +49,7 @@ class BmecatReader(FileReader[R]):
 
     def __init__(self, layout: Layout[R], *, errors_max: int, currency: str | None = None) -> None:
         super().__init__(layout, errors_max=errors_max, mark=DecimalMark("."))
-        self._parser = etree.XMLPullParser(
-            events=("start", "end"),
-            resolve_entities=False,
-            no_network=True,
-            load_dtd=False,
-            dtd_validation=False,
-            huge_tree=False,
-            remove_comments=True,
-            remove_pis=True,
-        )
+        self._parser = pull_parser()
         self._currency = currency
         self._document = Document()
         self._head = b""
@@ -92,7 +87,7 @@ class BmecatReader(FileReader[R]):
         if not self._depth and not self._number:
             # Before the root; what the parser makes of a DTD is looked at as well.
             self._head = (self._head + piece)[-2 * PIECE_BYTES :]
-            if b"<!ENTITY" in self._head.upper():
+            if names_entities(self._head):
                 self._refuse_entities()
                 return []
         try:
@@ -127,8 +122,7 @@ class BmecatReader(FileReader[R]):
         name = name_of(element)
         if self._depth == 1:
             self._root = element
-            dtd = element.getroottree().docinfo.internalDTD
-            if dtd is not None and any(True for _ in dtd.iterentities()):
+            if declares_entities(element):
                 self._refuse_entities()
             elif name != "BMECAT":
                 self.fatal(0, "wrong_format", "This is XML, and no BMEcat document.")

@@ -93,11 +93,11 @@ def run(http: httpx.Client, file: Path, params: dict[str, Any], console: Console
                 content=_pieces(opened, lambda sent: progress.advance(sending, sent)),
                 headers={"Content-Type": "application/octet-stream"},
             )
-        found = _answered(answer)
+        found = answered(answer)
         working = progress.add_task(_WORDS["waiting"], total=size, rows="")
         while found["status"] not in {"done", "failed"}:
             time.sleep(POLL_SECONDS)
-            found = _answered(http.get(f"/v1/imports/{found['id']}"))
+            found = answered(http.get(f"/v1/imports/{found['id']}"))
             progress.update(
                 working,
                 completed=found["progress"]["done"],
@@ -121,7 +121,8 @@ def _rows(found: dict[str, Any]) -> str:
     return f"{read:,} rows" if total in {None, read} else f"{read:,} of about {total:,} rows"
 
 
-def _answered(answer: httpx.Response) -> dict[str, Any]:
+def answered(answer: httpx.Response) -> dict[str, Any]:
+    """Give what the API answered; raises ImportFailed with all it says is wrong."""
     if answer.is_success:
         found: dict[str, Any] = answer.json()
         return found

@@ -271,6 +271,23 @@ NEGOTIATION_DAYS_MAX: Final = 90
 MESSAGES_PER_NEGOTIATION_MAX: Final = 500
 """Of both sides; the offers themselves say what is agreed."""
 
+# Notices taken over as drafts
+NOTICE_BYTES_MAX: Final = 2 * 1_048_576
+"""One lot in one language takes 10 kB, and one in all official languages 90 kB."""
+NOTICE_PARTS_MAX: Final = 50_000
+"""Elements with their attributes, or values of JSON: one in 24 languages has 1,500. In memory
+a part takes some 600 bytes."""
+NOTICE_PATH_CHARACTERS_MAX: Final = 1_000
+"""Of the place of a part: the deepest of a real notice has 300."""
+NOTICE_VALUE_CHARACTERS_MAX: Final = 1_000
+"""Shown of a value; the whole of it stands in the notice, which its buyer has."""
+NOTICE_ROWS_MAX: Final = 2_000
+"""Rows of a report of each kind; what lies beyond is counted."""
+NOTICE_ERRORS_MAX: Final = 1_000
+"""Reasons of one refusal; who mends a thousand sends it again for the rest."""
+NOTICES_AT_ONCE_MAX: Final = 2
+"""Per process, each in a thread: what is read at once holds 60 MB, and the others wait."""
+
 EXPLAINED_LINES_MAX: Final = 50
 """Lines a supplier has explained at once: each looks at prices of others too."""
 OTHERS_EXPLAINED_MAX: Final = 200

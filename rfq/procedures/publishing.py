@@ -65,13 +65,24 @@ async def create_procedure(
     async with transaction(platform, caller) as tx:
         if (earlier := await replay(tx, key, BuyerProcedureView)) is not None:
             return earlier
-        procedure = _drafted(caller, data, new_id())
-        rules.check_terms(procedure)
-        await check_members(tx, caller, procedure.officer_ids)
-        await _members(tx, procedure)
-        await _store(tx, caller, procedure, data)
-        tx.record("procedure.drafted", "procedure", procedure.id, after={"title": data.title})
-        return await keep(tx, key, await buyer_view(tx, await load(tx, procedure.id)))
+        return await keep(tx, key, await store_draft(tx, caller, data))
+
+
+async def store_draft(tx: Transaction, caller: Caller, data: ProcedureInput) -> BuyerProcedureView:
+    """Write a draft down in somebody's transaction; raises InvalidInput for what does not fit."""
+    procedure = check_draft_terms(caller, data)
+    await check_members(tx, caller, procedure.officer_ids)
+    await _members(tx, procedure)
+    await _store(tx, caller, procedure, data)
+    tx.record("procedure.drafted", "procedure", procedure.id, after={"title": data.title})
+    return await buyer_view(tx, await load(tx, procedure.id))
+
+
+def check_draft_terms(caller: Caller, data: ProcedureInput) -> Procedure:
+    """Give the draft these terms would be; raises InvalidInput with every pointer at once."""
+    procedure = _drafted(caller, data, new_id())
+    rules.check_terms(procedure)
+    return procedure
 
 
 @retries_conflicts

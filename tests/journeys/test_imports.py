@@ -13,6 +13,7 @@ from marketplace.cli import main
 from marketplace.demo.registration import register_company, run_import
 from marketplace.demo.story import Actor, Recorder
 from tests.journeys.conftest import Played
+from tests.rfq.notices.builders import Lot, Notice
 
 OFFERS = 250
 TIERS = 40
@@ -81,6 +82,33 @@ async def test_the_command_line_tells_a_refusal_in_the_words_of_the_api(
         ["import", str(file), "--kind", "prices", "--key", "k", "--url", "http://127.0.0.1:1"],
     )
     assert "http://127.0.0.1:1 does not answer" in away.output
+
+
+async def test_the_command_line_takes_a_notice_over_and_shows_what_became_of_it(
+    played: Played, seller: Actor, tmp_path: Path
+) -> None:
+    file = tmp_path / "notice.xml"
+    file.write_bytes(Notice([Lot(deadline=None)], title="Office [b]supplies").bytes())
+    where = ["--url", played.product.url, "--key", str(seller.key)]
+
+    async def run(*wishes: str) -> Result:
+        words = ["import-notice", str(file), *where, *wishes]
+        return await asyncio.to_thread(CliRunner().invoke, main, words)
+
+    before = len((await seller.get("/v1/procedures"))["items"])
+    rehearsed = await run("--dry-run")
+    assert rehearsed.exit_code == 0, rehearsed.output
+    assert "Dry run, nothing was written." in rehearsed.output
+    taken = await run("--all")
+    assert "/title = Office [b]supplies" in taken.output
+    assert "cbc:ItemClassificationCode = 30197630 (listName cpv) [no_place]" in taken.output
+    assert "/deadline_at The notice says of no deadline for offers." in taken.output
+    assert "The draft is " in taken.output
+    assert len((await seller.get("/v1/procedures"))["items"]) == before + 1
+    file.write_bytes(Notice([Lot(quantity=("much", "KGM"))]).bytes())
+    refused = await run()
+    assert refused.exit_code == 1
+    assert "Line 2: cbc:EstimatedOverallContractQuantity has to be a number" in refused.output
 
 
 async def test_an_import_whose_worker_is_killed_leaves_the_old_list_and_can_be_sent_again(

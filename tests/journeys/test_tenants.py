@@ -71,6 +71,8 @@ EXPLAINED = {
     "issueInvoice": "test_nobody_invoices_a_foreign_order",
     "createAuction": "makes something of one's own",
     "createProcedure": "makes something of one's own",
+    "importNotice": "makes something of one's own",
+    "checkNotice": "tells of what was sent alone, and writes nothing",
     "putMailPreference": "says what mail the caller himself does not want",
     "putAwardPolicy": "says of the caller's own company which awards wait",
     "putSupplierQualification": "whom the stranger himself has qualified; "

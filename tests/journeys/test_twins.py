@@ -35,6 +35,7 @@ UNREPEATABLE: Final = {
         ("beginNegotiation", "makeOffer", "sendNegotiationMessage"),
         "tests/rfq/test_negotiation.py: the road bids and is awarded",
     ),
+    "importNotice": "tests/rfq/notices/test_notices.py: the road drafts by hand",
     "makeFramework": "tests/contracts/test_frameworks.py: the road has one contract, awarded once",
     "nameEvaluators": "tests/rfq/panels.py: the road's procedure is judged by price alone",
     "decideBidder": "tests/rfq/test_qualification.py: the road's procedure asks for no proofs",

@@ -1,0 +1,168 @@
+"""Award criteria of a notice as ours: only where all lots have exact weights that sum to 100.
+
+Notices say weights, seldom a formula. Where every lot that weighs its price has an estimated value,
+that is the fixed reference of points; else prices are divided by the coefficient, which needs none.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any, Final
+
+from marketplace.kernel.canonical import plain_decimal
+from marketplace.kernel.limits import CRITERIA_MAX
+from rfq.rules.criteria import HUNDRED, CriterionKind, Method
+from rfq.rules.notices.notice import FoundCriterion, FoundLot, FoundNotice
+from rfq.rules.notices.reading import Found, Reading, fits, one_line
+from rfq.rules.notices.report import Why
+
+_FIELD: Final = "/judging"
+_UNCLEAR: Final = (
+    "The notice's award criteria have no exact weights that sum to 100 for every lot, or are more "
+    f"than {CRITERIA_MAX}: the draft goes by the lowest price. Put the criteria as they are meant."
+)
+_FORMULA: Final = (
+    "The notice says how much price and quality weigh, not how a price becomes points. The draft "
+    "has {method}; see that it is what you announced."
+)
+_Key = tuple[CriterionKind, str, Decimal, Decimal | None, int]
+
+
+def judging_of(
+    notice: FoundNotice,
+    lots: list[FoundLot],
+    reading: Reading,
+    currency: str,
+    budget: Decimal | None,
+) -> dict[str, Any] | None:
+    """Give the criteria as `createProcedure` takes them; None where the price alone decides."""
+    given = [each for lot in lots for each in lot.criteria]
+    if notice.price_alone is not None:
+        reading.take(notice.price_alone, f"{_FIELD}/method", Method.LOWEST_PRICE.value)
+    if not given:
+        if notice.price_alone is None:
+            detail = "The notice names no award criteria: the draft goes by the lowest price."
+            reading.decide("criteria_missing", detail, _FIELD)
+        return None
+    if all(_is_price(each, lot) for lot in lots for each in lot.criteria):
+        for each in given:
+            _take(reading, each, f"{_FIELD}/method", Method.LOWEST_PRICE.value)
+        return None
+    references = _references(lots, currency, budget)
+    made = _criteria(lots, references)
+    method = _method(lots, references)
+    if not all(_complete(lot) for lot in lots) or len(made) > CRITERIA_MAX or method is None:
+        reading.decide("criteria_unclear", _UNCLEAR, _FIELD)
+        for each in given:
+            for found in _parts(each):
+                reading.leave(found, Why.UNUSABLE)
+        return None
+    reading.decide("price_formula", _FORMULA.format(method=_METHODS[method]), f"{_FIELD}/method")
+    return {
+        "method": method.value,
+        "criteria": [
+            _criterion(reading, key, found, len(lots), number, method)
+            for number, (key, found) in enumerate(made.items())
+        ],
+    }
+
+
+_METHODS: Final = {
+    Method.POINTS: "points against the estimated value, from which on a price gets none",
+    Method.COEFFICIENT: "the price divided by a coefficient of the scores",
+}
+
+
+def _is_price(criterion: FoundCriterion, lot: FoundLot) -> bool:
+    """Tell whether a criterion is the price; costs are where the lot has no price beside them."""
+    return criterion.price or (criterion.cost and not any(each.price for each in lot.criteria))
+
+
+def _complete(lot: FoundLot) -> bool:
+    weights = [each.weight.value for each in lot.criteria if each.weight and each.exact]
+    prices = sum(_is_price(each, lot) for each in lot.criteria)
+    return (
+        len(weights) == len(lot.criteria) > 0
+        and all(fits(weight) for weight in weights)
+        and sum(weights) == HUNDRED
+        and prices <= 1
+    )
+
+
+def _references(
+    lots: list[FoundLot], currency: str, budget: Decimal | None
+) -> list[Decimal | None]:
+    """Give what each lot is estimated at; of a single lot it may be the procedure's."""
+    return [
+        value.value.amount
+        if (value := lot.value) is not None
+        and value.value.currency == currency
+        and fits(value.value.amount)
+        else (budget if len(lots) == 1 else None)
+        for lot in lots
+    ]
+
+
+def _method(lots: list[FoundLot], references: list[Decimal | None]) -> Method | None:
+    priced = [any(_is_price(each, lot) for each in lot.criteria) for lot in lots]
+    if all(reference or not has for has, reference in zip(priced, references, strict=True)):
+        return Method.POINTS
+    return Method.COEFFICIENT if all(priced) else None
+
+
+def _criteria(
+    lots: list[FoundLot], references: list[Decimal | None]
+) -> dict[_Key, list[tuple[int, FoundCriterion]]]:
+    """Put together what is the same in several lots."""
+    made: dict[_Key, list[tuple[int, FoundCriterion]]] = {}
+    points = _method(lots, references) is Method.POINTS
+    for number, lot in enumerate(lots):
+        seen: Counter[tuple[object, ...]] = Counter()
+        for each in lot.criteria:
+            price = _is_price(each, lot)
+            kind = CriterionKind.PRICE if price else CriterionKind.SCORED
+            title = one_line(each.title.value) if each.title else ""
+            weight = each.weight.value if each.weight else Decimal(0)
+            said = (kind, title or _KINDS[kind], weight)
+            key = (*said, references[number] if price and points else None, seen[said])
+            seen[said] += 1
+            made.setdefault(key, []).append((number, each))
+    return made
+
+
+_KINDS: Final = {CriterionKind.PRICE: "Price", CriterionKind.SCORED: "Quality"}
+
+
+def _criterion(
+    reading: Reading,
+    key: _Key,
+    found: list[tuple[int, FoundCriterion]],
+    lots: int,
+    number: int,
+    method: Method,
+) -> dict[str, Any]:
+    kind, title, weight, reference, _ = key
+    field = f"{_FIELD}/criteria/{number}"
+    for _, each in found:
+        _take(reading, each, field, f"{title}, {plain_decimal(weight)} %")
+        if each.cost and kind is CriterionKind.PRICE:
+            detail = "The notice weighs costs, not the price: see that the price stands for them."
+            reading.decide("cost_as_price", detail, field)
+    made: dict[str, Any] = {"kind": kind.value, "title": title, "weight": plain_decimal(weight)}
+    if len(found) < lots:
+        made["lots"] = [lot + 1 for lot, _ in found]
+    if kind is CriterionKind.PRICE and method is Method.POINTS and reference is not None:
+        made["reference"] = plain_decimal(reference)
+    return made
+
+
+def _parts(criterion: FoundCriterion) -> Iterator[Found[Any]]:
+    for each in (criterion.kind, criterion.title, criterion.weight):
+        if each is not None:
+            yield each
+
+
+def _take(reading: Reading, criterion: FoundCriterion, field: str, value: str) -> None:
+    nodes = tuple(node for part in _parts(criterion) for node in part.nodes)
+    if nodes:
+        reading.take(Found(value, nodes), field, value)
