@@ -35,6 +35,7 @@ from rfq.opening import routes as opening
 from rfq.opening.service import open_at_deadline
 from rfq.printouts import routes as printouts
 from rfq.procedures import routes as procedures
+from rfq.procedures.known import KnownProcedures
 from rfq.procedures.publishing import OPENING_TIMER
 from rfq.qualification import routes as qualification
 from rfq.questionnaires import routes as questionnaires
@@ -129,6 +130,7 @@ FEATURE: Final = Feature(
         Scanner: _scanner,
         HeldContents: lambda _platform: HeldContents(),
         NoticeReaders: lambda _platform: NoticeReaders(),
+        KnownProcedures: lambda _platform: KnownProcedures(),
         AwardedItems: lambda _platform: PrivateItems(),
     },
 )

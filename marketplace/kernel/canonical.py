@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
+from functools import cache
 from typing import cast
 from uuid import UUID
 
@@ -63,6 +64,10 @@ def _plain(value: object) -> object:  # noqa: C901, PLR0911, PLR0912 - one step 
         return value
     if kind is dict:
         return _object(cast("dict[object, object]", value))
+    if kind is UUID:
+        return str(value)
+    if isinstance(value, msgspec.Struct):
+        return {name: _plain(getattr(value, name)) for name in _names_in_order(type(value))}
     if isinstance(value, Enum):
         return _plain(value.value)
     if isinstance(value, bool | str):
@@ -82,8 +87,6 @@ def _plain(value: object) -> object:  # noqa: C901, PLR0911, PLR0912 - one step 
         return str(value)
     if isinstance(value, bytes | bytearray | memoryview):
         return value.hex()
-    if isinstance(value, msgspec.Struct):
-        return _object({name: getattr(value, name) for name in value.__struct_fields__})
     if isinstance(value, Mapping):
         return _object(value)
     if isinstance(value, frozenset | set):
@@ -92,6 +95,11 @@ def _plain(value: object) -> object:  # noqa: C901, PLR0911, PLR0912 - one step 
         return [_plain(item) for item in value]
     msg = f"{type(value).__name__} has no canonical form"
     raise TypeError(msg)
+
+
+@cache
+def _names_in_order(struct: type[msgspec.Struct]) -> tuple[str, ...]:
+    return tuple(sorted(struct.__struct_fields__, key=_by_utf16))
 
 
 def _object(members: Mapping[object, object] | Mapping[str, object]) -> dict[str, object]:
@@ -103,8 +111,12 @@ def _object(members: Mapping[object, object] | Mapping[str, object]) -> dict[str
         raise ValueError(msg)
     if all(map(str.isascii, named)):
         return dict(sorted(named.items()))
-    # By UTF-16 code units (RFC 8785, section 3.2.3), which sort unlike code points beyond U+FFFF.
-    return dict(sorted(named.items(), key=lambda member: member[0].encode("utf-16-be")))
+    return dict(sorted(named.items(), key=lambda member: _by_utf16(member[0])))
+
+
+def _by_utf16(name: str) -> bytes:
+    # UTF-16 code units (RFC 8785, section 3.2.3) sort unlike code points beyond U+FFFF.
+    return name.encode("utf-16-be")
 
 
 def content_hash(value: object) -> bytes:

@@ -54,7 +54,7 @@ class Secrets:
     Its text form is redacted, so that no log can hold it.
     """
 
-    __slots__ = ("_root",)
+    __slots__ = ("_keys", "_root")
 
     def __init__(self, root: str) -> None:
         if len(root) < SECRET_CHARACTERS_MIN:
@@ -63,10 +63,15 @@ class Secrets:
                 "make one with: openssl rand -hex 32"
             )
         self._root = root.encode()
+        self._keys: dict[str, bytes] = {}
 
     def key(self, purpose: str) -> bytes:
         """Give the 32-byte key of one purpose; other purposes tell nothing about it."""
-        return HKDF(SHA256(), length=32, salt=None, info=purpose.encode()).derive(self._root)
+        key = self._keys.get(purpose)
+        if key is None:
+            expand = HKDF(SHA256(), length=32, salt=None, info=purpose.encode())
+            key = self._keys[purpose] = expand.derive(self._root)
+        return key
 
     def __repr__(self) -> str:
         return "Secrets(redacted)"

@@ -27,7 +27,7 @@ from rfq.amendments.schemas import (
     ExtensionInput,
 )
 from rfq.attachments.terms import documents_of, put_in_force
-from rfq.bids.service import hold_own
+from rfq.bids.receiving import hold_own
 from rfq.procedures.deadlines import extend, move_deadline
 from rfq.procedures.judging import stored_judging, stored_requirements
 from rfq.procedures.publishing import check_version, replace_lots

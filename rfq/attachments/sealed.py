@@ -34,7 +34,7 @@ from rfq.attachments.contents import (
 from rfq.attachments.naming import ADDRESS_KEY
 from rfq.attachments.schemas import AttachmentView, Scan, UploadView
 from rfq.attachments.tables import OpenedAttachmentRow, SealedAttachmentRow
-from rfq.bids.service import bids_lock, load_for_bidder
+from rfq.bids.receiving import bids_lock, load_for_bidder
 from rfq.key_store import KeyStore
 from rfq.procedures.reading import Loaded, load, reads_as_buyer
 from rfq.rules import procedure as rules

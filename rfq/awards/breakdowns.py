@@ -15,7 +15,7 @@ from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, retries_conflicts, transaction
 from marketplace.platform.http.schemas import MoneyView
 from rfq.awards.schemas import BreakdownInput, BreakdownView
-from rfq.bids.service import bids_lock
+from rfq.bids.receiving import bids_lock
 from rfq.evaluation.offers import evaluate, line_view
 from rfq.handover.service import results_of
 from rfq.procedures.reading import load

@@ -34,7 +34,7 @@ from rfq.awards.schemas import (
 )
 from rfq.awards.settling import STANDSTILL_TIMER
 from rfq.awards.tables import ComplaintRow, NoticeRow, ProposalRow
-from rfq.bids.service import bids_lock
+from rfq.bids.receiving import bids_lock
 from rfq.procedures.reading import Loaded, load, reads_as_buyer
 from rfq.rules.procedure import Party, check_words
 from rfq.rules.settlement import (

@@ -46,7 +46,7 @@ from rfq.awards.schemas import (
     SupplierAwardView,
 )
 from rfq.awards.tables import AwardRow, ProposalRow
-from rfq.bids.service import bids_lock, hold_own
+from rfq.bids.receiving import bids_lock, hold_own
 from rfq.procedures.publishing import check_version
 from rfq.procedures.reading import Loaded, buyer_view, load
 from rfq.procedures.schemas import BuyerProcedureView

@@ -20,7 +20,7 @@ from marketplace.kernel.money import Money
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Role, Transaction, system_transaction
 from rfq.awards.tables import AwardLineRow, AwardRow, ComplaintRow, NoticeRow, ProposalRow
-from rfq.bids.service import bids_lock
+from rfq.bids.receiving import bids_lock
 from rfq.handover.service import ended_auction
 from rfq.procedures.reading import Loaded, load
 from rfq.rules import settlement as rules

@@ -26,7 +26,7 @@ from rfq.awards.proposals import Award, hold_proposal, move_lot, read_awards, re
 from rfq.awards.reading import proposal_view
 from rfq.awards.schemas import AwardInput, AwardProposalView
 from rfq.awards.tables import AwardLineRow, AwardRow, ProposalRow
-from rfq.bids.service import hold_own
+from rfq.bids.receiving import hold_own
 from rfq.evaluation.computing import computation
 from rfq.evaluation.rankings import Ranking, rank_lot
 from rfq.handover.service import EndedAuction

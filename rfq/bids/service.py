@@ -1,18 +1,15 @@
 """Submit, replace and withdraw sealed bids.
 
-Lock order: the procedure's bids (shared; the closing takes it alone), then the bidder's own. The
-clock is read after both, so a bid that waited is judged by when it got through. The closing waits
-for every bid that was in time, and none gets in behind it.
+Each passes `receiving` first, which takes the locks and reads the clock.
 """
 
-import hashlib
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from msgspec import UNSET
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import insert, select, update
 
 from catalog.products.rules import RESTRICTED
 from catalog.products.tables import OfferRow
@@ -21,12 +18,12 @@ from marketplace.kernel.errors import Conflict, NotFound, StaleVersion, WrongSta
 from marketplace.kernel.events import PUBLIC, Event
 from marketplace.kernel.ids import new_id
 from marketplace.kernel.limits import PAGE_ITEMS_MAX
-from marketplace.organizations.tables import OrganizationRow
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, retries_conflicts, transaction
 from marketplace.platform.idempotency import IdempotencyKey, keep, replay
 from rfq.attachments.naming import check_attachments
+from rfq.bids.receiving import VERSION, Version, receiving, version_of
 from rfq.bids.schemas import (
     ConditionsInput,
     ReceiptList,
@@ -35,40 +32,20 @@ from rfq.bids.schemas import (
     without_secrets,
 )
 from rfq.key_store import KeyStore
-from rfq.procedures.publishing import load_own
-from rfq.procedures.reading import Loaded, load
+from rfq.procedures.reading import load
 from rfq.rules import bid as bid_rules
-from rfq.rules import procedure as rules
 from rfq.rules.amendment import check_confirmation
 from rfq.rules.bid import BID, Bid, BidAction, BidAttachment, BidLine, BidStatus, shown_status
 from rfq.rules.competition import check_within_framework
 from rfq.rules.conditions import Conditions, Package, VolumeDiscount
 from rfq.rules.offering import Answer
+from rfq.rules.procedure import Procedure
 from rfq.rules.receipt import Receipt, sign, signing_key
 from rfq.rules.sealing import Envelope, Place, envelope_bytes, seal
 from rfq.rules.strict import check_strict
 from rfq.tables import AmendmentRow, OpenedBidRow, SealedBidRow
 
 RECEIPT_KEY: Final = "rfq receipts"
-
-
-def bids_lock(procedure_id: UUID) -> int:
-    """Give the number of the advisory lock on a procedure's bids."""
-    return _lock_number(f"rfq.bids/{procedure_id}")
-
-
-async def hold_own(tx: Transaction, caller: Caller, procedure_id: UUID) -> Loaded:
-    """Hold a procedure of the caller's company, its bids first; raises NotFound.
-
-    Waits for bids, questions and breakdowns that are being taken; whoever holds reads the clock
-    after.
-    """
-    await tx.execute(select(func.pg_advisory_xact_lock(bids_lock(procedure_id))))
-    return await load_own(tx, caller, procedure_id, lock=True)
-
-
-def _lock_number(name: str) -> int:
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
 
 
 @retries_conflicts
@@ -88,13 +65,13 @@ async def submit_bid(
     async with transaction(platform, caller) as tx:
         if (earlier := await replay(tx, key, ReceiptView)) is not None:
             return earlier
-        loaded, latest, at = await receiving(tx, caller, procedure_id)
+        procedure, latest, at = await receiving(platform, tx, caller, procedure_id)
         if latest is not None and latest.status == BidStatus.LIVE:
             raise Conflict("You have submitted a bid already: replace it, or withdraw it first.")
         bid_id = new_id() if latest is None else latest.id
         version = 1 if latest is None else latest.version + 1
         place = Place(procedure_id, caller.organization_id, version)
-        receipt = await _take(platform, tx, loaded, data, bid_id=bid_id, place=place, at=at)
+        receipt = await _take(platform, tx, procedure, data, bid_id=bid_id, place=place, at=at)
         await keep(tx, key, without_secrets(receipt))
         return receipt
 
@@ -118,10 +95,10 @@ async def replace_bid(
     async with transaction(platform, caller) as tx:
         if (earlier := await replay(tx, key, ReceiptView)) is not None:
             return earlier
-        loaded, latest, at = await receiving(tx, caller, procedure_id)
+        procedure, latest, at = await receiving(platform, tx, caller, procedure_id)
         await leave(tx, latest, bid_id, version, action=BidAction.REPLACE, at=at)
         place = Place(procedure_id, caller.organization_id, version + 1)
-        receipt = await _take(platform, tx, loaded, data, bid_id=bid_id, place=place, at=at)
+        receipt = await _take(platform, tx, procedure, data, bid_id=bid_id, place=place, at=at)
         await keep(tx, key, without_secrets(receipt))
         return receipt
 
@@ -136,27 +113,13 @@ async def withdraw_bid(
     """
     caller.require("bids:write")
     async with transaction(platform, caller) as tx:
-        _, latest, at = await receiving(tx, caller, procedure_id)
+        _, latest, at = await receiving(platform, tx, caller, procedure_id)
         row = await leave(tx, latest, bid_id, version, action=BidAction.WITHDRAW, at=at)
         audience = frozenset([caller.organization_id])
         payload = {"procedure_id": procedure_id}
         tx.emit(Event("bid.withdrawn", "bid", bid_id, version, audience, payload))
         tx.record("bid.withdrawn", "bid", bid_id, after={"version": version, **payload})
-        return receipt_view(platform, _receipt_of(row), BidStatus.WITHDRAWN, row.terms_version)
-
-
-async def load_for_bidder(tx: Transaction, caller: Caller, procedure_id: UUID) -> Loaded:
-    """Read a procedure the caller's company may bid in; raises NotFound, NotPermitted."""
-    bidder_id = caller.organization_id
-    loaded = await load(tx, procedure_id)
-    sells = await tx.scalar(
-        select(OrganizationRow.supplier & OrganizationRow.active).where(
-            OrganizationRow.id == bidder_id
-        )
-    )
-    invited = bidder_id in loaded.row.audience
-    rules.check_bidder(loaded.procedure, bidder_id, invited=invited, sells=bool(sells))
-    return loaded
+        return receipt_view(platform, row.receipt(), BidStatus.WITHDRAWN, row.terms_version)
 
 
 @retries_conflicts
@@ -170,9 +133,9 @@ async def confirm_bid(
     """
     caller.require("bids:write")
     async with transaction(platform, caller) as tx:
-        loaded, latest, at = await receiving(tx, caller, procedure_id)
+        procedure, latest, at = await receiving(platform, tx, caller, procedure_id)
         row = _own_live(latest, bid_id, version)
-        terms = loaded.procedure.terms_version
+        terms = procedure.terms_version
         check_confirmation(
             bid_terms=row.terms_version,
             terms=terms,
@@ -187,7 +150,7 @@ async def confirm_bid(
         facts: dict[str, object] = {"procedure_id": procedure_id, "terms_version": terms}
         tx.emit(Event("bid.confirmed", "bid", bid_id, version, audience, facts))
         tx.record("bid.confirmed", "bid", bid_id, after={"version": version, **facts})
-        return receipt_view(platform, _receipt_of(row), BidStatus.LIVE, terms)
+        return receipt_view(platform, row.receipt(), BidStatus.LIVE, terms)
 
 
 async def _lines_changed_in(tx: Transaction, procedure_id: UUID) -> list[int]:
@@ -199,48 +162,18 @@ async def _lines_changed_in(tx: Transaction, procedure_id: UUID) -> list[int]:
     return [row.number for row in rows]
 
 
-async def receiving(
-    tx: Transaction, caller: Caller, procedure_id: UUID
-) -> tuple[Loaded, Row[Any] | None, datetime]:
-    """Take the locks; give the procedure, the bidder's latest version and the instant it counts."""
-    bidder_id = caller.organization_id
-    own = _lock_number(f"rfq.bidder/{procedure_id}/{bidder_id}")
-    all_bids = func.pg_advisory_xact_lock_shared(bids_lock(procedure_id))
-    await tx.execute(select(all_bids, func.pg_advisory_xact_lock(own)))
-    loaded = await load_for_bidder(tx, caller, procedure_id)
-    at = await tx.clock()
-    rules.check_receiving(loaded.procedure, at)
-    latest = await tx.maybe(
-        _receipts(procedure_id, bidder_id).order_by(SealedBidRow.version.desc()).limit(1)
-    )
-    return loaded, latest, at
-
-
-def _receipts(procedure_id: UUID, bidder_id: UUID) -> Any:
-    return select(
-        SealedBidRow.id,
-        SealedBidRow.version,
-        SealedBidRow.procedure_id,
-        SealedBidRow.bidder_id,
-        SealedBidRow.status,
-        SealedBidRow.terms_version,
-        SealedBidRow.submitted_at,
-        SealedBidRow.commitment,
-    ).where(SealedBidRow.procedure_id == procedure_id, SealedBidRow.bidder_id == bidder_id)
-
-
 async def leave(
     tx: Transaction,
-    latest: Row[Any] | None,
+    latest: Version | None,
     bid_id: UUID,
     version: int,
     *,
     action: BidAction,
     at: datetime,
-) -> Row[Any]:
+) -> Version:
     """Move the live version out of the way."""
     live = _own_live(latest, bid_id, version)
-    status = BID.after(BidStatus(live.status), action)
+    status = BID.after(live.status, action)
     await tx.execute(
         update(SealedBidRow)
         .where(SealedBidRow.id == bid_id, SealedBidRow.version == version)
@@ -249,13 +182,13 @@ async def leave(
     return live
 
 
-def _own_live(latest: Row[Any] | None, bid_id: UUID, version: int) -> Row[Any]:
+def _own_live(latest: Version | None, bid_id: UUID, version: int) -> Version:
     """Give the live version of the own bid; raises NotFound, WrongState, StaleVersion."""
     if latest is None or latest.id != bid_id:
         raise NotFound("There is no such bid of your company in this procedure.")
     if latest.status != BidStatus.LIVE:
-        detail = f"This bid is {latest.status}: there is nothing to change."
-        raise WrongState(detail, state=latest.status)
+        detail = f"This bid is {latest.status.value}: there is nothing to change."
+        raise WrongState(detail, state=latest.status.value)
     if latest.version != version:
         raise StaleVersion(f"Your bid is at version {latest.version}, not {version}.")
     return latest
@@ -264,7 +197,7 @@ def _own_live(latest: Row[Any] | None, bid_id: UUID, version: int) -> Row[Any]:
 async def _take(
     platform: Platform,
     tx: Transaction,
-    loaded: Loaded,
+    procedure: Procedure,
     data: SealedBidInput,
     *,
     bid_id: UUID,
@@ -272,23 +205,23 @@ async def _take(
     at: datetime,
 ) -> ReceiptView:
     """Check, seal and store a version; from here on its text is nowhere but in the envelope."""
-    check_strict(loaded.procedure, strict=False)
+    check_strict(procedure, strict=False)
     bid = _bid(data)
-    bid_rules.check_bid(loaded.procedure, bid)
-    bid_rules.check_validity(loaded.procedure, bid)
-    framework_id = loaded.procedure.offering.framework_id
+    bid_rules.check_bid(procedure, bid)
+    bid_rules.check_validity(procedure, bid)
+    framework_id = procedure.offering.framework_id
     if framework_id is not None:
         agreed = await prices_under(tx, framework_id, at)
-        check_within_framework(loaded.procedure, bid, agreed.get(place.bidder_id, {}))
-    bid_rules.check_skus(loaded.procedure, bid, await _offered_units(tx, bid, loaded, place))
+        check_within_framework(procedure, bid, agreed.get(place.bidder_id, {}))
+    bid_rules.check_skus(procedure, bid, await _offered_units(tx, bid, procedure.buyer_id, place))
     await check_attachments(platform, tx, place, bid.attachments)
     procedure_id, bidder_id, version = place.procedure_id, place.bidder_id, place.version
     # Not the key in the row, which a database administrator could exchange for his own.
     key = await platform.get(KeyStore).public_key(procedure_id)  # type: ignore[type-abstract]
-    size = envelope_bytes(bid_rules.entry_count(loaded.procedure))
+    size = envelope_bytes(bid_rules.entry_count(procedure))
     sealed = seal(bid_rules.written(bid), place, key, size)
     receipt = Receipt(procedure_id, bidder_id, bid_id, version, at, sealed.commitment)
-    terms = loaded.procedure.terms_version
+    terms = procedure.terms_version
     await store_bid(tx, receipt, sealed.envelope, terms)
     facts: dict[str, object] = {
         "procedure_id": procedure_id,
@@ -300,7 +233,7 @@ async def _take(
     return receipt_view(platform, receipt, BidStatus.LIVE, terms, nonce=sealed.nonce)
 
 
-async def _offered_units(tx: Transaction, bid: Bid, loaded: Loaded, place: Place) -> dict[str, str]:
+async def _offered_units(tx: Transaction, bid: Bid, buyer_id: UUID, place: Place) -> dict[str, str]:
     """Give the bidder's own offers that his bid names and the buyer can order, with their units."""
     skus = {line.sku for line in bid.lines if line.sku is not None}
     if not skus:
@@ -311,7 +244,7 @@ async def _offered_units(tx: Transaction, bid: Bid, loaded: Loaded, place: Place
             OfferRow.sku.in_(skus),
             OfferRow.state == "active",
             # A restricted one too: it is the supplier who names it to this buyer.
-            OfferRow.audience_id.in_([PUBLIC, RESTRICTED, loaded.procedure.buyer_id]),
+            OfferRow.audience_id.in_([PUBLIC, RESTRICTED, buyer_id]),
         )
     )
     return {row.sku: row.unit for row in rows}
@@ -320,20 +253,24 @@ async def _offered_units(tx: Transaction, bid: Bid, loaded: Loaded, place: Place
 async def store_bid(tx: Transaction, receipt: Receipt, envelope: Envelope, terms: int) -> None:
     """Write down a version of a bid, sealed."""
     await tx.execute(
-        insert(SealedBidRow).values(
-            id=receipt.bid_id,
-            version=receipt.version,
-            procedure_id=receipt.procedure_id,
-            bidder_id=receipt.bidder_id,
-            status=BidStatus.LIVE.value,
-            terms_version=terms,
-            submitted_at=receipt.submitted_at,
-            commitment=receipt.commitment,
-            ephemeral_key=envelope.ephemeral_key,
-            wrapped_key=envelope.wrapped_key,
-            ciphertext=envelope.ciphertext,
-        )
+        _STORE,
+        {
+            "id": receipt.bid_id,
+            "version": receipt.version,
+            "procedure_id": receipt.procedure_id,
+            "bidder_id": receipt.bidder_id,
+            "status": BidStatus.LIVE.value,
+            "terms_version": terms,
+            "submitted_at": receipt.submitted_at,
+            "commitment": receipt.commitment,
+            "ephemeral_key": envelope.ephemeral_key,
+            "wrapped_key": envelope.wrapped_key,
+            "ciphertext": envelope.ciphertext,
+        },
     )
+
+
+_STORE: Final = insert(SealedBidRow)
 
 
 def receipt_view(
@@ -361,17 +298,6 @@ def receipt_view(
     )
 
 
-def _receipt_of(row: Row[Any]) -> Receipt:
-    return Receipt(
-        procedure_id=row.procedure_id,
-        bidder_id=row.bidder_id,
-        bid_id=row.id,
-        version=row.version,
-        submitted_at=row.submitted_at,
-        commitment=bytes(row.commitment),
-    )
-
-
 async def list_receipts(platform: Platform, caller: Caller, procedure_id: UUID) -> ReceiptList:
     """List the receipts of all versions of the company's bid, the newest first.
 
@@ -382,10 +308,15 @@ async def list_receipts(platform: Platform, caller: Caller, procedure_id: UUID) 
     async with transaction(platform, caller) as tx:
         loaded = await load(tx, procedure_id)
         rows = await tx.all(
-            _receipts(procedure_id, caller.organization_id)
+            select(*VERSION)
+            .where(
+                SealedBidRow.procedure_id == procedure_id,
+                SealedBidRow.bidder_id == caller.organization_id,
+            )
             .order_by(SealedBidRow.version.desc())
             .limit(PAGE_ITEMS_MAX)
         )
+        versions = [version_of(row, procedure_id, caller.organization_id) for row in rows]
         opened = await tx.maybe(
             select(OpenedBidRow.version, OpenedBidRow.nonce).where(
                 OpenedBidRow.procedure_id == procedure_id,
@@ -398,12 +329,12 @@ async def list_receipts(platform: Platform, caller: Caller, procedure_id: UUID) 
         items=[
             receipt_view(
                 platform,
-                _receipt_of(row),
-                shown_status(BidStatus(row.status), row.terms_version, terms),
-                row.terms_version,
-                nonce=nonces.get(row.version),
+                each.receipt(),
+                shown_status(each.status, each.terms_version, terms),
+                each.terms_version,
+                nonce=nonces.get(each.version),
             )
-            for row in rows
+            for each in versions
         ]
     )
 

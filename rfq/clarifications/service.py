@@ -18,7 +18,7 @@ from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, retries_conflicts, transaction
 from marketplace.platform.http.paging import Page, PageRequest, page
 from marketplace.platform.idempotency import IdempotencyKey, keep, replay
-from rfq.bids.service import bids_lock, hold_own, load_for_bidder
+from rfq.bids.receiving import bids_lock, hold_own, load_for_bidder
 from rfq.clarifications.schemas import (
     AnswerInput,
     QuestionDeclineInput,

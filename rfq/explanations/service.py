@@ -14,7 +14,7 @@ from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, retries_conflicts, transaction
 from marketplace.platform.http.paging import Page, PageRequest, page
 from marketplace.platform.idempotency import IdempotencyKey, keep, replay
-from rfq.bids.service import hold_own
+from rfq.bids.receiving import hold_own
 from rfq.evaluation.rankings import rank_lot
 from rfq.explanations.schemas import (
     ExplanationDecisionInput,

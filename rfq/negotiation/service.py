@@ -27,7 +27,7 @@ from marketplace.platform.database import (
 from marketplace.platform.http.paging import Page, PageRequest, page
 from marketplace.platform.idempotency import IdempotencyKey, keep, replay
 from marketplace.platform.timers import set_timer
-from rfq.bids.service import bids_lock, hold_own
+from rfq.bids.receiving import bids_lock, hold_own
 from rfq.evaluation.offers import evaluate
 from rfq.evaluation.rankings import rank_lot
 from rfq.negotiation.documents import lines_document, offer_hash, read_lines

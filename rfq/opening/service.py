@@ -29,7 +29,7 @@ from marketplace.platform.database import (
     transaction,
 )
 from rfq.attachments.sealed import open_attachments
-from rfq.bids.service import bids_lock
+from rfq.bids.receiving import bids_lock
 from rfq.evaluation.judged_bids import lay_out
 from rfq.evaluation.offers import evaluate
 from rfq.key_store import AwaitingOfficers, KeyStore, StillSealed

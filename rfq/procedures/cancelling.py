@@ -8,7 +8,7 @@ from marketplace.kernel.events import Event
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import retries_conflicts, transaction
-from rfq.bids.service import hold_own
+from rfq.bids.receiving import hold_own
 from rfq.key_store import KeyStore
 from rfq.negotiation.agreed import call_off_for_procedure
 from rfq.procedures.publishing import check_version

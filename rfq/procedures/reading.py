@@ -204,7 +204,7 @@ async def load(tx: Transaction, procedure_id: UUID, *, lock: bool = False) -> Lo
     ).where(ProcedureRow.id == procedure_id)
     row = await tx.maybe(statement.with_for_update() if lock else statement)
     if row is None:
-        raise NotFound("There is no such procedure.")
+        raise no_such_procedure()
     lots, statuses = await _lots(tx, procedure_id)
     procedure = Procedure(
         id=row.id,
@@ -235,6 +235,11 @@ async def load(tx: Transaction, procedure_id: UUID, *, lock: bool = False) -> Lo
         requirements=read_requirements(row.requirements),
     )
     return Loaded(procedure, statuses, row)
+
+
+def no_such_procedure() -> NotFound:
+    """Give the error for a procedure that is not there, or that the caller may not see."""
+    return NotFound("There is no such procedure.")
 
 
 def hours(count: int | None) -> timedelta | None:

@@ -2,11 +2,9 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-from sqlalchemy import Row
 
 from marketplace.kernel.errors import StaleVersion, invalid
 from marketplace.kernel.events import Event
@@ -15,8 +13,9 @@ from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, retries_conflicts, transaction
 from marketplace.platform.idempotency import IdempotencyKey, keep, replay
+from rfq.bids.receiving import Version, receiving
 from rfq.bids.schemas import ReceiptView
-from rfq.bids.service import leave, receipt_view, receiving, store_bid
+from rfq.bids.service import leave, receipt_view, store_bid
 from rfq.key_store import KeyStore
 from rfq.opening.service import close_bids, open_bids, released_key
 from rfq.procedures.publishing import load_own
@@ -47,10 +46,10 @@ async def submit_envelope(
     async with transaction(platform, caller) as tx:
         if (earlier := await replay(tx, key, ReceiptView)) is not None:
             return earlier
-        loaded, latest, at = await receiving(tx, caller, procedure_id)
-        check_strict(loaded.procedure, strict=True)
+        procedure, latest, at = await receiving(platform, tx, caller, procedure_id)
+        check_strict(procedure, strict=True)
         envelope = Envelope(b"", _bytes(data.halves), bytes.fromhex(data.ciphertext))
-        check_envelope(envelope, envelope_bytes(entry_count(loaded.procedure)))
+        check_envelope(envelope, envelope_bytes(entry_count(procedure)))
         bid_id = await _make_way(tx, latest, data.version, at)
         receipt = Receipt(
             procedure_id,
@@ -60,7 +59,7 @@ async def submit_envelope(
             at,
             bytes.fromhex(data.commitment),
         )
-        terms = loaded.procedure.terms_version
+        terms = procedure.terms_version
         await store_bid(tx, receipt, envelope, terms)
         facts: dict[str, object] = {"procedure_id": procedure_id, "commitment": data.commitment}
         audience = frozenset([caller.organization_id])
@@ -75,14 +74,14 @@ def _bytes(halves: str) -> bytes:
     return bytes.fromhex(halves)
 
 
-async def _make_way(tx: Transaction, latest: Row[Any] | None, version: int, at: datetime) -> UUID:
+async def _make_way(tx: Transaction, latest: Version | None, version: int, at: datetime) -> UUID:
     """Replace the live version, if there is one; give the bid's id."""
     before = 0 if latest is None else latest.version
     if version != before + 1:
         raise StaleVersion(f"Your bid is at version {before}: seal version {before + 1}.")
     if latest is None:
         return new_id()
-    bid_id: UUID = latest.id
+    bid_id = latest.id
     if latest.status == BidStatus.LIVE:
         await leave(tx, latest, bid_id, before, action=BidAction.REPLACE, at=at)
     return bid_id

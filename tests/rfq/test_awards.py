@@ -25,7 +25,7 @@ from rfq.awards.breakdowns import send_breakdown
 from rfq.awards.reading import list_awards
 from rfq.awards.schemas import AwardInput, BreakdownInput, BreakdownLineInput, SupplierAwardView
 from rfq.awards.service import award_lot
-from rfq.bids.service import bids_lock
+from rfq.bids.receiving import bids_lock
 from rfq.evaluation.listing import list_bids
 from rfq.handover.schemas import LotAuctionInput, LotAuctionView, LotsAuctionInput
 from rfq.handover.service import start_auction, start_lot_auction

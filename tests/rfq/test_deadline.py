@@ -12,8 +12,9 @@ from marketplace.kernel.errors import Conflict, WrongState
 from marketplace.platform.core import Platform
 from marketplace.platform.database import transaction
 from marketplace.platform.settings import Settings
+from rfq.bids.receiving import bids_lock
 from rfq.bids.schemas import ReceiptView
-from rfq.bids.service import bids_lock, list_receipts, replace_bid, withdraw_bid
+from rfq.bids.service import list_receipts, replace_bid, withdraw_bid
 from rfq.opening.service import close_bids
 from rfq.procedures.schemas import BuyerProcedureView
 from rfq.rules.bid import BidStatus

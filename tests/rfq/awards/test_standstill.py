@@ -25,7 +25,7 @@ from rfq.awards.schemas import (
     ComplaintInput,
 )
 from rfq.awards.settling import end_standstill
-from rfq.bids.service import bids_lock
+from rfq.bids.receiving import bids_lock
 from rfq.evaluation.listing import list_bids
 from rfq.procedures.reading import read_procedure
 from rfq.procedures.schemas import BuyerProcedureView
