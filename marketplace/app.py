@@ -25,10 +25,11 @@ from marketplace.platform.http.access import (
     provide_caller,
     provide_idempotency_key,
     provide_if_match,
+    provide_visitor,
 )
 from marketplace.platform.http.body import StrictBody
 from marketplace.platform.http.edge import Edge
-from marketplace.platform.http.paging import provide_page_request
+from marketplace.platform.http.paging import provide_page_request, provide_public_page
 from marketplace.platform.http.problems import handle_error, log_socket_error
 from marketplace.platform.http.rate_limit import RateLimiter
 from marketplace.platform.settings import Settings
@@ -122,6 +123,8 @@ def create_litestar(assembly: Assembly) -> Litestar:
             "idempotency_key": Provide(provide_idempotency_key),
             "if_match": Provide(provide_if_match),
             "page_request": Provide(provide_page_request),
+            "visitor": Provide(provide_visitor),
+            "public_page": Provide(provide_public_page),
         },
         dto=StrictBody,
         return_dto=None,

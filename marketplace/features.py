@@ -73,6 +73,7 @@ SUBPACKAGES_WITH_TABLES: Final = {
         "evaluation",
         "negotiation",
         "notices",
+        "ocds",
         "officers",
         "qualification",
     ),

@@ -4,6 +4,7 @@ from typing import Final
 
 from auctions.ports import AwardedItems
 from marketplace.approvals.ports import ApprovalSubjects
+from marketplace.contracts.ports import SignedContracts
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Role
 from marketplace.platform.feature import Consumer, Feature, Scope, Timer
@@ -30,6 +31,10 @@ from rfq.negotiation import routes as negotiation
 from rfq.negotiation.service import EXPIRY_TIMER, expire_negotiation
 from rfq.notices import routes as notices
 from rfq.notices.service import NoticeReaders
+from rfq.ocds import routes as open_data
+from rfq.ocds.feeding import take_into_feed
+from rfq.ocds.publishing import RELEASED
+from rfq.ocds.steps import PublishedContracts
 from rfq.officers import routes as officers
 from rfq.opening import routes as opening
 from rfq.opening.service import open_at_deadline
@@ -83,6 +88,7 @@ FEATURE: Final = Feature(
         *handover.ROUTES,
         *awards.ROUTES,
         *printouts.ROUTES,
+        *open_data.ROUTES,
     ),
     scopes=(
         Scope(
@@ -112,6 +118,7 @@ FEATURE: Final = Feature(
             record_auction_end,
             role=Role.ENGINE,
         ),
+        Consumer("rfq.open_data", frozenset({RELEASED}), take_into_feed),
     ),
     commands={
         "verify-opening": "rfq.opening.commands:check_opening",
@@ -132,5 +139,6 @@ FEATURE: Final = Feature(
         NoticeReaders: lambda _platform: NoticeReaders(),
         KnownProcedures: lambda _platform: KnownProcedures(),
         AwardedItems: lambda _platform: PrivateItems(),
+        SignedContracts: lambda _platform: PublishedContracts(),
     },
 )

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import Row, insert, select, text
 
+from marketplace.contracts.ports import SignedContracts
 from marketplace.contracts.rules import CONTRACT, ContractState, check_signature
 from marketplace.contracts.schemas import ContractView
 from marketplace.contracts.service import contract_view, own_contract
@@ -52,6 +53,9 @@ async def sign_contract(
         )
         if signed:
             await _move(tx, row, CONTRACT.after(state, "conclude"), at)
+            if platform.has(SignedContracts):
+                signed_contracts = platform.get(SignedContracts)  # type: ignore[type-abstract]
+                await signed_contracts.in_force(tx, contract_id, at)
         _tell(tx, row, "contract.concluded" if signed else "contract.signed")
         return await contract_view(tx, await own_contract(tx, caller, contract_id))
 

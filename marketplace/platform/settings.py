@@ -14,10 +14,13 @@
 ``MARKETPLACE_SMTP_URL``        the server that takes mail; without it mail is written to files
 ``MARKETPLACE_MAIL_FROM``       whom mail is from
 ``MARKETPLACE_PUBLIC_URL``      where clients reach the API; also the allowed Origin
+``MARKETPLACE_PUBLISHER``       who publishes open data; its name in packages of releases
+``MARKETPLACE_OCID_PREFIX``     the prefix the Open Contracting Partnership gave the publisher
 ==============================  =========================================================
 """
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -28,6 +31,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 SECRET_CHARACTERS_MIN: Final = 32
+UNREGISTERED_PREFIX: Final = "ocds-213czf"
+"""The prefix of the standard's own examples: nobody takes its processes for a publisher's."""
 
 
 class Environment(Enum):
@@ -89,6 +94,8 @@ class Settings:
     features: tuple[str, ...] = ("catalog", "auctions", "rfq")
     data_directory: Path = Path(".marketplace")
     public_url: str = "http://127.0.0.1:8000"
+    publisher: str = "Marketplace"
+    ocid_prefix: str = UNREGISTERED_PREFIX
     api_connections: int = 12
     fast_connections: int = 12
     engine_connections: int = 6
@@ -125,6 +132,8 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         ),
         data_directory=Path(environ.get("MARKETPLACE_DATA", ".marketplace")),
         public_url=environ.get("MARKETPLACE_PUBLIC_URL", "http://127.0.0.1:8000"),
+        publisher=environ.get("MARKETPLACE_PUBLISHER") or "Marketplace",
+        ocid_prefix=_ocid_prefix(environ),
         smtp_url=environ.get("MARKETPLACE_SMTP_URL") or None,
         mail_from=environ.get("MARKETPLACE_MAIL_FROM", "marketplace@localhost"),
         log_level=environ.get("MARKETPLACE_LOG_LEVEL", "INFO"),
@@ -132,6 +141,16 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         refusals_per_minute=number("MARKETPLACE_REFUSALS_PER_MINUTE"),
         clamd=environ.get("MARKETPLACE_CLAMD") or None,
     )
+
+
+def _ocid_prefix(environ: Mapping[str, str]) -> str:
+    prefix = environ.get("MARKETPLACE_OCID_PREFIX") or UNREGISTERED_PREFIX
+    if re.fullmatch(r"ocds-[a-z0-9]{6}", prefix) is None:
+        raise SettingsError(
+            f"MARKETPLACE_OCID_PREFIX is {prefix!r}; a prefix has the form ocds-a1b2c3 and comes "
+            "from https://standard.open-contracting.org/latest/en/guidance/build/"
+        )
+    return prefix
 
 
 def _secret(environ: Mapping[str, str]) -> str:

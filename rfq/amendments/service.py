@@ -28,6 +28,7 @@ from rfq.amendments.schemas import (
 )
 from rfq.attachments.terms import documents_of, put_in_force
 from rfq.bids.receiving import hold_own
+from rfq.ocds.steps import tell_amended
 from rfq.procedures.deadlines import extend, move_deadline
 from rfq.procedures.judging import stored_judging, stored_requirements
 from rfq.procedures.publishing import check_version, replace_lots
@@ -108,7 +109,9 @@ async def amend_procedure(
         }
         await tx.execute(insert(AmendmentRow).values(row))
         _tell(tx, loaded, row)
-        return await buyer_view(tx, await load(tx, procedure_id))
+        now = await load(tx, procedure_id)
+        await tell_amended(tx, now, before, data.summary)
+        return await buyer_view(tx, now)
 
 
 def _terms(loaded: Loaded) -> Terms:

@@ -47,6 +47,7 @@ from rfq.awards.schemas import (
 )
 from rfq.awards.tables import AwardRow, ProposalRow
 from rfq.bids.receiving import bids_lock, hold_own
+from rfq.ocds.steps import tell_award_ended, tell_progress
 from rfq.procedures.publishing import check_version
 from rfq.procedures.reading import Loaded, buyer_view, load
 from rfq.procedures.schemas import BuyerProcedureView
@@ -214,9 +215,14 @@ async def _release(
     if proposal.status is not ProposalStatus.AWARDED:
         await drop_proposal(tx, loaded, proposal, ProposalAction.WITHDRAW, party, reason)
     else:
-        if award.contract_id is not None:
-            await end_contract(tx, award.contract_id, reason)
+        signing, contract_id = False, award.contract_id
+        if contract_id is not None:
+            signing = await is_in_signing(tx, contract_id)
+            await end_contract(tx, contract_id, reason)
         await _reopen(tx, loaded, proposal)
+        await tell_award_ended(
+            tx, loaded.procedure.id, award.id, contract_id, was_signed=not signing
+        )
     await tx.execute(
         update(AwardRow).where(AwardRow.id == award.id).values(released_at=await tx.clock())
     )
@@ -265,6 +271,7 @@ async def end_lot(
             "reason": data.reason,
         }
         _tell_ended(tx, after, facts)
+        await tell_progress(tx, loaded)
         return await buyer_view(tx, after)
 
 

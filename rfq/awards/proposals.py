@@ -22,6 +22,7 @@ from marketplace.platform.database import Role, Transaction, system_transaction
 from rfq.awards.tables import AwardLineRow, AwardRow, ComplaintRow, NoticeRow, ProposalRow
 from rfq.bids.receiving import bids_lock
 from rfq.handover.service import ended_auction
+from rfq.ocds.steps import tell_not_awarded
 from rfq.procedures.reading import Loaded, load
 from rfq.rules import settlement as rules
 from rfq.rules.award import Breakdown
@@ -352,6 +353,8 @@ async def drop_proposal(
     version = proposal.row.version + 1
     tx.emit(Event("award.withdrawn", "award_proposal", proposal.id, version, audience, facts))
     record(tx, loaded, "award.withdrawn", proposal.id, facts)
+    if proposal.row.standstill_until is not None:
+        await tell_not_awarded(tx, after, [award.id for award in proposal.awards])
     return after
 
 

@@ -1,12 +1,13 @@
 """Let a proposal go on: tell the bidders, stand still, conclude the contracts."""
 
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from catalog.products.service import add_private_offer
 from marketplace.contracts.rules import (
@@ -20,6 +21,7 @@ from marketplace.contracts.rules import (
 )
 from marketplace.contracts.service import conclude, provenance_document
 from marketplace.kernel.canonical import content_hash
+from marketplace.kernel.clock import start_of_day
 from marketplace.kernel.events import Event
 from marketplace.kernel.units import decimals_allowed
 from marketplace.platform.core import Platform
@@ -38,6 +40,8 @@ from rfq.awards.proposals import (
 )
 from rfq.awards.tables import AwardLineRow, NoticeRow, ProposalRow
 from rfq.negotiation.agreed import call_off_for_lot
+from rfq.ocds.facts import Awarded
+from rfq.ocds.steps import companies, is_public, tell_awarded, tell_standstill
 from rfq.procedures.reading import Loaded
 from rfq.rules.award import Breakdown
 from rfq.rules.procedure import LotAction, Party
@@ -49,6 +53,7 @@ from rfq.rules.settlement import (
     first_day,
     standstill_until,
 )
+from rfq.tables import OpenedBidRow
 
 STANDSTILL_TIMER: Final = "rfq.standstill"
 
@@ -65,6 +70,8 @@ async def go_on(tx: Transaction, loaded: Loaded, proposal: Proposal, at: datetim
     await set_timer(tx, STANDSTILL_TIMER, proposal.id, until)
     facts: dict[str, object] = {"lot_id": proposal.row.lot_id, "standstill_until": until}
     record(tx, loaded, "award.standstill", proposal.id, facts)
+    award_ids = [each.id for each in proposal.awards]
+    await tell_standstill(tx, loaded, proposal.row.lot_id, award_ids)
 
 
 @retries_conflicts
@@ -89,9 +96,11 @@ async def award(
 ) -> None:
     """Conclude the contracts of a proposal, or have them signed where that is asked for."""
     await move_proposal(tx, proposal, ProposalAction.AWARD, party, settled_at=at)
-    for each in proposal.awards:
-        if each.status is AwardStatus.PROPOSED:
-            await _conclude(tx, loaded, proposal, each, at)
+    contracts = {
+        each.id: await _conclude(tx, loaded, proposal, each, at)
+        for each in proposal.awards
+        if each.status is AwardStatus.PROPOSED
+    }
     winners = [each.supplier_id for each in proposal.awards]
     await call_off_for_lot(tx, proposal.row.lot_id, winners)
     loaded = await move_lot(tx, loaded, proposal.row.lot_id, LotAction.AWARD)
@@ -108,11 +117,52 @@ async def award(
         ],
     }
     record(tx, loaded, "procedure.awarded", proposal.id, after)
+    if is_public(loaded):
+        await _publish(tx, loaded, proposal, contracts, at)
+
+
+async def _publish(
+    tx: Transaction,
+    loaded: Loaded,
+    proposal: Proposal,
+    contracts: Mapping[UUID, UUID],
+    at: datetime,
+) -> None:
+    """Make the awards public, and now how many bids were opened."""
+    given = [each for each in proposal.awards if each.id in contracts]
+    named = await companies(tx, [each.supplier_id for each in given])
+    lot, zone = loaded.procedure.lot(proposal.row.lot_id), proposal.row.time_zone
+    begins_on = first_day(proposal.row.first_day, at, zone)
+    awarded = [
+        Awarded(
+            id=each.id,
+            lot_id=each.lot_id,
+            lot_title=loaded.row.title if lot is None else lot.title,
+            supplier=named[each.supplier_id],
+            bid_id=each.bid_id,
+            total=each.breakdown.total,
+            quantities=each.quantities(),
+            contract_id=contracts[each.id],
+            signed=not loaded.procedure.awarding.signatures,
+            begins_at=start_of_day(begins_on, zone),
+            ends_at=start_of_day(proposal.row.last_day + timedelta(days=1), zone),
+        )
+        for each in given
+    ]
+    opened = select(func.count()).where(OpenedBidRow.procedure_id == loaded.procedure.id)
+    await tell_awarded(
+        tx,
+        loaded,
+        awarded,
+        at,
+        opened_bids=await tx.scalar(opened),
+        was_pending=proposal.row.standstill_until is not None,
+    )
 
 
 async def _conclude(
     tx: Transaction, loaded: Loaded, proposal: Proposal, given: Award, at: datetime
-) -> None:
+) -> UUID:
     made = await _with_skus(tx, loaded, given)
     digest = _hash(proposal, made)
     published_at: datetime = loaded.row.published_at
@@ -135,6 +185,7 @@ async def _conclude(
         provenance=provenance_document(provenance),
         awarded_at=at,
     )
+    return contract_id
 
 
 async def _with_skus(tx: Transaction, loaded: Loaded, given: Award) -> Award:

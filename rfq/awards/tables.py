@@ -99,6 +99,7 @@ class AwardRow(Base):
         ),
         Index("ix_awards_procedure_id", "procedure_id"),
         Index("ix_awards_lot_id", "lot_id"),
+        Index("ix_awards_contract_id", "contract_id"),
         Index("ix_awards_buyer_id_id", "buyer_id", "id"),
         Index("ix_awards_supplier_id_id", "supplier_id", "id"),
     )

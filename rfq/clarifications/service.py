@@ -25,6 +25,8 @@ from rfq.clarifications.schemas import (
     QuestionInput,
     QuestionView,
 )
+from rfq.ocds.facts import Answered
+from rfq.ocds.steps import tell_answered
 from rfq.procedures.deadlines import extend
 from rfq.procedures.reading import Loaded, load, reads_as_buyer
 from rfq.rules.clarification import (
@@ -135,6 +137,8 @@ async def answer_question(
         audience = loaded.may_be_seen_by()
         tx.emit(Event("question.answered", "question", row.id, version + 1, audience, facts))
         tx.record("question.answered", "question", row.id, after=facts)
+        told = Answered(row.id, data.question, data.answer, row.asked_at, at)
+        await tell_answered(tx, loaded, told)
         deadline_at = deadline_after_answer(loaded.procedure, at)
         if deadline_at > loaded.procedure.deadline_at:
             await extend(platform, tx, loaded, deadline_at, "A question was answered.")

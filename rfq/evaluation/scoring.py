@@ -30,6 +30,7 @@ from rfq.evaluation.panel_schemas import (
     SheetView,
 )
 from rfq.evaluation.tables import ALL_LOTS, AgreedScoreRow, EvaluatorRow, ScoreRow
+from rfq.ocds.steps import tell_progress
 from rfq.procedures.judging import judging_view
 from rfq.procedures.publishing import check_version, load_own
 from rfq.procedures.reading import Loaded, buyer_view, load
@@ -242,6 +243,7 @@ async def _settle(tx: Transaction, procedure_id: UUID) -> None:
     status = await settle_empty_lots(tx, loaded, left, loaded.procedure.status)
     if status is not loaded.procedure.status:
         await move(tx, loaded, status, "procedure.unsuccessful")
+    await tell_progress(tx, loaded)
 
 
 @retries_conflicts

@@ -37,6 +37,8 @@ from rfq.handover.schemas import (
     LotsAuctionView,
 )
 from rfq.negotiation.agreed import check_nothing_negotiated
+from rfq.ocds.facts import Auctioned
+from rfq.ocds.steps import tell_auctions_ended, tell_auctions_started
 from rfq.procedures.publishing import load_own
 from rfq.procedures.reading import Loaded, load
 from rfq.rules import procedure as rules
@@ -143,7 +145,8 @@ async def _start(
         for place, lot in enumerate(data.lots)
     ]
     at = await tx.clock()
-    auction_id = await open_auction(tx, _draft(loaded, data, chosen, at, pointer), pointer)
+    draft = _draft(loaded, data, chosen, at, pointer)
+    auction_id = await open_auction(tx, draft, pointer)
     views = [
         _view(lot.lot_id, auction_id, row.id, among)
         for lot, row, among in zip(data.lots, await lots_of(tx, auction_id), chosen, strict=True)
@@ -171,6 +174,18 @@ async def _start(
     for view in views:
         facts = {"lot_id": view.lot_id, "auction_id": auction_id}
         tx.record("lot.auction_started", "procedure", procedure_id, after=facts)
+    draft_lots = zip(views, draft.lots, strict=True)
+    rounds = [
+        Auctioned(
+            view.auction_lot_id,
+            view.lot_id,
+            lot.terms.format.value,
+            lot.terms.starts_at,
+            lot.terms.ends_at,
+        )
+        for view, lot in draft_lots
+    ]
+    await tell_auctions_started(tx, loaded, rounds)
     return LotsAuctionView(auction_id=auction_id, lots=views)
 
 
@@ -312,6 +327,13 @@ async def record_auction_end(_platform: Platform, tx: Transaction, event: Number
         .where(ProcedureRow.id == loaded.procedure.id)
         .values(version=loaded.version + 1)
     )
+    closed = [(row.auction_lot_id, _closed_at(results.get(row.auction_lot_id))) for row in rows]
+    await tell_auctions_ended(tx, loaded, closed)
+
+
+def _closed_at(result: LotResult | None) -> datetime | None:
+    """Give when a lot's auction closed; None where it was called off."""
+    return None if result is None or result.called_off else result.closed_at
 
 
 async def _record_lot_end(

@@ -232,7 +232,6 @@ class AuctionRound(Wire):
     status: AuctionRoundStatus | UnsetType = UNSET
     format: str | UnsetType = UNSET
     period: Period | UnsetType = UNSET
-    extensions: int | UnsetType = UNSET
 
 
 class Tender(Wire):

@@ -33,6 +33,7 @@ from rfq.bids.receiving import bids_lock
 from rfq.evaluation.judged_bids import lay_out
 from rfq.evaluation.offers import evaluate
 from rfq.key_store import AwaitingOfficers, KeyStore, StillSealed
+from rfq.ocds.steps import tell_opened
 from rfq.officers.records import write_minutes
 from rfq.opening.clock import database_clock
 from rfq.procedures.deadlines import extend
@@ -251,6 +252,7 @@ async def open_bids(
         audience = frozenset([loaded.procedure.buyer_id]) | bidders
         root = bytes(loaded.row.bids_root)
         _tell(tx, loaded, "procedure.opened", status, audience=audience, root=root)
+        await tell_opened(tx, await load(tx, procedure_id))
 
 
 async def _live(tx: Transaction, procedure_id: UUID) -> Sequence[Row[Any]]:

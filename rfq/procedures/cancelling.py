@@ -11,6 +11,7 @@ from marketplace.platform.database import retries_conflicts, transaction
 from rfq.bids.receiving import hold_own
 from rfq.key_store import KeyStore
 from rfq.negotiation.agreed import call_off_for_procedure
+from rfq.ocds.steps import tell_cancelled
 from rfq.procedures.publishing import check_version
 from rfq.procedures.reading import buyer_view, load
 from rfq.procedures.schemas import BuyerProcedureView, CancellationInput
@@ -57,7 +58,9 @@ async def cancel_procedure(
             before={"status": before},
             after=facts,
         )
-        view = await buyer_view(tx, await load(tx, procedure_id))
+        cancelled = await load(tx, procedure_id)
+        await tell_cancelled(tx, cancelled, data.reason)
+        view = await buyer_view(tx, cancelled)
     # After the commit: a key destroyed for a cancellation that was rolled back would lose bids.
     await platform.get(KeyStore).destroy(procedure_id)  # type: ignore[type-abstract]
     return view

@@ -15,8 +15,9 @@ from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction
 from marketplace.platform.timers import set_timer
 from rfq.key_store import KeyStore
+from rfq.ocds.steps import tell_extended
 from rfq.procedures.publishing import OPENING_TIMER
-from rfq.procedures.reading import Loaded
+from rfq.procedures.reading import Loaded, load
 from rfq.tables import ProcedureRow
 
 
@@ -51,3 +52,4 @@ async def extend(
         after=facts,
         organization_id=procedure.buyer_id,
     )
+    await tell_extended(tx, await load(tx, procedure.id), reason)

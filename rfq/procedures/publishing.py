@@ -25,6 +25,7 @@ from marketplace.platform.database import Transaction, retries_conflicts, transa
 from marketplace.platform.idempotency import IdempotencyKey, keep, replay
 from marketplace.platform.timers import set_timer
 from rfq.key_store import KeyStore
+from rfq.ocds.steps import tell_published
 from rfq.officers.records import check_members, codes_of
 from rfq.procedures.judging import stored_judging, stored_requirements
 from rfq.procedures.reading import Loaded, buyer_view, hours, load
@@ -447,4 +448,6 @@ async def publish_procedure(
             before={"status": loaded.procedure.status},
             after={"status": status, "sealing_key": sealing_key.public_bytes_raw().hex()},
         )
-        return await buyer_view(tx, await load(tx, procedure_id))
+        published = await load(tx, procedure_id)
+        await tell_published(platform, tx, published)
+        return await buyer_view(tx, published)

@@ -19,6 +19,7 @@ from rfq.evaluation.judged_bids import judged_bids
 from rfq.evaluation.moving import move, settle_empty_lots
 from rfq.evaluation.panel import find_evaluator
 from rfq.evaluation.panel_schemas import JudgedAnswerView
+from rfq.ocds.steps import tell_progress
 from rfq.procedures.publishing import check_version, load_own
 from rfq.procedures.reading import Loaded, buyer_view, load, reads_as_buyer
 from rfq.procedures.schemas import BuyerProcedureView
@@ -187,6 +188,7 @@ async def end_qualification(
             tx, loaded, left, status_after_qualification(loaded.procedure)
         )
         await move(tx, loaded, status, "procedure.qualified")
+        await tell_progress(tx, loaded)
         for bidder_id in barred:
             facts: dict[str, object] = {"bidder_id": bidder_id, "reason": barred[bidder_id]}
             audience = frozenset([bidder_id])

@@ -48,6 +48,10 @@ def identifiers(road: Road, exchanges: Mapping[str, Exchange]) -> dict[str, str]
         "auction_id": road.auction_id,
         "client_bid_id": "bid-0-10100.00",
         "procedure_id": road.procedure["id"],
+        # The road's procedure is private: were it public, these would be its process and release.
+        "ocid": f"ocds-213czf-{road.procedure['id']}",
+        "release_id": f"ocds-213czf-{road.procedure['id']}-1",
+        "name": "extension.json",
         "explanation_id": "019b8c4e-0000-7000-8000-000000000003",  # no offer is that low
         "framework_id": "019b8c4e-0000-7000-8000-000000000005",  # nor has it a framework
         "negotiation_id": "019b8c4e-0000-7000-8000-000000000004",  # the road bids and is awarded

@@ -1,7 +1,8 @@
 """Who sent a request: credentials to `Caller`, the idempotency key, the expected version.
 
 Routes ask for these by parameter name: `caller`, `idempotency_key`, `if_match`. A route without
-`caller` is public; `tests/architecture` holds the list of those that may be.
+`caller` is public; `tests/architecture` holds the list of those that may be. One that reads from
+the database asks for a `visitor`, so that it is counted.
 """
 
 import re
@@ -77,6 +78,21 @@ async def provide_caller(
         caller.organization_id, cast("dict[str, Any]", request.scope)
     )
     return caller
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who reads what is public, without a key."""
+
+    address: str
+
+
+async def provide_visitor(request: Request[Any, Any, Any], platform: Given[Platform]) -> Visitor:
+    """Count a request without a key against the limit of its address."""
+    client = request.scope.get("client")
+    address = client[0] if client else ""
+    await platform.get(RateLimiter).count_visitor(address, cast("dict[str, Any]", request.scope))
+    return Visitor(address)
 
 
 async def authenticate(connection: Any, platform: Platform, unit_id: UUID | None = None) -> Caller:

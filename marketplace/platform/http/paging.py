@@ -16,6 +16,7 @@ from marketplace.kernel.clock import rfc3339
 from marketplace.kernel.errors import FieldError, InvalidInput, MalformedRequest
 from marketplace.kernel.limits import PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX
 from marketplace.platform.caller import Caller
+from marketplace.platform.http.access import Visitor
 from marketplace.platform.http.given import Given
 from marketplace.platform.http.storable import check_without_nul
 
@@ -104,17 +105,35 @@ def paged(request: PageRequest, answer: P) -> Response[P]:
     return Response(answer, headers=headers)
 
 
+Limit = Annotated[
+    int, QueryParameter(name="limit", ge=1, le=PAGE_ITEMS_MAX, description="Items per page.")
+]
+After = Annotated[
+    str | None,
+    QueryParameter(name="after", max_length=2_000, description="`next` of the page before."),
+]
+
+
 async def provide_page_request(
     request: Request[Any, Any, Any],
     caller: Given[Caller],  # noqa: ARG001 - first who asks, then what
-    limit: Annotated[
-        int, QueryParameter(name="limit", ge=1, le=PAGE_ITEMS_MAX, description="Items per page.")
-    ] = PAGE_ITEMS_DEFAULT,
-    after: Annotated[
-        str | None,
-        QueryParameter(name="after", max_length=2_000, description="`next` of the page before."),
-    ] = None,
+    limit: Limit = PAGE_ITEMS_DEFAULT,
+    after: After = None,
 ) -> PageRequest:
     """Read `limit` and `after`."""
+    return _page_request(request, limit, after)
+
+
+async def provide_public_page(
+    request: Request[Any, Any, Any],
+    visitor: Given[Visitor],  # noqa: ARG001 - counted before anything is read
+    limit: Limit = PAGE_ITEMS_DEFAULT,
+    after: After = None,
+) -> PageRequest:
+    """Read `limit` and `after` of somebody without a key."""
+    return _page_request(request, limit, after)
+
+
+def _page_request(request: Request[Any, Any, Any], limit: int, after: str | None) -> PageRequest:
     query = tuple((k, v) for k, v in request.query_params.multi_items())
     return PageRequest(limit, after, request.url.path, query)

@@ -1,16 +1,17 @@
-"""Rate limits per company, shared by all processes through Redis.
+"""Rate limits per company, and per address of who reads what is public, shared through Redis.
 
 A process takes permits in small lots, so that most requests cost no round trip; a company's limit
 is exact up to one lot per process. Without Redis requests pass: bidding and ordering go on.
 """
 
 import asyncio
+import ipaddress
 import math
 import time
 from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, Final
-from uuid import UUID
+from uuid import NAMESPACE_OID, UUID, uuid5
 
 from limits import RateLimitItemPerMinute
 from limits.aio.storage import RedisStorage
@@ -74,7 +75,16 @@ class RateLimiter:
         self._away_until = 0.0
 
     async def count(self, organization_id: UUID, scope: MutableMapping[str, Any]) -> None:
-        """Count one request; raises TooManyRequests beyond the limit."""
+        """Count one request of a company; raises TooManyRequests beyond the limit."""
+        await self._count(organization_id, "Your company sent", scope)
+
+    async def count_visitor(self, address: str, scope: MutableMapping[str, Any]) -> None:
+        """Count one request of somebody without a key; raises TooManyRequests beyond the limit."""
+        await self._count(uuid5(NAMESPACE_OID, _network(address)), "From your address came", scope)
+
+    async def _count(
+        self, organization_id: UUID, who: str, scope: MutableMapping[str, Any]
+    ) -> None:
         permits = self._permits.get(organization_id)
         if permits is None:
             permits = self._begin(organization_id)
@@ -86,7 +96,7 @@ class RateLimiter:
         resets_s = max(1, min(WINDOW_S, math.ceil(permits.ends_at - time.time())))
         if permits.refused:
             raise TooManyRequests(
-                f"Your company sent more than {self.limit} requests in this minute.",
+                f"{who} more than {self.limit} requests in this minute.",
                 retry_after_s=resets_s,
             )
         permits.left -= 1
@@ -118,3 +128,12 @@ class RateLimiter:
         permits.left = self._lot if allowed else 0
         permits.others_left = stats.remaining
         permits.refused = not allowed
+
+
+def _network(address: str) -> str:
+    """Give what one visitor has of addresses: one of IPv4, the last 64 bits of IPv6."""
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return str(ipaddress.ip_network((ip, 64), strict=False)) if ip.version == 6 else str(ip)  # noqa: PLR2004

@@ -1,0 +1,109 @@
+"""Who may know what when: nothing that is secret reaches a release, in no form."""
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import asyncpg
+import pytest
+
+from marketplace.worker import Worker
+from rfq.rules.procedure import Openness
+from tests.rfq.ocds.life import Life, Secrets
+from tests.rfq.parties import MoveClock, Parties
+
+ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+OTHERS = Secrets(
+    asker="coil",
+    own_words="Would Coil's brand 9001 do?",
+    note="another note",
+    budget="1234.56",
+    reserve=None,
+    loser_prices=("4.75", "99.99"),
+    loser="coil",
+    reason="They were excluded: file 8080.",
+)
+
+
+def comparable(releases: list[str]) -> list[str]:
+    """Releases with each id as its place in the order of appearance, and no instants."""
+    places: dict[str, str] = {}
+    return [
+        INSTANT.sub(
+            "at", ID.sub(lambda found: places.setdefault(found[0], f"id-{len(places)}"), each)
+        )
+        for each in releases
+    ]
+
+
+async def lived(parties: Parties, worker: Worker, move_clock: MoveClock, **more: Any) -> Life:
+    life = Life(parties, worker, move_clock, **more)
+    await life.whole()
+    return life
+
+
+async def test_exchanging_what_is_secret_changes_no_byte_of_what_is_published(
+    parties: Parties, worker: Worker, move_clock: MoveClock
+) -> None:
+    """Losing prices and totals, a hidden budget, the reserve, who asked and how, why a winner fell:
+    the same life with all of them exchanged is published the same."""
+    one = await lived(parties, worker, move_clock)
+    published = "".join(await one.releases())
+    secrets = one.secrets
+    for secret in (
+        "7731",
+        "9876.54",
+        "579.99",
+        "31337",
+        str(parties.coil.organization_id),
+        "Coil",
+        str(parties.buyer.member_id),
+        "575",
+    ):
+        assert secret not in published, secret
+    assert secrets.own_words not in published
+    other = await lived(parties, worker, move_clock, secrets=OTHERS)
+    assert comparable(await other.releases()) == comparable(await one.releases())
+    public = await lived(
+        parties, worker, move_clock, secrets=replace(OTHERS, budget="1.00"), budget_shown=True
+    )
+    assert comparable(await public.releases()) != comparable(await one.releases())
+
+
+async def test_before_the_award_is_in_force_no_release_tells_of_any_bidder(
+    parties: Parties, worker: Worker, move_clock: MoveClock
+) -> None:
+    life = Life(parties, worker, move_clock)
+    await life.publish()
+    await life.bid_and_open()
+    await life.auction()
+    await life.award()
+    published = "".join(await life.releases())
+    for supplier in parties.suppliers:
+        assert str(supplier.organization_id) not in published
+    for word in ("Acme", "Bolt", "Coil", "numberOfTenderers", "bids", "500.00", "suppliers"):
+        assert word not in published, word
+    assert '"pending"' in published, "that there is to be one is told"
+
+
+async def test_a_private_procedure_publishes_nothing_in_all_its_steps(
+    parties: Parties, worker: Worker, move_clock: MoveClock, owner: asyncpg.Connection
+) -> None:
+    await lived(parties, worker, move_clock, openness=Openness.INVITED, budget_shown=True)
+    for table in ("ocds_processes", "ocds_releases", "ocds_feed", "ocds_records"):
+        assert await owner.fetchval(f"select count(*) from {table}") == 0
+    told = "select count(*) from events where kind = 'release.published'"
+    assert await owner.fetchval(told) == 0
+
+
+@pytest.mark.parametrize("table", ["ocds_releases", "ocds_feed", "ocds_records"])
+async def test_no_role_that_requests_act_in_writes_what_is_public(
+    owner: asyncpg.Connection, table: str
+) -> None:
+    rows = await owner.fetch(
+        "select grantee, privilege_type from information_schema.role_table_grants"
+        " where table_name = $1 and grantee in ('marketplace_api', 'marketplace_auth')",
+        table,
+    )
+    assert {tuple(row) for row in rows} == {("marketplace_api", "SELECT")}
