@@ -20,7 +20,7 @@ from rfq.ocds import auctions, awards, tender
 from rfq.ocds.codelists import ReleaseTag
 from rfq.ocds.facts import Answered, Asked, Attached, Auctioned, Awarded, Company
 from rfq.ocds.publishing import Step, begin_process, publish
-from rfq.ocds.release import Amendment, Contract, Reference, Tender
+from rfq.ocds.release import Amendment, Contract, Reference
 from rfq.procedures.reading import Loaded, load
 from rfq.rules.differences import Terms
 from rfq.rules.procedure import Line, Lot, Openness, Status
@@ -60,9 +60,7 @@ async def asked_of(tx: Transaction, loaded: Loaded) -> Asked:
         requirements=tuple(each.title for each in procedure.requirements),
         budget=budget,
         # Not all there are: one that no terms have yet is the buyer's alone.
-        documents=tuple(
-            Attached(each.id, each.name, form[each.id]) for each in loaded.documents()
-        ),
+        documents=tuple(Attached(each.id, each.name, form[each.id]) for each in loaded.documents()),
         published_at=row.published_at,
         deadline_at=procedure.deadline_at,
         questions_until=procedure.questions_until,
@@ -96,10 +94,8 @@ async def tell_published(platform: Platform, tx: Transaction, loaded: Loaded) ->
     )
 
 
-async def tell_amended(
-    tx: Transaction, loaded: Loaded, before: Sequence[Lot], summary: str
-) -> None:
-    """Publish other terms; `before` are the lots as they were."""
+async def tell_amended(tx: Transaction, loaded: Loaded, before: Terms, summary: str) -> None:
+    """Publish other terms; `before` are those until now."""
     if not is_public(loaded):
         return
     asked = await asked_of(tx, loaded)

@@ -57,7 +57,7 @@ class Secrets:
     loser_prices: tuple[str, str] = ("3.50", "80")
     loser: str = "coil"
     reason: str = "Insolvency file 31337."
-    complaint: str = ""
+    document: str = "My Terms.txt"
 
 
 @dataclass
@@ -97,9 +97,8 @@ class Life:
         self.made = await self.parties.published(msgspec.structs.replace(asked, **given))
 
     async def ask_and_answer(self) -> None:
-        """A document comes to it, and a question is answered."""
+        """A question is answered."""
         platform, secrets = self.parties.platform, self.secrets
-        await add_document(platform, self.buyer, self.made.id, "Terms.txt", chunks(b"Be quick."))
         asker = getattr(self.parties, secrets.asker)
         words = QuestionInput(question=secrets.own_words)
         asked = await ask_question(platform, asker, self.made.id, words, key())
@@ -107,11 +106,15 @@ class Life:
         await answer_question(platform, self.buyer, asked.id, answer, asked.version)
 
     async def amend_and_extend(self) -> None:
-        """More is asked for, the fourth lot is dropped, the deadline moves."""
+        """More is asked for, the fourth lot is dropped, a document comes; the deadline moves."""
+        platform, name = self.parties.platform, self.secrets.document
+        added = await add_document(
+            platform, self.buyer, self.made.id, "Terms.txt", chunks(b"Be quick.")
+        )
+        await add_document(platform, self.buyer, self.made.id, name, chunks(b"Be slow."))
         await self.now()
-        terms = amendment(self.made)
+        terms = amendment(self.made, document_ids=[added.id])
         fewer = msgspec.structs.replace(terms, lots=terms.lots[:3])
-        platform = self.parties.platform
         self.made = await amend_procedure(
             platform, self.buyer, self.made.id, fewer, self.made.version
         )

@@ -16,9 +16,8 @@ from tests.rfq.parties import MoveClock, Parties
 
 TAGS = [
     ["tender"],
-    ["tenderUpdate"],  # a document
     ["tenderUpdate"],  # a question and its answer
-    ["tenderAmendment"],  # more is asked for, and a lot less
+    ["tenderAmendment"],  # more is asked for, a lot less, and a document comes
     ["tenderAmendment"],  # the deadline
     ["tenderUpdate"],  # opened; the third lot has too few bids
     ["tenderUpdate"],  # the first lot goes into an auction

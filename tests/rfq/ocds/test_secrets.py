@@ -23,6 +23,7 @@ OTHERS = Secrets(
     loser_prices=("4.75", "99.99"),
     loser="coil",
     reason="They were excluded: file 8080.",
+    document="Drawing.txt",
 )
 
 
@@ -60,6 +61,7 @@ async def test_exchanging_what_is_secret_changes_no_byte_of_what_is_published(
         "Coil",
         str(parties.buyer.member_id),
         "575",
+        "My Terms.txt",
     ):
         assert secret not in published, secret
     assert secrets.own_words not in published
