@@ -77,7 +77,6 @@ EXPLAINED = {
     "putAwardPolicy": "says of the caller's own company which awards wait",
     "putSupplierQualification": "whom the stranger himself has qualified; "
     "tests/rfq/test_qualification.py",
-    "readExtensionFile": "a file of the product, the same for all",
     "putExternalId": "names are of one company; makes something of one's own",
 }
 
