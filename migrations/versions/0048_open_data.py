@@ -1,15 +1,15 @@
 """Releases of public procedures, which nobody can change, their feed and their records.
 
-Revision ID: 0047
-Revises: 0046
+Revision ID: 0048
+Revises: 0047
 """
 
 from alembic import op
 
 from migrations.security import API, ENGINE, WORKER, all_rows, protect
 
-revision = "0047"
-down_revision = "0046"
+revision = "0048"
+down_revision = "0047"
 branch_labels = None
 depends_on = None
 
