@@ -37,6 +37,10 @@ from marketplace.platform.sheets import answers as sheets
 
 VERSION: Final = "0.1.0"
 
+GARBAGE_THRESHOLDS: Final = (20_000, 10, 20)
+"""Rarely, since pages make thousands of values; not so rarely that garbage in cycles becomes a
+tenth of the process."""
+
 
 @dataclass(slots=True)
 class Assembly:
@@ -107,9 +111,7 @@ def create_litestar(assembly: Assembly) -> Litestar:
             # What lives as long as the process need not be looked at by every collection.
             gc.collect()
             gc.freeze()
-            # Rarely, since pages make thousands of values; not so rarely that garbage in cycles
-            # becomes a tenth of the process.
-            gc.set_threshold(20_000, 10, 20)
+            gc.set_threshold(*GARBAGE_THRESHOLDS)
             yield
 
     async def provide_platform() -> Platform:

@@ -1,6 +1,7 @@
 """Real servers: one Postgres and one Valkey per test process, a database per test."""
 
 import asyncio
+import gc
 import json
 import os
 import secrets
@@ -24,7 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from xdist.remote import Producer
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
-from marketplace.app import Assembly, assemble, create_litestar
+from marketplace.app import GARBAGE_THRESHOLDS, Assembly, assemble, create_litestar
 from marketplace.devservices import DevServices
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Database, Role
@@ -37,6 +38,9 @@ from tests.support.servers import TestServers
 from tests.support.world import World
 
 REPOSITORY = Path(__file__).parent.parent
+
+# Nothing is garbage before the tests are collected (see `pytest_collection_finish`).
+gc.disable()
 
 # No test asserts a time, and on a busy machine an example takes as long as it takes.
 for profile, examples in (("suite", 60), ("long", 500)):
@@ -96,6 +100,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Folders
     return FoldersTogether(config, log)
 
 
+def pytest_collection_finish() -> None:
+    """Collect garbage as the product does: rarely, and without looking at what stays anyway."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
+    gc.enable()
+
+
 @pytest.fixture(scope="session")
 def document() -> dict[str, Any]:
     """The OpenAPI document; `tests/test_cli.py` compares it with what is served."""
@@ -112,7 +124,9 @@ def servers() -> Iterator[TestServers]:
             config = Config(toml_file=REPOSITORY / "pyproject.toml")
             config.attributes["owner_url"] = services.owner_url
             command.upgrade(config, "head")
-            yield TestServers(services)
+            test_servers = TestServers(services)
+            yield test_servers
+            test_servers.close()
         services.erase()
 
 
@@ -153,10 +167,10 @@ def statements_compiled_once(
 def settings(servers: TestServers, tmp_path: Path) -> Iterator[Settings]:
     """Settings on a database of the test's own."""
     name = f"test_{os.getpid()}_{secrets.token_hex(4)}"
-    asyncio.run(servers.clone(name))
-    asyncio.run(servers.flush_redis())
+    servers.clone(name)
+    servers.flush_redis()
     yield servers.settings(name, tmp_path / "data")
-    asyncio.run(servers.drop(name))
+    servers.drop(name)
 
 
 @pytest.fixture

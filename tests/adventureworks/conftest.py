@@ -33,8 +33,8 @@ async def trade(
     if DATA is None:
         pytest.skip("the tables do not lie beside the repository")
     name = f"adventureworks_{os.getpid()}"
-    await servers.clone(name)
-    await servers.flush_redis()
+    await asyncio.to_thread(servers.clone, name)
+    await asyncio.to_thread(servers.flush_redis)
     settings = servers.settings(
         name,
         tmp_path_factory.mktemp("data"),
@@ -63,4 +63,4 @@ async def trade(
         )
     stop.set()
     await life
-    await servers.drop(name)
+    await asyncio.to_thread(servers.drop, name)

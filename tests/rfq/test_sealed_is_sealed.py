@@ -79,8 +79,8 @@ class Search:
         await redis.aclose()
         await everything_is_on_disk(self.settings)
         # A copy of a database begins with a checkpoint: pages of tables are written as well.
-        await self.servers.clone("checkpointed")
-        await self.servers.drop("checkpointed")
+        await asyncio.to_thread(self.servers.clone, "checkpointed")
+        await asyncio.to_thread(self.servers.drop, "checkpointed")
         parts = found_in(needles, self.places, self.since)
         named = {
             "dump": found(needles, dumped(self.settings)),

@@ -1,5 +1,6 @@
 """The servers of one test process, and databases cloned from the migrated one."""
 
+import asyncio
 import secrets
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,24 @@ from marketplace.platform.settings import Environment, Secrets, Settings
 
 
 class TestServers:
-    """Clones, drops and names databases."""
+    """Clones, drops and names databases.
+
+    Its connections last as long as it does, on a loop of its own: thousands of tests ask for a
+    database. Where a loop is running already, its methods are called in a thread.
+    """
 
     __test__ = False
 
     def __init__(self, services: DevServices) -> None:
         self.services = services
+        self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
+        self._administrator = self._runner.run(asyncpg.connect(self.owner_url("postgres")))
+        self._redis = Redis.from_url(self.redis_url)
+
+    def close(self) -> None:
+        self._runner.run(self._administrator.close())
+        self._runner.run(self._redis.aclose())
+        self._runner.close()
 
     @property
     def redis_url(self) -> str:
@@ -47,27 +60,20 @@ class TestServers:
             **usual | more,
         )
 
-    async def clone(self, name: str) -> None:
-        connection = await asyncpg.connect(self.owner_url("postgres"))
-        try:
-            await connection.execute(
-                f'create database "{name}" template marketplace strategy file_copy'
-            )
-        finally:
-            await connection.close()
+    def clone(self, name: str) -> None:
+        """Make a database that is migrated and empty."""
+        create = f'create database "{name}" template marketplace strategy file_copy'
+        self._runner.run(self._administrator.execute(create))
 
-    async def drop(self, name: str) -> None:
-        connection = await asyncpg.connect(self.owner_url("postgres"))
-        try:
-            # Without force: Postgres waits five seconds for sessions that are still closing.
-            await connection.execute(f'drop database if exists "{name}"')
-        finally:
-            await connection.close()
+    def drop(self, name: str) -> None:
+        # Without force: Postgres waits five seconds for sessions that are still closing.
+        self._runner.run(self._administrator.execute(f'drop database if exists "{name}"'))
 
-    async def flush_redis(self) -> None:
-        redis = Redis.from_url(self.redis_url)
-        await redis.flushall()
-        await redis.aclose()
+    def flush_redis(self) -> None:
+        self._runner.run(self._flushed())
+
+    async def _flushed(self) -> None:
+        await self._redis.flushall()
 
 
 def _with_database(url: str, name: str) -> str:
