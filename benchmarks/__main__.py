@@ -173,10 +173,10 @@ async def _measure(
         rows += await _two_processes(installation, load, pace, tell, api)
         if smoke:
             async with _http(api) as http:
+                operator = replace(operator, http=http)
                 parts = [part for part in live.PARTS if part != "deadlines"]
-                lively += await live.live_rows(
-                    installation, replace(operator, http=http), live.QUICK, parts, api=api
-                )
+                lively += await live.live_rows(installation, operator, live.QUICK, parts, api=api)
+                lively += await tenders.tender_rows(installation, api, operator, tenders.QUICK)
     rows += moved
     rows += engine.engine_rows(engine.FULL if pace.requests_max is None else engine.QUICK)
     full = pace.requests_max is None
