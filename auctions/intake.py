@@ -1,7 +1,8 @@
 """Intake: the commands that wait for each lot, emptied batch by batch into the ledger.
 
 A batch is whatever arrived while the one before was being committed, on all lots, up to a bound;
-nothing waits for a timer. So one bid alone is written at once, and under load a batch grows as
+nothing waits for a timer. Where one lot has to be waited for, because another process holds it, who
+comes meanwhile joins. So one bid alone is written at once, and under load a batch grows as
 large as it must: with one lot that many bid on, or with many lots that few bid on.
 
 Lots take turns in the order in which their first bid came, and a lot's bids stay in theirs. A lot
@@ -159,11 +160,18 @@ class Intake:
         return {lot_id: waiting for lot_id, waiting in batch.items() if lot_id not in settled}
 
     async def _decide_alone(self, lot_id: UUID, waiting: list[Waiting]) -> None:
-        commands = [command for command, _ in waiting]
         outcome: Settled | MarketplaceError
+
+        def joined() -> list[Command]:
+            """Let those join who came while the lot was waited for, as many as there is room."""
+            queue = self._queues[lot_id]
+            room = AUCTION_BATCH_MAX - len(waiting)
+            waiting.extend(queue.popleft() for _ in range(min(len(queue), room)))
+            return [command for command, _ in waiting]
+
         try:
             async with self._alone:
-                outcome = await self._ledger.settle(lot_id, commands, self._limit.may_refuse)
+                outcome = await self._ledger.settle(lot_id, joined, self._limit.may_refuse)
         except MarketplaceError as error:
             outcome = error
         except Exception as error:  # noqa: BLE001 - the callers must not wait for ever

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from itertools import cycle, islice
 from typing import Any, Final
 from uuid import UUID
@@ -108,7 +109,9 @@ async def fill(
         while batch := _next_few(waiting, dice):
             settled = await ledger.settle_together(batch, lambda _bidder: True)
             for lot_id in batch.keys() - settled.keys():  # those that start
-                await ledger.settle(lot_id, batch[lot_id], lambda _bidder: True)
+                await ledger.settle(
+                    lot_id, partial(batch.__getitem__, lot_id), lambda _bidder: True
+                )
 
     groups = [lots[i : i + FILLED_AT_ONCE] for i in range(0, len(lots), FILLED_AT_ONCE)]
     await each(some, groups, at_once=2)

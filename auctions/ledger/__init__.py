@@ -16,7 +16,7 @@ asked settles these alone (see docs/decisions/0550-batches-across-lots.md).
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 from uuid import UUID
@@ -50,6 +50,7 @@ __all__ = [
     "Head",
     "Ledger",
     "Settled",
+    "Waiting",
     "acting_as_engine",
     "append_entries",
     "fact",
@@ -79,6 +80,8 @@ BATCH_LOTS: Final = Histogram(
 
 Batches = Mapping[UUID, Sequence[Command]]
 """Commands by lot."""
+Waiting = Callable[[], Sequence[Command]]
+"""Gives the commands that wait for a lot, when it is held."""
 Settled = tuple[list[Head], list[Answer]]
 """A lot's head after a batch and those of lots it moved; what became of each of its commands."""
 
@@ -94,17 +97,19 @@ class Ledger:
         """Give the head as this process last saw it; others may have written since."""
         return self._heads.get(lot_id)
 
-    async def settle(
-        self, lot_id: UUID, commands: Sequence[Command], may_refuse: MayRefuse
-    ) -> Settled:
+    async def settle(self, lot_id: UUID, commands: Waiting, may_refuse: MayRefuse) -> Settled:
         """Decide commands on a lot and write what follows; give the new heads and the answers.
+
+        What `commands` gives once the lot is held is decided: whoever comes while another process
+        holds it need not wait for a batch after this one. Asked again after a failed attempt, it
+        gives the same ones and perhaps more behind them.
 
         Raises Unavailable if the database stays away; what became of the commands is then unknown,
         and sending a bid again with the same key is safe. Raises NotFound for no such lot.
         """
         for pause in (*ATTEMPT_PAUSES_S, None):
             try:
-                settled = await self._attempt({lot_id: commands}, may_refuse, alone=True)
+                settled = await self._attempt({lot_id: ()}, may_refuse, commands)
             except (*AWAY, asyncpg.DeadlockDetectedError) as error:
                 log.warning("ledger_away", lot=str(lot_id), error=type(error).__name__)
                 if pause is None:
@@ -129,15 +134,15 @@ class Ledger:
         whatever goes wrong; what became of the commands is then unknown. In both cases `settle`
         each lot alone: it finds by their keys the bids that did get in.
         """
-        return await self._attempt(batches, may_refuse, alone=False)
+        return await self._attempt(batches, may_refuse, None)
 
     async def _attempt(
-        self, batches: Batches, may_refuse: MayRefuse, *, alone: bool
+        self, batches: Batches, may_refuse: MayRefuse, waiting: Waiting | None
     ) -> dict[UUID, Settled]:
         pool = await self._platform.database.fast(Role.ENGINE)
         async with pool.acquire(timeout=STATEMENT_SECONDS_MAX) as connection:
             try:
-                return await self._transact(connection, batches, may_refuse, alone=alone)
+                return await self._transact(connection, batches, may_refuse, waiting)
             except BaseException:
                 for lot_id in batches:
                     self._heads.forget(lot_id)
@@ -145,9 +150,12 @@ class Ledger:
                 raise
 
     async def _transact(
-        self, connection: Any, batches: Batches, may_refuse: MayRefuse, *, alone: bool
+        self, connection: Any, batches: Batches, may_refuse: MayRefuse, waiting: Waiting | None
     ) -> dict[UUID, Settled]:
+        alone = waiting is not None
         held = await self._lock(connection, batches, wait=alone)
+        if waiting is not None:
+            held = {lot_id: waiting() for lot_id in held}
         found, heads = await self._catch_up(connection, held)
         decided: dict[UUID, Batch] = {}
         for lot_id, lot in found.items():

@@ -12,7 +12,7 @@ from auctions.batch import Answer, MayRefuse
 from auctions.board import Board
 from auctions.engine.events import Command, PlaceBid, Started
 from auctions.intake import Intake, RefusalLimit
-from auctions.ledger import Ledger
+from auctions.ledger import Ledger, Waiting
 from marketplace.kernel.errors import Unavailable
 from marketplace.kernel.limits import AUCTION_BATCH_MAX, AUCTION_QUEUE_MAX
 from marketplace.platform.core import Platform
@@ -27,12 +27,16 @@ class Gate:
         self.together: list[list[UUID]] = []
         self.held: set[UUID] = set()
         self.open = asyncio.Event()
+        self.lock = asyncio.Event()
+        self.lock.set()
         self.fault: Exception | None = None
         self.head: Any = object()
 
     async def settle(
-        self, _lot_id: UUID, commands: Sequence[Command], _may_refuse: MayRefuse
+        self, _lot_id: UUID, waiting: Waiting, _may_refuse: MayRefuse
     ) -> tuple[list[Any], list[Answer]]:
+        await self.lock.wait()
+        commands = waiting()
         self.batches.append(len(commands))
         await self.open.wait()
         if self.fault is not None:
@@ -91,6 +95,21 @@ async def test_bids_that_come_together_are_decided_together() -> None:
     gate.open.set()
     await asyncio.gather(*sent(intake(gate), range(100)))
     assert gate.batches == [100]
+
+
+async def test_who_comes_while_a_lot_is_waited_for_joins_the_batch() -> None:
+    gate = Gate()
+    gate.open.set()
+    gate.lock.clear()
+    queue = intake(gate)
+    early = sent(queue, range(2))
+    await asyncio.sleep(0.01)
+    late = sent(queue, range(2, AUCTION_BATCH_MAX + 3))
+    await asyncio.sleep(0.01)
+    gate.lock.set()
+    answers = await asyncio.gather(*early, *late)
+    assert [answer.seq for answer in answers] == list(range(AUCTION_BATCH_MAX + 3))
+    assert gate.batches == [AUCTION_BATCH_MAX, 3]
 
 
 async def test_batches_are_bounded() -> None:

@@ -65,7 +65,9 @@ async def _close(process: Platform, hall: Hall, first_try: datetime) -> bool:
     ledger = process.get(Ledger)
     await _until(first_try)
     while True:
-        (head, *_), (answer,) = await ledger.settle(hall.lot_id, [Close()], lambda _bidder: True)
+        (head, *_), (answer,) = await ledger.settle(
+            hall.lot_id, lambda: [Close()], lambda _bidder: True
+        )
         if isinstance(answer, Closed):
             return True
         if head.state.phase.value == "closed":
