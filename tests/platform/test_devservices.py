@@ -45,10 +45,28 @@ def directory() -> Iterator[Path]:
         yield fresh
 
 
+@pytest.fixture(scope="module")
+def initialized() -> Iterator[Path]:
+    """What a first start leaves."""
+    with fresh_directory() as fresh:
+        with DevServices(fresh, durable=False):
+            pass
+        yield fresh
+
+
 @pytest.fixture
-def services(directory: Path) -> Iterator[DevServices]:
+def used_directory(initialized: Path, directory: Path) -> Path:
+    """A directory in which services ran before: making the first files takes longest."""
+    copy = shutil.which("cp")
+    assert copy is not None
+    subprocess.run([copy, "--archive", initialized, directory], check=True)  # noqa: S603 - cp
+    return directory
+
+
+@pytest.fixture
+def services(used_directory: Path) -> Iterator[DevServices]:
     """Services that the test may break."""
-    with DevServices(directory, durable=False) as started:
+    with DevServices(used_directory, durable=False) as started:
         yield started
 
 
@@ -133,19 +151,19 @@ def test_a_stop_leaves_no_process_and_no_note(services: DevServices) -> None:
     assert not (services.directory / "services.json").exists()
 
 
-def test_a_second_start_continues_with_the_data(directory: Path) -> None:
-    with DevServices(directory) as services:
+def test_a_second_start_continues_with_the_data(used_directory: Path) -> None:
+    with DevServices(used_directory) as services:
         ask(services.owner_url, "CREATE TABLE kept (x int)", "INSERT INTO kept VALUES (7)")
         with redis.Redis.from_url(services.redis_url) as client:
             client.set("kept", "7")
-    with DevServices(directory) as services:
+    with DevServices(used_directory) as services:
         assert ask(services.owner_url, "SELECT x FROM kept") == 7
         with redis.Redis.from_url(services.redis_url) as client:
             assert client.get("kept") == b"7"
 
 
-def test_a_killed_postgres_comes_back_with_what_it_confirmed(directory: Path) -> None:
-    with DevServices(directory) as services:
+def test_a_killed_postgres_comes_back_with_what_it_confirmed(used_directory: Path) -> None:
+    with DevServices(used_directory) as services:
         ask(services.owner_url, "CREATE TABLE kept (x int)", "INSERT INTO kept VALUES (7)")
         first = services.postgres.pid
         services.postgres.kill()
@@ -164,8 +182,8 @@ def test_a_postgres_killed_by_somebody_else_can_be_started_again(services: DevSe
     assert ask(services.owner_url, "SELECT 1") == 1
 
 
-def test_a_killed_valkey_comes_back_with_what_it_was_told(directory: Path) -> None:
-    with DevServices(directory) as services:
+def test_a_killed_valkey_comes_back_with_what_it_was_told(used_directory: Path) -> None:
+    with DevServices(used_directory) as services:
         with redis.Redis.from_url(services.redis_url) as client:
             client.set("kept", "7")
         services.valkey.kill()
@@ -174,8 +192,8 @@ def test_a_killed_valkey_comes_back_with_what_it_was_told(directory: Path) -> No
             assert client.get("kept") == b"7"
 
 
-def test_remains_of_a_lost_machine_do_not_stop_the_start(directory: Path) -> None:
-    with DevServices(directory, durable=False) as services:
+def test_remains_of_a_lost_machine_do_not_stop_the_start(used_directory: Path) -> None:
+    with DevServices(used_directory, durable=False) as services:
         data, sockets = services.postgres.data, services.valkey.socket.parent
     # The process id of this test lives, as one given out again after a restart would.
     (data / "postmaster.pid").write_text(f"{os.getpid()}\n{data}\n0\n5432\n{sockets}\n\n\nready\n")
@@ -183,7 +201,7 @@ def test_remains_of_a_lost_machine_do_not_stop_the_start(directory: Path) -> Non
     for name in (".s.PGSQL.5432", "valkey.sock"):
         with socket.socket(socket.AF_UNIX) as stale:
             stale.bind(str(sockets / name))
-    with DevServices(directory, durable=False) as services:
+    with DevServices(used_directory, durable=False) as services:
         assert ask(services.owner_url, "SELECT 1") == 1
 
 
@@ -212,22 +230,22 @@ def test_another_process_finds_running_services(running: DevServices) -> None:
     assert found.pid == os.getpid()
 
 
-def test_a_note_that_outlived_its_services_is_not_believed(directory: Path) -> None:
-    assert running_services(directory) is None
-    with DevServices(directory, durable=False) as services:
+def test_a_note_that_outlived_its_services_is_not_believed(used_directory: Path) -> None:
+    assert running_services(used_directory) is None
+    with DevServices(used_directory, durable=False) as services:
         note = (services.directory / "services.json").read_text()
-    (directory / "services.json").write_text(note)
-    assert running_services(directory) is None
+    (used_directory / "services.json").write_text(note)
+    assert running_services(used_directory) is None
 
 
-def test_the_servers_end_with_the_process_that_started_them(directory: Path) -> None:
+def test_the_servers_end_with_the_process_that_started_them(used_directory: Path) -> None:
     program = (
         "import sys, time; from pathlib import Path; from marketplace.devservices import *;"
         "DevServices(Path(sys.argv[1]), durable=False).start(); print('ready', flush=True);"
         "time.sleep(60)"
     )
     with subprocess.Popen(  # noqa: S603 - our own program
-        [sys.executable, "-c", program, str(directory)],
+        [sys.executable, "-c", program, str(used_directory)],
         stdout=subprocess.PIPE,
         cwd=Path(__file__).parents[2],
     ) as child:
@@ -235,19 +253,19 @@ def test_the_servers_end_with_the_process_that_started_them(directory: Path) -> 
         assert child.stdout.readline() == b"ready\n"
         child.kill()
     began = time.monotonic()
-    with DevServices(directory, durable=False) as services:  # waits for the old ones to end
+    with DevServices(used_directory, durable=False) as services:  # waits for the old ones to end
         assert time.monotonic() - began < 10
         assert ask(services.owner_url, "SELECT 1") == 1
 
 
-def test_a_server_that_cannot_start_says_why(directory: Path) -> None:
-    with DevServices(directory, durable=False) as services:
+def test_a_server_that_cannot_start_says_why(used_directory: Path) -> None:
+    with DevServices(used_directory, durable=False) as services:
         version = services.postgres.data / "PG_VERSION"
     version.write_text("9\n")
     with pytest.raises(DevServicesError, match="database files are incompatible with server"):
-        DevServices(directory, durable=False).start()
+        DevServices(used_directory, durable=False).start()
     version.write_text("18\n")
-    with DevServices(directory, durable=False) as services:
+    with DevServices(used_directory, durable=False) as services:
         assert ask(services.owner_url, "SELECT 1") == 1
 
 
@@ -302,10 +320,10 @@ def test_binaries_below_a_private_directory_are_copied(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a file of somebody else")
-def test_data_of_somebody_else_is_refused(directory: Path) -> None:
-    with DevServices(directory, durable=False) as services:
+def test_data_of_somebody_else_is_refused(used_directory: Path) -> None:
+    with DevServices(used_directory, durable=False) as services:
         os.chown(services.valkey.data, 12345, 12345)
     with pytest.raises(DevServicesError, match="belongs to user 12345"):
         services.start()
-    assert json.loads((directory / "lock").read_text()) == os.getpid()
+    assert json.loads((used_directory / "lock").read_text()) == os.getpid()
     assert processes_of(services) == []
