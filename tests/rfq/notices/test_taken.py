@@ -162,6 +162,13 @@ def test_of_several_deadlines_it_is_the_last() -> None:
     assert ("2031-03-31+02:00", Why.UNUSABLE) in unmapped(drafted, "cbc:EndDate")
 
 
+def test_offers_bind_for_the_longest_of_the_lots_times() -> None:
+    lots = Lot(validity=("90", "DAY")), Lot("LOT-0002", validity=("2", "MONTH"))
+    terms, drafted = of(*lots)
+    assert terms.bids_valid_until == datetime(2031, 6, 29, 10, tzinfo=UTC)
+    assert "validities_differ" in {each.code for each in drafted.report.decisions}
+
+
 def test_without_a_deadline_the_draft_has_one_that_cannot_be_published() -> None:
     terms, _ = of(Lot(deadline=None))
     assert terms.deadline_at == NOW
