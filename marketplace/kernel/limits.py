@@ -358,6 +358,8 @@ FEED_WAIT_SECONDS_MAX: Final = 25
 FEED_WAITERS_MAX: Final = 250
 """Reads of the feed that wait at once in one process: a quarter of its requests in flight; whoever
 comes beyond is answered without waiting."""
+RELEASE_PACKAGE_BYTES_MAX: Final = 2_000_000
+"""Of releases in one package: a dozen of a tender with a thousand lines; a link leads on."""
 IDEMPOTENCY_DAYS: Final = 7
 """How long an answer is replayed."""
 PROCEDURE_LINES_REMEMBERED_MAX: Final = 20_000

@@ -7,10 +7,11 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET
-from sqlalchemy import Row, select
+from sqlalchemy import Row, func, select
 
 from marketplace.kernel.clock import rfc3339
 from marketplace.kernel.errors import NotFound
+from marketplace.kernel.limits import RELEASE_PACKAGE_BYTES_MAX
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Role, Transaction, system_transaction
 from marketplace.platform.http.paging import PageRequest, cursor
@@ -134,18 +135,36 @@ async def release_package(platform: Platform, release_id: str) -> Published:
 
 
 async def process_package(platform: Platform, ocid: str, asked: PageRequest) -> Published:
-    """Read the releases of one process as packages, a page each; raises NotFound."""
+    """Read the releases of one process as packages, a page each; raises NotFound.
+
+    A page has fewer than asked for where they are large.
+    """
     after = asked.key(int) or 0
+    size = func.octet_length(ReleaseRow.document)
+    before = func.sum(size).over(order_by=ReleaseRow.number) - size
+    page = (
+        select(ReleaseRow.number, before.label("before"))
+        .where(ReleaseRow.ocid == ocid, ReleaseRow.number > after)
+        .order_by(ReleaseRow.number)
+        .limit(asked.fetch)
+        .subquery()
+    )
+    statement = (
+        select(ReleaseRow.number, ReleaseRow.document, ReleaseRow.released_at)
+        .join(page, page.c.number == ReleaseRow.number)
+        .where(ReleaseRow.ocid == ocid, page.c.before < RELEASE_PACKAGE_BYTES_MAX)
+        .order_by(ReleaseRow.number)
+        .limit(asked.limit)
+    )
     async with system_transaction(platform, Role.API) as tx:
-        rows = await tx.all(
-            select(ReleaseRow.number, ReleaseRow.document, ReleaseRow.released_at)
-            .where(ReleaseRow.ocid == ocid, ReleaseRow.number > after)
-            .order_by(ReleaseRow.number)
-            .limit(asked.fetch)
+        shown = await tx.all(statement)
+        more = bool(shown) and await tx.scalar(
+            select(ReleaseRow.id)
+            .where(ReleaseRow.ocid == ocid, ReleaseRow.number > shown[-1].number)
+            .limit(1)
         )
-    if not rows:
+    if not shown:
         raise NotFound("There is no such process, or it has no releases after this one.")
-    shown = rows[: asked.limit]
     base = f"{platform.settings.public_url}{ROOT}/records/{ocid}/releases"
     query = f"limit={asked.limit}"
     package = _package(
@@ -154,7 +173,7 @@ async def process_package(platform: Platform, ocid: str, asked: PageRequest) -> 
         shown[-1].released_at,
         releases=[msgspec.Raw(row.document.encode()) for row in shown],
     )
-    if len(rows) > asked.limit:
+    if more:
         package.links = Links(next=f"{base}?{query}&after={cursor(shown[-1].number)}")
     return Published.of(package)
 

@@ -200,16 +200,18 @@ async def read_process_releases(
     tags=TAGS,
     summary="Read a file of the extension for auction rounds",
 )
-async def read_extension_file(name: FromPath[str]) -> Response[bytes]:
+async def read_extension_file(name: FromPath[str], platform: Given[Platform]) -> Response[bytes]:
     """Read a file of our extension; it begins with `extension.json`."""
     if name not in _FILES:
         raise NotFound("The extension has no such file; begin with extension.json.")
-    return Response(_file(name), media_type=_FILES[name], headers=_ASK_AGAIN)
+    address = f"{platform.settings.public_url}{OWN_EXTENSION}"
+    content = _file(name).replace("{address}", address)
+    return Response(content.encode(), media_type=_FILES[name], headers=_ASK_AGAIN)
 
 
 @cache
-def _file(name: str) -> bytes:
-    return (_DIRECTORY / name).read_bytes()
+def _file(name: str) -> str:
+    return (_DIRECTORY / name).read_text()
 
 
 ROUTES: Final[tuple[ControllerRouterHandler, ...]] = (

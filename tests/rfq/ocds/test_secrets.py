@@ -8,8 +8,11 @@ import asyncpg
 import pytest
 
 from marketplace.worker import Worker
+from rfq.evaluation.scoring import lock_scores, read_sheet
 from rfq.rules.procedure import Openness
-from tests.rfq.ocds.life import Life, Secrets
+from tests.rfq.awards.tender import proposed
+from tests.rfq.ocds.life import Life, Secrets, releases_of
+from tests.rfq.panels import Panel, bids_of
 from tests.rfq.parties import MoveClock, Parties
 
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -109,3 +112,30 @@ async def test_no_role_that_requests_act_in_writes_what_is_public(
         table,
     )
     assert {tuple(row) for row in rows} == {("marketplace_api", "SELECT")}
+
+
+async def judged(parties: Parties, move_clock: MoveClock, quality: tuple[str, str]) -> list[str]:
+    """An open tender that two evaluators judge; Bolt wins, by more or less."""
+    panel = Panel(parties)
+    made = await panel.opened(move_clock, await parties.terms(openness=Openness.OPEN))
+    members = [await panel.member() for _ in quality]
+    await panel.name(made.id, *members)
+    for member, score in zip(members, quality, strict=True):
+        sheet = await read_sheet(parties.platform, member, made.id)
+        bids = bids_of(sheet)
+        await panel.judge(made, member, bids, acme="1", bolt=score, coil="1")
+    made = await lock_scores(parties.platform, parties.buyer, made.id, made.version)
+    await proposed(parties, made)
+    published = await releases_of(parties, made.id)
+    whole = "".join(published)
+    for hidden in (*(str(member.member_id) for member in members), "score", "evaluat"):
+        assert hidden not in whole
+    return published
+
+
+async def test_who_judged_and_how_is_not_published(parties: Parties, move_clock: MoveClock) -> None:
+    published = await judged(parties, move_clock, ("9", "8"))
+    assert "Bolt" in published[-1]
+    assert "Quality" in published[0], "by what it is judged is public"
+    other = await judged(parties, move_clock, ("7", "9.5"))
+    assert comparable(other) == comparable(published)
