@@ -75,6 +75,7 @@ SUBPACKAGES_WITH_TABLES: Final = {
         "notices",
         "ocds",
         "officers",
+        "opening",
         "qualification",
     ),
 }

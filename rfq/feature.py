@@ -26,7 +26,8 @@ from rfq.explanations import routes as explanations
 from rfq.handover import routes as handover
 from rfq.handover.service import record_auction_end
 from rfq.items import PrivateItems
-from rfq.key_store import KeyStore, LocalKeyStore
+from rfq.key_store import KeyStore
+from rfq.local_key_store import LocalKeyStore
 from rfq.negotiation import routes as negotiation
 from rfq.negotiation.service import EXPIRY_TIMER, expire_negotiation
 from rfq.notices import routes as notices

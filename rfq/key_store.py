@@ -2,36 +2,24 @@
 
 It stands apart from the database on purpose. It keeps its own copy of each deadline, which moves
 later and never earlier, and has its own clock: a database administrator can edit a column, and the
-clock's offset where one is allowed, and still gets no key. `LocalKeyStore` keeps files on one
+clock's offset where one is allowed, and still gets no key. `rfq.local_key_store` keeps files on one
 machine; a cloud KMS or Vault takes its place in production behind the same port.
 """
 
-import asyncio
-import fcntl
-import hmac
-import os
-import secrets
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import ClassVar, Final, Protocol
 from uuid import UUID
 
-import msgspec
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from marketplace.kernel.canonical import canonical_bytes
-from marketplace.kernel.errors import Conflict, MarketplaceError, NotFound, NotPermitted
-from rfq.rules.officers import APPROVALS_NEEDED, Approval, code_hash
-from rfq.rules.sealing import GCM_NONCE_BYTES, new_procedure_key
+from marketplace.kernel.errors import Conflict, MarketplaceError
+from rfq.rules.bid import Part
+from rfq.rules.officers import APPROVALS_NEEDED, Approval
+from rfq.rules.sealed_files import Box
 
-OWNER_ONLY: Final = 0o700
-FILE_OWNER_ONLY: Final = 0o600
 NO_OFFICERS: Final[Mapping[UUID, bytes]] = MappingProxyType({})
 
 
@@ -74,14 +62,26 @@ class AwaitingOfficers(Conflict):
         self.given = given
 
 
+class NotAdmitted(Conflict):
+    """Financial envelopes are opened when the technical result was recorded, of who passed."""
+
+    code: ClassVar[str] = "not_admitted"
+    title: ClassVar[str] = "Not admitted"
+
+
 class KeyStore(Protocol):
-    """Port: keeps a procedure's private key until its deadline and its officers' approvals."""
+    """Port: keeps a procedure's private keys until its deadline and its officers' approvals.
+
+    A procedure with two envelopes has two keys. That of the financial ones is released to nobody:
+    the store records once who passed, unwraps what is theirs, and nothing else.
+    """
 
     async def create(
         self,
         procedure_id: UUID,
         deadline_at: datetime,
         officers: Mapping[UUID, bytes] = NO_OFFICERS,
+        part: Part = Part.WHOLE,
     ) -> X25519PublicKey:
         """Make the key pair, or find the one made before; the deadline becomes the later of both.
 
@@ -91,22 +91,27 @@ class KeyStore(Protocol):
         """
 
     async def approve(
-        self, procedure_id: UUID, officer_id: UUID, code: str, database: DatabaseClock
+        self,
+        procedure_id: UUID,
+        officer_id: UUID,
+        code: str,
+        database: DatabaseClock,
+        part: Part = Part.WHOLE,
     ) -> None:
         """Take an officer's approval, once, after the deadline.
 
         Raises NotPermitted for who is no officer or shows another code, StillSealed before the
-        deadline, KeyUnusable.
+        deadline, NotAdmitted for a financial part before the result is recorded, KeyUnusable.
         """
 
-    async def approvals(self, procedure_id: UUID) -> tuple[Approval, ...]:
+    async def approvals(self, procedure_id: UUID, part: Part = Part.WHOLE) -> tuple[Approval, ...]:
         """Give the approvals there are, the first first; none where there is no such key."""
 
-    async def public_key(self, procedure_id: UUID) -> X25519PublicKey:
+    async def public_key(self, procedure_id: UUID, part: Part = Part.WHOLE) -> X25519PublicKey:
         """Give the key to seal to; raises NotFound."""
 
     async def extend(self, procedure_id: UUID, deadline_at: datetime) -> None:
-        """Move the deadline later; raises Conflict for an earlier one, NotFound."""
+        """Move the deadline of all keys later; raises Conflict for an earlier one, NotFound."""
 
     async def release(self, procedure_id: UUID, database: DatabaseClock) -> X25519PrivateKey:
         """Give the private key once the store's own clock and the database's passed the deadline.
@@ -115,260 +120,31 @@ class KeyStore(Protocol):
         and KeyUnusable for a key that was lost or tampered with.
         """
 
-    async def destroy(self, procedure_id: UUID) -> None:
-        """Forget the key: what was sealed to it is never read. Harmless where there is none."""
-
-
-def machine_clock() -> datetime:
-    """Tell the time of this machine."""
-    return datetime.now(UTC)
-
-
-class _Officer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An officer: the hash of his code, and when he approved."""
-
-    officer_id: UUID
-    code_hash: bytes
-    approved_at: datetime | None = None
-
-
-class _Stored(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A key's file; `private_key` is AES-256-GCM with its nonce in front."""
-
-    procedure_id: UUID
-    deadline_at: datetime
-    public_key: bytes
-    private_key: bytes
-    officers: tuple[_Officer, ...] = ()
-
-    def associated_data(self) -> bytes:
-        """Give what the encryption binds: whatever is edited in the file makes the key useless."""
-        bound: list[object] = [self.procedure_id, self.deadline_at, self.public_key]
-        if self.officers:
-            bound.append(self.officers)
-        return canonical_bytes(bound)
-
-    def approvals(self) -> tuple[Approval, ...]:
-        """Give the approvals there are, the first first."""
-        given = [
-            Approval(each.officer_id, each.approved_at)
-            for each in self.officers
-            if each.approved_at is not None
-        ]
-        return tuple(sorted(given, key=lambda each: (each.approved_at, each.officer_id)))
-
-
-class LocalKeyStore:
-    """Keys as files of one directory that only this user enters, encrypted with `secret`.
-
-    `clock_may_move` is for tests and the sandbox: there the own clock moves with the database's
-    offset. Elsewhere an offset is ignored.
-    """
-
-    def __init__(
-        self,
-        directory: Path,
-        secret: bytes,
-        *,
-        clock: Callable[[], datetime] = machine_clock,
-        clock_may_move: bool = False,
-    ) -> None:
-        directory.mkdir(parents=True, exist_ok=True, mode=OWNER_ONLY)
-        directory.chmod(OWNER_ONLY)
-        self._directory = directory
-        self._secret = secret
-        self._clock = clock
-        self._clock_may_move = clock_may_move
-        self._public_keys: dict[UUID, X25519PublicKey] = {}
-
-    def __repr__(self) -> str:
-        return f"LocalKeyStore({str(self._directory)!r})"
-
-    async def create(
+    async def admit(
         self,
         procedure_id: UUID,
-        deadline_at: datetime,
-        officers: Mapping[UUID, bytes] = NO_OFFICERS,
-    ) -> X25519PublicKey:
-        """Make or find the key pair; see `KeyStore`."""
-        named = tuple(
-            _Officer(officer_id=officer_id, code_hash=officers[officer_id])
-            for officer_id in sorted(officers)
-        )
-        return await asyncio.to_thread(self._create, procedure_id, deadline_at, named)
-
-    async def approve(
-        self, procedure_id: UUID, officer_id: UUID, code: str, database: DatabaseClock
+        passed: Collection[UUID],
+        locked_at: datetime,
+        database: DatabaseClock,
     ) -> None:
-        """Take an officer's approval; see `KeyStore`."""
-        await asyncio.to_thread(self._approve, procedure_id, officer_id, code, database)
+        """Record which bidders passed, once and for ever: theirs alone is unwrapped afterwards.
 
-    async def approvals(self, procedure_id: UUID) -> tuple[Approval, ...]:
-        """Give the approvals there are; see `KeyStore`."""
-        try:
-            return (await asyncio.to_thread(self._read, procedure_id)).approvals()
-        except NotFound:
-            return ()
+        `locked_at` is when the database says that the technical result was locked. Raises
+        StillSealed before the deadline, NotAdmitted for a lock that was not after it, Conflict for
+        another result than the recorded one, KeyUnusable.
+        """
 
-    async def public_key(self, procedure_id: UUID) -> X25519PublicKey:
-        """Give the key to seal to; it never changes, so it is read once."""
-        known = self._public_keys.get(procedure_id)
-        if known is None:
-            stored = await asyncio.to_thread(self._read, procedure_id)
-            known = X25519PublicKey.from_public_bytes(stored.public_key)
-            self._public_keys[procedure_id] = known
-        return known
+    async def unwrap(
+        self, procedure_id: UUID, boxes: Sequence[Box], database: DatabaseClock
+    ) -> list[bytes | None]:
+        """Unwrap what is sealed to the financial key; None for what does not open.
 
-    async def extend(self, procedure_id: UUID, deadline_at: datetime) -> None:
-        """Move the deadline later; see `KeyStore`."""
-        await asyncio.to_thread(self._extend, procedure_id, deadline_at)
+        Raises NotAdmitted where a box is of a bidder who did not pass, and where no result is
+        recorded; StillSealed, AwaitingOfficers and KeyUnusable as `release` does.
+        """
 
-    async def release(self, procedure_id: UUID, database: DatabaseClock) -> X25519PrivateKey:
-        """Give the private key after the deadline; see `KeyStore`."""
-        try:
-            stored = await asyncio.to_thread(self._read, procedure_id)
-        except NotFound:
-            raise KeyUnusable("The key's file is missing: put it back from its backup.") from None
-        self._check_deadline(stored, database)
-        key = self._decrypted(stored)
-        given = len(stored.approvals())
-        if stored.officers and given < APPROVALS_NEEDED:
-            raise AwaitingOfficers(given)
-        return key
+    async def destroy(self, procedure_id: UUID, part: Part | None = None) -> None:
+        """Forget the key of a part, or all: what was sealed to it is never read.
 
-    async def destroy(self, procedure_id: UUID) -> None:
-        """Forget the key; see `KeyStore`."""
-        self._public_keys.pop(procedure_id, None)
-        await asyncio.to_thread(self._destroy, procedure_id)
-
-    def _destroy(self, procedure_id: UUID) -> None:
-        self._path(procedure_id).unlink(missing_ok=True)
-        # Nor may a power cut bring it back.
-        self._sync_directory()
-
-    def _path(self, procedure_id: UUID) -> Path:
-        return self._directory / f"{procedure_id}.json"
-
-    def _own_clock(self, database: DatabaseClock) -> datetime:
-        return self._clock() + (database.ahead if self._clock_may_move else timedelta(0))
-
-    def _check_deadline(self, stored: _Stored, database: DatabaseClock) -> None:
-        opens_in = stored.deadline_at - min(self._own_clock(database), database.at)
-        if opens_in > timedelta(0):
-            raise StillSealed(
-                "The bids are sealed until the deadline; the key store does not release the key "
-                "before.",
-                opens_in=opens_in,
-            )
-
-    def _approve(
-        self, procedure_id: UUID, officer_id: UUID, code: str, database: DatabaseClock
-    ) -> None:
-        with self._alone():
-            stored = self._read(procedure_id)
-            key = self._decrypted(stored)
-            self._check_deadline(stored, database)
-            shown = code_hash(procedure_id, officer_id, code)
-            named = [each for each in stored.officers if each.officer_id == officer_id]
-            if not named or not hmac.compare_digest(named[0].code_hash, shown):
-                raise NotPermitted("This is not the code of an officer of this procedure.")
-            if named[0].approved_at is not None:
-                return
-            approved = msgspec.structs.replace(named[0], approved_at=self._own_clock(database))
-            officers = tuple(approved if e is named[0] else e for e in stored.officers)
-            self._replace(msgspec.structs.replace(stored, officers=officers), key)
-
-    def _create(
-        self, procedure_id: UUID, deadline_at: datetime, officers: tuple[_Officer, ...]
-    ) -> X25519PublicKey:
-        key = new_procedure_key()
-        stored = _Stored(
-            procedure_id=procedure_id,
-            deadline_at=deadline_at.astimezone(UTC),
-            public_key=key.public_key().public_bytes_raw(),
-            private_key=b"",
-            officers=officers,
-        )
-        temporary = self._write_aside(self._encrypted(stored, key))
-        try:
-            # A link fails where the name exists: of two publishers at once one makes the key.
-            os.link(temporary, self._path(procedure_id))
-        except FileExistsError:
-            self._extend(procedure_id, deadline_at)
-            stored = self._read(procedure_id)
-            if stored.officers != officers:
-                raise Conflict("The key store knows this procedure with other officers.") from None
-            return X25519PublicKey.from_public_bytes(stored.public_key)
-        finally:
-            temporary.unlink()
-        self._sync_directory()
-        return key.public_key()
-
-    def _extend(self, procedure_id: UUID, deadline_at: datetime) -> None:
-        with self._alone():
-            stored = self._read(procedure_id)
-            if deadline_at < stored.deadline_at:
-                raise Conflict(
-                    "The key store keeps this procedure's bids sealed until "
-                    f"{stored.deadline_at.isoformat()}; a deadline never moves earlier."
-                )
-            if deadline_at > stored.deadline_at:
-                later = msgspec.structs.replace(stored, deadline_at=deadline_at.astimezone(UTC))
-                self._replace(later, self._decrypted(stored))
-
-    def _replace(self, stored: _Stored, key: X25519PrivateKey) -> None:
-        self._write_aside(self._encrypted(stored, key)).replace(self._path(stored.procedure_id))
-        self._sync_directory()
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Keep other threads and processes from changing a deadline between reading and writing."""
-        directory = os.open(self._directory, os.O_RDONLY)
-        try:
-            fcntl.flock(directory, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(directory)
-
-    def _read(self, procedure_id: UUID) -> _Stored:
-        try:
-            content = self._path(procedure_id).read_bytes()
-        except FileNotFoundError:
-            raise NotFound("The key store has no key of this procedure.") from None
-        try:
-            return msgspec.json.decode(content, type=_Stored)
-        except msgspec.MsgspecError:
-            raise KeyUnusable("The key's file is damaged.") from None
-
-    def _encrypted(self, stored: _Stored, key: X25519PrivateKey) -> _Stored:
-        nonce = secrets.token_bytes(GCM_NONCE_BYTES)
-        box = AESGCM(self._secret).encrypt(nonce, key.private_bytes_raw(), stored.associated_data())
-        return msgspec.structs.replace(stored, private_key=nonce + box)
-
-    def _decrypted(self, stored: _Stored) -> X25519PrivateKey:
-        nonce, box = stored.private_key[:GCM_NONCE_BYTES], stored.private_key[GCM_NONCE_BYTES:]
-        try:
-            raw = AESGCM(self._secret).decrypt(nonce, box, stored.associated_data())
-        except (InvalidTag, ValueError):
-            raise KeyUnusable(
-                "The key does not decrypt: its file was changed, or the secret is another."
-            ) from None
-        return X25519PrivateKey.from_private_bytes(raw)
-
-    def _write_aside(self, stored: _Stored) -> Path:
-        path = self._directory / f".{secrets.token_hex(8)}.new"
-        with os.fdopen(
-            os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_OWNER_ONLY), "wb"
-        ) as file:
-            file.write(msgspec.json.encode(stored))
-            file.flush()
-            os.fsync(file.fileno())
-        return path
-
-    def _sync_directory(self) -> None:
-        # A key that a power cut takes back would leave bids nobody can open.
-        directory = os.open(self._directory, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        Harmless where there is none.
+        """

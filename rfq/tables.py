@@ -77,6 +77,7 @@ class ProcedureRow(Base):
     published_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
     opened_at: Mapped[datetime | None]
+    prices_opened_at: Mapped[datetime | None]
     __table_args__ = (
         CheckConstraint(
             "beyond_quantity in ('stop', 'next_price', 'split')", name="beyond_quantity"
@@ -216,7 +217,8 @@ class AmendmentRow(Base):
 class SealedBidRow(Base):
     """One version of a bid, as it was received; a bidder has one bid per procedure.
 
-    `terms_version` are the terms it was submitted or confirmed for.
+    `terms_version` are the terms it was submitted or confirmed for. With two envelopes this one is
+    the technical, and `commitment` binds those of both (`rules.envelopes.Commitments`).
     """
 
     __tablename__ = "sealed_bids"
@@ -229,6 +231,8 @@ class SealedBidRow(Base):
     submitted_at: Mapped[Instant]
     changed_at: Mapped[datetime | None]
     commitment: Mapped[Hash]
+    technical_commitment: Mapped[bytes | None]
+    financial_commitment: Mapped[bytes | None]
     ephemeral_key: Mapped[bytes]
     wrapped_key: Mapped[bytes]
     ciphertext: Mapped[bytes]
@@ -248,7 +252,8 @@ class SealedBidRow(Base):
 class OpenedBidRow(Base):
     """A bid after the opening: its text, with what proves that it is the one of the receipt.
 
-    `content` is null where the envelope did not open; `invalid_reason` says why.
+    `content` is null where the envelope did not open; `invalid_reason` says why. With two envelopes
+    it is the technical; prices stand in `opening.tables.OpenedPricesRow`.
     """
 
     __tablename__ = "opened_bids"
@@ -259,6 +264,8 @@ class OpenedBidRow(Base):
     bidder_id: Mapped[UUID]
     submitted_at: Mapped[Instant]
     commitment: Mapped[Hash]
+    technical_commitment: Mapped[bytes | None]
+    financial_commitment: Mapped[bytes | None]
     nonce: Mapped[bytes | None]
     content: Mapped[str | None]
     invalid_reason: Mapped[str | None]

@@ -63,6 +63,9 @@ LETTERS: Final[Mapping[str, Letter]] = {
     "procedure.opened": Letter(
         Topic.DEADLINES, BUY, "Bids are open", "The deadline has passed and the bids are open."
     ),
+    "procedure.prices_opened": Letter(
+        Topic.DEADLINES, BUY, "Prices are open", "The financial envelopes of who passed are open."
+    ),
     "question.asked": Letter(
         Topic.QUESTIONS, BUY, "A supplier asks", "A question waits for your answer."
     ),

@@ -10,7 +10,7 @@ from marketplace.kernel.errors import FieldError, InvalidInput
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction
 from rfq.attachments.tables import SealedAttachmentRow
-from rfq.rules.bid import BidAttachment
+from rfq.rules.bid import BidAttachment, Part
 from rfq.rules.sealed_files import content_address
 from rfq.rules.sealing import Place
 
@@ -27,24 +27,31 @@ async def check_attachments(
     if not named:
         return
     rows = await tx.all(
-        select(SealedAttachmentRow.id, SealedAttachmentRow.address).where(
+        select(SealedAttachmentRow.id, SealedAttachmentRow.address, SealedAttachmentRow.part).where(
             SealedAttachmentRow.procedure_id == place.procedure_id,
             SealedAttachmentRow.bidder_id == place.bidder_id,
             SealedAttachmentRow.id.in_([each.attachment_id for each in named]),
         )
     )
-    addresses = {row.id: bytes(row.address) for row in rows}
+    uploaded = {row.id: row for row in rows}
     secret = platform.secrets.key(ADDRESS_KEY)
     errors = []
     for number, each in enumerate(named):
         pointer = f"/attachments/{number}"
-        known = addresses.get(each.attachment_id)
+        known = uploaded.get(each.attachment_id)
         if known is None:
             detail = "Your company uploaded no such attachment to this procedure."
             errors.append(FieldError(f"{pointer}/attachment_id", "unknown_attachment", detail))
             continue
-        said = content_address(secret, place.procedure_id, place.bidder_id, each.sha256)
-        if not hmac.compare_digest(said, known):
+        apart = known.part == Part.FINANCIAL
+        if apart is not (each.part is Part.FINANCIAL):
+            detail = "The attachment was uploaded for the other envelope."
+            errors.append(FieldError(f"{pointer}/part", "other_envelope", detail))
+            continue
+        said = content_address(
+            secret, place.procedure_id, place.bidder_id, each.sha256, Part(known.part)
+        )
+        if not hmac.compare_digest(said, bytes(known.address)):
             detail = "The attachment uploaded under this id has another SHA-256."
             errors.append(FieldError(f"{pointer}/sha256", "other_content", detail))
     if errors:

@@ -27,6 +27,7 @@ from marketplace.platform.http.schemas import Name
 from rfq.attachments import documents, sealed
 from rfq.attachments.contents import Download
 from rfq.attachments.schemas import AttachmentView, DocumentList, DocumentView, UploadView
+from rfq.rules.bid import Part
 from rfq.rules.documents import TAKEN, DocumentKind
 
 TAGS: Final = ["documents"]
@@ -156,9 +157,17 @@ async def upload_attachment(
     procedure_id: FromPath[UUID],
     caller: Given[Caller],
     platform: Given[Platform],
+    part: Annotated[
+        Part,
+        QueryParameter(
+            name="part",
+            description="`financial`: for the financial envelope, where the procedure has two.",
+        ),
+    ] = Part.WHOLE,
 ) -> UploadView:
     """Upload an attachment."""
-    return await sealed.upload_attachment(platform, caller, procedure_id, _stream(request))
+    chunks = _stream(request)
+    return await sealed.upload_attachment(platform, caller, procedure_id, chunks, part)
 
 
 @get(

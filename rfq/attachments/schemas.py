@@ -5,6 +5,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from marketplace.platform.http.schemas import Output
+from rfq.rules.bid import Part
 from rfq.rules.documents import DocumentKind
 
 
@@ -65,6 +66,7 @@ class AttachmentView(Output):
     bid_id: UUID
     bidder_id: UUID
     name: str
+    part: Part
     media_type: DocumentKind | None
     size_bytes: int | None
     sha256: str

@@ -5,7 +5,7 @@ sealed. Which attachments a bid has its sealed text says, by their ids and hashe
 """
 
 import hashlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from sqlalchemy import Row, func, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from marketplace.kernel.errors import Conflict, NotFound
+from marketplace.kernel.errors import Conflict, NotFound, invalid
 from marketplace.kernel.ids import new_id
 from marketplace.kernel.limits import ATTACHMENT_UPLOADS_MAX
 from marketplace.platform.caller import Caller
@@ -35,22 +35,29 @@ from rfq.attachments.naming import ADDRESS_KEY
 from rfq.attachments.schemas import AttachmentView, Scan, UploadView
 from rfq.attachments.tables import OpenedAttachmentRow, SealedAttachmentRow
 from rfq.bids.receiving import bids_lock, load_for_bidder
+from rfq.evaluation.panel import own_part
 from rfq.key_store import KeyStore
 from rfq.procedures.reading import Loaded, load, reads_as_buyer
 from rfq.rules import procedure as rules
-from rfq.rules.bid import BidAttachment
+from rfq.rules.bid import BidAttachment, Part
 from rfq.rules.documents import DocumentKind
+from rfq.rules.procedure import PRICES_HIDDEN
 from rfq.rules.sealed_files import (
+    Box,
     FilePlace,
     SealedFile,
     Slip,
     content_address,
     open_file,
-    open_slip,
+    read_slip,
     seal_file,
+    unwrapped_box,
 )
 from rfq.rules.sealing import Broken, Wrapped
 from rfq.rules.strict import check_strict
+
+Unwrap = Callable[[Sequence[Box]], Awaitable[Sequence[bytes | None]]]
+"""Unwraps slips; gives None for what does not open."""
 
 
 def _key(procedure_id: UUID, stored_digest: bytes) -> str:
@@ -58,9 +65,15 @@ def _key(procedure_id: UUID, stored_digest: bytes) -> str:
 
 
 async def upload_attachment(
-    platform: Platform, caller: Caller, procedure_id: UUID, chunks: AsyncIterator[bytes]
+    platform: Platform,
+    caller: Caller,
+    procedure_id: UUID,
+    chunks: AsyncIterator[bytes],
+    part: Part = Part.WHOLE,
 ) -> UploadView:
     """Take an attachment in and seal it; the same content again is the same attachment.
+
+    A financial one is sealed as the financial envelope is.
 
     Raises NotFound, NotPermitted, WrongState at or after the deadline, Conflict beyond the bound,
     BodyTooLarge, InvalidInput for what is not taken.
@@ -68,23 +81,29 @@ async def upload_attachment(
     caller.require("bids:write")
     bidder_id = caller.organization_id
     async with transaction(platform, caller) as tx:
-        await _check_receiving(tx, caller, procedure_id)
+        loaded = await _check_receiving(tx, caller, procedure_id)
+    if part is Part.FINANCIAL and not loaded.procedure.two_envelopes:
+        detail = "Bids of this procedure have no financial envelope."
+        raise invalid("/part", "no_such_envelope", detail)
     with platform.get(HeldContents).room(bidder_id):
         content = await received(platform, chunks)
         place = FilePlace(procedure_id, bidder_id, new_id())
         store = platform.get(KeyStore)  # type: ignore[type-abstract]
-        public = await store.public_key(procedure_id)
+        of_key = Part.FINANCIAL if part is Part.FINANCIAL else Part.WHOLE
+        public = await store.public_key(procedure_id, of_key)
         sealed = seal_file(content.data, content.kind, place, public)
         stored_digest = hashlib.sha256(sealed.ciphertext).digest()
         key = _key(procedure_id, stored_digest)
         await keep_file(platform, key, sealed.ciphertext)
     secret = platform.secrets.key(ADDRESS_KEY)
-    address = content_address(secret, procedure_id, bidder_id, content.sha256)
+    address = content_address(secret, procedure_id, bidder_id, content.sha256, of_key)
     try:
         async with transaction(platform, caller) as tx:
             await tx.execute(select(func.pg_advisory_xact_lock_shared(bids_lock(procedure_id))))
             await _check_receiving(tx, caller, procedure_id)
-            row = await _kept(tx, place, sealed, content.scan, address, stored_digest)
+            row = await _kept(
+                tx, place, sealed, content.scan, address, stored_digest=stored_digest, part=of_key
+            )
     except BaseException:
         await platform.files.delete(key)
         raise
@@ -105,10 +124,11 @@ def _upload(row: Row[Any], content: Content) -> UploadView:
     )
 
 
-async def _check_receiving(tx: Transaction, caller: Caller, procedure_id: UUID) -> None:
+async def _check_receiving(tx: Transaction, caller: Caller, procedure_id: UUID) -> Loaded:
     loaded = await load_for_bidder(tx, caller, procedure_id)
     rules.check_receiving(loaded.procedure, await tx.clock())
     check_strict(loaded.procedure, strict=False)
+    return loaded
 
 
 async def _kept(
@@ -117,7 +137,9 @@ async def _kept(
     sealed: SealedFile,
     scan: Scan,
     address: bytes,
+    *,
     stored_digest: bytes,
+    part: Part,
 ) -> Row[Any]:
     """Write the row, or give that of the same document sent before."""
     own = (
@@ -135,6 +157,7 @@ async def _kept(
             address=address,
             stored_digest=stored_digest,
             stored_bytes=len(sealed.ciphertext),
+            part=part.value,
             ephemeral_key=sealed.slip.ephemeral_key,
             wrapped_slip=sealed.slip.box,
             scan=scan.value,
@@ -157,16 +180,24 @@ async def _kept(
     return row
 
 
+def with_key(key: X25519PrivateKey | None) -> Unwrap:
+    """Unwrap slips with a released key; without one there are none: strict bids have no files."""
+
+    async def unwrap(boxes: Sequence[Box]) -> Sequence[bytes | None]:
+        return [None if key is None else unwrapped_box(box, key) for box in boxes]
+
+    return unwrap
+
+
 async def open_attachments(
     tx: Transaction,
     loaded: Loaded,
     named: Mapping[UUID, tuple[UUID, Sequence[BidAttachment]]],
-    key: X25519PrivateKey | None,
+    unwrap: Unwrap,
 ) -> None:
     """Open the slips of what the opened bids name: by bid its bidder and his attachments.
 
-    Without a key there are none: strict procedures take no attachments. What no bid names stays
-    sealed. One that does not open says why and stops nothing else.
+    What no bid names stays sealed. One that does not open says why and stops nothing else.
     """
     ids = [each.attachment_id for _, attachments in named.values() for each in attachments]
     if not ids:
@@ -185,8 +216,34 @@ async def open_attachments(
         )
     )
     sealed = {(row.bidder_id, row.id): row for row in rows}
+    wanted = [
+        (bid_id, bidder_id, each, row)
+        for bid_id, (bidder_id, attachments) in named.items()
+        for each in attachments
+        if (row := sealed.get((bidder_id, each.attachment_id))) is not None
+    ]
+    slips = await unwrap(
+        [
+            (
+                FilePlace(loaded.procedure.id, bidder_id, row.id),
+                Wrapped(bytes(row.ephemeral_key), bytes(row.wrapped_slip)),
+            )
+            for _, bidder_id, _, row in wanted
+        ]
+    )
+    blocks = {
+        (bid_id, each.attachment_id): slip
+        for (bid_id, _, each, _), slip in zip(wanted, slips, strict=True)
+    }
     opened = [
-        _opened(loaded, bid_id, bidder_id, each, sealed.get((bidder_id, each.attachment_id)), key)
+        _opened(
+            loaded,
+            bid_id,
+            bidder_id,
+            each,
+            sealed.get((bidder_id, each.attachment_id)),
+            blocks.get((bid_id, each.attachment_id)),
+        )
         for bid_id, (bidder_id, attachments) in named.items()
         for each in attachments
     ]
@@ -199,9 +256,9 @@ def _opened(
     bidder_id: UUID,
     named: BidAttachment,
     row: Row[Any] | None,
-    key: X25519PrivateKey | None,
+    block: bytes | None,
 ) -> dict[str, Any]:
-    slip = _slip(loaded.procedure.id, bidder_id, named, row, key)
+    slip = _slip(named, row, block)
     good = slip if isinstance(slip, Slip) else None
     return {
         "id": named.attachment_id,
@@ -210,6 +267,7 @@ def _opened(
         "bidder_id": bidder_id,
         "bid_id": bid_id,
         "name": named.name,
+        "part": named.part.value,
         "kind": good and good.kind.value,
         "size_bytes": good and good.size,
         "digest": bytes.fromhex(named.sha256),
@@ -220,18 +278,10 @@ def _opened(
     }
 
 
-def _slip(
-    procedure_id: UUID,
-    bidder_id: UUID,
-    named: BidAttachment,
-    row: Row[Any] | None,
-    key: X25519PrivateKey | None,
-) -> Slip | Broken:
-    if row is None or key is None:
+def _slip(named: BidAttachment, row: Row[Any] | None, block: bytes | None) -> Slip | Broken:
+    if row is None:
         return Broken("The bid names an attachment that its bidder did not upload.")
-    place = FilePlace(procedure_id, bidder_id, named.attachment_id)
-    wrapped = Wrapped(bytes(row.ephemeral_key), bytes(row.wrapped_slip))
-    return open_slip(wrapped, place, named.sha256, key)
+    return read_slip(block, named.sha256)
 
 
 _OPENED = (
@@ -240,6 +290,7 @@ _OPENED = (
     OpenedAttachmentRow.bid_id,
     OpenedAttachmentRow.bidder_id,
     OpenedAttachmentRow.name,
+    OpenedAttachmentRow.part,
     OpenedAttachmentRow.kind,
     OpenedAttachmentRow.size_bytes,
     OpenedAttachmentRow.digest,
@@ -255,7 +306,8 @@ async def list_attachments(
 ) -> Page[AttachmentView]:
     """List the attachments of opened bids: the buyer's all, a bidder's his own.
 
-    Raises NotFound, WrongState before the opening.
+    While prices are hidden, the technical ones to those who judge. Raises NotFound, WrongState
+    before the opening, NotPermitted for who has not declared his interests, or has a conflict.
     """
     statement = (
         select(*_OPENED)
@@ -274,8 +326,12 @@ async def list_attachments(
 
 async def _check_opened(tx: Transaction, caller: Caller, procedure_id: UUID) -> None:
     loaded = await load(tx, procedure_id)
-    reads_as_buyer(caller, loaded)
-    rules.check_bids_readable(loaded.procedure)
+    buys = reads_as_buyer(caller, loaded)
+    # While prices are hidden row security leaves the buyer the technical ones.
+    if not buys or loaded.procedure.status not in PRICES_HIDDEN:
+        rules.check_bids_readable(loaded.procedure)
+    elif await own_part(tx, caller, loaded) is None:
+        caller.require("rfq:write")
 
 
 async def download_attachment(
@@ -321,6 +377,7 @@ def _view(row: Row[Any]) -> AttachmentView:
         bid_id=row.bid_id,
         bidder_id=row.bidder_id,
         name=row.name,
+        part=Part(row.part),
         media_type=row.kind and DocumentKind(row.kind),
         size_bytes=row.size_bytes,
         sha256=row.digest.hex(),

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from marketplace.platform.columns import Base, Hash, Id, Instant
@@ -50,6 +50,7 @@ class SealedAttachmentRow(Base):
     address: Mapped[Hash]
     stored_digest: Mapped[Hash]
     stored_bytes: Mapped[int] = mapped_column(BigInteger)
+    part: Mapped[str] = mapped_column(server_default=text("'whole'"))
     ephemeral_key: Mapped[bytes]
     wrapped_slip: Mapped[bytes]
     scan: Mapped[str]
@@ -74,6 +75,7 @@ class OpenedAttachmentRow(Base):
     buyer_id: Mapped[UUID]
     bidder_id: Mapped[UUID]
     name: Mapped[str]
+    part: Mapped[str] = mapped_column(server_default=text("'whole'"))
     kind: Mapped[str | None]
     size_bytes: Mapped[int | None] = mapped_column(BigInteger)
     digest: Mapped[Hash]

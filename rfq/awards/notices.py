@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, or_, select
 
 from marketplace.kernel.events import Event
 from marketplace.platform.caller import Caller
@@ -14,6 +14,8 @@ from marketplace.platform.database import Transaction, transaction
 from rfq.awards.proposals import Proposal
 from rfq.awards.schemas import AwardNoticeList, AwardNoticeView
 from rfq.awards.tables import AwardRow, NoticeRow
+from rfq.evaluation.opened import opened_bids
+from rfq.opening.tables import OpenedPricesRow, TechnicalResultRow
 from rfq.procedures.reading import Loaded, load, reads_as_buyer
 from rfq.rules.settlement import GONE
 from rfq.tables import ExplanationRow, OpenedBidRow
@@ -84,12 +86,21 @@ async def _own_reasons(tx: Transaction, loaded: Loaded, proposal: Proposal) -> M
     """Give why bidders could not win at all: an invalid bid, a rejected price, an award refused."""
     reasons: dict[UUID, str] = {}
     for row in await tx.all(
-        select(OpenedBidRow.bidder_id, OpenedBidRow.invalid_reason).where(
-            OpenedBidRow.procedure_id == loaded.procedure.id,
-            OpenedBidRow.invalid_reason.is_not(None),
+        opened_bids(loaded.procedure.id).where(
+            or_(
+                OpenedBidRow.invalid_reason.is_not(None),
+                OpenedPricesRow.invalid_reason.is_not(None),
+            )
         )
     ):
         reasons[row.bidder_id] = f"Your bid was invalid: {row.invalid_reason}"
+    for row in await tx.all(
+        select(TechnicalResultRow.bidder_id, TechnicalResultRow.reason).where(
+            TechnicalResultRow.procedure_id == loaded.procedure.id,
+            TechnicalResultRow.passed.is_(False),
+        )
+    ):
+        reasons[row.bidder_id] = f"Your financial envelope was not opened: {row.reason}"
     rejected = {UUID(each["bidder_id"]) for each in proposal.row.computation["rejected"]}
     said = await tx.all(
         select(ExplanationRow.bidder_id, ExplanationRow.decision_reason).where(

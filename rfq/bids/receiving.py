@@ -22,6 +22,7 @@ from rfq.procedures.publishing import load_own
 from rfq.procedures.reading import Loaded, load, no_such_procedure
 from rfq.rules import procedure as rules
 from rfq.rules.bid import BidStatus
+from rfq.rules.envelopes import Commitments
 from rfq.rules.procedure import Procedure
 from rfq.rules.receipt import Receipt
 from rfq.tables import ProcedureRow, SealedBidRow
@@ -29,7 +30,7 @@ from rfq.tables import ProcedureRow, SealedBidRow
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A version of a bid as it is stored, but for its envelope."""
+    """A version of a bid as it is stored, but for its envelope; `parts` are there with two."""
 
     procedure_id: UUID
     bidder_id: UUID
@@ -39,6 +40,7 @@ class Version:
     terms_version: int
     submitted_at: datetime
     commitment: bytes
+    parts: Commitments | None = None
 
     def receipt(self) -> Receipt:
         """Give what its receipt says."""
@@ -63,6 +65,9 @@ def version_of(row: Row[Any], procedure_id: UUID, bidder_id: UUID) -> Version:
         terms_version=row.terms_version,
         submitted_at=row.submitted_at,
         commitment=bytes(row.commitment),
+        parts=None
+        if row.technical_commitment is None
+        else Commitments(bytes(row.technical_commitment), bytes(row.financial_commitment)),
     )
 
 
@@ -78,6 +83,8 @@ VERSION: Final = (
     SealedBidRow.terms_version,
     SealedBidRow.submitted_at,
     SealedBidRow.commitment,
+    SealedBidRow.technical_commitment,
+    SealedBidRow.financial_commitment,
 )
 """The columns of a `Version`."""
 _LATEST: Final = (

@@ -3,6 +3,7 @@
 Amounts are strings. Keys, commitments, hashes and nonces are lower-case hexadecimal.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -31,6 +32,8 @@ from marketplace.platform.http.schemas import (
     Sku,
     Text,
 )
+from rfq.rules.bid import Part
+from rfq.rules.envelopes import Commitments
 
 
 class SealedBidLineInput(Input):
@@ -51,7 +54,11 @@ class AnsweredItemInput(Input):
 
 
 class BidAttachmentInput(Input):
-    """An attachment of the bid: the id and SHA-256 its upload was answered with, and a name."""
+    """An attachment of the bid: the id and SHA-256 its upload was answered with, and a name.
+
+    A technical one is shown to those who judge, before prices are. With two envelopes each is
+    technical, or financial if it was uploaded so.
+    """
 
     attachment_id: UUID
     sha256: Annotated[
@@ -63,6 +70,7 @@ class BidAttachmentInput(Input):
         ),
     ]
     name: Name
+    part: Part | None = None
 
 
 PercentText = Annotated[
@@ -126,6 +134,27 @@ class SealedBidInput(Input):
     conditions: ConditionsInput | None = None
 
 
+class PartReceiptView(Output):
+    """One of two envelopes: its commitment, and its nonce where the receipt shows nonces."""
+
+    part: Part
+    commitment: str
+    nonce: str | UnsetType = UNSET
+
+
+def part_receipts(parts: Commitments, nonces: Mapping[Part, bytes | None]) -> list[PartReceiptView]:
+    """Show the commitments of both envelopes."""
+    shown = ((Part.TECHNICAL, parts.technical), (Part.FINANCIAL, parts.financial))
+    return [
+        PartReceiptView(
+            part=part,
+            commitment=committed.hex(),
+            nonce=UNSET if (nonce := nonces.get(part)) is None else nonce.hex(),
+        )
+        for part, committed in shown
+    ]
+
+
 class ReceiptView(Output):
     """The receipt of one version of a bid; all its bidder reads of it before the opening.
 
@@ -134,7 +163,8 @@ class ReceiptView(Output):
 
     `commitment` is SHA-256 over procedure, bidder, version, `nonce` and the bid. The nonce is shown
     once, in the answer to the submission, and again after the opening; keep it to prove what you
-    offered. `signature` is Ed25519 by `signing_key` over the receipt.
+    offered. `signature` is Ed25519 by `signing_key` over the receipt. With two envelopes `parts`
+    has the commitment and nonce of each, and `commitment` is SHA-256 over both.
     """
 
     procedure_id: UUID
@@ -148,6 +178,7 @@ class ReceiptView(Output):
     signature: str
     signing_key: str
     nonce: str | UnsetType = UNSET
+    parts: list[PartReceiptView] | UnsetType = UNSET
 
 
 class ReceiptList(Output):
@@ -157,5 +188,8 @@ class ReceiptList(Output):
 
 
 def without_secrets(receipt: ReceiptView) -> ReceiptView:
-    """Give the receipt as it may be stored: without its nonce, the envelope's only clue."""
-    return msgspec.structs.replace(receipt, nonce=UNSET)
+    """Give the receipt as it may be stored: without its nonces, the envelopes' only clue."""
+    parts = receipt.parts
+    if parts is not UNSET:
+        parts = [msgspec.structs.replace(each, nonce=UNSET) for each in parts]
+    return msgspec.structs.replace(receipt, nonce=UNSET, parts=parts)

@@ -3,8 +3,9 @@
 Each passes `receiving` first, which takes the locks and reads the clock.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
-from decimal import Decimal
+from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
@@ -23,29 +24,31 @@ from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, retries_conflicts, transaction
 from marketplace.platform.idempotency import IdempotencyKey, keep, replay
 from rfq.attachments.naming import check_attachments
+from rfq.bids.envelopes import seal_version
+from rfq.bids.inputs import bid_from
 from rfq.bids.receiving import VERSION, Version, receiving, version_of
 from rfq.bids.schemas import (
-    ConditionsInput,
     ReceiptList,
     ReceiptView,
     SealedBidInput,
+    part_receipts,
     without_secrets,
 )
-from rfq.key_store import KeyStore
+from rfq.opening.tables import OpenedPricesRow, SealedPricesRow
 from rfq.procedures.reading import load
 from rfq.rules import bid as bid_rules
 from rfq.rules.amendment import check_confirmation
-from rfq.rules.bid import BID, Bid, BidAction, BidAttachment, BidLine, BidStatus, shown_status
+from rfq.rules.bid import BID, Bid, BidAction, BidStatus, Part, shown_status
 from rfq.rules.competition import check_within_framework
-from rfq.rules.conditions import Conditions, Package, VolumeDiscount
-from rfq.rules.offering import Answer
+from rfq.rules.envelopes import Commitments, first_part
 from rfq.rules.procedure import Procedure
 from rfq.rules.receipt import Receipt, sign, signing_key
-from rfq.rules.sealing import Envelope, Place, envelope_bytes, seal
+from rfq.rules.sealing import Envelope, Place
 from rfq.rules.strict import check_strict
 from rfq.tables import AmendmentRow, OpenedBidRow, SealedBidRow
 
 RECEIPT_KEY: Final = "rfq receipts"
+NO_NONCES: Final[Mapping[Part, bytes | None]] = MappingProxyType({})
 
 
 @retries_conflicts
@@ -119,7 +122,9 @@ async def withdraw_bid(
         payload = {"procedure_id": procedure_id}
         tx.emit(Event("bid.withdrawn", "bid", bid_id, version, audience, payload))
         tx.record("bid.withdrawn", "bid", bid_id, after={"version": version, **payload})
-        return receipt_view(platform, row.receipt(), BidStatus.WITHDRAWN, row.terms_version)
+        return receipt_view(
+            platform, row.receipt(), BidStatus.WITHDRAWN, row.terms_version, parts=row.parts
+        )
 
 
 @retries_conflicts
@@ -150,7 +155,7 @@ async def confirm_bid(
         facts: dict[str, object] = {"procedure_id": procedure_id, "terms_version": terms}
         tx.emit(Event("bid.confirmed", "bid", bid_id, version, audience, facts))
         tx.record("bid.confirmed", "bid", bid_id, after={"version": version, **facts})
-        return receipt_view(platform, row.receipt(), BidStatus.LIVE, terms)
+        return receipt_view(platform, row.receipt(), BidStatus.LIVE, terms, parts=row.parts)
 
 
 async def _lines_changed_in(tx: Transaction, procedure_id: UUID) -> list[int]:
@@ -206,7 +211,7 @@ async def _take(
 ) -> ReceiptView:
     """Check, seal and store a version; from here on its text is nowhere but in the envelope."""
     check_strict(procedure, strict=False)
-    bid = _bid(data)
+    bid = bid_from(data, first_part(procedure))
     bid_rules.check_bid(procedure, bid)
     bid_rules.check_validity(procedure, bid)
     framework_id = procedure.offering.framework_id
@@ -216,13 +221,12 @@ async def _take(
     bid_rules.check_skus(procedure, bid, await _offered_units(tx, bid, procedure.buyer_id, place))
     await check_attachments(platform, tx, place, bid.attachments)
     procedure_id, bidder_id, version = place.procedure_id, place.bidder_id, place.version
-    # Not the key in the row, which a database administrator could exchange for his own.
-    key = await platform.get(KeyStore).public_key(procedure_id)  # type: ignore[type-abstract]
-    size = envelope_bytes(bid_rules.entry_count(procedure))
-    sealed = seal(bid_rules.written(bid), place, key, size)
+    sealed = await seal_version(platform, procedure, bid, place)
     receipt = Receipt(procedure_id, bidder_id, bid_id, version, at, sealed.commitment)
     terms = procedure.terms_version
-    await store_bid(tx, receipt, sealed.envelope, terms)
+    await store_bid(tx, receipt, sealed.envelope, terms, sealed.parts)
+    if sealed.prices is not None:
+        await _store_prices(tx, receipt, sealed.prices)
     facts: dict[str, object] = {
         "procedure_id": procedure_id,
         "commitment": sealed.commitment.hex(),
@@ -230,7 +234,9 @@ async def _take(
     # Its feed is the bidder's alone: nobody else may count bids.
     tx.emit(Event("bid.submitted", "bid", bid_id, version, frozenset([bidder_id]), facts))
     tx.record("bid.submitted", "bid", bid_id, after={"version": version, **facts})
-    return receipt_view(platform, receipt, BidStatus.LIVE, terms, nonce=sealed.nonce)
+    return receipt_view(
+        platform, receipt, BidStatus.LIVE, terms, parts=sealed.parts, nonces=sealed.nonces
+    )
 
 
 async def _offered_units(tx: Transaction, bid: Bid, buyer_id: UUID, place: Place) -> dict[str, str]:
@@ -250,8 +256,28 @@ async def _offered_units(tx: Transaction, bid: Bid, buyer_id: UUID, place: Place
     return {row.sku: row.unit for row in rows}
 
 
-async def store_bid(tx: Transaction, receipt: Receipt, envelope: Envelope, terms: int) -> None:
-    """Write down a version of a bid, sealed."""
+async def _store_prices(tx: Transaction, receipt: Receipt, envelope: Envelope) -> None:
+    await tx.execute(
+        insert(SealedPricesRow).values(
+            bid_id=receipt.bid_id,
+            version=receipt.version,
+            procedure_id=receipt.procedure_id,
+            bidder_id=receipt.bidder_id,
+            ephemeral_key=envelope.ephemeral_key,
+            wrapped_key=envelope.wrapped_key,
+            ciphertext=envelope.ciphertext,
+        )
+    )
+
+
+async def store_bid(
+    tx: Transaction,
+    receipt: Receipt,
+    envelope: Envelope,
+    terms: int,
+    parts: Commitments | None = None,
+) -> None:
+    """Write down a version of a bid, sealed; of two envelopes the first."""
     await tx.execute(
         _STORE,
         {
@@ -263,6 +289,8 @@ async def store_bid(tx: Transaction, receipt: Receipt, envelope: Envelope, terms
             "terms_version": terms,
             "submitted_at": receipt.submitted_at,
             "commitment": receipt.commitment,
+            "technical_commitment": parts and parts.technical,
+            "financial_commitment": parts and parts.financial,
             "ephemeral_key": envelope.ephemeral_key,
             "wrapped_key": envelope.wrapped_key,
             "ciphertext": envelope.ciphertext,
@@ -279,9 +307,11 @@ def receipt_view(
     status: BidStatus,
     terms: int,
     *,
-    nonce: bytes | None = None,
+    parts: Commitments | None = None,
+    nonces: Mapping[Part, bytes | None] = NO_NONCES,
 ) -> ReceiptView:
-    """Sign a receipt and show it; with its `nonce` only once."""
+    """Sign a receipt and show it; with its nonces only once."""
+    nonce = nonces.get(Part.WHOLE)
     signer = signing_key(platform.secrets.key(RECEIPT_KEY))
     return ReceiptView(
         procedure_id=receipt.procedure_id,
@@ -295,6 +325,7 @@ def receipt_view(
         signature=sign(receipt, signer).hex(),
         signing_key=signer.public_key().public_bytes_raw().hex(),
         nonce=UNSET if nonce is None else nonce.hex(),
+        parts=UNSET if parts is None else part_receipts(parts, nonces),
     )
 
 
@@ -318,13 +349,22 @@ async def list_receipts(platform: Platform, caller: Caller, procedure_id: UUID) 
         )
         versions = [version_of(row, procedure_id, caller.organization_id) for row in rows]
         opened = await tx.maybe(
-            select(OpenedBidRow.version, OpenedBidRow.nonce).where(
+            select(
+                OpenedBidRow.version,
+                OpenedBidRow.nonce,
+                OpenedPricesRow.nonce.label("prices_nonce"),
+            )
+            .outerjoin(OpenedPricesRow, OpenedPricesRow.bid_id == OpenedBidRow.id)
+            .where(
                 OpenedBidRow.procedure_id == procedure_id,
                 OpenedBidRow.bidder_id == caller.organization_id,
             )
         )
     terms = loaded.procedure.terms_version
-    nonces = {} if opened is None else {opened.version: opened.nonce}
+    shown = {}
+    if opened is not None:
+        first = first_part(loaded.procedure)
+        shown[opened.version] = {first: opened.nonce, Part.FINANCIAL: opened.prices_nonce}
     return ReceiptList(
         items=[
             receipt_view(
@@ -332,48 +372,9 @@ async def list_receipts(platform: Platform, caller: Caller, procedure_id: UUID) 
                 each.receipt(),
                 shown_status(each.status, each.terms_version, terms),
                 each.terms_version,
-                nonce=nonces.get(each.version),
+                parts=each.parts,
+                nonces=shown.get(each.version, NO_NONCES),
             )
             for each in versions
         ]
-    )
-
-
-def _bid(data: SealedBidInput) -> Bid:
-    lines = tuple(
-        BidLine(
-            line_id=line.line_id,
-            unit_amount=Decimal(line.unit_amount),
-            basis=Decimal(line.basis),
-            sku=line.sku,
-            terms=line.terms,
-        )
-        for line in data.lines
-    )
-    answers = tuple(Answer(code=each.code, answer=each.answer) for each in data.answers)
-    attachments = tuple(
-        BidAttachment(attachment_id=each.attachment_id, name=each.name, sha256=each.sha256)
-        for each in data.attachments
-    )
-    return Bid(
-        currency=data.currency,
-        lines=lines,
-        note=data.note,
-        answers=answers,
-        valid_until=data.valid_until,
-        attachments=attachments,
-        conditions=None if data.conditions is None else _conditions(data.conditions),
-    )
-
-
-def _conditions(data: ConditionsInput) -> Conditions:
-    return Conditions(
-        packages=tuple(
-            Package(lot_ids=tuple(each.lot_ids), percent=Decimal(each.percent))
-            for each in data.packages
-        ),
-        volume=tuple(
-            VolumeDiscount(from_amount=Decimal(each.from_amount), percent=Decimal(each.percent))
-            for each in data.volume
-        ),
     )

@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import func, select, true
+from sqlalchemy import select
 
-from marketplace.platform.caller import Caller
 from marketplace.platform.database import Transaction
 from rfq.evaluation.offers import Evaluated, evaluate
 from rfq.evaluation.tables import ALL_LOTS, AgreedScoreRow, EvaluatorRow, ScoreRow
@@ -29,11 +28,6 @@ class Compared:
     standings: Mapping[UUID, tuple[Standing, ...]]
     excluded: Mapping[UUID, tuple[tuple[Standing, str], ...]]
     marks: Mapping[Place, Mark]
-
-
-async def as_member(tx: Transaction, caller: Caller) -> None:
-    """Let row security see who of the company asks: scores are their evaluator's until locked."""
-    await tx.execute(select(func.set_config("app.member", str(caller.member_id), true())))
 
 
 async def compare(tx: Transaction, loaded: Loaded) -> Compared:

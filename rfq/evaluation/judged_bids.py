@@ -8,21 +8,33 @@ import msgspec
 from sqlalchemy import Row, insert, select
 
 from marketplace.platform.database import Transaction
-from rfq.evaluation.offers import evaluate
+from rfq.evaluation.opened import bid_of, opened_bids
 from rfq.evaluation.tables import JudgedBidRow
 from rfq.procedures.reading import Loaded
 from rfq.qualification.reading import exclusions
-from rfq.rules import bid as bid_rules
+from rfq.rules.envelopes import TechnicalPart, read_technical, technical_part
 from rfq.rules.procedure import LotStatus
 
+Words = Sequence[tuple[Row[Any], TechnicalPart]]
+"""What valid bids say beside their prices, with the rows of `opened_bids`."""
 
-async def lay_out(tx: Transaction, loaded: Loaded) -> None:
+
+async def words_of_bids(tx: Transaction, loaded: Loaded) -> Words:
+    """Read what the valid bids say beside their prices, whether these are open or not."""
+    words = []
+    for row in await tx.all(opened_bids(loaded.procedure.id)):
+        if loaded.procedure.two_envelopes and row.invalid_reason is None:
+            part = read_technical(row.content.encode())
+        else:
+            bid = bid_of(row)
+            part = None if bid is None else technical_part(loaded.procedure, bid)
+        if part is not None:
+            words.append((row, part))
+    return words
+
+
+async def lay_out(tx: Transaction, loaded: Loaded, words: Words) -> None:
     """Write down, at the opening, what those who judge will see of the valid bids."""
-    evaluated = await evaluate(tx, loaded)
-    lots_of: dict[UUID, list[UUID]] = {}
-    for lot_id, standings in evaluated.standings.items():
-        for standing in standings:
-            lots_of.setdefault(standing.offer.bid_id, []).append(lot_id)
     await tx.execute(
         insert(JudgedBidRow),
         [
@@ -32,12 +44,11 @@ async def lay_out(tx: Transaction, loaded: Loaded) -> None:
                 "buyer_id": loaded.procedure.buyer_id,
                 "bidder_id": row.bidder_id,
                 "submitted_at": row.submitted_at,
-                "lot_ids": lots_of[row.id],
-                "note": bid.note,
-                "answers": msgspec.to_builtins(bid.answers),
+                "lot_ids": list(part.lot_ids),
+                "note": part.note,
+                "answers": msgspec.to_builtins(part.answers),
             }
-            for row in evaluated.bids
-            if row.id in lots_of and (bid := bid_rules.read(row.content.encode())) is not None
+            for row, part in words
         ],
     )
 

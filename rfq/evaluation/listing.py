@@ -46,6 +46,9 @@ def _bid_view(row: Row[Any], compared: Compared) -> OpenedBidView:
         commitment=bytes(row.commitment).hex(),
         nonce=hexadecimal(row.nonce),
         content=row.content,
+        prices_nonce=hexadecimal(row.prices_nonce),
+        prices=row.prices,
+        kept_closed=row.kept_closed,
         invalid_reason=row.invalid_reason,
         offers=[
             _offer_view(lot_id, standing, why)

@@ -8,17 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row
 
 from marketplace.kernel.canonical import plain_decimal
 from marketplace.platform.database import Transaction
 from marketplace.platform.http.schemas import MoneyView
+from rfq.evaluation.opened import bid_of, opened_bids
 from rfq.evaluation.schemas import OpenedLineView
 from rfq.procedures.reading import Loaded
-from rfq.rules import bid as bid_rules
 from rfq.rules.evaluation import Offer, PricedLine, Standing, lot_lines, ranked
 from rfq.rules.offering import binds_until
-from rfq.tables import OpenedBidRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,24 +30,8 @@ class Evaluated:
 
 async def evaluate(tx: Transaction, loaded: Loaded) -> Evaluated:
     """Read the opened bids that this transaction may see and rank them, lot by lot."""
-    rows = await tx.all(
-        select(
-            OpenedBidRow.id,
-            OpenedBidRow.version,
-            OpenedBidRow.bidder_id,
-            OpenedBidRow.submitted_at,
-            OpenedBidRow.commitment,
-            OpenedBidRow.nonce,
-            OpenedBidRow.content,
-            OpenedBidRow.invalid_reason,
-        ).where(OpenedBidRow.procedure_id == loaded.procedure.id)
-    )
-    bids = [
-        (row, bid)
-        for row in rows
-        if row.invalid_reason is None
-        and (bid := bid_rules.read((row.content or "").encode())) is not None
-    ]
+    rows = await tx.all(opened_bids(loaded.procedure.id))
+    bids = [(row, bid) for row in rows if (bid := bid_of(row)) is not None]
     standings = {}
     for lot in loaded.procedure.lots:
         offers = (

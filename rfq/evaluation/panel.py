@@ -29,6 +29,7 @@ from rfq.rules.panel import (
     EVALUATOR,
     EvaluatorAction,
     EvaluatorStatus,
+    check_access,
     check_still_named,
 )
 from rfq.rules.procedure import Status, check_words
@@ -187,6 +188,20 @@ async def find_evaluator(tx: Transaction, procedure_id: UUID, member_id: UUID) -
             EvaluatorRow.procedure_id == procedure_id, EvaluatorRow.member_id == member_id
         )
     )
+
+
+async def own_part(tx: Transaction, caller: Caller, loaded: Loaded) -> EvaluatorStatus | None:
+    """Give where the caller stands on the panel, None where he is not on it any more.
+
+    Raises NotPermitted for who has not declared his interests, or has a conflict: row security
+    hides from him what is judged, and what he decided would be decided on nothing.
+    """
+    row = await find_evaluator(tx, loaded.procedure.id, caller.member_id)
+    status = None if row is None else EvaluatorStatus(row.status)
+    if status is None or status is EvaluatorStatus.LEFT:
+        return None
+    check_access(status)
+    return status
 
 
 async def statuses(tx: Transaction, loaded: Loaded) -> dict[UUID, EvaluatorStatus]:

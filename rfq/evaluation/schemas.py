@@ -35,6 +35,8 @@ class OpenedBidView(Output):
 
     `content` is the text that was sealed: with `nonce` it gives the receipt's commitment. A bid
     that did not open, or does not answer what was asked, has an `invalid_reason` and no offers.
+    With two envelopes `content` is the technical and `prices` the financial one, which of a bid
+    that did not pass stays closed for ever; `kept_closed` says why.
     """
 
     id: UUID
@@ -44,6 +46,9 @@ class OpenedBidView(Output):
     commitment: str
     nonce: str | None
     content: str | None
+    prices_nonce: str | None
+    prices: str | None
+    kept_closed: str | None
     invalid_reason: str | None
     offers: list[OpenedOfferView]
 

@@ -18,10 +18,17 @@ from marketplace.kernel.errors import WrongState
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, retries_conflicts, transaction
-from rfq.evaluation.comparing import as_member, compare, place_of
+from rfq.evaluation.comparing import compare, place_of
 from rfq.evaluation.judged_bids import judged_bids, offered_lots
 from rfq.evaluation.moving import move, settle_empty_lots
-from rfq.evaluation.panel import SCOPE, agreed, find_evaluator, move_evaluator, statuses
+from rfq.evaluation.panel import (
+    SCOPE,
+    agreed,
+    find_evaluator,
+    move_evaluator,
+    own_part,
+    statuses,
+)
 from rfq.evaluation.panel_schemas import (
     EvaluatorView,
     JudgedBidView,
@@ -31,6 +38,7 @@ from rfq.evaluation.panel_schemas import (
 )
 from rfq.evaluation.tables import ALL_LOTS, AgreedScoreRow, EvaluatorRow, ScoreRow
 from rfq.ocds.steps import tell_progress
+from rfq.opening.prices import open_prices, write_result
 from rfq.procedures.judging import judging_view
 from rfq.procedures.publishing import check_version, load_own
 from rfq.procedures.reading import Loaded, buyer_view, load
@@ -57,8 +65,7 @@ async def read_sheet(platform: Platform, caller: Caller, procedure_id: UUID) -> 
 async def _evaluator(
     tx: Transaction, caller: Caller, loaded: Loaded, *states: Status
 ) -> EvaluatorStatus:
-    """Let in who judges, in these states of the procedure, and let row security know him."""
-    await as_member(tx, caller)
+    """Let in who judges, in these states of the procedure."""
     own = await find_evaluator(tx, loaded.procedure.id, caller.member_id)
     status = None if own is None else EvaluatorStatus(own.status)
     rules.check_access(status)
@@ -69,7 +76,7 @@ async def _evaluator(
 
 
 async def _sheet(tx: Transaction, caller: Caller, loaded: Loaded) -> SheetView:
-    shown_in = (Status.EVALUATION, Status.CONSENSUS, Status.EVALUATED)
+    shown_in = (Status.EVALUATION, Status.CONSENSUS, Status.LOCKED, Status.EVALUATED)
     own_status = await _evaluator(tx, caller, loaded, *shown_in)
     asked, given = await _asked(tx, loaded), await _given(tx, loaded)
     own = {_place(row) for row in given if row.evaluator_id == caller.member_id}
@@ -209,18 +216,28 @@ async def hand_in(platform: Platform, caller: Caller, procedure_id: UUID) -> Eva
         )
 
 
-@retries_conflicts
 async def lock_scores(
     platform: Platform, caller: Caller, procedure_id: UUID, version: int
 ) -> BuyerProcedureView:
     """Lock what all evaluators gave: then, or after their consensus, prices are shown.
 
-    Raises NotFound, StaleVersion, WrongState, Conflict while somebody judges or has not agreed.
+    With two envelopes those of who passed are opened then. Raises NotFound, StaleVersion,
+    WrongState, Conflict while somebody judges or has not agreed, NotPermitted for who has a
+    conflict of interest.
     """
     caller.require("rfq:write")
+    await _lock(platform, caller, procedure_id, version)
+    await open_prices(platform, procedure_id)
+    async with transaction(platform, caller) as tx:
+        return await buyer_view(tx, await load(tx, procedure_id))
+
+
+@retries_conflicts
+async def _lock(platform: Platform, caller: Caller, procedure_id: UUID, version: int) -> None:
     async with transaction(platform, caller) as tx:
         loaded = await load_own(tx, caller, procedure_id, lock=True)
         check_version(loaded, version)
+        await own_part(tx, caller, loaded)
         after = status_after_scores(loaded.procedure)
         panel = await statuses(tx, loaded)
         rules.check_lock(loaded.procedure.judging, list(panel.values()))
@@ -232,7 +249,8 @@ async def lock_scores(
         await move(tx, loaded, after, "procedure.scores_locked", scores_locked_at=at)
         if after is Status.EVALUATED:
             await _settle(tx, procedure_id)
-        return await buyer_view(tx, await load(tx, procedure_id))
+        elif after is Status.LOCKED:
+            await write_result(tx, procedure_id)
 
 
 async def _settle(tx: Transaction, procedure_id: UUID) -> None:

@@ -49,7 +49,10 @@ class EvaluatorRow(Base):
     declared_at: Mapped[datetime | None]
     handed_in_at: Mapped[datetime | None]
     agreed_at: Mapped[datetime | None]
-    __table_args__ = (Index("ix_procedure_evaluators_buyer_id", "buyer_id"),)
+    __table_args__ = (
+        Index("ix_procedure_evaluators_buyer_id", "buyer_id"),
+        Index("ix_procedure_evaluators_member_id", "member_id"),
+    )
 
 
 class ScoreRow(Base):

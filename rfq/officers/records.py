@@ -13,8 +13,8 @@ from marketplace.platform.caller import Caller
 from marketplace.platform.database import Transaction
 from rfq.officers.tables import ApprovalRow, OfficerCodeRow
 from rfq.procedures.reading import Loaded
+from rfq.rules.bid import Part
 from rfq.rules.officers import Approval
-from rfq.rules.sealing import Part
 
 
 async def write_minutes(

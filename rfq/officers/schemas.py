@@ -7,8 +7,8 @@ from uuid import UUID
 from msgspec import Meta
 
 from marketplace.platform.http.schemas import Input, Output
+from rfq.rules.bid import Part
 from rfq.rules.procedure import Status
-from rfq.rules.sealing import Part
 
 
 class OpeningCodeView(Output):
@@ -52,3 +52,4 @@ class OpeningMinutesView(Output):
     bids_root: str | None
     approvals: list[OpeningApprovalView]
     opened_at: datetime | None
+    prices_opened_at: datetime | None

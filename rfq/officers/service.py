@@ -24,13 +24,15 @@ from rfq.officers.schemas import (
 )
 from rfq.officers.tables import OfficerCodeRow
 from rfq.opening.clock import database_clock
+from rfq.opening.prices import record_result
 from rfq.opening.service import close_bids, open_at_deadline
 from rfq.procedures.publishing import OPENING_TIMER, load_own
 from rfq.procedures.reading import Loaded
 from rfq.rules import procedure as rules
+from rfq.rules.bid import Part
+from rfq.rules.envelopes import first_part
 from rfq.rules.officers import Approval, check_officer, code_hash, new_code
 from rfq.rules.procedure import Status
-from rfq.rules.sealing import Part
 
 
 @retries_conflicts
@@ -72,6 +74,8 @@ async def approve_opening(
 ) -> OpeningMinutesView:
     """Approve the opening after the deadline; the second officer's approval opens.
 
+    Where financial envelopes wait for it, it is their opening that is approved.
+
     Again it changes nothing, and opens what two have approved should it not be open. Raises
     NotFound, NotPermitted, Conflict before the deadline, StillSealed where the key store refuses.
     """
@@ -82,23 +86,40 @@ async def approve_opening(
     # What is approved is the root over all bids: first it is published.
     status = await close_bids(platform, procedure_id)
     if status is Status.CLOSED:
-        store = platform.get(KeyStore)  # type: ignore[type-abstract]
-        clock = await database_clock(platform)
-        await store.approve(procedure_id, caller.member_id, data.code, clock)
-        await _write_down(platform, caller, loaded, await store.approvals(procedure_id))
-        await open_at_deadline(platform, procedure_id)
+        await _approve(platform, caller, loaded, data.code, Part.WHOLE)
+    elif status is Status.LOCKED:
+        await record_result(platform, procedure_id)
+        await _approve(platform, caller, loaded, data.code, Part.FINANCIAL)
     return await read_minutes(platform, caller, procedure_id)
+
+
+async def _approve(
+    platform: Platform, caller: Caller, loaded: Loaded, code: str, part: Part
+) -> None:
+    """Let the key store have the approval of a key, write it down, and open if it is the second."""
+    procedure_id = loaded.procedure.id
+    store = platform.get(KeyStore)  # type: ignore[type-abstract]
+    clock = await database_clock(platform)
+    await store.approve(procedure_id, caller.member_id, code, clock, part)
+    envelope = part if part is Part.FINANCIAL else first_part(loaded.procedure)
+    approvals = await store.approvals(procedure_id, part)
+    await _write_down(platform, caller, loaded, envelope, approvals)
+    await open_at_deadline(platform, procedure_id)
 
 
 @retries_conflicts
 async def _write_down(
-    platform: Platform, caller: Caller, loaded: Loaded, approvals: Sequence[Approval]
+    platform: Platform,
+    caller: Caller,
+    loaded: Loaded,
+    envelope: Part,
+    approvals: Sequence[Approval],
 ) -> None:
     procedure_id = loaded.procedure.id
     async with transaction(platform, caller) as tx:
-        new = await write_minutes(tx, loaded, Part.WHOLE, approvals)
+        new = await write_minutes(tx, loaded, envelope, approvals)
         if caller.member_id in new:
-            facts: dict[str, object] = {"officer_id": caller.member_id}
+            facts: dict[str, object] = {"officer_id": caller.member_id, "envelope": envelope}
             audience = frozenset([caller.organization_id])
             kind = "procedure.opening_approved"
             tx.emit(Event(kind, "procedure", procedure_id, loaded.version, audience, facts))
@@ -132,4 +153,5 @@ async def read_minutes(
             for each in rows
         ],
         opened_at=row.opened_at,
+        prices_opened_at=row.prices_opened_at,
     )

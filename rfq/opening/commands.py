@@ -6,9 +6,12 @@ from typing import TypeVar
 import click
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from msgspec import UNSET
 from rich.console import Console
 
 from rfq.bids.schemas import ReceiptView
+from rfq.rules.bid import Part
+from rfq.rules.envelopes import Commitments
 from rfq.rules.proof import FORM, OpeningProof, SignedReceipt, verify_opening
 from rfq.rules.receipt import Receipt
 
@@ -65,4 +68,8 @@ def _signed(view: ReceiptView) -> SignedReceipt:
         view.submitted_at,
         bytes.fromhex(view.commitment),
     )
-    return SignedReceipt(receipt, bytes.fromhex(view.signature))
+    parts = None
+    if view.parts is not UNSET:
+        named = {each.part: bytes.fromhex(each.commitment) for each in view.parts}
+        parts = Commitments(named[Part.TECHNICAL], named[Part.FINANCIAL])
+    return SignedReceipt(receipt, bytes.fromhex(view.signature), parts)

@@ -9,13 +9,13 @@ from marketplace.kernel.errors import NotFound
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, transaction
+from rfq.evaluation.opened import opened_bids
 from rfq.hexadecimal import hexadecimal
 from rfq.officers.records import approvals_of
 from rfq.procedures.reading import Loaded, load
-from rfq.rules.bid import BidStatus
+from rfq.rules.bid import BidStatus, Part
 from rfq.rules.procedure import check_bids_readable
-from rfq.rules.proof import ApprovedBy, Copy, Entry, OpenedBid, OpeningProof
-from rfq.rules.sealing import Part
+from rfq.rules.proof import ApprovedBy, Copy, Entry, Envelopes, OpenedBid, OpeningProof
 from rfq.tables import OpenedBidRow, SealedBidRow
 
 _NOT_YOURS: Final = "The opening is shown to the buyer and to those who bid."
@@ -32,20 +32,8 @@ async def read_opening(platform: Platform, caller: Caller, procedure_id: UUID) -
         caller.require("rfq:read" if copy is Copy.BUYER else "bids:read")
         check_bids_readable(loaded.procedure)
         # Row-level security leaves a bidder his own row, the buyer all.
-        rows = await tx.all(
-            select(
-                OpenedBidRow.id,
-                OpenedBidRow.bidder_id,
-                OpenedBidRow.version,
-                OpenedBidRow.submitted_at,
-                OpenedBidRow.commitment,
-                OpenedBidRow.nonce,
-                OpenedBidRow.content,
-                OpenedBidRow.invalid_reason,
-            )
-            .where(OpenedBidRow.procedure_id == procedure_id)
-            .order_by(OpenedBidRow.submitted_at, OpenedBidRow.id)
-        )
+        order = OpenedBidRow.submitted_at, OpenedBidRow.id
+        rows = await tx.all(opened_bids(procedure_id).order_by(*order))
         approvals = await approvals_of(tx, procedure_id)
     row = loaded.row
     return OpeningProof(
@@ -98,4 +86,15 @@ def _opened(row: Row[Any]) -> OpenedBid:
         nonce=hexadecimal(row.nonce),
         content=row.content,
         invalid_reason=row.invalid_reason,
+        envelopes=None if row.technical_commitment is None else _envelopes(row),
+    )
+
+
+def _envelopes(row: Row[Any]) -> Envelopes:
+    return Envelopes(
+        technical=row.technical_commitment.hex(),
+        financial=row.financial_commitment.hex(),
+        prices_nonce=hexadecimal(row.prices_nonce),
+        prices=row.prices,
+        kept_closed=row.kept_closed,
     )

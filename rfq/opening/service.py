@@ -8,6 +8,7 @@ under the procedure's row lock and the clock, and does nothing where it was done
 
 import asyncio
 import secrets
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -28,30 +29,30 @@ from marketplace.platform.database import (
     system_transaction,
     transaction,
 )
-from rfq.attachments.sealed import open_attachments
+from rfq.attachments.sealed import open_attachments, with_key
 from rfq.bids.receiving import bids_lock
-from rfq.evaluation.judged_bids import lay_out
-from rfq.evaluation.offers import evaluate
+from rfq.evaluation.judged_bids import Words, lay_out, words_of_bids
 from rfq.key_store import AwaitingOfficers, KeyStore, StillSealed
 from rfq.ocds.steps import tell_opened
 from rfq.officers.records import write_minutes
 from rfq.opening.clock import database_clock
+from rfq.opening.prices import open_prices
 from rfq.procedures.deadlines import extend
 from rfq.procedures.publishing import load_own
 from rfq.procedures.reading import Loaded, buyer_view, load
 from rfq.procedures.schemas import BuyerProcedureView
 from rfq.rules import bid as bid_rules
 from rfq.rules import procedure as rules
-from rfq.rules.bid import BID, BidAction, BidAttachment, BidStatus
+from rfq.rules.bid import BID, BidAction, BidStatus
 from rfq.rules.clarification import QuestionStatus, deadline_with_open_questions
 from rfq.rules.competition import Prices, check_within_framework
+from rfq.rules.envelopes import Commitments, check_technical, first_part, read_technical
 from rfq.rules.officers import Approval
 from rfq.rules.procedure import LOT, PRICES_HIDDEN, Action, LotAction, LotStatus, Party, Status
 from rfq.rules.sealing import (
     Broken,
     Envelope,
     Leaf,
-    Part,
     Place,
     Unsealed,
     leaf_hashes,
@@ -91,6 +92,7 @@ async def open_at_deadline(platform: Platform, procedure_id: UUID) -> None:
     if status is Status.CANCELLED:
         await platform.get(KeyStore).destroy(procedure_id)  # type: ignore[type-abstract]
     if status is not Status.CLOSED:
+        await open_prices(platform, procedure_id)
         return
     async with system_transaction(platform, Role.ENGINE) as tx:
         if (await load(tx, procedure_id)).procedure.strict:
@@ -101,6 +103,8 @@ async def open_at_deadline(platform: Platform, procedure_id: UUID) -> None:
         return  # the approval of the second opens
     approvals = await platform.get(KeyStore).approvals(procedure_id)  # type: ignore[type-abstract]
     await open_bids(platform, procedure_id, key, approvals)
+    # Where no lot has enough bids there is nothing to judge, and no price is ever opened.
+    await open_prices(platform, procedure_id)
 
 
 async def released_key(platform: Platform, procedure_id: UUID) -> X25519PrivateKey:
@@ -221,6 +225,8 @@ async def open_bids(
 ) -> None:
     """Open all live bids of a closed procedure with its released key: all or none, once.
 
+    Of two envelopes these are the technical ones.
+
     Of a strict one `key` are those of two holders. `approvals` are those of the officers, for the
     minutes.
 
@@ -237,12 +243,14 @@ async def open_bids(
         opened = [_opened(loaded, row, key, agreed) for row in sealed]
         await _store(tx, loaded, opened)
         whole = key if isinstance(key, X25519PrivateKey) else None
-        await open_attachments(tx, loaded, _named(opened), whole)
-        await write_minutes(tx, loaded, Part.WHOLE, approvals)
-        lots = await _open_lots(tx, loaded)
+        words = await words_of_bids(tx, loaded)
+        named = {row.id: (row.bidder_id, part.attachments) for row, part in words}
+        await open_attachments(tx, loaded, named, with_key(whole))
+        await write_minutes(tx, loaded, first_part(loaded.procedure), approvals)
+        lots = await _open_lots(tx, loaded, words)
         status = rules.status_after_opening(loaded.procedure, lots)
         if status in PRICES_HIDDEN:
-            await lay_out(tx, loaded)
+            await lay_out(tx, loaded, words)
         await tx.execute(
             update(ProcedureRow)
             .where(ProcedureRow.id == procedure_id)
@@ -263,6 +271,8 @@ async def _live(tx: Transaction, procedure_id: UUID) -> Sequence[Row[Any]]:
             SealedBidRow.bidder_id,
             SealedBidRow.submitted_at,
             SealedBidRow.commitment,
+            SealedBidRow.technical_commitment,
+            SealedBidRow.financial_commitment,
             SealedBidRow.ephemeral_key,
             SealedBidRow.wrapped_key,
             SealedBidRow.ciphertext,
@@ -288,10 +298,12 @@ def _opened(
 ) -> dict[str, Any]:
     """Open one envelope into the row of an opened bid, valid or not."""
     procedure = loaded.procedure
-    place = Place(procedure.id, row.bidder_id, row.version)
+    place = Place(procedure.id, row.bidder_id, row.version, first_part(procedure))
     envelope = Envelope(bytes(row.ephemeral_key), bytes(row.wrapped_key), bytes(row.ciphertext))
-    committed = bytes(row.commitment)
-    if isinstance(key, X25519PrivateKey):
+    committed = bytes(row.technical_commitment or row.commitment)
+    if not _binds_both(row):
+        unsealed: Unsealed | Broken = Broken("The envelopes are not those of the receipt.")
+    elif isinstance(key, X25519PrivateKey):
         unsealed = unseal(envelope, place, committed, key)
     else:
         unsealed = unseal_strictly(envelope, place, committed, key)
@@ -306,12 +318,21 @@ def _opened(
         "bidder_id": row.bidder_id,
         "submitted_at": row.submitted_at,
         "commitment": row.commitment,
+        "technical_commitment": row.technical_commitment,
+        "financial_commitment": row.financial_commitment,
         "nonce": nonce,
         "content": content,
         "invalid_reason": _invalid_reason(
             loaded, unsealed, None if agreed is None else agreed.get(row.bidder_id, {})
         ),
     }
+
+
+def _binds_both(row: Row[Any]) -> bool:
+    if row.technical_commitment is None:
+        return True
+    parts = Commitments(bytes(row.technical_commitment), bytes(row.financial_commitment))
+    return parts.combined() == bytes(row.commitment)
 
 
 async def _store(tx: Transaction, loaded: Loaded, opened: Sequence[dict[str, Any]]) -> None:
@@ -328,27 +349,18 @@ async def _store(tx: Transaction, loaded: Loaded, opened: Sequence[dict[str, Any
         await tx.execute(live.values(status=BID.after(BidStatus.LIVE, action).value))
 
 
-def _named(
-    opened: Sequence[dict[str, Any]],
-) -> dict[UUID, tuple[UUID, Sequence[BidAttachment]]]:
-    """Give the attachments that valid bids name: by bid its bidder and what he names."""
-    named: dict[UUID, tuple[UUID, Sequence[BidAttachment]]] = {}
-    for row in opened:
-        if row["invalid_reason"] is None:
-            bid = bid_rules.read(row["content"].encode())
-            named[row["id"]] = row["bidder_id"], bid.attachments if bid else ()
-    return named
-
-
 def _invalid_reason(
     loaded: Loaded, unsealed: Unsealed | Broken, agreed: Prices | None
 ) -> str | None:
     if isinstance(unsealed, Broken):
         return unsealed.reason
-    bid = bid_rules.read(unsealed.text)
-    if bid is None:
-        return "The envelope holds no bid of a known form."
     try:
+        if loaded.procedure.two_envelopes:
+            check_technical(loaded.procedure, read_technical(unsealed.text))
+            return None
+        bid = bid_rules.read(unsealed.text)
+        if bid is None:
+            return "The envelope holds no bid of a known form."
         bid_rules.check_bid(loaded.procedure, bid)
         if agreed is not None:
             check_within_framework(loaded.procedure, bid, agreed)
@@ -357,14 +369,13 @@ def _invalid_reason(
     return None
 
 
-async def _open_lots(tx: Transaction, loaded: Loaded) -> list[LotStatus]:
+async def _open_lots(tx: Transaction, loaded: Loaded, words: Words) -> list[LotStatus]:
     """Move each lot on: opened, or unsuccessful where it has fewer bids than asked for."""
-    evaluated = await evaluate(tx, loaded)
+    count = Counter(lot_id for _, part in words for lot_id in part.lot_ids)
     statuses = []
-    for lot_id, standings in evaluated.standings.items():
-        enough = len(standings) >= loaded.procedure.minimum_bids
-        action = LotAction.OPEN if enough else LotAction.FAIL
-        status = LOT.after(loaded.lot_statuses[lot_id], action)
+    for lot_id, before in loaded.lot_statuses.items():
+        enough = count[lot_id] >= loaded.procedure.minimum_bids
+        status = LOT.after(before, LotAction.OPEN if enough else LotAction.FAIL)
         await tx.execute(update(LotRow).where(LotRow.id == lot_id).values(status=status.value))
         statuses.append(status)
     return statuses

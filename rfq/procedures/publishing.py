@@ -38,6 +38,7 @@ from rfq.procedures.schemas import (
 )
 from rfq.rules import procedure as rules
 from rfq.rules.awarding import Awarding
+from rfq.rules.bid import Part
 from rfq.rules.criteria import LOWEST_PRICE
 from rfq.rules.offering import Offering
 from rfq.rules.officers import check_codes_taken
@@ -163,6 +164,7 @@ def _offering(data: ProcedureInput) -> Offering:
         questionnaire=questionnaire(data.questionnaire),
         valid_until=data.bids_valid_until,
         framework_id=data.framework_id,
+        two_envelopes=data.two_envelopes,
     )
 
 
@@ -421,9 +423,10 @@ async def publish_procedure(
         check_codes_taken(loaded.procedure.officer_ids, codes)
         deadline_at = loaded.procedure.deadline_at
         store = platform.get(KeyStore)  # type: ignore[type-abstract]
-        sealing_key = await store.create(
-            procedure_id, deadline_at, {each: codes[each] for each in loaded.procedure.officer_ids}
-        )
+        officers = {each: codes[each] for each in loaded.procedure.officer_ids}
+        sealing_key = await store.create(procedure_id, deadline_at, officers)
+        if loaded.procedure.two_envelopes:
+            await store.create(procedure_id, deadline_at, officers, Part.FINANCIAL)
         openness = loaded.procedure.openness
         seen_by = [PUBLIC] if openness is Openness.OPEN else [row.supplier_id for row in invited]
         if openness is Openness.MEMBERS:

@@ -201,6 +201,7 @@ async def load(tx: Transaction, procedure_id: UUID, *, lock: bool = False) -> Lo
         ProcedureRow.published_at,
         ProcedureRow.closed_at,
         ProcedureRow.opened_at,
+        ProcedureRow.prices_opened_at,
     ).where(ProcedureRow.id == procedure_id)
     row = await tx.maybe(statement.with_for_update() if lock else statement)
     if row is None:
@@ -332,6 +333,7 @@ def _shared(loaded: Loaded) -> dict[str, Any]:
         "questionnaire": [item_view(item) for item in procedure.offering.questionnaire],
         "framework_id": procedure.offering.framework_id,
         "bids_valid_until": procedure.offering.valid_until,
+        "two_envelopes": procedure.two_envelopes,
         "award_division": Division(row.award_division),
         "award_shares": row.award_shares,
         "standstill_days": row.standstill_days,
@@ -344,6 +346,7 @@ def _shared(loaded: Loaded) -> dict[str, Any]:
         "auditor_key": hexadecimal(row.auditor_key),
         "closed_at": row.closed_at,
         "opened_at": row.opened_at,
+        "prices_opened_at": row.prices_opened_at,
         "cancelled_because": row.cancelled_because,
         "bids_root": hexadecimal(row.bids_root),
         "bid_leaves": _leaves(row) if opened else None,

@@ -208,6 +208,13 @@ class ProcedureInput(Input):
     bids_valid_until: (
         Annotated[InstantIn, Meta(description="Bids bind at least until this instant.")] | None
     ) = None
+    two_envelopes: Annotated[
+        bool,
+        Meta(
+            description="Whether prices are sealed in an envelope of their own, which is opened "
+            "after the technical result is locked, and only of bids that passed."
+        ),
+    ] = False
     strict: StrictKeysInput | None = None
     officer_ids: Annotated[
         list[UUID],
@@ -336,6 +343,7 @@ class SupplierProcedureView(ProcedureSummary):
     budget: MoneyView | None
     questionnaire: list[QuestionnaireItemView]
     bids_valid_until: datetime | None
+    two_envelopes: bool
     award_division: Division
     award_shares: list[int]
     standstill_days: int
@@ -348,6 +356,7 @@ class SupplierProcedureView(ProcedureSummary):
     auditor_key: str | None
     closed_at: datetime | None
     opened_at: datetime | None
+    prices_opened_at: datetime | None
     cancelled_because: str | None
     bids_root: str | None
     bid_leaves: list[str] | None

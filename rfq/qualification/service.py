@@ -17,9 +17,10 @@ from marketplace.platform.http.paging import Page, PageRequest, page
 from marketplace.platform.idempotency import IdempotencyKey, keep, replay
 from rfq.evaluation.judged_bids import judged_bids
 from rfq.evaluation.moving import move, settle_empty_lots
-from rfq.evaluation.panel import find_evaluator
+from rfq.evaluation.panel import own_part
 from rfq.evaluation.panel_schemas import JudgedAnswerView
 from rfq.ocds.steps import tell_progress
+from rfq.opening.prices import open_prices, write_result
 from rfq.procedures.publishing import check_version, load_own
 from rfq.procedures.reading import Loaded, buyer_view, load, reads_as_buyer
 from rfq.procedures.schemas import BuyerProcedureView
@@ -36,7 +37,6 @@ from rfq.qualification.schemas import (
 )
 from rfq.qualification.tables import BidderDecisionRow, SupplierQualificationRow
 from rfq.rules import qualification as rules
-from rfq.rules.panel import EvaluatorStatus, check_access
 from rfq.rules.procedure import BIDS_COUNTED, PRICES_HIDDEN, Status, status_after_qualification
 from rfq.rules.qualification import Finding, Outcome
 
@@ -60,6 +60,7 @@ async def decide_bidder(
             return earlier
         loaded = await load_own(tx, caller, procedure_id, lock=True)
         _check_qualifying(loaded)
+        await own_part(tx, caller, loaded)
         if data.bidder_id not in {row.bidder_id for row in await judged_bids(tx, loaded)}:
             raise invalid("/bidder_id", "unknown_bidder", "No valid bid is of this company.")
         at = await tx.clock()
@@ -142,16 +143,10 @@ async def list_bidders(
                 "Bids are sealed: who bid is known after the opening.",
                 state=loaded.procedure.status,
             )
-        await _check_own_interest(tx, caller, loaded)
+        if loaded.procedure.status in PRICES_HIDDEN:
+            await own_part(tx, caller, loaded)
         rows = await judged_bids(tx, loaded)
     return OpenedBidderList(items=[_bidder(row, decisions) for row in rows])
-
-
-async def _check_own_interest(tx: Transaction, caller: Caller, loaded: Loaded) -> None:
-    """Refuse a member of the panel who has not declared his interests, or has a conflict."""
-    own = await find_evaluator(tx, loaded.procedure.id, caller.member_id)
-    if own is not None and loaded.procedure.status in PRICES_HIDDEN:
-        check_access(EvaluatorStatus(own.status))
 
 
 def _bidder(row: Row[Any], decisions: dict[UUID, BidderDecisionView]) -> OpenedBidderView:
@@ -165,37 +160,49 @@ def _bidder(row: Row[Any], decisions: dict[UUID, BidderDecisionView]) -> OpenedB
     )
 
 
-@retries_conflicts
 async def end_qualification(
     platform: Platform, caller: Caller, procedure_id: UUID, version: int
 ) -> BuyerProcedureView:
     """End the qualification once all bidders are decided on; those excluded are told.
 
-    A lot that nobody is left for fails. Raises NotFound, StaleVersion, WrongState, Conflict while
-    somebody is undecided.
+    A lot that nobody is left for fails. With two envelopes and no panel those of who is qualified
+    are opened then. Raises NotFound, StaleVersion, WrongState, Conflict while somebody is
+    undecided, NotPermitted for who has a conflict of interest.
     """
     caller.require("rfq:write")
+    await _end(platform, caller, procedure_id, version)
+    await open_prices(platform, procedure_id)
+    async with transaction(platform, caller) as tx:
+        return await buyer_view(tx, await load(tx, procedure_id))
+
+
+@retries_conflicts
+async def _end(platform: Platform, caller: Caller, procedure_id: UUID, version: int) -> None:
     async with transaction(platform, caller) as tx:
         loaded = await load_own(tx, caller, procedure_id, lock=True)
         check_version(loaded, version)
         _check_qualifying(loaded)
+        await own_part(tx, caller, loaded)
         bidders = await judged_bids(tx, loaded)
         decisions = await _decisions(tx, procedure_id)
         rules.check_all_decided([row.bidder_id for row in bidders], list(decisions))
         barred = await exclusions(tx, loaded)
-        left = {lot for row in bidders if row.bidder_id not in barred for lot in row.lot_ids}
-        status = await settle_empty_lots(
-            tx, loaded, left, status_after_qualification(loaded.procedure)
-        )
-        await move(tx, loaded, status, "procedure.qualified")
-        await tell_progress(tx, loaded)
+        status = status_after_qualification(loaded.procedure)
+        if status is Status.LOCKED:
+            at = await tx.clock()
+            await move(tx, loaded, status, "procedure.qualified", scores_locked_at=at)
+            await write_result(tx, procedure_id)
+        else:
+            left = {lot for row in bidders if row.bidder_id not in barred for lot in row.lot_ids}
+            status = await settle_empty_lots(tx, loaded, left, status)
+            await move(tx, loaded, status, "procedure.qualified")
+            await tell_progress(tx, loaded)
         for bidder_id in barred:
             facts: dict[str, object] = {"bidder_id": bidder_id, "reason": barred[bidder_id]}
             audience = frozenset([bidder_id])
             tx.emit(
                 Event("bidder.excluded", "procedure", procedure_id, version + 1, audience, facts)
             )
-        return await buyer_view(tx, await load(tx, procedure_id))
 
 
 @retries_conflicts

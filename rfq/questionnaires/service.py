@@ -12,6 +12,7 @@ from marketplace.platform.http.paging import Page, PageRequest, page
 from rfq.procedures.publishing import load_own
 from rfq.questionnaires.schemas import BidAnswersView, GivenAnswerView
 from rfq.rules import bid as bid_rules
+from rfq.rules.envelopes import read_technical
 from rfq.rules.procedure import check_bids_readable
 from rfq.tables import OpenedBidRow
 
@@ -25,7 +26,11 @@ async def list_answers(
     """
     caller.require("rfq:read")
     statement = select(
-        OpenedBidRow.id, OpenedBidRow.bidder_id, OpenedBidRow.submitted_at, OpenedBidRow.content
+        OpenedBidRow.id,
+        OpenedBidRow.bidder_id,
+        OpenedBidRow.submitted_at,
+        OpenedBidRow.content,
+        OpenedBidRow.technical_commitment,
     ).where(OpenedBidRow.procedure_id == procedure_id, OpenedBidRow.invalid_reason.is_(None))
     if (after := asked.key(UUID)) is not None:
         statement = statement.where(OpenedBidRow.id > after)
@@ -36,8 +41,10 @@ async def list_answers(
 
 
 def _view(row: Row[Any]) -> BidAnswersView:
-    bid = bid_rules.read(row.content.encode())
-    given = () if bid is None else bid.answers
+    apart = row.technical_commitment is not None
+    read = read_technical if apart else bid_rules.read
+    said = read(row.content.encode())
+    given = () if said is None else said.answers
     return BidAnswersView(
         bid_id=row.id,
         bidder_id=row.bidder_id,

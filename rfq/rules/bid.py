@@ -33,6 +33,14 @@ SMALLEST_TOO_LARGE: Final = Decimal(10) ** 18
 """No column holds a price or a basis with more digits before the point."""
 
 
+class Part(StrEnum):
+    """An envelope of a bid; with one envelope it is the whole."""
+
+    WHOLE = "whole"
+    TECHNICAL = "technical"
+    FINANCIAL = "financial"
+
+
 class BidStatus(StrEnum):
     """What became of one version of a bid."""
 
@@ -42,6 +50,8 @@ class BidStatus(StrEnum):
     REPLACED = "replaced"
     WITHDRAWN = "withdrawn"
     OPENED = "opened"
+    KEPT_CLOSED = "kept_closed"
+    """It did not pass: its financial envelope is never opened."""
     INVALID = "invalid"
 
 
@@ -52,6 +62,7 @@ class BidAction(StrEnum):
     WITHDRAW = "withdraw"
     LAPSE = "lapse"
     OPEN = "open"
+    KEEP_CLOSED = "keep closed"
     REJECT = "reject"
 
 
@@ -62,7 +73,9 @@ BID: Final = StateMachine[BidStatus, BidAction](
         transition(BidAction.WITHDRAW, BidStatus.LIVE, BidStatus.WITHDRAWN),
         transition(BidAction.LAPSE, BidStatus.LIVE, BidStatus.UNCONFIRMED),
         transition(BidAction.OPEN, BidStatus.LIVE, BidStatus.OPENED),
-        transition(BidAction.REJECT, BidStatus.LIVE, BidStatus.INVALID),
+        transition(BidAction.KEEP_CLOSED, BidStatus.OPENED, BidStatus.KEPT_CLOSED),
+        # Of two envelopes the second may turn out to be no answer to what was asked.
+        transition(BidAction.REJECT, [BidStatus.LIVE, BidStatus.OPENED], BidStatus.INVALID),
     ],
 )
 
@@ -81,11 +94,16 @@ class BidLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class BidAttachment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An attachment of a bid: which upload, what it is called, and the SHA-256 of its content."""
+    """An attachment of a bid: which upload, what it is called, and the SHA-256 of its content.
+
+    A technical one is shown to those who judge, before prices are. With two envelopes each is in
+    one of them.
+    """
 
     attachment_id: UUID
     name: str
     sha256: str
+    part: Part = Part.WHOLE
 
 
 def shown_status(status: BidStatus, bid_terms: int, terms: int) -> BidStatus:
@@ -157,7 +175,7 @@ def check_bid(procedure: Procedure, bid: Bid) -> None:
     errors += _missing_lines(procedure.lots, {line.line_id for line in bid.lines})
     errors += _skus_twice(procedure.lots, bid)
     errors += answer_errors(procedure.offering.questionnaire, bid.answers)
-    errors += _attachment_errors(bid.attachments)
+    errors += attachment_errors(procedure, bid.attachments)
     priced = {lot.id: bool(bid.priced(lot)) for lot in procedure.lots}
     errors += condition_errors(bid.conditions, priced)
     if errors:
@@ -239,7 +257,11 @@ def _missing_lines(lots: Iterable[Lot], priced: set[UUID]) -> Iterable[FieldErro
             yield FieldError("/lines", "lot_incomplete", detail)
 
 
-def _attachment_errors(attachments: Sequence[BidAttachment]) -> Iterable[FieldError]:
+def attachment_errors(
+    procedure: Procedure, attachments: Sequence[BidAttachment]
+) -> Iterable[FieldError]:
+    """Find what is wrong with the attachments a bid names."""
+    unknown = Part.WHOLE if procedure.two_envelopes else Part.FINANCIAL
     if len(attachments) > ATTACHMENTS_PER_BID_MAX:
         detail = f"A bid has at most {ATTACHMENTS_PER_BID_MAX} attachments."
         yield FieldError("/attachments", "too_many", detail)
@@ -250,6 +272,9 @@ def _attachment_errors(attachments: Sequence[BidAttachment]) -> Iterable[FieldEr
             detail = "This attachment is named twice."
             yield FieldError(f"{pointer}/attachment_id", "twice", detail)
         seen.add(each.attachment_id)
+        if each.part is unknown:
+            detail = f"Bids of this procedure have no {unknown.value} envelope."
+            yield FieldError(f"{pointer}/part", "no_such_envelope", detail)
         if not SHA256.fullmatch(each.sha256):
             detail = "A SHA-256 has 64 digits from 0 to f."
             yield FieldError(f"{pointer}/sha256", "invalid", detail)

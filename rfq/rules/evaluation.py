@@ -156,6 +156,18 @@ def judged(
     return Standing(0, offer, cost, _score(judging.method, price, parts), parts)
 
 
+def failures(
+    judging: Judging, lot_id: UUID, bid_id: UUID, marks: Mapping[Place, Mark]
+) -> tuple[str, ...]:
+    """Say why a bid cannot win a lot by its marks, before anybody knows its price."""
+    parts = (
+        _marked(each, marks[bid_id, each.judged_in(lot_id), each.id])
+        for each in judging.of_lot(lot_id)
+        if each.kind is not CriterionKind.PRICE
+    )
+    return tuple(part.failure for part in parts if part.failure is not None)
+
+
 def _priced(method: Method, criterion: Criterion, price: Fraction) -> Part:
     if method is not Method.POINTS or criterion.reference is None:
         return Part(criterion, NOTHING, None)

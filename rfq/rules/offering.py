@@ -51,12 +51,13 @@ class Offering(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """What the terms of a procedure say of bids beside what is bought.
 
     A bid binds until `valid_until` or longer; without it, until it says so itself. Where members of
-    a framework compete, `framework_id` is theirs.
+    a framework compete, `framework_id` is theirs. With `two_envelopes` prices are sealed apart.
     """
 
     questionnaire: tuple[Item, ...] = ()
     valid_until: datetime | None = None
     framework_id: UUID | None = None
+    two_envelopes: bool = False
 
 
 NOTHING_ELSE: Final = Offering()

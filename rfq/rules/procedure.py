@@ -62,6 +62,8 @@ class Status(StrEnum):
     QUALIFICATION = "qualification"
     EVALUATION = "evaluation"
     CONSENSUS = "consensus"
+    LOCKED = "locked"
+    """The technical result is fixed; the financial envelopes of who passed are to be opened."""
     EVALUATED = "evaluated"
     AUCTION = "auction"
     AWARDED = "awarded"
@@ -81,6 +83,8 @@ class Action(StrEnum):
     BEGIN_EVALUATION = "begin the evaluation"
     SEEK_CONSENSUS = "seek consensus"
     END_EVALUATION = "end the evaluation"
+    LOCK = "lock the technical result"
+    OPEN_PRICES = "open the financial envelopes"
     START_AUCTION = "start an auction"
     AWARD = "award"
     COMPLETE = "complete"
@@ -125,9 +129,10 @@ class Party(StrEnum):
 
 
 _PRICES_KNOWN: Final = (Status.OPENED, Status.EVALUATED, Status.AUCTION)
-PRICES_HIDDEN: Final = frozenset([Status.QUALIFICATION, Status.EVALUATION, Status.CONSENSUS])
+_JUDGED: Final = (Status.CONSENSUS, Status.EVALUATION, Status.QUALIFICATION)
+PRICES_HIDDEN: Final = frozenset([*_JUDGED, Status.LOCKED])
 """The states after the opening in which the buyer sees who bid, and no price: who is qualified and
-what the panel gives is settled first."""
+what the panel gives is settled first. With two envelopes the prices are still sealed then."""
 
 PROCEDURE: Final = StateMachine[Status, Action](
     "procedure",
@@ -140,7 +145,10 @@ PROCEDURE: Final = StateMachine[Status, Action](
             Action.BEGIN_EVALUATION, [Status.OPENED, Status.QUALIFICATION], Status.EVALUATION
         ),
         transition(Action.SEEK_CONSENSUS, Status.EVALUATION, Status.CONSENSUS),
-        transition(Action.END_EVALUATION, sorted(PRICES_HIDDEN), Status.EVALUATED),
+        transition(Action.END_EVALUATION, _JUDGED, Status.EVALUATED),
+        # With two envelopes nobody can look at a price before who passed is beyond change.
+        transition(Action.LOCK, _JUDGED, Status.LOCKED),
+        transition(Action.OPEN_PRICES, Status.LOCKED, Status.EVALUATED),
         transition(Action.START_AUCTION, _PRICES_KNOWN, Status.AUCTION),
         transition(Action.AWARD, _PRICES_KNOWN, Status.AWARDED),
         transition(Action.COMPLETE, Status.OPENED, Status.COMPLETED),
@@ -199,6 +207,8 @@ WHO_MAY: Final[Mapping[Action, frozenset[Party]]] = {
     Action.BEGIN_EVALUATION: frozenset([Party.BUYER, Party.CLOCK]),
     Action.SEEK_CONSENSUS: frozenset([Party.BUYER]),
     Action.END_EVALUATION: frozenset([Party.BUYER]),
+    Action.LOCK: frozenset([Party.BUYER]),
+    Action.OPEN_PRICES: frozenset([Party.BUYER, Party.CLOCK]),
     Action.START_AUCTION: frozenset([Party.BUYER]),
     Action.COMPLETE: frozenset([Party.CLOCK]),
     Action.AWARD: frozenset([Party.BUYER, Party.CLOCK]),
@@ -284,6 +294,11 @@ class Procedure:
     awarding: Awarding = UNDIVIDED
     strict: bool = False
 
+    @property
+    def two_envelopes(self) -> bool:
+        """Whether the prices are sealed apart, and opened after the technical result is locked."""
+        return self.offering.two_envelopes
+
     def lot(self, lot_id: UUID) -> Lot | None:
         """Find a lot by its id."""
         return next((lot for lot in self.lots if lot.id == lot_id), None)
@@ -319,6 +334,7 @@ def check_terms(procedure: Procedure) -> None:
         detail = "Questions end with the receiving of bids at the latest."
         errors.append(FieldError("/questions_until", "after_deadline", detail))
     errors += offering_errors(procedure.offering, procedure.deadline_at)
+    errors += _envelope_errors(procedure)
     errors += judging_errors(procedure.judging, [lot.id for lot in procedure.lots])
     errors += requirement_errors(procedure.requirements)
     errors += errors_of(procedure.awarding)
@@ -346,6 +362,27 @@ def _asked_errors(procedure: Procedure) -> Iterator[FieldError]:
     if not procedure.offering.questionnaire:
         detail = "A request for information asks at least one question."
         yield FieldError("/questionnaire", "empty", detail)
+
+
+def _envelope_errors(procedure: Procedure) -> Iterator[FieldError]:
+    if not procedure.two_envelopes:
+        return
+    pointer = "/two_envelopes"
+    if procedure.kind is Kind.RFI:
+        detail = "A request for information asks no prices: there is nothing to seal apart."
+        yield FieldError(pointer, "no_prices", detail)
+    elif not procedure.judging.needs_panel and not procedure.requirements:
+        detail = (
+            "Two envelopes keep prices away from what is decided first; ask for something to judge "
+            "or to qualify by, or take one envelope."
+        )
+        yield FieldError(pointer, "nothing_to_judge", detail)
+    if procedure.strict:
+        detail = (
+            "A strict procedure has one envelope: buyer and auditor together hold two of its three "
+            "keys, so no financial envelope could be promised to stay closed."
+        )
+        yield FieldError(pointer, "strict", detail)
 
 
 def _lot_errors(lot: Lot, pointer: str) -> list[FieldError]:
@@ -505,18 +542,27 @@ def status_after_opening(procedure: Procedure, lots: Sequence[LotStatus]) -> Sta
 def status_after_qualification(procedure: Procedure) -> Status:
     """Give the status once all bidders are decided on: to the panel, or to the prices."""
     panel = procedure.judging.needs_panel
-    action = Action.BEGIN_EVALUATION if panel else Action.END_EVALUATION
+    action = Action.BEGIN_EVALUATION if panel else _end_of_judging(procedure)
     return moved(procedure.status, action, Party.BUYER)
+
+
+def _end_of_judging(procedure: Procedure) -> Action:
+    return Action.LOCK if procedure.two_envelopes else Action.END_EVALUATION
 
 
 def status_after_scores(procedure: Procedure) -> Status:
     """Give the status once all evaluators have handed in, or have agreed."""
     alone = procedure.status is Status.EVALUATION
     consensus = procedure.judging.aggregation is Aggregation.CONSENSUS
-    action = Action.SEEK_CONSENSUS if alone and consensus else Action.END_EVALUATION
+    action = Action.SEEK_CONSENSUS if alone and consensus else _end_of_judging(procedure)
     if procedure.status is Status.QUALIFICATION:
         raise WrongState("Bidders are being qualified; end that first.", state="qualification")
     return moved(procedure.status, action, Party.BUYER)
+
+
+def status_after_prices(procedure: Procedure, lots: Sequence[LotStatus]) -> Status:
+    """Give the status once the financial envelopes of who passed are open."""
+    return status_after_lots(moved(procedure.status, Action.OPEN_PRICES, Party.CLOCK), lots)
 
 
 def status_after_lots(status: Status, lots: Sequence[LotStatus]) -> Status:

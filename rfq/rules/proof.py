@@ -17,9 +17,10 @@ from uuid import UUID
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from rfq.rules.bid import BidStatus
+from rfq.rules.bid import BidStatus, Part
+from rfq.rules.envelopes import Commitments
 from rfq.rules.receipt import Receipt, is_signed_by
-from rfq.rules.sealing import Leaf, Part, Place, commitment, leaf_hashes, merkle_root
+from rfq.rules.sealing import Leaf, Place, commitment, leaf_hashes, merkle_root
 
 FORM: Final = "rfq.opening/1"
 
@@ -38,10 +39,24 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     status: BidStatus
 
 
+class Envelopes(msgspec.Struct, frozen=True, kw_only=True):
+    """The two envelopes of a bid: the commitment of each, and the financial one if it was opened.
+
+    Where it was not, `kept_closed` says why: the bid did not pass.
+    """
+
+    technical: str
+    financial: str
+    prices_nonce: str | None
+    prices: str | None
+    kept_closed: str | None
+
+
 class OpenedBid(msgspec.Struct, frozen=True, kw_only=True):
     """A bid that was opened: with `nonce` its `content` gives the commitment of the receipt.
 
-    Both are absent where the envelope did not open; `invalid_reason` then says why.
+    Both are absent where the envelope did not open; `invalid_reason` then says why. With two
+    envelopes they are of the technical one, and `commitment` is over the commitments of both.
     """
 
     bid_id: UUID
@@ -52,6 +67,7 @@ class OpenedBid(msgspec.Struct, frozen=True, kw_only=True):
     nonce: str | None
     content: str | None
     invalid_reason: str | None
+    envelopes: Envelopes | None = None
 
 
 class ApprovedBy(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,10 +95,14 @@ class OpeningProof(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class SignedReceipt:
-    """A receipt as a bidder kept it, with the marketplace's signature."""
+    """A receipt as a bidder kept it, with the marketplace's signature.
+
+    `parts` are the commitments it names of two envelopes.
+    """
 
     receipt: Receipt
     signature: bytes
+    parts: Commitments | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +141,36 @@ def _bids(opening: OpeningProof) -> Iterator[Finding]:
     for bid in opening.bids:
         name = f"bid {bid.bid_id}, version {bid.version}"
         yield Finding(bid.commitment in live, f"{name}: was live at the close")
+        if bid.envelopes is not None:
+            yield from _envelopes(opening, bid, bid.envelopes, name)
+            continue
         if bid.content is None or bid.nonce is None:
             yield Finding(fits=True, what=f"{name}: did not open ({bid.invalid_reason})")
             continue
         place = Place(opening.procedure_id, bid.bidder_id, bid.version)
         found = commitment(place, bytes.fromhex(bid.nonce), bid.content.encode())
         yield Finding(found.hex() == bid.commitment, f"{name}: holds what was committed to")
+
+
+def _envelopes(
+    opening: OpeningProof, bid: OpenedBid, both: Envelopes, name: str
+) -> Iterator[Finding]:
+    parts = Commitments(bytes.fromhex(both.technical), bytes.fromhex(both.financial))
+    fits = parts.combined().hex() == bid.commitment
+    yield Finding(fits, f"{name}: both envelopes are those of its receipt")
+    shown = (
+        (Part.TECHNICAL, both.technical, bid.nonce, bid.content),
+        (Part.FINANCIAL, both.financial, both.prices_nonce, both.prices),
+    )
+    for part, committed, nonce, content in shown:
+        if content is None or nonce is None:
+            why = bid.invalid_reason or both.kept_closed
+            yield Finding(why is not None, f"{name}: {part} envelope was not opened ({why})")
+            continue
+        place = Place(opening.procedure_id, bid.bidder_id, bid.version, part)
+        found = commitment(place, bytes.fromhex(nonce), content.encode())
+        what = f"{name}: {part} envelope holds what was committed to"
+        yield Finding(found.hex() == committed, what)
 
 
 def _completeness(opening: OpeningProof) -> Iterator[Finding]:
@@ -150,6 +194,9 @@ def _receipt(
     statuses = [e.status for e in opening.entries if e.commitment == receipt.commitment.hex()]
     status = statuses[0].value if statuses else "missing"
     yield Finding(len(statuses) == 1, f"{name}: stands below the root, as {status}")
+    if signed.parts is not None:
+        fits = signed.parts.combined() == receipt.commitment
+        yield Finding(fits, f"{name}: binds both envelopes")
     if key is not None:
         signed_here = is_signed_by(receipt, signed.signature, key)
         yield Finding(signed_here, f"{name}: is signed by the marketplace's key")

@@ -13,7 +13,7 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 from uuid import UUID
 
 import msgspec
@@ -21,12 +21,14 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 from marketplace.kernel.canonical import canonical_bytes
+from rfq.rules.bid import Part
 from rfq.rules.documents import DocumentKind
 from rfq.rules.sealing import (
     KEY_BYTES,
     LENGTH_BYTES,
     Broken,
     Entropy,
+    Place,
     Wrapped,
     decrypted,
     encrypted,
@@ -44,6 +46,7 @@ SLIP_BYTES: Final = 512
 class FilePlace:
     """Where a sealed file belongs: this attachment of this bidder in this procedure."""
 
+    PURPOSE: ClassVar[bytes] = b"rfq.attachment/1 slip"
     procedure_id: UUID
     bidder_id: UUID
     attachment_id: UUID
@@ -107,24 +110,31 @@ def seal_file(
             padded(msgspec.json.encode(slip), SLIP_BYTES),
             bound,
             procedure_key,
-            purpose=b"rfq.attachment/1 slip",
+            purpose=place.PURPOSE,
             entropy=entropy,
         ),
     )
 
 
-def open_slip(
-    slip: Wrapped, place: FilePlace, named_sha256: str, procedure_key: X25519PrivateKey
-) -> Slip | Broken:
-    """Open a slip and compare it with what the bid says of the file.
+Box = tuple[Place | FilePlace, Wrapped]
+"""What is wrapped to a procedure's key, and where it belongs."""
+
+
+def unwrapped_box(box: Box, key: X25519PrivateKey) -> bytes | None:
+    """Unwrap the key of an envelope, or a slip; None where it does not open."""
+    place, wrapping = box
+    try:
+        return unwrapped(wrapping, place.associated_data(), key, purpose=place.PURPOSE)
+    except (InvalidTag, ValueError):
+        return None
+
+
+def read_slip(block: bytes | None, named_sha256: str) -> Slip | Broken:
+    """Read an unwrapped slip, None where it does not unwrap, and compare it with what a bid says.
 
     Never raises for bad content, which stops no other attachment.
     """
-    try:
-        block = unwrapped(
-            slip, place.associated_data(), procedure_key, purpose=b"rfq.attachment/1 slip"
-        )
-    except (InvalidTag, ValueError):
+    if block is None:
         return Broken("The attachment does not open with the procedure's key.")
     try:
         opened = msgspec.json.decode(unpadded(block) or b"", type=Slip)
@@ -152,11 +162,15 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def content_address(secret: bytes, procedure_id: UUID, bidder_id: UUID, sha256: str) -> bytes:
+def content_address(
+    secret: bytes, procedure_id: UUID, bidder_id: UUID, sha256: str, part: Part = Part.WHOLE
+) -> bytes:
     """Give the address of a bidder's document, by which the same is found again.
 
     Keyed, since a hash would let anybody with the database try documents; and each bidder has
-    addresses of his own, so that nobody sees two of them send the same.
+    addresses of his own, so that nobody sees two of them send the same. In the financial envelope
+    it is another, for it is sealed to another key.
     """
-    text = canonical_bytes([procedure_id, bidder_id, sha256])
+    sealed_apart = [part] if part is Part.FINANCIAL else []
+    text = canonical_bytes([procedure_id, bidder_id, sha256, *sealed_apart])
     return hmac.new(secret, text, hashlib.sha256).digest()

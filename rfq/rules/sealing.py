@@ -18,8 +18,7 @@ import hmac
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Final
+from typing import ClassVar, Final
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -29,7 +28,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from marketplace.kernel.canonical import canonical_bytes, content_hash
-from rfq.rules.bid import BidStatus
+from rfq.rules.bid import BidStatus, Part
 
 KEY_BYTES: Final = 32
 COMMITMENT_NONCE_BYTES: Final = 32
@@ -41,37 +40,35 @@ SMALLEST_ENVELOPE_BYTES: Final = 8_192
 BYTES_PER_LINE: Final = 256
 """A line of a bid takes at most this: its id, 24 digits, a basis and a SKU of 64 characters."""
 
-_BID_KEY: Final = b"rfq.seal/1 bid key"
-
-
-class Part(StrEnum):
-    """An envelope of a bid; with one envelope it is the whole."""
-
-    WHOLE = "whole"
-    FINANCIAL = "financial"
-
 
 Entropy = Callable[[int], bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an envelope belongs: this version of this bidder's bid in this procedure."""
+    """Where an envelope belongs: this version of this bidder's bid in this procedure.
 
+    With two envelopes also which of them.
+    """
+
+    PURPOSE: ClassVar[bytes] = b"rfq.seal/1 bid key"
     procedure_id: UUID
     bidder_id: UUID
     version: int
+    part: Part = Part.WHOLE
 
     def associated_data(self) -> bytes:
         """Give the bytes both ciphers authenticate."""
-        return canonical_bytes(
-            {
-                "form": "rfq.seal/1",
-                "procedure_id": self.procedure_id,
-                "bidder_id": self.bidder_id,
-                "version": self.version,
-            }
-        )
+        return canonical_bytes({"form": "rfq.seal/1", **self.named()})
+
+    def named(self) -> dict[str, object]:
+        """Give the place as plain values; a bid in one envelope has no part."""
+        place: dict[str, object] = {
+            "procedure_id": self.procedure_id,
+            "bidder_id": self.bidder_id,
+            "version": self.version,
+        }
+        return place if self.part is Part.WHOLE else {**place, "part": self.part}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +121,7 @@ def commitment(place: Place, nonce: bytes, text: bytes) -> bytes:
     return content_hash(
         {
             "form": "rfq.commitment/1",
-            "procedure_id": place.procedure_id,
-            "bidder_id": place.bidder_id,
-            "version": place.version,
+            **place.named(),
             "nonce": nonce,
             "bid": text.decode(),
         }
@@ -182,7 +177,7 @@ def seal(
     nonce = entropy(COMMITMENT_NONCE_BYTES)
     bid_key = entropy(KEY_BYTES)
     bound = place.associated_data()
-    key = wrapped(bid_key, bound, procedure_key, purpose=_BID_KEY, entropy=entropy)
+    key = wrapped(bid_key, bound, procedure_key, purpose=place.PURPOSE, entropy=entropy)
     ciphertext = encrypted(bid_key, nonce + padded(text, size_bytes), bound, entropy)
     envelope = Envelope(key.ephemeral_key, key.box, ciphertext)
     return Sealed(envelope, commitment(place, nonce, text), nonce)
@@ -195,13 +190,25 @@ def unseal(
 
     Never raises for bad content: a broken envelope is an invalid bid and must not stop the others.
     """
-    bound = place.associated_data()
     try:
         key = Wrapped(envelope.ephemeral_key, envelope.wrapped_key)
-        bid_key = unwrapped(key, bound, procedure_key, purpose=_BID_KEY)
-        block = decrypted(bid_key, envelope.ciphertext, bound)
+        bid_key = unwrapped(key, place.associated_data(), procedure_key, purpose=place.PURPOSE)
     except (InvalidTag, ValueError):
-        return Broken("The envelope does not open with the procedure's key.")
+        bid_key = None
+    return unseal_with(bid_key, envelope.ciphertext, place, committed)
+
+
+def unseal_with(
+    bid_key: bytes | None, ciphertext: bytes, place: Place, committed: bytes
+) -> Unsealed | Broken:
+    """Open what was sealed with a bid's own key, None where that was not to be had."""
+    broken = Broken("The envelope does not open with the procedure's key.")
+    if bid_key is None:
+        return broken
+    try:
+        block = decrypted(bid_key, ciphertext, place.associated_data())
+    except (InvalidTag, ValueError):
+        return broken
     return opened_block(block, place, committed)
 
 

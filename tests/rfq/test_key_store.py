@@ -5,11 +5,24 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
 from marketplace.kernel.errors import Conflict, NotFound
-from rfq.key_store import DatabaseClock, KeyUnusable, LocalKeyStore, StillSealed
+from rfq.key_store import (
+    AwaitingOfficers,
+    DatabaseClock,
+    KeyUnusable,
+    NotAdmitted,
+    StillSealed,
+)
+from rfq.local_key_store import LocalKeyStore
+from rfq.rules.bid import Part
+from rfq.rules.officers import code_hash
+from rfq.rules.sealed_files import FilePlace
+from rfq.rules.sealing import Place, Wrapped, wrapped
 
 PROCEDURE = UUID(int=9)
+ACME, BOLT = UUID(int=11), UUID(int=12)
 DEADLINE = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 MOMENT = timedelta(microseconds=1)
 SECRET = bytes(32)
@@ -142,6 +155,100 @@ async def test_only_the_owner_enters_the_directory_and_reads_its_files(tmp_path:
     files = list((tmp_path / "keys").iterdir())
     assert [file.name for file in files] == [f"{PROCEDURE}.json"]
     assert stat.S_IMODE(files[0].stat().st_mode) == 0o600
+
+
+def boxed(
+    bidder: UUID, public: X25519PublicKey, version: int = 1
+) -> tuple[Place | FilePlace, Wrapped]:
+    """A bid's key, wrapped as it is in a financial envelope."""
+    place = Place(PROCEDURE, bidder, version, Part.FINANCIAL)
+    bound = place.associated_data()
+    return place, wrapped(bytes(32), bound, public, purpose=place.PURPOSE)
+
+
+async def financial(path: Path, at: datetime) -> tuple[LocalKeyStore, X25519PublicKey]:
+    """A store with the two keys of a procedure, whose clock says `at`."""
+    keys = store(path, Clock(at))
+    await keys.create(PROCEDURE, DEADLINE)
+    return keys, await keys.create(PROCEDURE, DEADLINE, part=Part.FINANCIAL)
+
+
+async def test_financial_envelopes_open_after_the_result_is_recorded_and_of_who_passed_alone(
+    tmp_path: Path,
+) -> None:
+    later = DEADLINE + timedelta(days=9)
+    now = DatabaseClock(later)
+    keys, public = await financial(tmp_path, later)
+    assert public != await keys.public_key(PROCEDURE)
+    acme, bolt = boxed(ACME, public), boxed(BOLT, public)
+    with pytest.raises(NotAdmitted, match="until the technical result"):
+        await keys.unwrap(PROCEDURE, [acme], now)
+    for locked_at in (DEADLINE - MOMENT, later + MOMENT):
+        with pytest.raises(NotAdmitted, match="after the deadline"):
+            await keys.admit(PROCEDURE, [ACME], locked_at, now)
+    await keys.admit(PROCEDURE, [ACME], later, now)
+    await keys.admit(PROCEDURE, [ACME], later, now)
+    with pytest.raises(Conflict, match="never changes"):
+        await keys.admit(PROCEDURE, [ACME, BOLT], later, now)
+    assert await keys.unwrap(PROCEDURE, [acme], now) == [bytes(32)]
+    with pytest.raises(NotAdmitted, match="did not pass"):
+        await keys.unwrap(PROCEDURE, [acme, bolt], now)
+    # Nor under the name of one who passed.
+    assert await keys.unwrap(PROCEDURE, [(acme[0], bolt[1])], now) == [None]
+    await keys.destroy(PROCEDURE, Part.FINANCIAL)
+    with pytest.raises(KeyUnusable, match="missing"):
+        await keys.unwrap(PROCEDURE, [acme], now)
+    await keys.release(PROCEDURE, now)
+
+
+@pytest.mark.parametrize(
+    ("own", "database"),
+    [
+        (DEADLINE - MOMENT, DEADLINE + timedelta(days=400)),
+        (DEADLINE + timedelta(days=400), DEADLINE - MOMENT),
+    ],
+)
+async def test_no_result_is_recorded_before_both_clocks_have_passed_the_deadline(
+    tmp_path: Path, own: datetime, database: datetime
+) -> None:
+    keys, _ = await financial(tmp_path, own)
+    with pytest.raises(StillSealed):
+        await keys.admit(PROCEDURE, [ACME], DEADLINE, DatabaseClock(database))
+
+
+async def test_a_later_deadline_holds_for_the_financial_key_and_an_edited_result_makes_it_useless(
+    tmp_path: Path,
+) -> None:
+    keys, public = await financial(tmp_path, DEADLINE)
+    await keys.extend(PROCEDURE, DEADLINE + MOMENT)
+    with pytest.raises(StillSealed):
+        await keys.admit(PROCEDURE, [ACME], DEADLINE, DatabaseClock(DEADLINE))
+    keys = store(tmp_path, Clock(DEADLINE + MOMENT))
+    now = DatabaseClock(DEADLINE + MOMENT)
+    await keys.admit(PROCEDURE, [ACME], now.at, now)
+    file = tmp_path / "keys" / f"{PROCEDURE}.financial.json"
+    file.write_text(file.read_text().replace(str(ACME), str(BOLT)))
+    with pytest.raises(KeyUnusable):
+        await keys.unwrap(PROCEDURE, [boxed(BOLT, public)], now)
+
+
+async def test_officers_approve_the_financial_envelopes_once_the_result_is_recorded(
+    tmp_path: Path,
+) -> None:
+    now = DatabaseClock(DEADLINE)
+    keys = store(tmp_path, Clock(DEADLINE))
+    hashes = {who: code_hash(PROCEDURE, who, str(who)) for who in (ACME, BOLT)}
+    for part in (Part.WHOLE, Part.FINANCIAL):
+        public = await keys.create(PROCEDURE, DEADLINE, hashes, part)
+    with pytest.raises(NotAdmitted):
+        await keys.approve(PROCEDURE, ACME, str(ACME), now, Part.FINANCIAL)
+    await keys.admit(PROCEDURE, [ACME], DEADLINE, now)
+    await keys.approve(PROCEDURE, ACME, str(ACME), now, Part.FINANCIAL)
+    with pytest.raises(AwaitingOfficers):
+        await keys.unwrap(PROCEDURE, [boxed(ACME, public)], now)
+    await keys.approve(PROCEDURE, BOLT, str(BOLT), now, Part.FINANCIAL)
+    assert await keys.unwrap(PROCEDURE, [boxed(ACME, public)], now) == [bytes(32)]
+    assert await keys.approvals(PROCEDURE) == ()
 
 
 async def test_an_unknown_procedure_has_no_key(tmp_path: Path) -> None:

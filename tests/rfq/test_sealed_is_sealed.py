@@ -16,17 +16,26 @@ from pathlib import Path
 import asyncpg
 import httpx
 import pytest
+from msgspec import structs
 from redis.asyncio import Redis
 
 from marketplace.kernel.errors import Conflict
 from marketplace.platform.core import Platform
 from marketplace.platform.settings import Settings
 from marketplace.worker import Worker
-from rfq.key_store import KeyStore, LocalKeyStore, StillSealed
+from rfq.attachments.sealed import upload_attachment
+from rfq.bids.schemas import BidAttachmentInput
+from rfq.bids.service import submit_bid
+from rfq.key_store import KeyStore, StillSealed
+from rfq.local_key_store import LocalKeyStore
 from rfq.opening.clock import database_clock
 from rfq.opening.service import open_at_deadline, open_procedure
-from tests.rfq.parties import HOUR, MoveClock, Parties
+from rfq.procedures.publishing import publish_procedure
+from rfq.rules.bid import Part
+from tests.rfq.panels import Panel
+from tests.rfq.parties import HOUR, MoveClock, Parties, bid, key
 from tests.rfq.test_routes import priced, published
+from tests.rfq.test_two_envelopes import Tender, chunks, terms
 from tests.support.planted import Needles, found, found_in, price_needles, text_needles
 from tests.support.servers import TestServers
 from tests.support.world import World
@@ -35,6 +44,11 @@ PLANTED = "73190.90517"
 NOTE = b"the-planted-note-of-a-sealed-bid"
 CONTENT = b"the planted content of an attachment, 52 kN at 20 degrees"
 NAME = b"planted-name.txt"
+# Of the test with two envelopes: what the other planted lies on the same disk once it is open.
+APART = "64207.31859"
+SPOKEN = b"the-note-of-a-technical-envelope"
+SHEET = b"the planted sheet of a financial envelope, in pieces"
+SHEET_NAME = b"planted-sheet.txt"
 
 
 async def everything_is_on_disk(settings: Settings) -> None:
@@ -148,6 +162,51 @@ async def test_before_the_opening_nothing_planted_is_in_dump_wal_valkey_logs_and
     after = await search(needles, "")
     assert {"text", "note", "name", "nonce 1"} <= after["dump"]
     assert {"text", "note", "name"} <= after["pg18/pg_wal"]
+
+
+async def test_between_the_two_openings_no_price_is_in_dump_wal_valkey_and_logs(
+    parties: Parties,
+    worker: Worker,
+    move_clock: MoveClock,
+    search: Search,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    draft = await parties.drafted(await terms(parties))
+    anna = await Panel(parties).member()
+    await Panel(parties).name(draft.id, anna)
+    made = await publish_procedure(parties.platform, parties.buyer, draft.id, draft.version)
+    acme = await parties.submit(made, parties.acme, APART, "90")
+    sheet = await upload_attachment(
+        parties.platform, parties.bolt, made.id, chunks(SHEET), Part.FINANCIAL
+    )
+    named = BidAttachmentInput(
+        attachment_id=sheet.id, sha256=sheet.sha256, name=SHEET_NAME.decode(), part=Part.FINANCIAL
+    )
+    data = structs.replace(bid(made, "2.90", "95", note=SPOKEN.decode()), attachments=[named])
+    bolt = await submit_bid(parties.platform, parties.bolt, made.id, data, key())
+    tender = Tender(parties, made, anna, (acme, bolt))
+    await tender.opened(move_clock)
+    await tender.judged(acme="8", bolt="3")
+    await worker.run_until_idle()
+    needles = {
+        **price_needles(APART),
+        **text_needles("content", SHEET),
+        **text_needles("name", SHEET_NAME),
+        "hash itself": bytes.fromhex(sheet.sha256),
+        **text_needles("note", SPOKEN),
+    }
+    # The technical envelopes are open, and the same search finds what was in them.
+    between = await search(needles, printed_by(capfd, caplog))
+    assert {name.split(",")[0] for names in between.values() for name in names} == {"note"}
+    await tender.locked()
+    await worker.run_until_idle()
+    after = await search(needles, "")
+    assert "text" in after["dump"]
+    assert "text" in after["pg18/pg_wal"]
+    # Bolt did not pass: what was in his financial envelope is nowhere, and never will be.
+    everywhere = {name.split(",")[0] for names in after.values() for name in names}
+    assert not everywhere & {"content", "name", "hash itself"}
 
 
 FORMS = {

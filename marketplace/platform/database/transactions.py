@@ -142,6 +142,7 @@ _CLOCK: Final = select(func.clock())
 _OPENING: Final = select(
     func.set_config("app.org", bindparam("org", type_=Text), true()),
     func.set_config("app.scopes", bindparam("scopes", type_=Text), true()),
+    func.set_config("app.member", bindparam("member", type_=Text), true()),
     func.clock(),
 )
 _RECORD: Final = select(
@@ -162,8 +163,8 @@ async def transaction(
 
     In a `patient` one, for jobs alone, a statement may take minutes.
 
-    The caller's company is the tenant of row-level security. Raises Unavailable if the database is
-    away, or if the outcome of the commit is unknown.
+    The caller's company is the tenant of row-level security, which also knows the member. Raises
+    Unavailable if the database is away, or if the outcome of the commit is unknown.
     """
     async with _begin(
         platform.database.patient if patient else platform.database.engine(Role.API),
@@ -198,8 +199,10 @@ async def _begin(
         if serializable:
             connection = await connection.execution_options(isolation_level="SERIALIZABLE")
         try:
-            opened = (await connection.execute(_OPENING, {"org": org, "scopes": scopes})).one()
-            tx = Transaction(connection, caller, opened[2])
+            member = "" if caller is None else str(caller.member_id)
+            settings = {"org": org, "scopes": scopes, "member": member}
+            opened = (await connection.execute(_OPENING, settings)).one()
+            tx = Transaction(connection, caller, opened[3])
             yield tx
             await tx.flush()
         except (DBAPIError, asyncpg.InterfaceError, *LOST) as error:

@@ -13,9 +13,10 @@ from rfq.rules.sealed_files import (
     content_address,
     digest,
     open_file,
-    open_slip,
     padme,
+    read_slip,
     seal_file,
+    unwrapped_box,
 )
 from rfq.rules.sealing import Broken
 
@@ -30,7 +31,7 @@ def sealed(content: bytes = CONTENT) -> SealedFile:
 
 
 def slip_of(file: SealedFile, place: FilePlace = PLACE) -> Slip | Broken:
-    return open_slip(file.slip, place, SHA, KEY)
+    return read_slip(unwrapped_box((place, file.slip), KEY), SHA)
 
 
 def test_a_sealed_file_opens_with_the_procedures_key_and_no_other() -> None:
@@ -40,14 +41,14 @@ def test_a_sealed_file_opens_with_the_procedures_key_and_no_other() -> None:
     assert (slip.size, slip.kind) == (len(CONTENT), DocumentKind.PDF)
     assert open_file(file.ciphertext, PLACE, bytes.fromhex(slip.key), SHA) == CONTENT
     other = X25519PrivateKey.from_private_bytes(bytes(32))
-    assert isinstance(open_slip(file.slip, PLACE, SHA, other), Broken)
+    assert isinstance(read_slip(unwrapped_box((PLACE, file.slip), other), SHA), Broken)
 
 
 def test_it_opens_in_no_other_place_and_not_as_another_document() -> None:
     file = sealed()
     for change in ({"bidder_id": UUID(int=9)}, {"attachment_id": UUID(int=9)}):
         assert isinstance(slip_of(file, dataclasses.replace(PLACE, **change)), Broken)
-    assert isinstance(open_slip(file.slip, PLACE, "0" * 64, KEY), Broken)
+    assert isinstance(read_slip(unwrapped_box((PLACE, file.slip), KEY), "0" * 64), Broken)
 
 
 def test_a_changed_file_or_slip_is_broken_and_raises_nothing() -> None:
@@ -58,7 +59,7 @@ def test_a_changed_file_or_slip_is_broken_and_raises_nothing() -> None:
     for changed in (file.ciphertext[:-1] + b"!", b"", file.ciphertext[:20]):
         assert isinstance(open_file(changed, PLACE, key, SHA), Broken)
     box = dataclasses.replace(file.slip, box=file.slip.box[:-1] + b"!")
-    assert isinstance(open_slip(box, PLACE, SHA, KEY), Broken)
+    assert isinstance(read_slip(unwrapped_box((PLACE, box), KEY), SHA), Broken)
 
 
 def test_nothing_of_the_content_is_stored_and_slips_are_equally_long() -> None:

@@ -13,6 +13,7 @@ import pytest
 from marketplace.kernel.errors import Conflict, InvalidInput, NotPermitted, WrongState
 from rfq.rules import procedure as rules
 from rfq.rules.criteria import Aggregation, Criterion, CriterionKind, Judging
+from rfq.rules.offering import Offering
 from rfq.rules.panel import EvaluatorStatus, check_agreed, check_lock
 from rfq.rules.procedure import Action, Kind, LotStatus, Party, Status
 from rfq.rules.qualification import Requirement, RequirementKind, check_all_decided
@@ -29,6 +30,10 @@ TARGETS = {
     (Status.QUALIFICATION, Action.END_EVALUATION): Status.EVALUATED,
     (Status.EVALUATION, Action.END_EVALUATION): Status.EVALUATED,
     (Status.CONSENSUS, Action.END_EVALUATION): Status.EVALUATED,
+    (Status.QUALIFICATION, Action.LOCK): Status.LOCKED,
+    (Status.EVALUATION, Action.LOCK): Status.LOCKED,
+    (Status.CONSENSUS, Action.LOCK): Status.LOCKED,
+    (Status.LOCKED, Action.OPEN_PRICES): Status.EVALUATED,
     (Status.OPENED, Action.START_AUCTION): Status.AUCTION,
     (Status.EVALUATED, Action.START_AUCTION): Status.AUCTION,
     (Status.AUCTION, Action.START_AUCTION): Status.AUCTION,
@@ -40,6 +45,7 @@ TARGETS = {
     (Status.QUALIFICATION, Action.END_WITHOUT_AWARD): Status.UNSUCCESSFUL,
     (Status.EVALUATION, Action.END_WITHOUT_AWARD): Status.UNSUCCESSFUL,
     (Status.CONSENSUS, Action.END_WITHOUT_AWARD): Status.UNSUCCESSFUL,
+    (Status.LOCKED, Action.END_WITHOUT_AWARD): Status.UNSUCCESSFUL,
     (Status.EVALUATED, Action.END_WITHOUT_AWARD): Status.UNSUCCESSFUL,
     (Status.AUCTION, Action.END_WITHOUT_AWARD): Status.UNSUCCESSFUL,
     (Status.AWARDED, Action.REOPEN): Status.EVALUATED,
@@ -50,6 +56,7 @@ TARGETS = {
     (Status.QUALIFICATION, Action.CANCEL): Status.CANCELLED,
     (Status.EVALUATION, Action.CANCEL): Status.CANCELLED,
     (Status.CONSENSUS, Action.CANCEL): Status.CANCELLED,
+    (Status.LOCKED, Action.CANCEL): Status.CANCELLED,
     (Status.EVALUATED, Action.CANCEL): Status.CANCELLED,
     (Status.AUCTION, Action.CANCEL): Status.CANCELLED,
 }
@@ -61,6 +68,8 @@ WHO = {
     Action.BEGIN_EVALUATION: {Party.BUYER, Party.CLOCK},
     Action.SEEK_CONSENSUS: {Party.BUYER},
     Action.END_EVALUATION: {Party.BUYER},
+    Action.LOCK: {Party.BUYER},
+    Action.OPEN_PRICES: {Party.BUYER, Party.CLOCK},
     Action.START_AUCTION: {Party.BUYER},
     Action.COMPLETE: {Party.CLOCK},
     Action.AWARD: {Party.BUYER, Party.CLOCK},
@@ -128,6 +137,29 @@ def ends_when_all_have_handed_in_and_agreed() -> None:
         rules.status_after_scores(procedure(Status.QUALIFICATION))
 
 
+def locks_instead_of_ending_where_prices_are_sealed_apart() -> None:
+    apart = Offering(two_envelopes=True)
+    for status, judging in (
+        (Status.EVALUATION, PANEL),
+        (Status.CONSENSUS, AGREEING),
+    ):
+        judged = replace(procedure(status), judging=judging)
+        assert rules.status_after_scores(judged) is Status.EVALUATED
+        assert rules.status_after_scores(replace(judged, offering=apart)) is Status.LOCKED
+    agreeing = replace(procedure(Status.EVALUATION), judging=AGREEING, offering=apart)
+    assert rules.status_after_scores(agreeing) is Status.CONSENSUS
+    qualified = replace(procedure(Status.QUALIFICATION), offering=apart)
+    assert rules.status_after_qualification(qualified) is Status.LOCKED
+
+
+def opens_prices_after_the_lock_and_ends_where_nobody_is_left() -> None:
+    locked = replace(procedure(Status.LOCKED), offering=Offering(two_envelopes=True))
+    assert rules.status_after_prices(locked, OPEN_LOTS) is Status.EVALUATED
+    assert rules.status_after_prices(locked, FAILED_LOTS) is Status.UNSUCCESSFUL
+    with pytest.raises(WrongState):
+        rules.status_after_prices(procedure(Status.EVALUATION), OPEN_LOTS)
+
+
 def once_prices_are_known() -> None:
     for status in (Status.OPENED, Status.EVALUATED, Status.AUCTION):
         rules.check_bids_readable(procedure(status))
@@ -172,6 +204,8 @@ WHEN: dict[Action, Callable[[], None]] = {
     Action.BEGIN_EVALUATION: evaluates_where_there_is_something_to_judge_and_all_are_decided_on,
     Action.SEEK_CONSENSUS: seeks_consensus_where_the_terms_say_so_and_once,
     Action.END_EVALUATION: ends_when_all_have_handed_in_and_agreed,
+    Action.LOCK: locks_instead_of_ending_where_prices_are_sealed_apart,
+    Action.OPEN_PRICES: opens_prices_after_the_lock_and_ends_where_nobody_is_left,
     Action.START_AUCTION: once_prices_are_known,
     Action.AWARD: once_prices_are_known,
     Action.COMPLETE: once_a_request_for_information_is_open,
