@@ -15,6 +15,7 @@ from catalog.price_lists import routes as price_lists
 from catalog.price_lists.kept import KeptPrices
 from catalog.price_lists.publishing import PublicationApprovals
 from catalog.price_lists.quoting import CatalogPrices
+from catalog.price_lists.standings import Standings
 from catalog.price_lists.written import WrittenPrices
 from catalog.products import routes as products
 from catalog.quotes import routes as quotes
@@ -93,6 +94,7 @@ FEATURE: Final = Feature(
         Exports: lambda _platform: Exports(),
         CatalogAnswers: lambda _platform: CatalogAnswers(),
         KeptPrices: lambda _platform: KeptPrices(),
+        Standings: lambda _platform: Standings(),
         WrittenPrices: lambda _platform: WrittenPrices(),
         WrittenItems: lambda _platform: WrittenItems(),
         KnownItems: lambda _platform: KnownItems(),

@@ -39,8 +39,10 @@ from catalog.price_lists.candidates import (
     known_row,
     ladder_columns,
     ladder_of,
+    said_of_buyer,
     with_candidates,
 )
+from catalog.price_lists.mark import CHANGES
 from catalog.price_lists.tables import PriceLadderRow
 from catalog.price_lists.visibility import CLOCK, OFFER_COLUMNS, scopes_of, visible_offer
 from catalog.products.tables import OfferRow
@@ -127,7 +129,8 @@ def _by_known(*, own: bool) -> CompoundSelect[*tuple[Any, ...]]:
     heads = heads_of(offers, [offers.c.place], suppliers, own=own)
     count = select(func.count()).select_from(offers).scalar_subquery()
     columns = list(heads[0].selected_columns)
-    return union_all(known_row(columns, count), *heads)
+    mark = select(cast(CHANGES, Text)).scalar_subquery()
+    return union_all(known_row(columns, count, said_of_buyer(), mark), *heads)
 
 
 def _written(alias: str, *columns: tuple[str, Any]) -> Any:

@@ -114,10 +114,8 @@ def with_heads(
     else:
         others = heads_of(offers, head, suppliers, own=True)
     all_columns = list(others[0].selected_columns)
-    his = func.concat(
-        case((has_contracts(), constant(HAS_CONTRACTS))), case((sees_more(), constant(SEES_MORE)))
-    )
-    others += [_named(offers, all_columns), known_row(all_columns, counted, cast(his, Text))]
+    known = known_row(all_columns, counted, said_of_buyer())
+    others += [_named(offers, all_columns), known]
     empty = [cast(null(), column.type) for column in all_columns[len(columns) :]]
     return union_all(select(*columns, *empty), *others)
 
@@ -336,10 +334,22 @@ def known_row(
     columns: Sequence[ColumnElement[Any]],
     counted: ColumnElement[Any],
     beside: ColumnElement[str] | None = None,
+    mark: ColumnElement[str] | None = None,
 ) -> Select[Any]:
-    """Tell a number and the clock; and `beside` these, where candidates have their unit."""
+    """Tell a number and the clock.
+
+    And `beside` these, where candidates have their unit, and a `mark` where they have their tiers.
+    """
     clock = select(CLOCK).scalar_subquery()
-    return select(*_bare(columns, KNOWN, cast(counted, Text), clock, None, beside))
+    more = (clock, None, beside, None, None, mark)
+    return select(*_bare(columns, KNOWN, cast(counted, Text), *more))
+
+
+def said_of_buyer() -> ColumnElement[str]:
+    """Say whether he has contracts, and sees more than what is open."""
+    contracts = case((has_contracts(), constant(HAS_CONTRACTS)))
+    more = case((sees_more(), constant(SEES_MORE)))
+    return cast(func.concat(contracts, more), Text)
 
 
 def has_contracts() -> ColumnElement[bool]:

@@ -1,6 +1,7 @@
 """What lines cost, asked over HTTP: by buyers, and by suppliers for their customers."""
 
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -17,8 +18,9 @@ from catalog.price_lists.candidate_reads import (
     line_arguments,
 )
 from catalog.price_lists.explaining import Looked, look_wide, path_of
-from catalog.price_lists.kept import KeptPrices
-from catalog.price_lists.price_book import LINE_CANDIDATE_AT, Found, found_by_line
+from catalog.price_lists.kept import Heads, KeptPrices
+from catalog.price_lists.mark import read_mark
+from catalog.price_lists.price_book import LINE_CANDIDATE_AT, Found, Offer, found_by_line
 from catalog.price_lists.rules import Unpriced, price_line
 from catalog.price_lists.schemas import (
     PriceCheckInput,
@@ -26,6 +28,7 @@ from catalog.price_lists.schemas import (
     PriceCheckView,
     PricedLineView,
 )
+from catalog.price_lists.standings import Standings
 from catalog.price_lists.views import no_price_view, price_view
 from catalog.price_lists.visibility import scopes_of
 from catalog.price_lists.written import WrittenPrices
@@ -110,10 +113,13 @@ async def _look_known(
     if expected is None:
         return None
     offers, own_known = expected
+    suppliers = {offer.supplier_id for offer in offers}
+    if own_known and (looked := await _look_standing(platform, caller, offers, suppliers)):
+        return looked
     values = {
         "offer_ids": [offer.id for offer in offers],
         "versions": [offer.version for offer in offers],
-        "supplier_ids": list({offer.supplier_id for offer in offers}),
+        "supplier_ids": list(suppliers),
         "scopes": scopes_of(caller.path),
         "company_id": caller.organization_id,
     }
@@ -121,15 +127,42 @@ async def _look_known(
     heads = kept.read_heads(await hot_rows(platform, caller, statement, values), 1)
     if heads.counted != len(offers) or heads.clock is None:
         return None
+    found = _found(kept, offers, heads, own_read=not own_known)
+    if found is None:
+        return None
+    if not own_known:
+        kept.learn_own(caller.path, offers, heads)
+    if heads.changes is not None:
+        platform.get(Standings).note(caller.path, heads.changes, offers, heads)
+    return Looked(found, heads.buyer(caller.path), heads.clock)
+
+
+async def _look_standing(
+    platform: Platform, caller: Caller, offers: Sequence[Offer], suppliers: AbstractSet[UUID]
+) -> Looked | None:
+    """Find what lines are priced by where all is known under one mark, and it still stands."""
+    standings = platform.get(Standings)
+    standing, changes = standings.of(caller.path, suppliers), standings.changes
+    if standing is None or standing.heads.has_contracts or not standings.sees(offers):
+        return None
+    mark = await read_mark(platform)
+    if mark.changes != changes:
+        return None
+    found = _found(platform.get(KeptPrices), offers, standing.heads.anew(), own_read=False)
+    return None if found is None else Looked(found, standing.buyer, mark.at)
+
+
+def _found(
+    kept: KeptPrices, offers: Sequence[Offer], heads: Heads, *, own_read: bool
+) -> list[Found] | None:
+    """Put offers and what is kept of their prices together; None where something is not known."""
     found: list[Found] = []
     for place, offer in enumerate(offers, 1):
-        candidates = kept.candidates_of(offer, place, heads, own_read=not own_known)
+        candidates = kept.candidates_of(offer, place, heads, own_read=own_read)
         if candidates is None:
             return None
         found.append(Found(offer, candidates, policy=heads.policy_of(offer.supplier_id)))
-    if not own_known:
-        kept.learn_own(caller.path, offers, heads)
-    return Looked(found, heads.buyer(caller.path), heads.clock)
+    return found
 
 
 async def _look_all(platform: Platform, caller: Caller, keys: Sequence[tuple[UUID, str]]) -> Looked:

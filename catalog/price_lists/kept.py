@@ -41,7 +41,7 @@ from marketplace.kernel.limits import KEPT_OFFERS_MAX, KEPT_PRICES_MAX
 
 _CANDIDATE_WEIGHT: Final = 10
 """A candidate takes so many times the memory of an entry that says there is none."""
-_BEGINS, _DISCOUNTS, _UNIT, _OWN, _SUPPLIER, _FACE_END = 1, 3, 3, 6, 7, 8
+_BEGINS, _DISCOUNTS, _UNIT, _OWN, _MARK, _SUPPLIER, _FACE_END = 1, 3, 3, 6, 6, 7, 8
 """Where the columns of a candidate have what rows of lists, names and numbers say."""
 _READ_MAX: Final = 5_000
 """Faces of lists, and views, a process keeps read: what they say never changes; some 3 MB."""
@@ -118,6 +118,7 @@ class Heads(msgspec.Struct):
 
     `lists` and `names` are by supplier; `told` are the candidates that were found, by the place of
     their offer, and `listed` those of lists among them. `counted` is what the statement counts.
+    `changes` is the catalog's mark where it is told beside that.
     `has_contracts` and `sees_more` are so unless a statement says that they are not.
     """
 
@@ -127,6 +128,7 @@ class Heads(msgspec.Struct):
     listed: Listed
     best_price: set[UUID]
     counted: int = 0
+    changes: int | None = None
     clock: datetime | None = None
     has_contracts: bool = True
     sees_more: bool = True
@@ -143,6 +145,19 @@ class Heads(msgspec.Struct):
         """Give the buyer of a path, in the segments whose lists he was told."""
         segments = (each.segment for lists in self.lists.values() for each in lists)
         return Buyer(path, frozenset(segment for segment in segments if segment is not None))
+
+    def anew(self) -> "Heads":
+        """Give the same without what is of single offers, to be told of others."""
+        return Heads(
+            self.lists,
+            self.names,
+            defaultdict(list),
+            {},
+            self.best_price,
+            has_contracts=self.has_contracts,
+            sees_more=self.sees_more,
+            views=self.views,
+        )
 
     def take(self, supplier_id: UUID, other: "Heads") -> None:
         """Take over what another answer under the same mark says of a supplier."""
@@ -236,6 +251,8 @@ class KeptPrices:
                 if beside is not None:
                     heads.has_contracts = HAS_CONTRACTS in beside
                     heads.sees_more = SEES_MORE in beside
+                mark = row[at + _MARK]
+                heads.changes = None if mark is None else int(mark)
             elif candidates and (candidate := read_candidate(row[at:])) is not None:
                 heads.told[place].append(candidate)
                 if candidate.level is not Level.CONTRACT:
@@ -247,8 +264,7 @@ class KeptPrices:
 
         `lists` are those that ladders are of, by their number from 1.
         """
-        told: defaultdict[int, list[Candidate]] = defaultdict(list)
-        now = Heads(heads.lists, heads.names, told, {}, heads.best_price, views=heads.views)
+        now = heads.anew()
         for row in rows:
             place, number = row[0], row[1]
             if place == KNOWN:
@@ -257,7 +273,7 @@ class KeptPrices:
             described = row[2] if number is None else lists[number - 1].described
             candidate = read_candidate((described, *row[3:]))
             if candidate is not None:
-                told[place].append(candidate)
+                now.told[place].append(candidate)
         return now
 
     def candidates_of(

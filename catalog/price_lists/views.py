@@ -76,9 +76,11 @@ def _ladder(price: Price) -> list[LadderStepView]:
 
 def _of_best(price: Price) -> bool:
     """Tell whether the buyer's ladder is that of the best candidate alone."""
-    best, *others = price.fitting
     if price.policy is not Policy.PRIORITY:
         return False
+    if len(price.fitting) == 1:
+        return True
+    best, *others = price.fitting
     first = best.ladder.tiers[0].minimum_quantity
     return all(other.ladder.tiers[0].minimum_quantity >= first for other in others)
 

@@ -12,23 +12,12 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from datetime import datetime
 from hashlib import sha256
-from typing import Final
 
 import msgspec
 from msgspec.structs import force_setattr
-from sqlalchemy import func, select
 
-from catalog.search.tables import CatalogChangeRow
+from catalog.price_lists.mark import Mark
 from marketplace.kernel.limits import CATALOG_ANSWERS_BYTES_MAX
-from marketplace.platform.core import Platform
-from marketplace.platform.database import Compiled
-
-
-class Mark(msgspec.Struct, frozen=True):
-    """How many changes there were at an instant of the database's clock."""
-
-    changes: int
-    at: datetime
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -49,17 +38,6 @@ class Answer(msgspec.Struct, frozen=True):
         told = sha256(self.items)
         told.update(f"\0{self.next}\0".encode() + bytes(self.more or b""))
         force_setattr(self, "tag", f'"{told.hexdigest()[:32]}"')
-
-
-CHANGES: Final = func.coalesce(func.sum(CatalogChangeRow.changes), 0)
-"""How many changes were committed to what the catalog shows."""
-_MARK: Final = Compiled(select(CHANGES, func.clock()))
-
-
-async def read_mark(platform: Platform) -> Mark:
-    """Read the present mark; it tells nothing of anybody and needs no tenant."""
-    ((changes, at),) = await platform.database.hot.fetch(_MARK.sql, _MARK.arguments())
-    return Mark(int(changes), at)
 
 
 class CatalogAnswers:

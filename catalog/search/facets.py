@@ -9,7 +9,7 @@ from msgspec import UNSET
 
 from catalog.languages.asked import Languages
 from catalog.languages.tags import name_in
-from catalog.search.answers import Mark
+from catalog.price_lists.mark import Mark
 from catalog.search.finding import Found
 from catalog.search.known import NamedAttribute, Names, read_names
 from catalog.search.matching import FACET, LEAD_TIME, NUMBER, SUPPLIER

@@ -12,8 +12,8 @@ from uuid import UUID
 import msgspec
 
 from catalog.languages.tags import base_language
+from catalog.price_lists.mark import Mark
 from catalog.price_lists.visibility import scopes_of
-from catalog.search.answers import Mark
 from catalog.search.known import read_synonyms
 from catalog.search.matching import (
     FOUND,

@@ -15,12 +15,12 @@ import msgspec
 from msgspec import UNSET
 
 from catalog.price_lists.kept import Heads, KeptPrices, View
+from catalog.price_lists.mark import Mark
 from catalog.price_lists.price_book import UNBOUNDED, Offer
 from catalog.price_lists.rules import Unpriced, price_offer
 from catalog.price_lists.views import no_price_view, price_view
 from catalog.price_lists.visibility import scopes_of
 from catalog.pricing.terms import Buyer, Candidate, Price
-from catalog.search.answers import Mark
 from catalog.search.known_items import Item, KnownItems, Placed
 from catalog.search.own_prices import CHUNK, Costs, OwnCosts
 from catalog.search.page_statements import (

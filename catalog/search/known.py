@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import ARRAY, Integer, Text, Uuid, bindparam
 
-from catalog.search.answers import Mark
+from catalog.price_lists.mark import Mark
 from catalog.search.matching import statement_of
 from catalog.search.rules import Synonym, phrases_of
 from marketplace.kernel.limits import CATALOG_NAMES_KEPT_MAX, SYNONYMS_KEPT_MAX

@@ -13,8 +13,8 @@ from typing import Final
 
 from sqlalchemy import ARRAY, Text, Uuid, bindparam
 
+from catalog.price_lists.mark import Mark
 from catalog.price_lists.visibility import scopes_of
-from catalog.search.answers import Mark
 from catalog.search.known import Known
 from catalog.search.matching import VISIBLE, statement_of
 from catalog.search.rules import Term, compound_of, configurations, correctable, meanings_of

@@ -16,7 +16,7 @@ from uuid import UUID
 
 import msgspec
 
-from catalog.search.answers import Mark
+from catalog.price_lists.mark import Mark
 from catalog.search.finding import Found, Hit, Query
 from catalog.search.matching import Rank, Stage
 from catalog.search.rules import price_steps

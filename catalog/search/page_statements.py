@@ -34,9 +34,9 @@ from sqlalchemy import (
 
 from catalog.price_lists.candidate_reads import own_of_known
 from catalog.price_lists.candidates import with_heads
+from catalog.price_lists.mark import CHANGES
 from catalog.price_lists.visibility import OFFER_COLUMNS, visible_by_itself, visible_offer
 from catalog.products.tables import OfferRow, ProductRow
-from catalog.search.answers import CHANGES
 from catalog.search.details import FOUND_STATES, READ_STATES, seen_product
 from marketplace.kernel.limits import OFFERS_PER_PRODUCT_MAX, OFFERS_PER_PRODUCT_SHOWN
 from marketplace.platform.database import HotRead

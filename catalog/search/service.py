@@ -13,7 +13,8 @@ import msgspec
 from msgspec import UNSET
 
 from catalog.languages.asked import Languages
-from catalog.search.answers import Answer, CatalogAnswers, Mark, read_mark
+from catalog.price_lists.mark import Mark, read_mark
+from catalog.search.answers import Answer, CatalogAnswers
 from catalog.search.details import add_availability, add_details, add_texts
 from catalog.search.facets import facets_of
 from catalog.search.finding import Query, find

@@ -9,28 +9,15 @@ What is known here is what statements under row security told, of buyers of whom
 said that they see no more than everybody.
 """
 
-from collections import OrderedDict, defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import NamedTuple, cast
 from uuid import UUID
 
-import msgspec
-
 from catalog.price_lists.kept import Heads
-from catalog.pricing.terms import Buyer
+from catalog.price_lists.standings import Path, Standing, Standings
 from catalog.recent import Recent
 from catalog.search.known_items import Item, Placed
-from marketplace.kernel.limits import SHELF_ITEMS_MAX, SHELF_PAGES_MAX, STANDINGS_MAX
-
-Path = tuple[UUID, ...]
-
-
-class Standing(msgspec.Struct):
-    """What a buyer has of the `suppliers` he was told of, his own ladders and contracts aside."""
-
-    heads: Heads
-    buyer: Buyer
-    suppliers: set[UUID]
+from marketplace.kernel.limits import SHELF_ITEMS_MAX, SHELF_PAGES_MAX
 
 
 class ShownItems(NamedTuple):
@@ -57,33 +44,23 @@ class Held(NamedTuple):
 class Shelf:
     """What this process has read under the newest mark it has seen; what was used last stays."""
 
-    def __init__(
-        self,
-        items_max: int = SHELF_ITEMS_MAX,
-        pages_max: int = SHELF_PAGES_MAX,
-        standings_max: int = STANDINGS_MAX,
-    ) -> None:
+    def __init__(self, items_max: int = SHELF_ITEMS_MAX, pages_max: int = SHELF_PAGES_MAX) -> None:
         self._sizes = items_max, pages_max
-        self._standings_max = standings_max
-        self._begin(-1)
+        self._standings = Standings()
+        self._begin()
 
-    def _begin(self, changes: int) -> None:
+    def _begin(self) -> None:
         items_max, pages_max = self._sizes
-        self._changes = changes
+        self._changes = self._standings.changes
         self._items = Recent[UUID, Item](items_max)
         self._pages = Recent[Hashable, ShownItems](pages_max)
-        self._standings: OrderedDict[Path, Standing] = OrderedDict()
-        self._suppliers = 0
 
     def held(self, path: Path, asked: Mapping[str, object]) -> Held | None:
         """Give what is known of a page for a buyer who sees what is open; None where not all is."""
-        standing = self._standings.get(path)
-        if standing is None:
-            return None
         page = self._page(asked)
-        if page is None or not standing.suppliers.issuperset(page.suppliers):
+        standing = None if page is None else self._standings.of(path, page.suppliers)
+        if page is None or standing is None:
             return None
-        self._standings.move_to_end(path)
         return Held(page, standing, self._changes)
 
     def _page(self, asked: Mapping[str, object]) -> ShownItems | None:
@@ -99,32 +76,16 @@ class Shelf:
         self, path: Path, asked: Mapping[str, object], items: Sequence[Item], heads: Heads
     ) -> None:
         """Take in what a statement told of a page, its mark among it."""
-        if heads.counted > self._changes:
-            self._begin(heads.counted)
-        if heads.counted < self._changes or heads.sees_more:
+        offers = [offer for item in items for offer in item.offers]
+        everybodys = self._standings.note(path, heads.counted, offers, heads)
+        if self._standings.changes != self._changes:
+            self._begin()
+        if not everybodys:
             return
         if "chosen" not in asked:
             self._pages.put(_place(asked), _shown(items))
         for item in items:
             self._items.put(item.id, item)
-        self._note(path, {offer.supplier_id for item in items for offer in item.offers}, heads)
-
-    def _note(self, path: Path, suppliers: Iterable[UUID], heads: Heads) -> None:
-        standing = self._standings.pop(path, None)
-        if standing is None:
-            none = Heads(defaultdict(list), {}, defaultdict(list), {}, set())
-            none.has_contracts, none.sees_more = heads.has_contracts, False
-            standing = Standing(none, Buyer(path), set())
-        self._standings[path] = standing
-        for supplier_id in suppliers:
-            if supplier_id not in standing.suppliers:
-                standing.heads.take(supplier_id, heads)
-                standing.suppliers.add(supplier_id)
-                self._suppliers += 1
-        standing.buyer = standing.heads.buyer(path)
-        while self._suppliers > self._standings_max and len(self._standings) > 1:
-            _, oldest = self._standings.popitem(last=False)
-            self._suppliers -= len(oldest.suppliers)
 
 
 def _place(asked: Mapping[str, object]) -> Hashable:

@@ -12,8 +12,9 @@ from sqlalchemy import ARRAY, Integer, Text, Uuid, bindparam
 
 from catalog.languages.asked import Languages
 from catalog.languages.tags import LAST_RESORT
+from catalog.price_lists.mark import Mark, read_mark
 from catalog.price_lists.visibility import scopes_of
-from catalog.search.answers import Answer, CatalogAnswers, Mark, read_mark
+from catalog.search.answers import Answer, CatalogAnswers
 from catalog.search.finding import Query, find_first
 from catalog.search.matching import IN_LANGUAGE, VISIBLE, VISIBLE_BY_ITSELF, statement_of
 from catalog.search.rules import words_of

@@ -124,9 +124,11 @@ SHELF_PAGES_MAX: Final = 2_000
 """Items, and pages, that are known to be what everybody sees: lists of items kept anyhow; 2 MB."""
 STANDINGS_MAX: Final = 10_000
 """Of what buyers have of suppliers, so many pairs are known; about 3 MB."""
-WRITTEN_PRICES_MAX: Final = 2_000
+WRITTEN_FORMS_MAX: Final = 500
+WRITTEN_PRICES_MAX: Final = 5_000
 WRITTEN_OFFERS_MAX: Final = 5_000
-"""Prices, and offers of pages, that one process keeps written: at most about 2 and 6 MB."""
+"""Prices, the forms of their lists, and offers of pages, that one process keeps written: at most
+about 2, less than 1 and 6 MB."""
 IMPORT_ROW_ERRORS_MAX: Final = 1_000
 """Row errors kept of one import; beyond it only counted."""
 IMPORT_BATCH_ROWS: Final = 5_000

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from catalog.price_lists.mark import Mark, read_mark
 from catalog.search import service
-from catalog.search.answers import Answer, CatalogAnswers, Mark, read_mark
+from catalog.search.answers import Answer, CatalogAnswers
 from marketplace.platform.database import transaction
 from marketplace.platform.http.paging import PageRequest
 from tests.catalog.parties import Market, entry, unit_of
