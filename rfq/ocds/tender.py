@@ -50,6 +50,8 @@ KINDS: Final = {
     Kind.RFQ: "Request for quotation",
     Kind.TENDER: "Tender",
 }
+PASSED_OR_FAILED: Final = "Passed or failed."
+"""The description of a criterion without a weight: the standard has no code for it."""
 _ENDS: Final = {
     Status.AWARDED: TenderStatus.COMPLETE,
     Status.COMPLETED: TenderStatus.COMPLETE,
@@ -201,7 +203,7 @@ def _criterion(each: criteria.Criterion) -> Criterion:
     return Criterion(
         type=(CriterionType.PRICE if by_price else CriterionType.QUALITY).value,
         name=each.title,
-        description="Passed or failed." if each.kind is CriterionKind.GATE else UNSET,
+        description=PASSED_OR_FAILED if each.kind is CriterionKind.GATE else UNSET,
         numbers=numbers or UNSET,
     )
 

@@ -47,6 +47,9 @@ def drafted(notice: FoundNotice, reading: Reading, at: datetime, currency: str) 
     """
     reading.check()
     terms: dict[str, Any] = {"kind": Kind.TENDER.value}
+    if notice.procedure is not None:
+        terms["kind"] = notice.procedure.value.value
+        reading.take(notice.procedure, "/kind", terms["kind"])
     terms["title"] = _title(notice, reading)
     if notice.description is not None:
         _put_text(reading, terms, notice.description)

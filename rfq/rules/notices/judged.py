@@ -6,6 +6,7 @@ that is the fixed reference of points; else prices are divided by the coefficien
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
 
@@ -26,6 +27,8 @@ _FORMULA: Final = (
     "has {method}; see that it is what you announced."
 )
 _Key = tuple[CriterionKind, str, Decimal, Decimal | None, int]
+_Made = dict[_Key, list[tuple[int, FoundCriterion]]]
+"""Criteria, each with the lots it is for, by their places, and what they say of it."""
 
 
 def judging_of(
@@ -39,29 +42,45 @@ def judging_of(
     given = [each for lot in lots for each in lot.criteria]
     if notice.price_alone is not None:
         reading.take(notice.price_alone, f"{_FIELD}/method", Method.LOWEST_PRICE.value)
-    if not given:
-        if notice.price_alone is None:
-            detail = "The notice names no award criteria: the draft goes by the lowest price."
-            reading.decide("criteria_missing", detail, _FIELD)
-        return None
-    if all(_is_price(each, lot) for lot in lots for each in lot.criteria):
-        for each in given:
-            _take(reading, each, f"{_FIELD}/method", Method.LOWEST_PRICE.value)
-        return None
+    elif not given:
+        detail = (
+            "The notice says nothing of what offers are judged by, or in words alone: the draft "
+            "goes by the lowest price."
+        )
+        reading.decide("criteria_missing", detail, _FIELD)
+    if all(each.gate or _is_price(each, lot) for lot in lots for each in lot.criteria):
+        return _by_price(reading, lots)
     references = _references(lots, currency, budget)
-    made = _criteria(lots, references)
-    method = _method(lots, references)
-    if not all(_complete(lot) for lot in lots) or len(made) > CRITERIA_MAX or method is None:
+    made, method = _criteria(lots, references), _method(lots, references)
+    if not all(map(_complete, lots)) or len(made) > CRITERIA_MAX or method is None:
         reading.decide("criteria_unclear", _UNCLEAR, _FIELD)
         for each in given:
             for found in _parts(each):
                 reading.leave(found, Why.UNUSABLE)
         return None
     reading.decide("price_formula", _FORMULA.format(method=_METHODS[method]), f"{_FIELD}/method")
+    return _judging(reading, method, made, len(lots))
+
+
+def _by_price(reading: Reading, lots: list[FoundLot]) -> dict[str, Any] | None:
+    """Give the lowest price, with what is passed or failed beside it."""
+    for each in (each for lot in lots for each in lot.criteria if not each.gate):
+        _take(reading, each, f"{_FIELD}/method", Method.LOWEST_PRICE.value)
+    gates = [replace(lot, criteria=[each for each in lot.criteria if each.gate]) for lot in lots]
+    made = _criteria(gates, [None for _ in lots])
+    if not made:
+        return None
+    if len(made) > CRITERIA_MAX:
+        reading.decide("criteria_unclear", _UNCLEAR, _FIELD)
+        return None
+    return _judging(reading, Method.LOWEST_PRICE, made, len(lots))
+
+
+def _judging(reading: Reading, method: Method, made: _Made, lots: int) -> dict[str, Any]:
     return {
         "method": method.value,
         "criteria": [
-            _criterion(reading, key, found, len(lots), number, method)
+            _criterion(reading, key, found, lots, number, method)
             for number, (key, found) in enumerate(made.items())
         ],
     }
@@ -75,14 +94,17 @@ _METHODS: Final = {
 
 def _is_price(criterion: FoundCriterion, lot: FoundLot) -> bool:
     """Tell whether a criterion is the price; costs are where the lot has no price beside them."""
+    if criterion.gate:
+        return False
     return criterion.price or (criterion.cost and not any(each.price for each in lot.criteria))
 
 
 def _complete(lot: FoundLot) -> bool:
-    weights = [each.weight.value for each in lot.criteria if each.weight and each.exact]
-    prices = sum(_is_price(each, lot) for each in lot.criteria)
+    weighed = [each for each in lot.criteria if not each.gate]
+    weights = [each.weight.value for each in weighed if each.weight and each.exact]
+    prices = sum(_is_price(each, lot) for each in weighed)
     return (
-        len(weights) == len(lot.criteria) > 0
+        len(weights) == len(weighed) > 0
         and all(fits(weight) for weight in weights)
         and sum(weights) == HUNDRED
         and prices <= 1
@@ -110,17 +132,16 @@ def _method(lots: list[FoundLot], references: list[Decimal | None]) -> Method | 
     return Method.COEFFICIENT if all(priced) else None
 
 
-def _criteria(
-    lots: list[FoundLot], references: list[Decimal | None]
-) -> dict[_Key, list[tuple[int, FoundCriterion]]]:
+def _criteria(lots: list[FoundLot], references: list[Decimal | None]) -> _Made:
     """Put together what is the same in several lots."""
-    made: dict[_Key, list[tuple[int, FoundCriterion]]] = {}
+    made: _Made = {}
     points = _method(lots, references) is Method.POINTS
     for number, lot in enumerate(lots):
         seen: Counter[tuple[object, ...]] = Counter()
         for each in lot.criteria:
             price = _is_price(each, lot)
             kind = CriterionKind.PRICE if price else CriterionKind.SCORED
+            kind = CriterionKind.GATE if each.gate else kind
             title = one_line(each.title.value) if each.title else ""
             weight = each.weight.value if each.weight else Decimal(0)
             said = (kind, title or _KINDS[kind], weight)
@@ -130,7 +151,11 @@ def _criteria(
     return made
 
 
-_KINDS: Final = {CriterionKind.PRICE: "Price", CriterionKind.SCORED: "Quality"}
+_KINDS: Final = {
+    CriterionKind.PRICE: "Price",
+    CriterionKind.SCORED: "Quality",
+    CriterionKind.GATE: "Quality",
+}
 
 
 def _criterion(
@@ -148,7 +173,9 @@ def _criterion(
         if each.cost and kind is CriterionKind.PRICE:
             detail = "The notice weighs costs, not the price: see that the price stands for them."
             reading.decide("cost_as_price", detail, field)
-    made: dict[str, Any] = {"kind": kind.value, "title": title, "weight": plain_decimal(weight)}
+    made: dict[str, Any] = {"kind": kind.value, "title": title}
+    if kind is not CriterionKind.GATE:
+        made["weight"] = plain_decimal(weight)
     if len(found) < lots:
         made["lots"] = [lot + 1 for lot, _ in found]
     if kind is CriterionKind.PRICE and method is Method.POINTS and reference is not None:
@@ -157,7 +184,7 @@ def _criterion(
 
 
 def _parts(criterion: FoundCriterion) -> Iterator[Found[Any]]:
-    for each in (criterion.kind, criterion.title, criterion.weight):
+    for each in (criterion.kind, criterion.title, criterion.weight, criterion.gate):
         if each is not None:
             yield each
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from rfq.rules.notices.reading import Amount, Found
 from rfq.rules.notices.report import NoticeFormat
-from rfq.rules.procedure import Openness
+from rfq.rules.procedure import Kind, Openness
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,10 @@ class FoundLine:
 
 @dataclass(frozen=True, slots=True)
 class FoundCriterion:
-    """One award criterion; `weight` is in percent where it is `exact`."""
+    """One award criterion; `weight` is in percent where it is `exact`.
+
+    A `gate` is passed or failed, and has none.
+    """
 
     price: bool
     cost: bool
@@ -28,6 +31,7 @@ class FoundCriterion:
     title: Found[str] | None
     weight: Found[Decimal] | None
     exact: bool
+    gate: Found[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,7 @@ class FoundNotice:
     other_languages: list[str] = field(default_factory=list)
     title: Found[str] | None = None
     description: Found[str] | None = None
+    procedure: Found[Kind] | None = None
     openness: Found[Openness] | None = None
     value: Found[Amount] | None = None
     deadline: Found[datetime] | None = None

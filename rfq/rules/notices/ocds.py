@@ -8,11 +8,12 @@ from typing import Final
 
 from rfq.ocds.codelists import AwardCriteria, ProcurementMethod, ReleaseTag, TenderStatus
 from rfq.ocds.release import VERSION
+from rfq.ocds.tender import KINDS, PASSED_OR_FAILED
 from rfq.rules.notices.notice import FoundCriterion, FoundLine, FoundLot, FoundNotice
 from rfq.rules.notices.reading import Amount, Found, Reading, duplicates
 from rfq.rules.notices.report import NoticeDocument, NoticeFormat, Why
 from rfq.rules.notices.tree import Form, Node
-from rfq.rules.procedure import Openness
+from rfq.rules.procedure import Kind, Openness
 
 _CALLS: Final = frozenset(
     [ReleaseTag.TENDER, ReleaseTag.TENDER_AMENDMENT, ReleaseTag.TENDER_UPDATE, ReleaseTag.COMPILED]
@@ -80,6 +81,7 @@ def read_ocds(reading: Reading) -> FoundNotice:
     notice.deadline = _end(reading, tender, "tenderPeriod")
     notice.questions = _end(reading, tender, "enquiryPeriod")
     notice.openness = _openness(reading, tender)
+    notice.procedure = _procedure(reading, tender)
     criteria = reading.text(tender.one("awardCriteria"))
     if criteria is not None and criteria.value in _PRICE_ALONE:
         notice.price_alone = criteria
@@ -207,42 +209,80 @@ def _openness(reading: Reading, tender: Node) -> Found[Openness] | None:
     return Found(_METHODS[ProcurementMethod(found.value)], found.nodes)
 
 
+def _procedure(reading: Reading, tender: Node) -> Found[Kind] | None:
+    """Read the words our own releases have for the kind of a procedure with prices."""
+    found = reading.text(tender.one("procurementMethodDetails"))
+    kinds = {words: kind for kind, words in KINDS.items() if kind is not Kind.RFI}
+    if found is None or found.value not in kinds:
+        return None
+    return Found(kinds[found.value], found.nodes)
+
+
 # Lots and items
 
 
 def _lots(reading: Reading, tender: Node, notice: FoundNotice) -> list[FoundLot]:
-    lots = [_lot(reading, node, found) for node, found in _identified(reading, tender, "lots")]
-    by_id = {lot.id.value: lot for lot in lots}
+    given = _identified(reading, tender, "lots")
+    ended = {found.value for node, found in given if _has_ended(reading, node)}
+    if len(ended) == len(given):
+        ended = set()  # all of it has: then what it was is asked for once more
+    lots = [_lot(reading, node, found) for node, found in given if found.value not in ended]
     items = _identified(reading, tender, "items")
-    if not lots:
-        if not items:
-            return []
+    if not lots and items:
         whole = Found(notice.title.value if notice.title else "", (tender,))
         lots = [FoundLot(whole, title=notice.title)]
+    by_id = {lot.id.value: lot for lot in lots} if given else {}
     for node, _ in items:
-        line = _line(reading, node)
         related = reading.code(node.one("relatedLot"))
-        if related is not None and related.value not in by_id:
-            detail = f"The item is of a lot {related.value[:60]!r}, which the tender does not have."
-            reading.fault(related.nodes[0], "unknown_lot", detail)
-        elif related is not None:
-            reading.consume(*related.nodes)
-            by_id[related.value].lines.append(line)
-        elif len(lots) == 1:
-            lots[0].lines.append(line)
-        else:
-            detail = "Items of the notice belong to no lot: they are not in the draft."
-            reading.decide("items_without_lot", detail, "/lots")
-            for found in (line.description, line.quantity, line.unit):
-                reading.leave(found, Why.UNUSABLE)
+        if related is None or related.value not in ended:
+            _put_item(reading, _line(reading, node), related, lots, by_id)
+    for lot in lots:
+        _leave_nothings(reading, lot)
     return lots
 
 
+def _put_item(
+    reading: Reading,
+    line: FoundLine,
+    related: Found[str] | None,
+    lots: list[FoundLot],
+    by_id: dict[str, FoundLot],
+) -> None:
+    if related is not None and related.value not in by_id:
+        detail = f"The item is of a lot {related.value[:60]!r}, which the tender does not have."
+        reading.fault(related.nodes[0], "unknown_lot", detail)
+    elif related is not None:
+        reading.consume(*related.nodes)
+        by_id[related.value].lines.append(line)
+    elif len(lots) == 1:
+        lots[0].lines.append(line)
+    else:
+        detail = "Items of the notice belong to no lot: they are not in the draft."
+        reading.decide("items_without_lot", detail, "/lots")
+        for found in (line.description, line.quantity, line.unit):
+            reading.leave(found, Why.UNUSABLE)
+
+
+def _has_ended(reading: Reading, lot: Node) -> bool:
+    status = reading.text(lot.one("status"))
+    if status is None or status.value not in _ENDED:
+        return False
+    detail = "Lots of the notice have ended: those that have are left out where others have not."
+    reading.decide("lots_ended", detail, "/lots")
+    return True
+
+
+def _leave_nothings(reading: Reading, lot: FoundLot) -> None:
+    """Leave out items of the quantity 0, which is how an amendment takes one back."""
+    asked = [line for line in lot.lines if not (line.quantity and line.quantity.value == 0)]
+    if not asked or len(asked) == len(lot.lines):
+        return
+    detail = "Items of the notice are asked for in the quantity 0: they are left out."
+    reading.decide("items_of_nothing", detail, "/lots")
+    lot.lines = asked
+
+
 def _lot(reading: Reading, node: Node, found: Found[str]) -> FoundLot:
-    status = reading.text(node.one("status"))
-    if status is not None and status.value in _ENDED:
-        detail = "Lots of the notice have ended already; take out what is not asked for again."
-        reading.decide("lots_ended", detail, "/lots")
     return FoundLot(
         found,
         title=reading.text(node.one("title")),
@@ -279,13 +319,16 @@ def _criteria(reading: Reading, lot: Node) -> Iterator[FoundCriterion]:
     for node in _objects(reading, criteria, "criteria"):
         kind = reading.text(node.one("type"))
         weight, exact = _weight(reading, node)
+        description = reading.text(node.one("description"))
+        is_gate = weight is None and description and description.value == PASSED_OR_FAILED
         yield FoundCriterion(
             price=kind is not None and kind.value == "price",
             cost=kind is not None and kind.value == "cost",
             kind=kind,
-            title=reading.text(node.one("name")) or reading.text(node.one("description")),
+            title=reading.text(node.one("name")) or description,
             weight=weight,
             exact=exact,
+            gate=description if is_gate else None,
         )
 
 
@@ -327,6 +370,9 @@ def _told(reading: Reading, release: Node, tender: Node) -> None:
     elif not tags & _CALLS:
         detail = "The notice is no call for offers: see whether its terms are those you mean."
         reading.decide("no_call", detail, "/kind")
+    if tender.one("eligibilityCriteria") is not None:
+        detail = "The notice says who is eligible: say in /requirements what bidders bring."
+        reading.decide("selection_criteria", detail, "/requirements")
     techniques = [node for node in (tender, *tender.all("lots")) if node.one("techniques")]
     for code, flag, detail, *fields in _TECHNIQUES:
         for node in techniques:

@@ -24,7 +24,7 @@ V = TypeVar("V")
 _NUMBER: Final = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)")
 _OFFSET: Final = r"(?P<offset>[Zz]|[+-][0-9]{2}:[0-9]{2})?"
 _DAY: Final = re.compile(rf"(?P<day>[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}){_OFFSET}")
-_CLOCK: Final = r"(?P<clock>[0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]+)?"
+_CLOCK: Final = r"(?P<clock>[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?)"
 _TIME: Final = re.compile(rf"{_CLOCK}{_OFFSET}")
 _INSTANT: Final = re.compile(rf"(?P<day>[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})[Tt ]{_CLOCK}{_OFFSET}")
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
@@ -229,11 +229,9 @@ class Reading:
 
     def _instant(self, node: Node, day: str, clock: str, offset: str | None) -> datetime | None:
         try:
-            after = timedelta(days=1) if clock == MIDNIGHT else timedelta(0)
-            at = time() if clock == MIDNIGHT else time.fromisoformat(clock)
             zone = timezone(_offset(offset or "Z"))
-            value = datetime.combine(date.fromisoformat(day), at, zone) + after
-            value = value.astimezone(UTC)
+            begin = datetime.combine(date.fromisoformat(day), time(), zone)
+            value = (begin + _since_midnight(clock)).astimezone(UTC)
         except (ValueError, OverflowError):
             detail = f"There is no such day or time: {day} {clock}."
             self.fault(node, "not_a_date", detail)
@@ -243,6 +241,16 @@ class Reading:
             self.fault(node, "not_a_date", detail)
             return None
         return value
+
+
+def _since_midnight(clock: str) -> timedelta:
+    """Give how long after the begin of the day it is, in whole microseconds."""
+    whole, _, fraction = clock.partition(".")
+    if whole == MIDNIGHT and not fraction.strip("0"):
+        return timedelta(days=1)
+    at = time.fromisoformat(whole)
+    micros = int(fraction[:6].ljust(6, "0"))
+    return timedelta(hours=at.hour, minutes=at.minute, seconds=at.second, microseconds=micros)
 
 
 def _offset(text: str) -> timedelta:

@@ -143,7 +143,9 @@ def test_translations_of_a_release_are_told() -> None:
     [
         ("2031-03-31+02:00", "12:00:00+02:00", datetime(2031, 3, 31, 10, tzinfo=UTC)),
         ("2031-03-31Z", "23:59:59-05:00", datetime(2031, 4, 1, 4, 59, 59, tzinfo=UTC)),
-        ("2031-03-31", "12:00:00.5", datetime(2031, 3, 31, 12, tzinfo=UTC)),
+        ("2031-03-31", "12:00:00.5", datetime(2031, 3, 31, 12, 0, 0, 500_000, tzinfo=UTC)),
+        ("2031-03-31", "12:00:00.1234567", datetime(2031, 3, 31, 12, 0, 0, 123_456, tzinfo=UTC)),
+        ("2031-03-31Z", "24:00:00.0Z", datetime(2031, 4, 1, tzinfo=UTC)),
         ("2031-03-31+01:00", "24:00:00+01:00", datetime(2031, 3, 31, 23, tzinfo=UTC)),
         ("2031-03-31+01:00", None, datetime(2031, 3, 31, 23, tzinfo=UTC)),
     ],
@@ -278,6 +280,35 @@ def test_weights_that_are_no_hundred_percent_are_left_to_the_buyer(
     assert "criteria_unclear" in {each.code for each in drafted.report.decisions}
     told = [row for row in drafted.report.unmapped if "AwardingCriterionTypeCode" in row.source]
     assert {row.reason for row in told} == {Why.UNUSABLE}
+
+
+def test_gates_stand_beside_the_lowest_price() -> None:
+    gate = {"type": "quality", "name": "Recycled", "description": "Passed or failed."}
+    lots = [{"id": "A", "title": "Paper", "awardCriteria": {"criteria": [gate]}}]
+    terms, drafted = made(as_json(release({"lots": lots})))
+    assert terms.judging is not None
+    assert terms.judging.method is Method.LOWEST_PRICE
+    assert [(each.kind, each.title) for each in terms.judging.criteria] == [
+        (CriterionKind.GATE, "Recycled")
+    ]
+    assert drafted.report.decisions == []
+
+
+def test_what_has_ended_or_is_asked_for_no_more_is_left_out() -> None:
+    lots = [{"id": "A", "title": "Paper"}, {"id": "B", "title": "Toner", "status": "cancelled"}]
+    items = [
+        {"id": "1", "relatedLot": "A", "description": "A4", "quantity": 5, "unit": {"id": "XBX"}},
+        {"id": "2", "relatedLot": "A", "description": "A3", "quantity": 0, "unit": {"id": "XBX"}},
+        {"id": "3", "relatedLot": "B", "description": "Black", "quantity": 5},
+    ]
+    terms, drafted = made(as_json(release({"lots": lots, "items": items})))
+    assert [[each.description for each in lot.lines] for lot in terms.lots] == [["A4"]]
+    codes = {each.code for each in drafted.report.decisions}
+    assert codes == {"lots_ended", "items_of_nothing"}
+    assert unmapped(drafted, "/items/2/description") == [("Black", Why.NO_PLACE)]
+    # Where all of it has ended, all of it is asked for once more.
+    terms, _ = made(as_json(release({"lots": lots[1:], "items": items[2:]})))
+    assert [lot.title for lot in terms.lots] == ["Toner"]
 
 
 def test_costs_stand_for_the_price_where_there_is_none() -> None:
