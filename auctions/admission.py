@@ -50,6 +50,8 @@ class HasId(Protocol):
 
 
 L = TypeVar("L", bound=HasId)
+LOT_IN_QUERY: Final = "?lot_id"
+LOT_IN_BODY: Final = "/lot_id"
 
 _CARDS: Final = """
 select a.id as auction_id, a.status, a.buyer_id, a.currency, l.id as lot_id,
@@ -70,15 +72,20 @@ class Admission:
         self._cards: LotMemory[tuple[Card, ...]] = LotMemory()
 
     async def bidders_card(
-        self, auction_id: UUID, company_id: UUID, lot_id: UUID | None = None
+        self,
+        auction_id: UUID,
+        company_id: UUID,
+        lot_id: UUID | None = None,
+        *,
+        pointer: str = LOT_IN_QUERY,
     ) -> Card:
         """Give a lot's card to one who may bid on it.
 
         `lot_id` may be missing where he may bid on one lot alone. Raises NotFound to everybody
-        else, and InvalidInput where the lot must be named.
+        else, and InvalidInput at `pointer` where the lot must be named.
         """
         cards = self._cards.get(auction_id) or await self._load(auction_id, company_id)
-        return _one([card for card in cards if company_id in card.bidders], lot_id)
+        return _one([card for card in cards if company_id in card.bidders], lot_id, pointer)
 
     async def viewers_card(
         self, auction_id: UUID, company_id: UUID, lot_id: UUID | None = None
@@ -137,20 +144,20 @@ def _card(row: Any) -> Card:
     )
 
 
-def _one(cards: list[Card], lot_id: UUID | None) -> Card:
+def _one(cards: list[Card], lot_id: UUID | None, pointer: str = LOT_IN_QUERY) -> Card:
     """Give the card that is meant among those a company sees."""
     if not cards:
         raise _unknown()
-    return meant(cards, lot_id)
+    return meant(cards, lot_id, pointer)
 
 
-def meant(lots: Sequence[L], lot_id: UUID | None) -> L:
+def meant(lots: Sequence[L], lot_id: UUID | None, pointer: str = LOT_IN_QUERY) -> L:
     """Give the lot that is meant among those a company sees, by its identifier or as the only one.
 
-    Raises InvalidInput where it must be named, NotFound where it is none of them.
+    Raises InvalidInput at `pointer` where it must be named, NotFound where it is none of them.
     """
     if lot_id is None and len(lots) > 1:
-        raise invalid("/lot_id", "required", "This auction has several lots: say which is meant.")
+        raise invalid(pointer, "required", "This auction has several lots: say which is meant.")
     for lot in lots:
         if lot_id in {None, lot.id}:
             return lot

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
-from auctions.admission import Admission, Card
+from auctions.admission import LOT_IN_BODY, Admission, Card
 from auctions.clock import ShownClock
 from auctions.engine.events import BidAccepted, BidRefused, Event, PlaceBid, Rejection
 from auctions.engine.terms import Disclosure, check_amount, in_digits
@@ -50,7 +50,9 @@ async def place_bid(
     caller.require(BID)
     key = client_bid_id_of(client_bid_id)
     bidder = caller.organization_id
-    card = await platform.get(Admission).bidders_card(auction_id, bidder, data.lot_id)
+    card = await platform.get(Admission).bidders_card(
+        auction_id, bidder, data.lot_id, pointer=LOT_IN_BODY
+    )
     currency = check_currency(card, bidder, data.amount)
     amount = check_amount(Decimal(data.amount.amount), currency, "/amount/amount")
     event = await platform.get(Intake).submit(
