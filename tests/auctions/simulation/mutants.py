@@ -16,6 +16,7 @@ from auctions.engine import decide, duel, evolve, extension, outcome, witnessed
 from auctions.engine.events import (
     BidAccepted,
     BidRefused,
+    BidWithdrawn,
     Event,
     FollowClose,
     FollowLot,
@@ -24,12 +25,13 @@ from auctions.engine.events import (
     RejectionCode,
     Resume,
     Resumed,
+    Withdraw,
 )
 from auctions.engine.formats import english, japanese, staged
 from auctions.engine.outcome import NoWinner, Win
 from auctions.engine.ranking import Place
 from auctions.engine.state import LotState, Phase, Proxy, Witnessed
-from auctions.engine.terms import Step
+from auctions.engine.terms import Step, Withdrawals
 from auctions.simulation.house import House
 
 Patch = pytest.MonkeyPatch
@@ -226,6 +228,34 @@ def overtime_kept_to_one_lot(patch: Patch) -> None:
     patch.setattr(neighbours, "moved_by", forgetful)
 
 
+def withdrawn_bids_stand(patch: Patch) -> None:
+    patch.setitem(evolve._AFTER, BidWithdrawn, lambda state, _event: state)
+
+
+def proxies_outlive_withdrawn_bids(patch: Patch) -> None:
+    honest = evolve._AFTER[BidWithdrawn]
+
+    def forgetful(state: LotState, event: BidWithdrawn) -> LotState:
+        after = honest(state, event)
+        return replace(after, course=replace(after.course, proxies=state.course.proxies))
+
+    patch.setitem(evolve._AFTER, BidWithdrawn, forgetful)
+
+
+def bids_taken_back_at_will(patch: Patch) -> None:
+    honest = decide._DECIDERS[Withdraw]
+
+    def lenient(state: LotState, *given: Any) -> Any:
+        freely = replace(state.terms, withdrawals=Withdrawals.FREELY)
+        return honest(replace(state, terms=freely), *given)
+
+    patch.setitem(decide._DECIDERS, Withdraw, lenient)
+
+
+def sealed_bids_struck(patch: Patch) -> None:
+    patch.setattr(decide, "SEALED", frozenset())
+
+
 class ClockOfArrival(House):
     """Reads the clock when a batch arrives: `now()`, the start of the transaction."""
 
@@ -309,6 +339,16 @@ MUTANTS: dict[str, Mutant] = {
     "a serial lot cut short": Mutant("a serial lot lasts as long as was planned", serial_cut_short),
     "overtime of all lots kept to one": Mutant(
         "overtime of all lots moves the close of each", overtime_kept_to_one_lot
+    ),
+    "a withdrawn bid that stands": Mutant(LEADER, withdrawn_bids_stand),
+    "a proxy that outlives its withdrawn bid": Mutant(
+        "a proxy never bids below its limit", proxies_outlive_withdrawn_bids
+    ),
+    "bids taken back against the terms": Mutant(
+        "a bidder takes his bid back only where the terms let him", bids_taken_back_at_will
+    ),
+    "a sealed bid struck by the buyer": Mutant(
+        "the buyer strikes no bid he cannot see", sealed_bids_struck
     ),
     "a surrogate without consent": Mutant(
         "the buyer bids for nobody who has not consented", surrogate_without_consent
