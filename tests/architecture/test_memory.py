@@ -4,13 +4,26 @@ import json
 import subprocess
 import sys
 
-BIG = {"highspy", "matplotlib", "numpy", "openpyxl", "pandas", "PIL", "pydantic", "scipy", "typst"}
+BIG = {
+    "alembic",
+    "highspy",
+    "matplotlib",
+    "numpy",
+    "openpyxl",
+    "pandas",
+    "PIL",
+    "pydantic",
+    "scipy",
+    "typst",
+}
 """Libraries of 5 MB and more that serving needs for nothing, or in another process alone."""
 
 SERVE = """
 import json, sys
 from marketplace.app import assemble, create_app
+from marketplace.platform.schema import newest_revision
 from marketplace.platform.settings import load_settings
+newest_revision()
 create_app(assemble(load_settings({
     "DATABASE_URL": "postgresql://nobody@localhost/none",
     "REDIS_URL": "redis://localhost",

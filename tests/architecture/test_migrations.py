@@ -3,9 +3,15 @@
 import asyncpg
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 
+from marketplace.platform.schema import migrations, newest_revision
 from marketplace.platform.settings import Settings
 from tests.conftest import REPOSITORY
+
+
+def test_the_file_of_the_newest_migration_is_named_by_its_revision() -> None:
+    assert newest_revision() == ScriptDirectory.from_config(migrations()).get_current_head()
 
 
 def test_the_schema_goes_up_down_and_up_again(settings: Settings) -> None:
