@@ -77,5 +77,6 @@ SUBPACKAGES_WITH_TABLES: Final = {
         "officers",
         "opening",
         "qualification",
+        "scenarios",
     ),
 }

@@ -7,7 +7,7 @@ from marketplace.approvals.ports import ApprovalSubjects
 from marketplace.contracts.ports import SignedContracts
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Role
-from marketplace.platform.feature import Consumer, Feature, Scope, Timer
+from marketplace.platform.feature import Consumer, Feature, Job, Scope, Timer
 from rfq.amendments import routes as amendments
 from rfq.attachments import routes as attachments
 from rfq.attachments.contents import HeldContents
@@ -45,6 +45,8 @@ from rfq.procedures.known import KnownProcedures
 from rfq.procedures.publishing import OPENING_TIMER
 from rfq.qualification import routes as qualification
 from rfq.questionnaires import routes as questionnaires
+from rfq.scenarios import routes as scenarios
+from rfq.scenarios.running import JOB, run_scenario
 from rfq.strict import routes as strict
 
 
@@ -90,6 +92,7 @@ FEATURE: Final = Feature(
         *awards.ROUTES,
         *printouts.ROUTES,
         *open_data.ROUTES,
+        *scenarios.ROUTES,
     ),
     scopes=(
         Scope(
@@ -121,6 +124,7 @@ FEATURE: Final = Feature(
         ),
         Consumer("rfq.open_data", frozenset({RELEASED}), take_into_feed),
     ),
+    jobs=(Job(JOB, run_scenario),),
     commands={
         "verify-opening": "rfq.opening.commands:check_opening",
         "import-notice": "rfq.notices.commands:import_notice",

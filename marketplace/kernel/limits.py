@@ -254,6 +254,8 @@ SCENARIO_SECONDS_MAX: Final = 60
 """For one solution: a tender of 200 lots and 20 bidders takes some seconds."""
 SCENARIO_RUN_SECONDS_MAX: Final = 600
 """For all solutions of a scenario together; what is not known by then is said to be unknown."""
+SCENARIO_SOLVER_BYTES_MAX: Final = 16 * 1_048_576
+"""Of one message of the solver: an award of a thousand lines, and one without each constraint."""
 SCENARIOS_COMPARED_MAX: Final = 12
 """Side by side: as many as a person compares, and as a plot has room for."""
 AWARD_SHARES_MAX: Final = 10

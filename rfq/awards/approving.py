@@ -29,13 +29,22 @@ from rfq.rules.settlement import ProposalAction
 
 
 async def ask_or_go_on(
-    tx: Transaction, caller: Caller, loaded: Loaded, proposal: Proposal, at: datetime
+    tx: Transaction,
+    caller: Caller,
+    loaded: Loaded,
+    proposal: Proposal,
+    at: datetime,
+    *,
+    decided: Money | None = None,
 ) -> None:
-    """Let a new proposal wait where the company's policy says so; else it goes on at once."""
+    """Let a new proposal wait where the company's policy says so; else it goes on at once.
+
+    The amount that counts is what is `decided` in all, where lots are decided together.
+    """
     rule = await threshold_rule(tx, caller.organization_id)
     requester = Requester(caller.member_id, caller.roles, None)
     amount = Money(proposal.row.total, proposal.row.currency)
-    if rule is None or not needs_approval(rule, requester, amount):
+    if rule is None or not needs_approval(rule, requester, decided or amount):
         await go_on(tx, loaded, proposal, at)
         return
     approval_id = new_id()

@@ -1,8 +1,9 @@
 """Decide a lot: who gets what of it, written down as a proposal that then goes on by itself."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from marketplace.kernel.canonical import plain_decimal
 from marketplace.kernel.clock import is_time_zone
 from marketplace.kernel.errors import Conflict, invalid
 from marketplace.kernel.ids import new_id
-from marketplace.kernel.money import total
+from marketplace.kernel.money import Money, total
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, retries_conflicts, transaction
@@ -27,6 +28,7 @@ from rfq.awards.reading import proposal_view
 from rfq.awards.schemas import AwardInput, AwardProposalView
 from rfq.awards.tables import AwardLineRow, AwardRow, ProposalRow
 from rfq.bids.receiving import hold_own
+from rfq.evaluation.comparing import Compared
 from rfq.evaluation.computing import computation
 from rfq.evaluation.rankings import Ranking, rank_lot
 from rfq.handover.service import EndedAuction
@@ -55,6 +57,17 @@ from rfq.rules.settlement import (
     standstill_until,
 )
 
+Part = tuple[int, int | None, Final, Breakdown]
+"""A winner's rank in the lot, his share in percent where it is one, his offer, and his lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What each winner gets, and of lines that were compared apart how."""
+
+    parts: list[Part]
+    lines: tuple[ComputedLine, ...] = ()
+
 
 @retries_conflicts
 async def award_lot(
@@ -75,21 +88,65 @@ async def award_lot(
         # Waits for breakdowns that are being taken: what was taken counts.
         loaded = await hold_own(tx, caller, procedure_id)
         check_bids_readable(loaded.procedure)
-        lot = loaded.procedure.lot(data.lot_id)
-        if lot is None:
-            raise invalid("/lot_id", "unknown_lot", "This procedure has no such lot.")
-        loaded = await move_lot(tx, loaded, lot.id, LotAction.PROPOSE)
-        at = await tx.clock()
-        _check_days(loaded, data, at)
-        ranking = await rank_lot(tx, loaded, lot.id)
-        before = await read_awards(tx, loaded, AwardRow.lot_id == lot.id)
-        decided = await _decide(tx, loaded, lot, data, ranking=ranking, before=before)
-        for _, _, final, _ in decided.parts:
-            check_binding(final.offer.binds_until, at)
-        proposal_id = await _store(tx, loaded, data, decided, ranking=ranking, at=at)
-        loaded, proposal = await hold_proposal(tx, proposal_id)
-        await ask_or_go_on(tx, caller, loaded, proposal, at)
+        proposal_id = await propose(tx, caller, loaded, data)
         return await keep(tx, key, await proposal_view(tx, loaded, proposal_id))
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """What lots that are decided together bring: the one way to propose is `propose`.
+
+    `compared` are their bids; `off` is what conditional offers take off, by lot and bidder;
+    `amount` is what is decided in all, and `document` says how, for the computation.
+    """
+
+    compared: Compared
+    off: Mapping[tuple[UUID, UUID], Decimal]
+    amount: Money
+    document: Mapping[str, Any]
+
+
+async def propose(
+    tx: Transaction,
+    caller: Caller,
+    loaded: Loaded,
+    data: AwardInput,
+    together: Together | None = None,
+) -> UUID:
+    """Decide a lot of a procedure that is held; give the proposal, which has gone on by itself.
+
+    Raises as `award_lot`.
+    """
+    lot = loaded.procedure.lot(data.lot_id)
+    if lot is None:
+        raise invalid("/lot_id", "unknown_lot", "This procedure has no such lot.")
+    loaded = await move_lot(tx, loaded, lot.id, LotAction.PROPOSE)
+    at = await tx.clock()
+    _check_days(loaded, data, at)
+    ranking = await rank_lot(tx, loaded, lot.id, together.compared if together else None)
+    before = await read_awards(tx, loaded, AwardRow.lot_id == lot.id)
+    made = await _decide(tx, loaded, lot, data, ranking=ranking, before=before)
+    document = _computation(loaded, ranking, data, made.lines)
+    if together is not None:
+        made = replace(made, parts=[_reduced(part, together, lot.id) for part in made.parts])
+        document["scenario"] = together.document
+    for _, _, final, _ in made.parts:
+        check_binding(final.offer.binds_until, at)
+    proposal_id = await _store(tx, loaded, data, made, ranking=ranking, document=document, at=at)
+    loaded, proposal = await hold_proposal(tx, proposal_id)
+    amount = together.amount if together else None
+    await ask_or_go_on(tx, caller, loaded, proposal, at, decided=amount)
+    return proposal_id
+
+
+def _reduced(part: Part, together: Together, lot_id: UUID) -> Part:
+    """Take what conditional offers grant off a winner's lines, spread over them."""
+    rank, share, final, breakdown = part
+    off = together.off.get((lot_id, final.offer.bidder_id))
+    if not off:
+        return part
+    reduced = breakdown.total - Money(off, breakdown.total.currency)
+    return rank, share, final, scaled(breakdown.lines, reduced)
 
 
 def zone_of(loaded: Loaded, data: AwardInput) -> str:
@@ -104,18 +161,6 @@ def zone_of(loaded: Loaded, data: AwardInput) -> str:
 def _check_days(loaded: Loaded, data: AwardInput, at: datetime) -> None:
     zone = zone_of(loaded, data)
     check_last_day(data.last_day, standstill_until(at, loaded.procedure.awarding), at, zone)
-
-
-Part = tuple[int, int | None, Final, Breakdown]
-"""A winner's rank in the lot, his share in percent where it is one, his offer, and his lines."""
-
-
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """What each winner gets, and of lines that were compared apart how."""
-
-    parts: list[Part]
-    lines: tuple[ComputedLine, ...] = ()
 
 
 async def _decide(
@@ -142,7 +187,7 @@ async def _decide(
     shares, by_line = _divided(loaded.procedure.awarding, divided_already=bool(standing))
     chosen = _chosen(finals, data, standing)
     chosen = chosen if by_line else chosen[: max(len(shares), 1)]
-    offers = [await _priced(tx, lot.id, final, ranking.auction) for final in chosen]
+    offers = [await priced(tx, lot.id, final, ranking.auction) for final in chosen]
     made: Sequence[Breakdown | None]
     lines: tuple[ComputedLine, ...] = ()
     if by_line:
@@ -184,7 +229,7 @@ def _divided(awarding: Awarding, *, divided_already: bool) -> tuple[tuple[int, .
     return awarding.shares if by_share else (), awarding.division is Division.LINES
 
 
-async def _priced(
+async def priced(
     tx: Transaction, lot_id: UUID, final: Final, auction: EndedAuction | None
 ) -> Breakdown:
     """Give an offer's lines at the total it ended with; only an auction makes that another."""
@@ -263,6 +308,7 @@ async def _store(
     decided: Decided,
     *,
     ranking: Ranking,
+    document: Mapping[str, Any],
     at: datetime,
 ) -> UUID:
     proposal_id, caller = new_id(), tx.caller
@@ -285,7 +331,7 @@ async def _store(
             first_day=data.first_day,
             last_day=data.last_day,
             time_zone=zone_of(loaded, data),
-            computation=_computation(loaded, ranking, data, decided.lines),
+            computation=document,
             proposed_by=by,
             proposed_at=at,
         )

@@ -50,14 +50,17 @@ class Ranking:
         return None if self.auction is None else self.auction.no_winner
 
 
-async def rank_lot(tx: Transaction, loaded: Loaded, lot_id: UUID) -> Ranking:
+async def rank_lot(
+    tx: Transaction, loaded: Loaded, lot_id: UUID, compared: Compared | None = None
+) -> Ranking:
     """Read what was offered for a lot, or reached in its auction, and rank it.
 
-    Raises Conflict while its auction runs.
+    `compared` are the bids where they were read already: they are those of all lots. Raises
+    Conflict while its auction runs.
     """
     auction = await ended_auction(tx, lot_id)
     agreed = await agreed_offers(tx, lot_id)
-    compared = await compare(tx, loaded)
+    compared = compared or await compare(tx, loaded)
     every = _finals(loaded, compared, lot_id, agreed, auction)
     explanations = await _explanations(tx, lot_id)
     fallen = await _fallen(tx, lot_id)

@@ -64,5 +64,6 @@ def identifiers(road: Road, exchanges: Mapping[str, Exchange]) -> dict[str, str]
         "bid_id": road.award["bid_id"],
         "award_id": road.award["id"],
         "proposal_id": road.award["proposal_id"],
+        "scenario_id": "019b8c4e-0000-7000-8000-000000000006",  # the road has one lot to award
         "complaint_id": "019b8c4e-0000-7000-8000-000000000004",  # nobody complains on the road
     }

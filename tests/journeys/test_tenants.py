@@ -163,6 +163,8 @@ BODIES: dict[str, Any] = {
     "explainOffer": {"explanation": "because"},
     "decideExplanation": {"accepted": True},
     "withdrawAwardProposal": {"reason": "because"},
+    "createScenario": {"name": "Mine now"},
+    "proposeScenario": {"last_day": "2099-01-01"},
     "fileComplaint": {"complaint": "because"},
     "answerComplaint": {"upheld": False, "answer": "because"},
     "declineAward": {"reason": "because"},

@@ -36,6 +36,10 @@ UNREPEATABLE: Final = {
         "tests/rfq/test_negotiation.py: the road bids and is awarded",
     ),
     "importNotice": "tests/rfq/notices/test_notices.py: the road drafts by hand",
+    **dict.fromkeys(
+        ("createScenario", "proposeScenario"),
+        "tests/rfq/scenarios/test_scenarios.py: no lot of the road is left to decide",
+    ),
     "makeFramework": "tests/contracts/test_frameworks.py: the road has one contract, awarded once",
     "nameEvaluators": "tests/rfq/panels.py: the road's procedure is judged by price alone",
     "decideBidder": "tests/rfq/test_qualification.py: the road's procedure asks for no proofs",

@@ -13,6 +13,7 @@ from rfq.rules.clarification import QUESTION
 from rfq.rules.negotiation import NEGOTIATION
 from rfq.rules.panel import EVALUATOR
 from rfq.rules.procedure import LOT, PROCEDURE
+from rfq.rules.scenario_run import SCENARIO
 from rfq.rules.settlement import AWARD, COMPLAINT, PROPOSAL
 
 PAGE = Path(__file__).parents[3] / "docs" / "procedures.md"
@@ -27,6 +28,7 @@ MACHINES: list[StateMachine[Any, Any]] = [
     PROPOSAL,
     AWARD,
     COMPLAINT,
+    SCENARIO,
 ]
 
 
