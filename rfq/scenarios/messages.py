@@ -10,7 +10,7 @@ import msgspec
 from rfq.rules.scenario import Problem
 
 
-class Outcome(StrEnum):
+class SolutionOutcome(StrEnum):
     """How a solution ended."""
 
     SOLVED = "solved"
@@ -23,7 +23,7 @@ class Outcome(StrEnum):
     """Time ended before one was found, or before it was known that there is none."""
 
 
-class Phase(StrEnum):
+class ScenarioPhase(StrEnum):
     """What a scenario is at."""
 
     WAITING = "waiting"
@@ -42,7 +42,7 @@ class Solution(msgspec.Struct, frozen=True):
     Costs are minor units; without an allocation `cost` is 0.
     """
 
-    outcome: Outcome
+    outcome: SolutionOutcome
     allocation: dict[UUID, UUID]
     cost: int
     bound: int
@@ -68,7 +68,7 @@ class Task(msgspec.Struct, frozen=True):
 class Step(msgspec.Struct, frozen=True, tag="step"):
     """Where it is: `done` of `total` solutions, and how far the present one is."""
 
-    phase: Phase
+    phase: ScenarioPhase
     done: int
     total: int
     best: int | None

@@ -16,11 +16,11 @@ from rfq.rules.scenario import Problem
 from rfq.scenarios.messages import (
     Found,
     Message,
-    Outcome,
-    Phase,
     PricedConstraint,
     Progress,
+    ScenarioPhase,
     Solution,
+    SolutionOutcome,
     Step,
     Task,
 )
@@ -35,8 +35,8 @@ Write = Callable[[Message], None]
 def work(task: Task, write: Write) -> Found:
     """Solve; then tell what each constraint costs, or which cannot hold together."""
     run = _Work(task, write)
-    first = run.solve(Phase.SOLVING, task.problem, 0, 1)
-    if first.outcome is Outcome.IMPOSSIBLE:
+    first = run.solve(ScenarioPhase.SOLVING, task.problem, 0, 1)
+    if first.outcome is SolutionOutcome.IMPOSSIBLE:
         conflict, proven = run.conflict()
         return Found(run.solver, first, conflict=conflict, proven=proven)
     priced = () if not first.allocation else tuple(run.price(first))
@@ -54,7 +54,7 @@ class _Work:
 
     def solve(
         self,
-        phase: Phase,
+        phase: ScenarioPhase,
         problem: Problem,
         done: int,
         total: int,
@@ -72,7 +72,7 @@ class _Work:
         self.write(Step(phase, done, total, None, None))
         left = self.until - time.monotonic()
         if left <= 0:
-            return Solution(Outcome.UNKNOWN, {}, 0, 0, 0.0)
+            return Solution(SolutionOutcome.UNKNOWN, {}, 0, 0, 0.0)
         return solve(
             problem,
             gap_percent=self.task.gap_percent if gap_percent is None else gap_percent,
@@ -87,7 +87,7 @@ class _Work:
         priced = []
         for number, name in enumerate(names):
             problem = self.task.problem.without([name])
-            solution = self.solve(Phase.PRICING, problem, number + 1, len(names) + 1, found)
+            solution = self.solve(ScenarioPhase.PRICING, problem, number + 1, len(names) + 1, found)
             priced.append(PricedConstraint(name, solution))
         return priced
 
@@ -99,9 +99,9 @@ class _Work:
         for number, name in enumerate(names):
             problem = self.task.problem.without([*needless, name])
             found = self.solve(
-                Phase.EXPLAINING, problem, number + 1, len(names) + 1, None, ANY_GAP_PERCENT
+                ScenarioPhase.EXPLAINING, problem, number + 1, len(names) + 1, None, ANY_GAP_PERCENT
             )
-            if found.outcome is Outcome.IMPOSSIBLE:
+            if found.outcome is SolutionOutcome.IMPOSSIBLE:
                 needless.append(name)
             elif not found.allocation:
                 proven = False

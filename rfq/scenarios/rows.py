@@ -12,7 +12,7 @@ from marketplace.platform.database import Transaction
 from marketplace.platform.http.schemas import MoneyView
 from rfq.rules.scenario import gap_of
 from rfq.rules.scenario_run import ScenarioStatus
-from rfq.scenarios.messages import Phase
+from rfq.scenarios.messages import ScenarioPhase
 from rfq.scenarios.schemas import (
     ScenarioInput,
     ScenarioProgress,
@@ -90,7 +90,7 @@ def _progress(row: Row[Any]) -> ScenarioProgress:
         best, bound = (int(amount.scaleb(digits)) for amount in (row.best, row.bound))
         gap = f"{gap_of(best, bound):f}"
     return ScenarioProgress(
-        phase=Phase(row.phase),
+        phase=ScenarioPhase(row.phase),
         done=row.solutions_done,
         total=row.solutions_total,
         best=None if row.best is None else MoneyView.of(Money(row.best, row.currency)),

@@ -23,7 +23,7 @@ from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, retries_conflicts, transaction
 from rfq.procedures.publishing import load_own
 from rfq.rules.scenario_run import SCENARIO, UNFINISHED, ScenarioAction, ScenarioStatus
-from rfq.scenarios.messages import Found, Message, Outcome, Phase, Step, Task
+from rfq.scenarios.messages import Found, Message, ScenarioPhase, SolutionOutcome, Step, Task
 from rfq.scenarios.reading import Prepared, prepare
 from rfq.scenarios.results import result_of
 from rfq.scenarios.rows import asked_of, find
@@ -35,10 +35,10 @@ LOOK_SECONDS: Final = 0.5
 LATE_SECONDS: Final = 60
 """The process keeps its time itself; one that is so late is killed."""
 _ENDED: Final = {
-    Outcome.SOLVED: ScenarioAction.SOLVE,
-    Outcome.STOPPED: ScenarioAction.SOLVE,
-    Outcome.IMPOSSIBLE: ScenarioAction.FIND_NONE,
-    Outcome.UNKNOWN: ScenarioAction.RUN_OUT,
+    SolutionOutcome.SOLVED: ScenarioAction.SOLVE,
+    SolutionOutcome.STOPPED: ScenarioAction.SOLVE,
+    SolutionOutcome.IMPOSSIBLE: ScenarioAction.FIND_NONE,
+    SolutionOutcome.UNKNOWN: ScenarioAction.RUN_OUT,
 }
 
 
@@ -92,7 +92,7 @@ async def _start(platform: Platform, job: ScenarioJob) -> Prepared | None:
             tx,
             job,
             status=status.value,
-            phase=Phase.SOLVING.value,
+            phase=ScenarioPhase.SOLVING.value,
             started_at=await tx.clock(),
             problem_hash=prepared.hash(),
         )
@@ -202,7 +202,7 @@ async def _finish(platform: Platform, job: ScenarioJob, prepared: Prepared, foun
         done = 1 + max(len(found.priced), len(prepared.problem.constraints))
         values: dict[str, object] = {
             "status": status.value,
-            "phase": Phase.FINISHED.value,
+            "phase": ScenarioPhase.FINISHED.value,
             "solutions_done": done,
             "solutions_total": done,
             "best": None,
@@ -221,7 +221,7 @@ async def _fail(platform: Platform, job: ScenarioJob, why: str) -> None:
     async with transaction(platform, job.caller) as tx:
         values: dict[str, object] = {
             "status": ScenarioStatus.FAILED.value,
-            "phase": Phase.FINISHED.value,
+            "phase": ScenarioPhase.FINISHED.value,
             "failure": why,
             "finished_at": await tx.clock(),
             "version": ScenarioRow.version + 1,

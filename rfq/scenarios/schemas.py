@@ -24,7 +24,7 @@ from marketplace.platform.http.schemas import (
     TimeZone,
 )
 from rfq.rules.scenario_run import ScenarioStatus
-from rfq.scenarios.messages import Outcome, Phase
+from rfq.scenarios.messages import ScenarioPhase, SolutionOutcome
 
 ShareText = Annotated[
     str,
@@ -157,7 +157,7 @@ class ConstraintCost(Output):
 
     name: str
     words: str
-    outcome: Outcome
+    outcome: SolutionOutcome
     total_without: str | None
     cost: str | None
     at_least: str | None
@@ -181,7 +181,7 @@ class ScenarioResult(Output):
     some that cannot hold together; `conflict_proven`, that without any one of these the others can.
     """
 
-    outcome: Outcome
+    outcome: SolutionOutcome
     solver: str
     seconds: str
     total: str | None
@@ -199,7 +199,7 @@ class ScenarioResult(Output):
 class ScenarioProgress(Output):
     """How far it is: solutions done of all; of the present one, the best so far and the bound."""
 
-    phase: Phase
+    phase: ScenarioPhase
     done: int
     total: int
     best: MoneyView | None

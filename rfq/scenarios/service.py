@@ -22,7 +22,7 @@ from marketplace.platform.idempotency import IdempotencyKey, keep, replay
 from marketplace.platform.jobs import enqueue
 from rfq.procedures.publishing import load_own
 from rfq.rules.scenario_run import SCENARIO, UNFINISHED, ScenarioAction, ScenarioStatus
-from rfq.scenarios.messages import Phase
+from rfq.scenarios.messages import ScenarioPhase
 from rfq.scenarios.reading import prepare
 from rfq.scenarios.rows import SUMMARY, find, summary, view
 from rfq.scenarios.running import JOB, ScenarioJob
@@ -69,7 +69,7 @@ async def create_scenario(
                 asked=msgspec.to_builtins(data),
                 currency=loaded.procedure.currency,
                 status=ScenarioStatus.QUEUED.value,
-                phase=Phase.WAITING.value,
+                phase=ScenarioPhase.WAITING.value,
                 created_by=caller.member_id,
                 created_at=await tx.clock(),
             )
@@ -125,7 +125,7 @@ async def cancel_scenario(
             .where(ScenarioRow.id == scenario_id)
             .values(
                 status=status.value,
-                phase=Phase.FINISHED.value,
+                phase=ScenarioPhase.FINISHED.value,
                 finished_at=await tx.clock(),
                 version=version + 1,
             )

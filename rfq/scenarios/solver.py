@@ -17,7 +17,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from rfq.rules.scenario import Allocation, Problem, bill, broken, gap_of
-from rfq.scenarios.messages import Outcome, Progress, Solution, Tell
+from rfq.scenarios.messages import Progress, Solution, SolutionOutcome, Tell
 from rfq.scenarios.model import Form, Model, build
 
 WORTH: Final = 1_000_000
@@ -31,7 +31,7 @@ LIKELY: Final = 0.05
 """A discount that the program without whole numbers takes to less is not tried."""
 
 
-_NOTHING: Final = Solution(Outcome.UNKNOWN, {}, 0, 0, 0.0)
+_NOTHING: Final = Solution(SolutionOutcome.UNKNOWN, {}, 0, 0, 0.0)
 
 
 def solve(
@@ -59,20 +59,22 @@ def solve(
         found = run.solve(gap_percent, left(), best)
         if margin == 0:
             bound = max(bound, found.bound)
-        if found.outcome is Outcome.IMPOSSIBLE and margin:
+        if found.outcome is SolutionOutcome.IMPOSSIBLE and margin:
             break
-        if found.outcome is Outcome.IMPOSSIBLE and best is None:
+        if found.outcome is SolutionOutcome.IMPOSSIBLE and best is None:
             return replace(found, seconds=seconds - left())
         if found.allocation and not broken(problem, found.allocation):
             best = first.cheaper(best, found.allocation)
             break
-        if found.outcome is Outcome.UNKNOWN:
+        if found.outcome is SolutionOutcome.UNKNOWN:
             break
     if best is None:
         return replace(_NOTHING, bound=bound, seconds=seconds - left())
     cost = bill(problem, best).total
     bound = min(bound, cost)
-    outcome = Outcome.SOLVED if gap_of(cost, bound) <= gap_percent else Outcome.STOPPED
+    outcome = (
+        SolutionOutcome.SOLVED if gap_of(cost, bound) <= gap_percent else SolutionOutcome.STOPPED
+    )
     return Solution(outcome, dict(best), cost, bound, seconds - left())
 
 
@@ -241,9 +243,9 @@ class _Run:
         seconds = highs.getRunTime()
         status, info = highs.getModelStatus(), highs.getInfo()
         if status == highspy.HighsModelStatus.kInfeasible:
-            return Solution(Outcome.IMPOSSIBLE, {}, 0, 0, seconds)
+            return Solution(SolutionOutcome.IMPOSSIBLE, {}, 0, 0, seconds)
         if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
-            return Solution(Outcome.UNKNOWN, {}, 0, 0, seconds)
+            return Solution(SolutionOutcome.UNKNOWN, {}, 0, 0, seconds)
         values = highs.getSolution().col_value
         best: dict[UUID, tuple[float, UUID]] = {}
         for offer, value in zip(self.problem.offers, values, strict=False):
@@ -251,9 +253,9 @@ class _Run:
                 best[offer.part_id] = value, offer.bidder
         allocation = {part: bidder for part, (_, bidder) in best.items()}
         cost = bill(self.problem, allocation).total
-        outcome = Outcome.STOPPED
+        outcome = SolutionOutcome.STOPPED
         if status == highspy.HighsModelStatus.kOptimal:
-            outcome = Outcome.SOLVED
+            outcome = SolutionOutcome.SOLVED
         bound = min(self._bound(info.mip_dual_bound), cost)
         return Solution(outcome, allocation, cost, bound, seconds)
 

@@ -32,7 +32,7 @@ from rfq.qualification.service import put_supplier_qualification
 from rfq.rules.awarding import Division
 from rfq.rules.scenario_run import ScenarioStatus
 from rfq.scenarios import comparing, service
-from rfq.scenarios.messages import Phase
+from rfq.scenarios.messages import ScenarioPhase
 from rfq.scenarios.proposing import propose_scenario
 from rfq.scenarios.running import LOOK_SECONDS
 from rfq.scenarios.schemas import (
@@ -95,10 +95,16 @@ async def test_a_scenario_waits_for_the_worker_and_then_says_who_gets_what_and_w
 ) -> None:
     made = await opened(parties, move_clock)
     waiting = await asked(parties, made, supplier_share_max="40", suppliers_max=3)
-    assert (waiting.status, waiting.progress.phase) == (ScenarioStatus.QUEUED, Phase.WAITING)
+    assert (waiting.status, waiting.progress.phase) == (
+        ScenarioStatus.QUEUED,
+        ScenarioPhase.WAITING,
+    )
     await worker.run_until_idle()
     scenario = await service.read_scenario(platform, parties.buyer, waiting.id)
-    assert (scenario.status, scenario.progress.phase) == (ScenarioStatus.DONE, Phase.FINISHED)
+    assert (scenario.status, scenario.progress.phase) == (
+        ScenarioStatus.DONE,
+        ScenarioPhase.FINISHED,
+    )
     assert (scenario.progress.done, scenario.progress.total) == (3, 3)
     result = scenario.result
     assert result is not None

@@ -13,7 +13,7 @@ from rfq.rules.scenario import (
     bill,
     broken,
 )
-from rfq.scenarios.messages import Found, Outcome, Phase, Step, Task
+from rfq.scenarios.messages import Found, ScenarioPhase, SolutionOutcome, Step, Task
 from rfq.scenarios.process import work
 from rfq.scenarios.solver import solve
 from tests.rfq.scenarios.problems import (
@@ -35,9 +35,9 @@ def test_the_solver_finds_what_trying_every_award_finds(of: Problem) -> None:
     least = cheapest(of)
     found = solve(of, gap_percent=NONE, seconds=20)
     if least is None:
-        assert found.outcome is Outcome.IMPOSSIBLE
+        assert found.outcome is SolutionOutcome.IMPOSSIBLE
         return
-    assert found.outcome is Outcome.SOLVED
+    assert found.outcome is SolutionOutcome.SOLVED
     assert broken(of, found.allocation) == []
     assert bill(of, found.allocation).total == found.cost == found.bound == least
 
@@ -83,7 +83,7 @@ def test_shares_that_ask_for_more_than_all_are_named_and_what_is_innocent_is_not
         AtLeastShare(frozenset([BOLT]), Decimal("40.01")),
     )
     found = solved(of)
-    assert found.solution.outcome is Outcome.IMPOSSIBLE
+    assert found.solution.outcome is SolutionOutcome.IMPOSSIBLE
     assert found.conflict == ("c1", "c2")
 
 
@@ -93,7 +93,7 @@ def test_a_share_is_kept_to_the_cent() -> None:
     kept = problem(amounts, AtMostShare(Decimal("33.34")))
     assert len(set(solve(kept, gap_percent=NONE, seconds=20).allocation.values())) == len(BIDDERS)
     missed = problem(amounts, AtMostShare(Decimal("33.33")))
-    assert solve(missed, gap_percent=NONE, seconds=20).outcome is Outcome.IMPOSSIBLE
+    assert solve(missed, gap_percent=NONE, seconds=20).outcome is SolutionOutcome.IMPOSSIBLE
 
 
 def test_it_tells_how_far_it_is() -> None:
@@ -102,7 +102,7 @@ def test_it_tells_how_far_it_is() -> None:
     work(Task(of, NONE, 20.0, 60.0), told.append)
     steps = [each for each in told if isinstance(each, Step)]
     assert [(step.phase, step.done, step.total) for step in steps if step.best is None] == [
-        (Phase.SOLVING, 0, 1),
-        (Phase.PRICING, 1, 3),
-        (Phase.PRICING, 2, 3),
+        (ScenarioPhase.SOLVING, 0, 1),
+        (ScenarioPhase.PRICING, 1, 3),
+        (ScenarioPhase.PRICING, 2, 3),
     ]
