@@ -16,10 +16,10 @@ from rfq.awards.proposals import Award, read_awards
 from rfq.awards.service import priced
 from rfq.awards.tables import AwardRow
 from rfq.evaluation.comparing import Compared, compare
+from rfq.evaluation.opened import bid_of
 from rfq.evaluation.rankings import Ranking, rank_lot
 from rfq.procedures.reading import Loaded
 from rfq.qualification.reading import qualifications
-from rfq.rules import bid as bid_rules
 from rfq.rules.abnormal import check_award
 from rfq.rules.awarding import Division
 from rfq.rules.conditions import Conditions
@@ -162,9 +162,7 @@ def _conditions(compared: Compared, offers: Sequence[Priced]) -> dict[UUID, Cond
     able = {offer.bidder for offer in offers if offer.own}
     found = {}
     for row in compared.evaluated.bids:
-        if row.bidder_id not in able or row.invalid_reason is not None:
-            continue
-        bid = bid_rules.read((row.content or "").encode())
+        bid = bid_of(row) if row.bidder_id in able else None
         if bid is not None and bid.conditions is not None:
             found[row.bidder_id] = bid.conditions
     return dict(sorted(found.items()))
