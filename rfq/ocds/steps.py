@@ -5,10 +5,11 @@ A private procedure publishes nothing: it never becomes a process, and nothing i
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from msgspec import UNSET, UnsetType
-from sqlalchemy import select
+from sqlalchemy import and_, select
 
 from auctions.ledger import acting_as_engine
 from marketplace.organizations.tables import OrganizationRow
@@ -24,7 +25,7 @@ from rfq.ocds.release import Amendment, Contract, Reference
 from rfq.procedures.reading import Loaded, load
 from rfq.rules.differences import Terms
 from rfq.rules.procedure import Line, Lot, Openness, Status
-from rfq.tables import BudgetRow
+from rfq.tables import BudgetRow, ProcedureRow
 
 
 def is_public(loaded: Loaded) -> bool:
@@ -37,15 +38,8 @@ async def asked_of(tx: Transaction, loaded: Loaded) -> Asked:
     """Read what of a procedure is public; whoever reads sees more, and here it stays behind."""
     procedure, row = loaded.procedure, loaded.row
     async with acting_as_engine(tx):
-        budget = await tx.scalar(
-            select(BudgetRow.amount).where(BudgetRow.procedure_id == procedure.id, BudgetRow.shown)
-        )
-        forms = await tx.all(
-            select(DocumentRow.id, DocumentRow.kind).where(
-                DocumentRow.id.in_([each.id for each in loaded.documents()])
-            )
-        )
-    form = {row.id: row.kind for row in forms}
+        of_buyer = await tx.one(_BUYER_AND_BUDGET.where(ProcedureRow.id == procedure.id))
+        forms = await _forms(tx, [each.id for each in loaded.documents()])
     return Asked(
         id=procedure.id,
         kind=procedure.kind,
@@ -53,18 +47,36 @@ async def asked_of(tx: Transaction, loaded: Loaded) -> Asked:
         title=row.title,
         description=row.description,
         currency=procedure.currency,
-        buyer=(await companies(tx, [procedure.buyer_id]))[procedure.buyer_id],
+        buyer=Company(procedure.buyer_id, of_buyer.name),
         lots=procedure.lots,
         lot_statuses=loaded.lot_statuses,
         judging=procedure.judging,
         requirements=tuple(each.title for each in procedure.requirements),
-        budget=budget,
+        budget=of_buyer.amount,
         # Not all there are: one that no terms have yet is the buyer's alone.
-        documents=tuple(Attached(each.id, each.name, form[each.id]) for each in loaded.documents()),
+        documents=tuple(
+            Attached(each.id, each.name, forms[each.id]) for each in loaded.documents()
+        ),
         published_at=row.published_at,
         deadline_at=procedure.deadline_at,
         questions_until=procedure.questions_until,
     )
+
+
+_BUYER_AND_BUDGET: Final = (
+    select(OrganizationRow.name, BudgetRow.amount)
+    .join(ProcedureRow, ProcedureRow.buyer_id == OrganizationRow.id)
+    .outerjoin(BudgetRow, and_(BudgetRow.procedure_id == ProcedureRow.id, BudgetRow.shown))
+)
+
+
+async def _forms(tx: Transaction, document_ids: Sequence[UUID]) -> dict[UUID, str]:
+    if not document_ids:
+        return {}
+    rows = await tx.all(
+        select(DocumentRow.id, DocumentRow.kind).where(DocumentRow.id.in_(document_ids))
+    )
+    return {row.id: row.kind for row in rows}
 
 
 async def companies(tx: Transaction, ids: Collection[UUID]) -> dict[UUID, Company]:

@@ -1,7 +1,6 @@
 """Who may know what when: nothing that is secret reaches a release, in no form."""
 
 import re
-from dataclasses import replace
 from typing import Any
 
 import asyncpg
@@ -53,27 +52,19 @@ async def test_exchanging_what_is_secret_changes_no_byte_of_what_is_published(
     """Losing prices and totals, a hidden budget, the reserve, who asked and how, why a winner fell:
     the same life with all of them exchanged is published the same."""
     one = await lived(parties, worker, move_clock)
-    published = "".join(await one.releases())
-    secrets = one.secrets
-    for secret in (
-        "7731",
-        "9876.54",
-        "579.99",
-        "31337",
-        str(parties.coil.organization_id),
-        "Coil",
-        str(parties.buyer.member_id),
-        "575",
-        "My Terms.txt",
-    ):
-        assert secret not in published, secret
-    assert secrets.own_words not in published
+    published = await one.releases()
+    for who in (parties.coil.organization_id, parties.buyer.member_id):
+        assert str(who) not in "".join(published)
+    # Without ids and instants, in whose digits anything may stand by chance.
+    told = "".join(comparable(published))
+    for secret in ("7731", "9876.54", "579.99", "31337", "Coil", "575", "My Terms.txt"):
+        assert secret not in told, secret
+    assert one.secrets.own_words not in told
     other = await lived(parties, worker, move_clock, secrets=OTHERS)
     assert comparable(await other.releases()) == comparable(await one.releases())
-    public = await lived(
-        parties, worker, move_clock, secrets=replace(OTHERS, budget="1.00"), budget_shown=True
-    )
-    assert comparable(await public.releases()) != comparable(await one.releases())
+    shown = Life(parties, worker, move_clock, secrets=OTHERS, budget_shown=True)
+    await shown.publish()
+    assert comparable(await shown.releases()) != comparable(await one.releases())[:1]
 
 
 async def test_before_the_award_is_in_force_no_release_tells_of_any_bidder(
@@ -84,9 +75,10 @@ async def test_before_the_award_is_in_force_no_release_tells_of_any_bidder(
     await life.bid_and_open()
     await life.auction()
     await life.award()
-    published = "".join(await life.releases())
+    releases = await life.releases()
     for supplier in parties.suppliers:
-        assert str(supplier.organization_id) not in published
+        assert str(supplier.organization_id) not in "".join(releases)
+    published = "".join(comparable(releases))
     for word in ("Acme", "Bolt", "Coil", "numberOfTenderers", "bids", "500.00", "suppliers"):
         assert word not in published, word
     assert '"pending"' in published, "that there is to be one is told"
