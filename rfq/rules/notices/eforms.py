@@ -9,7 +9,7 @@ from typing import Final
 
 from rfq.rules.notices.notice import FoundCriterion, FoundLine, FoundLot, FoundNotice, Months
 from rfq.rules.notices.reading import Amount, Found, Reading, duplicates
-from rfq.rules.notices.report import NoticeDocument, NoticeFormat, Why
+from rfq.rules.notices.report import NoticeFormat, Why
 from rfq.rules.notices.tree import Form, Node
 from rfq.rules.procedure import Openness
 
@@ -264,13 +264,7 @@ def _documents(reading: Reading, terms: Node) -> None:
     for node in terms.all("cac:CallForTendersDocumentReference"):  # BT-15, BT-615
         name = reading.text(node.one("cbc:ID"))
         uri = reading.text(node.one("cac:Attachment", "cac:ExternalReference", "cbc:URI"))
-        if name is None and uri is None:
-            continue
-        for found in (name, uri):
-            if found is not None:
-                reading.consume(*found.nodes)
-        title, address = (found.value if found else "" for found in (name, uri))
-        reading.documents.append(NoticeDocument(node.path, title[:200], address[:2000]))
+        reading.name_document(node, name, uri)
 
 
 def _exclusions(reading: Reading, notice: FoundNotice) -> Iterator[Found[str]]:

@@ -39,6 +39,7 @@ def judging_of(
     budget: Decimal | None,
 ) -> dict[str, Any] | None:
     """Give the criteria as `createProcedure` takes them; None where the price alone decides."""
+    lots = [replace(lot, criteria=_with_price(lot.criteria)) for lot in lots]
     given = [each for lot in lots for each in lot.criteria]
     if notice.price_alone is not None:
         reading.take(notice.price_alone, f"{_FIELD}/method", Method.LOWEST_PRICE.value)
@@ -48,7 +49,7 @@ def judging_of(
             "goes by the lowest price."
         )
         reading.decide("criteria_missing", detail, _FIELD)
-    if all(each.gate or _is_price(each, lot) for lot in lots for each in lot.criteria):
+    if all(each.gate or each.price for each in given):
         return _by_price(reading, lots)
     references = _references(lots, currency, budget)
     made, method = _criteria(lots, references), _method(lots, references)
@@ -92,17 +93,17 @@ _METHODS: Final = {
 }
 
 
-def _is_price(criterion: FoundCriterion, lot: FoundLot) -> bool:
-    """Tell whether a criterion is the price; costs are where the lot has no price beside them."""
-    if criterion.gate:
-        return False
-    return criterion.price or (criterion.cost and not any(each.price for each in lot.criteria))
+def _with_price(criteria: list[FoundCriterion]) -> list[FoundCriterion]:
+    """Let costs stand for the price where a lot has no price beside them."""
+    if any(each.price for each in criteria):
+        return criteria
+    return [replace(each, price=each.cost) for each in criteria]
 
 
 def _complete(lot: FoundLot) -> bool:
     weighed = [each for each in lot.criteria if not each.gate]
     weights = [each.weight.value for each in weighed if each.weight and each.exact]
-    prices = sum(_is_price(each, lot) for each in weighed)
+    prices = sum(each.price for each in weighed)
     return (
         len(weights) == len(weighed) > 0
         and all(fits(weight) for weight in weights)
@@ -126,7 +127,7 @@ def _references(
 
 
 def _method(lots: list[FoundLot], references: list[Decimal | None]) -> Method | None:
-    priced = [any(_is_price(each, lot) for each in lot.criteria) for lot in lots]
+    priced = [any(each.price for each in lot.criteria) for lot in lots]
     if all(reference or not has for has, reference in zip(priced, references, strict=True)):
         return Method.POINTS
     return Method.COEFFICIENT if all(priced) else None
@@ -139,13 +140,12 @@ def _criteria(lots: list[FoundLot], references: list[Decimal | None]) -> _Made:
     for number, lot in enumerate(lots):
         seen: Counter[tuple[object, ...]] = Counter()
         for each in lot.criteria:
-            price = _is_price(each, lot)
-            kind = CriterionKind.PRICE if price else CriterionKind.SCORED
+            kind = CriterionKind.PRICE if each.price else CriterionKind.SCORED
             kind = CriterionKind.GATE if each.gate else kind
             title = one_line(each.title.value) if each.title else ""
             weight = each.weight.value if each.weight else Decimal(0)
             said = (kind, title or _KINDS[kind], weight)
-            key = (*said, references[number] if price and points else None, seen[said])
+            key = (*said, references[number] if each.price and points else None, seen[said])
             seen[said] += 1
             made.setdefault(key, []).append((number, each))
     return made

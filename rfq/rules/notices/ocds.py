@@ -11,7 +11,7 @@ from rfq.ocds.release import VERSION
 from rfq.ocds.tender import KINDS, PASSED_OR_FAILED
 from rfq.rules.notices.notice import FoundCriterion, FoundLine, FoundLot, FoundNotice
 from rfq.rules.notices.reading import Amount, Found, Reading, duplicates
-from rfq.rules.notices.report import NoticeDocument, NoticeFormat, Why
+from rfq.rules.notices.report import NoticeFormat, Why
 from rfq.rules.notices.tree import Form, Node
 from rfq.rules.procedure import Kind, Openness
 
@@ -345,14 +345,9 @@ def _weight(reading: Reading, criterion: Node) -> tuple[Found[Decimal] | None, b
 
 def _documents(reading: Reading, tender: Node) -> None:
     for node, found in _identified(reading, tender, "documents"):
-        title = reading.text(node.one("title"))
-        address = reading.text(node.one("url"))
-        for each in (found, title, address):
-            if each is not None:
-                reading.consume(*each.nodes)
-        name = (title or found).value
-        where = address.value if address else ""
-        reading.documents.append(NoticeDocument(node.path, name[:200], where[:2000]))
+        reading.consume(*found.nodes)
+        title, address = reading.text(node.one("title")), reading.text(node.one("url"))
+        reading.name_document(node, title or found, address)
 
 
 # What has no field and matters

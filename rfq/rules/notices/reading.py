@@ -65,10 +65,10 @@ class Reading:
 
     def __init__(self, root: Node) -> None:
         self.root = root
-        self.documents: list[NoticeDocument] = []
+        self._documents: dict[tuple[str, str], NoticeDocument] = {}
         self.errors: list[FieldError] = []
         self._mapped: list[MappedField] = []
-        self._decisions: dict[str, NoticeDecision] = {}
+        self._decisions: dict[str, tuple[str, dict[str, None]]] = {}
         self._taken: set[int] = set()
         self._why: dict[int, Why] = {}
 
@@ -94,6 +94,17 @@ class Reading:
             self.consume(node)
         self._mapped.append(MappedField(found.source, field, _bounded(value), note))
 
+    def name_document(
+        self, node: Node, title: Found[str] | None, address: Found[str] | None
+    ) -> None:
+        """Note a document the notice names; lots that name the same one name it once."""
+        for found in (title, address):
+            if found is not None:
+                self.consume(*found.nodes)
+        named = one_line(title.value) if title else "", address.value[:2000] if address else ""
+        if any(named):
+            self._documents.setdefault(named, NoticeDocument(node.path, *named))
+
     def consume(self, *nodes: Node) -> None:
         """Note that something was understood that has no field of its own: an id, a unit."""
         self._taken.update(id(node) for node in nodes)
@@ -105,16 +116,22 @@ class Reading:
 
     def decide(self, code: str, detail: str, *fields: str) -> None:
         """Note what is left to the buyer; the same again adds its fields."""
-        earlier = self._decisions.get(code)
-        known = earlier.fields if earlier else []
-        more = [field for field in fields if field not in known][: NOTICE_ROWS_MAX - len(known)]
-        detail = earlier.detail if earlier else detail
-        self._decisions[code] = NoticeDecision(code, detail, [*known, *more])
+        _, known = self._decisions.setdefault(code, (detail, {}))
+        if len(known) < NOTICE_ROWS_MAX:
+            known.update(dict.fromkeys(fields))
 
     @property
     def decisions(self) -> list[NoticeDecision]:
         """What is left to the buyer."""
-        return list(self._decisions.values())
+        return [
+            NoticeDecision(code, detail, list(fields))
+            for code, (detail, fields) in self._decisions.items()
+        ]
+
+    @property
+    def documents(self) -> list[NoticeDocument]:
+        """What the notice names, in its order."""
+        return list(self._documents.values())
 
     @property
     def mapped(self) -> list[MappedField]:

@@ -327,6 +327,13 @@ def test_documents_are_named_and_not_fetched() -> None:
     ]
 
 
+def test_a_document_of_several_lots_is_named_once() -> None:
+    same = (("a.pdf", "https://example.com/a.pdf"),)
+    _, drafted = of(Lot(documents=same), Lot("LOT-0002", documents=same))
+    assert len(drafted.report.documents) == 1
+    assert unmapped(drafted, "cbc:URI") == []
+
+
 def test_exclusion_grounds_become_requirements() -> None:
     terms, _ = of(exclusions=(("crime-org", "Fraud"), ("insolvency", "")))
     assert [each.title for each in terms.requirements] == ["crime-org: Fraud", "insolvency"]
