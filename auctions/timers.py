@@ -16,9 +16,9 @@ from auctions.ledger import START, Ledger
 from auctions.ledger.telling import CLOSE_TIMER
 from marketplace.kernel.errors import Conflict
 from marketplace.platform.core import Platform
-from marketplace.platform.database import Role, Transaction, system_transaction
+from marketplace.platform.database import Transaction
 from marketplace.platform.feature import Timer
-from marketplace.platform.timers import set_timer
+from marketplace.platform.timers import set_again, set_timer
 
 CLOSE: Final = CLOSE_TIMER
 
@@ -44,8 +44,7 @@ async def _settle(platform: Platform, lot_id: UUID, command: Command) -> None:
     deadline = state.deadline()
     if deadline is not None:
         kind = START if state.phase is Phase.SCHEDULED else CLOSE
-        async with system_transaction(platform, Role.WORKER) as tx:
-            await set_timer(tx, kind, lot_id, deadline)
+        await set_again(platform, kind, lot_id, deadline)
 
 
 TIMERS: Final = (Timer(START, _start, punctual=True), Timer(CLOSE, _close, punctual=True))

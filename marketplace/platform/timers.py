@@ -12,12 +12,10 @@ from datetime import datetime, timedelta
 from typing import Final, Generic, TypeVar
 from uuid import UUID
 
-from sqlalchemy import and_, delete, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.sql.dml import ReturningUpdate
 
 from marketplace.kernel.limits import TIMERS_AT_ONCE_MAX
-from marketplace.platform.database import HasDatabase, Role, Transaction, system_transaction
+from marketplace.platform.database import HasDatabase, Role, Transaction
 from marketplace.platform.tables import TimerRow
 from marketplace.platform.telemetry import TIMER_LATENESS_SECONDS, TIMERS_FIRED, log
 
@@ -43,6 +41,38 @@ The clock is asked in subqueries, once: as a volatile function it would keep the
 """
 
 
+_TAKE: Final = """
+with now as materialized (select clock() as at),
+due as (
+    select kind, subject_id from timers
+    where kind = any($1) and due_at <= (select at from now)
+      and (leased_until is null or leased_until < (select at from now))
+      and (kind, subject_id) not in (select * from unnest($2::text[], $3::uuid[]))
+    order by due_at limit $4 for update skip locked
+)
+update timers set leased_until = (select at from now) + $5::interval, attempts = attempts + 1
+from due where timers.kind = due.kind and timers.subject_id = due.subject_id
+returning timers.kind, timers.subject_id, timers.due_at, (select at from now) as taken_at
+"""
+_RENEW: Final = """
+with now as materialized (select clock() as at)
+update timers set leased_until = (select at from now) + $3::interval
+where (kind, subject_id) in (select * from unnest($1::text[], $2::uuid[]))
+  and leased_until < (select at from now) + $3::interval / 2
+"""
+# A handler may have moved its timer, or set it anew for the same instant because the clock was put
+# back meanwhile; only the one we took goes.
+_FORGET: Final = """
+delete from timers
+where kind = $1 and subject_id = $2 and due_at = $3 and leased_until is not null
+"""
+_SET: Final = """
+insert into timers (kind, subject_id, due_at, leased_until, attempts) values ($1, $2, $3, null, 0)
+on conflict (kind, subject_id) do update
+set due_at = excluded.due_at, leased_until = null, attempts = 0
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class TimerKey:
     """A timer as it was when a worker took it."""
@@ -60,6 +90,12 @@ async def set_timer(tx: Transaction, kind: str, subject_id: UUID, due_at: dateti
         .values(kind=kind, subject_id=subject_id, **values)
         .on_conflict_do_update(index_elements=["kind", "subject_id"], set_=values)
     )
+
+
+async def set_again(platform: HasDatabase, kind: str, subject_id: UUID, due_at: datetime) -> None:
+    """Remind of a subject at `due_at`, as `set_timer`, from a handler that writes nothing else."""
+    pool = await platform.database.fast(Role.WORKER)
+    await pool.execute(_SET, kind, subject_id, due_at)
 
 
 class DueTimers(Generic[P]):
@@ -93,47 +129,22 @@ class DueTimers(Generic[P]):
         return 0.0 if await self.fire() else TAKEN_SECONDS
 
     async def fire(self) -> int:
-        """Begin to handle what is due, and keep the leases of what is handled; give how many."""
+        """Begin to handle what is due, and keep the leases of what is handled; give how many.
+
+        By single statements on bare connections: a close is told the later the more this costs.
+        """
         room = TIMERS_AT_ONCE_MAX - len(self._under_way)
-        async with system_transaction(self._platform, Role.WORKER) as tx:
-            now = tx.opened_at
-            await self._renew(tx, now)
-            taken = await tx.all(self._take(now, room)) if room else []
-        for row in sorted(taken, key=lambda row: row.due_at):
-            self._begin(TimerKey(row.kind, row.subject_id, row.due_at), now)
-        return len(taken)
-
-    async def _renew(self, tx: Transaction, now: datetime) -> None:
-        """Keep the leases of what is still being handled."""
+        pool = await self._platform.database.fast(Role.WORKER)
+        kinds, subjects = [kind for kind, _ in self._under_way], [id_ for _, id_ in self._under_way]
         if self._under_way:
-            await tx.execute(
-                update(TimerRow)
-                .where(
-                    tuple_(TimerRow.kind, TimerRow.subject_id).in_(list(self._under_way)),
-                    TimerRow.leased_until < now + LEASE / 2,
-                )
-                .values(leased_until=now + LEASE)
-            )
-
-    def _take(self, now: datetime, most: int) -> ReturningUpdate[str, UUID, datetime]:
-        due = (
-            select(TimerRow.kind, TimerRow.subject_id)
-            .where(
-                TimerRow.kind.in_(self._handlers),
-                TimerRow.due_at <= now,
-                or_(TimerRow.leased_until.is_(None), TimerRow.leased_until < now),
-                tuple_(TimerRow.kind, TimerRow.subject_id).not_in(list(self._under_way)),
-            )
-            .order_by(TimerRow.due_at)
-            .limit(most)
-            .with_for_update(skip_locked=True)
-        )
-        return (
-            update(TimerRow)
-            .where(tuple_(TimerRow.kind, TimerRow.subject_id).in_(due))
-            .values(leased_until=now + LEASE, attempts=TimerRow.attempts + 1)
-            .returning(TimerRow.kind, TimerRow.subject_id, TimerRow.due_at)
-        )
+            await pool.execute(_RENEW, kinds, subjects, LEASE)
+        if not room:
+            return 0
+        taken = await pool.fetch(_TAKE, list(self._handlers), kinds, subjects, room, LEASE)
+        for row in sorted(taken, key=lambda row: row["due_at"]):
+            timer = TimerKey(row["kind"], row["subject_id"], row["due_at"])
+            self._begin(timer, row["taken_at"])
+        return len(taken)
 
     def _begin(self, timer: TimerKey, now: datetime) -> None:
         place = timer.kind, timer.subject_id
@@ -175,16 +186,5 @@ async def _fire(
 
 
 async def _forget(platform: HasDatabase, timer: TimerKey) -> None:
-    async with system_transaction(platform, Role.WORKER) as tx:
-        # A handler may have moved its timer, or set it anew for the same instant because the clock
-        # was put back meanwhile; only the one we took goes.
-        await tx.execute(
-            delete(TimerRow).where(
-                and_(
-                    TimerRow.kind == timer.kind,
-                    TimerRow.subject_id == timer.subject_id,
-                    TimerRow.due_at == timer.due_at,
-                    TimerRow.leased_until.is_not(None),
-                )
-            )
-        )
+    pool = await platform.database.fast(Role.WORKER)
+    await pool.execute(_FORGET, timer.kind, timer.subject_id, timer.due_at)
