@@ -46,11 +46,15 @@ Cost = tuple[bool, str, Decimal]
 
 
 class ItemsMade(NamedTuple):
-    """Items of a page, until when their prices are these, and the catalog's mark at the time."""
+    """Items of a page, until when their prices are these, and the catalog's mark at the time.
+
+    `last` is the last one found, shown or not, where there may be more behind it.
+    """
 
     items: list[CatalogItem]
     true_until: datetime | None
     mark: Mark
+    last: Item | None = None
 
 
 async def items_of(
@@ -71,7 +75,9 @@ async def items_of(
         return [item for item in made if item is not None]
 
     page, items = await _made(platform, caller, read, values, make)
-    return ItemsMade(items, min(page.boundaries, default=None), page.mark)
+    full = bool(page.placed) and len(page.placed) == values.get("fetch")
+    last = page.placed[-1].item if full else None
+    return ItemsMade(items, min(page.boundaries, default=None), page.mark, last)
 
 
 async def one_item(
@@ -101,9 +107,9 @@ async def chosen_items(
     if not ids:
         return [], None
     values: dict[str, object] = {"chosen": list(ids)}
-    items, true_until, _ = await items_of(platform, caller, CHOSEN, values, currency, written)
+    made = await items_of(platform, caller, CHOSEN, values, currency, written)
     places = {item_id: place for place, item_id in enumerate(ids)}
-    return sorted(items, key=lambda item: places[item.id]), true_until
+    return sorted(made.items, key=lambda item: places[item.id]), made.true_until
 
 
 async def costs_of(

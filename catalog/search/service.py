@@ -26,11 +26,11 @@ from catalog.search.related import related_ids
 from catalog.search.schemas import CatalogFindings, CatalogItem, CatalogPage, RelatedItems
 from catalog.search.written_items import WrittenItems
 from marketplace.kernel.errors import NotFound, invalid
-from marketplace.kernel.limits import PRICES_SORTED_MAX
+from marketplace.kernel.limits import PAGE_READS_MAX, PRICES_SORTED_MAX
 from marketplace.kernel.money import currency_digits
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
-from marketplace.platform.http.paging import PageRequest, page
+from marketplace.platform.http.paging import PageRequest, cursor, page
 
 _NIL: Final = UUID(int=0)
 
@@ -142,15 +142,32 @@ async def _page_of_all(
     asked: PageRequest,
     written: WrittenItems | None,
 ) -> _Made:
-    after = asked.key(_Key) or _Key()
-    values: dict[str, object] = {
-        "after_name": after.name,
-        "after_id": after.id,
-        "fetch": asked.fetch,
-    }
-    items, true_until, mark = await items_of(platform, caller, BROWSE, values, currency, written)
-    made = page(asked, items, lambda item: _Key(item.name, item.id))
-    return _Made(CatalogPage(items=made.items, next=made.next), true_until, mark)
+    """Read on where what was found is not shown, so that a page is short at the end alone.
+
+    That is what nobody sells any more whose name may be read. Beyond a bound a page is short, and
+    tells where the next begins.
+    """
+    items: list[CatalogItem] = []
+    ends: list[datetime] = []
+    marks: list[Mark] = []
+    after: _Key | None = asked.key(_Key) or _Key()
+    while after is not None and len(items) < asked.fetch and len(marks) < PAGE_READS_MAX:
+        values: dict[str, object] = {
+            "after_name": after.name,
+            "after_id": after.id,
+            "fetch": asked.fetch,
+        }
+        some = await items_of(platform, caller, BROWSE, values, currency, written)
+        items += some.items
+        marks.append(some.mark)
+        ends += [] if some.true_until is None else [some.true_until]
+        after = None if some.last is None else _Key(some.last.name, some.last.id)
+    made = page(asked, items[: asked.fetch], lambda item: _Key(item.name, item.id))
+    following = made.next
+    if following is None and after is not None:
+        following = cursor(after)
+    shown = CatalogPage(items=made.items, next=following)
+    return _Made(shown, min(ends, default=None), marks[0])
 
 
 async def _page_of_hits(

@@ -114,6 +114,8 @@ SEARCH_FEW_HITS: Final = 3
 """Where a search finds fewer, typing errors are looked for; what was found stands first then."""
 CATALOG_ANSWERS_BYTES_MAX: Final = 4 * 1_048_576
 """Whole catalog pages kept in one process: some 100 of 50 products."""
+PAGE_READS_MAX: Final = 20
+"""How often a catalog page reads on where what it found is not shown: some 40 ms."""
 KEPT_PRICES_MAX: Final = 100_000
 """Of ladders of published versions, what one process keeps read: so many entries that say there is
 none, or a tenth of it of ladders; about 10 MB."""

@@ -12,6 +12,7 @@ from marketplace.app import assemble
 from marketplace.organizations import service as organizations
 from marketplace.organizations.schemas import OrganizationChange
 from marketplace.platform.core import Platform
+from marketplace.platform.database import owner_connection
 from marketplace.platform.http.paging import PageRequest
 from marketplace.platform.settings import Settings
 from tests.catalog.parties import Market, entry
@@ -93,6 +94,36 @@ async def test_a_page_begins_and_ends_where_it_would_with_private_offers_between
         assert found == sorted(found)
         assert len(found) == 8
         assert after is None
+
+
+async def test_a_page_is_short_at_the_end_alone_though_a_supplier_between_is_gone(
+    market: Market, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(9):
+        who = market.supplier if number in {0, 8} else market.other
+        await market.offer(f"S{number}", who, name=f"Thing {number}")
+    assert settings.owner_url
+    owner = await owner_connection(settings.owner_url)
+    async with owner.transaction():
+        await owner.execute("alter table organizations no force row level security")
+        await owner.execute(
+            "update organizations set supplier = false where id = $1", market.other.organization_id
+        )
+        await owner.execute("alter table organizations force row level security")
+    await owner.close()
+
+    async def told(after: str | None = None) -> tuple[list[str], str | None]:
+        asked = PageRequest(2, after)
+        page = await service.search_catalog(market.platform, market.buyer, None, None, asked)
+        return [item.name for item in page.items], page.next
+
+    for _ in range(2):
+        assert await told() == (["Thing 0", "Thing 8"], None)
+    monkeypatch.setattr(service, "PAGE_READS_MAX", 2)
+    found, following = await told()
+    assert found == ["Thing 0"]
+    assert following is not None
+    assert await told(following) == (["Thing 8"], None)
 
 
 async def test_no_more_items_are_known_than_the_bound(market: Market) -> None:
