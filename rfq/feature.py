@@ -43,6 +43,7 @@ from rfq.printouts import routes as printouts
 from rfq.procedures import routes as procedures
 from rfq.procedures.known import KnownProcedures
 from rfq.procedures.publishing import OPENING_TIMER
+from rfq.procedures.reminders import REMINDER_TIMER, remind
 from rfq.qualification import routes as qualification
 from rfq.questionnaires import routes as questionnaires
 from rfq.scenarios import routes as scenarios
@@ -131,6 +132,7 @@ FEATURE: Final = Feature(
     },
     timers=(
         Timer(OPENING_TIMER, open_at_deadline),
+        Timer(REMINDER_TIMER, remind),
         Timer(EXPIRY_TIMER, expire_negotiation),
         Timer(STANDSTILL_TIMER, end_standstill),
         Timer(DECLINED_TIMER, give_way),

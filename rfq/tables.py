@@ -78,6 +78,8 @@ class ProcedureRow(Base):
     closed_at: Mapped[datetime | None]
     opened_at: Mapped[datetime | None]
     prices_opened_at: Mapped[datetime | None]
+    remind_days: Mapped[int | None]
+    reminded_for: Mapped[datetime | None]
     __table_args__ = (
         CheckConstraint(
             "beyond_quantity in ('stop', 'next_price', 'split')", name="beyond_quantity"

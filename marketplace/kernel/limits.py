@@ -264,6 +264,8 @@ AWARD_SHARES_MAX: Final = 10
 """Suppliers one lot is divided among by share; whoever wants more makes lots or lines of it."""
 STANDSTILL_DAYS_MAX: Final = 60
 """Laws ask for 10 to 15; beyond two months no bid is held any more."""
+REMIND_DAYS_MAX: Final = 30
+"""Before a deadline; a reminder a month ahead is an announcement."""
 ANSWER_HOURS_MAX: Final = 24 * 60
 """Two months: the longest that a question, an answer or an amendment may hold a deadline up."""
 CHOICES_MAX: Final = 50

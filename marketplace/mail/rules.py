@@ -57,6 +57,13 @@ LETTERS: Final[Mapping[str, Letter]] = {
         "A deadline has moved",
         "Bids are now received before {deadline_at}. {reason}",
     ),
+    "procedure.closing_soon": Letter(
+        Topic.DEADLINES,
+        SELL,
+        "A deadline is near: {title}",
+        "Bids for {title} are received before {deadline_at}. Who has bid already this mail does "
+        "not know.",
+    ),
     "procedure.cancelled": Letter(
         Topic.AMENDMENTS, SELL, "A procedure was cancelled", "It ended without a result. {reason}"
     ),

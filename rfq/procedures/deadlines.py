@@ -1,4 +1,4 @@
-"""Move a deadline later: in the key store, in the row, and in the timer.
+"""Move a deadline later: in the key store, in the row, and in the timers.
 
 The key store first. It never moves a deadline earlier, so where the transaction fails after it the
 key is kept longer than the row says, and the opening waits for it; the other way round the key
@@ -18,6 +18,7 @@ from rfq.key_store import KeyStore
 from rfq.ocds.steps import tell_extended
 from rfq.procedures.publishing import OPENING_TIMER
 from rfq.procedures.reading import Loaded, load
+from rfq.procedures.reminders import set_reminder
 from rfq.tables import ProcedureRow
 
 
@@ -26,10 +27,14 @@ async def move_deadline(
 ) -> None:
     """Set a later deadline; the caller holds the procedure's row and its bids."""
     await platform.get(KeyStore).extend(procedure_id, deadline_at)  # type: ignore[type-abstract]
-    await tx.execute(
-        update(ProcedureRow).where(ProcedureRow.id == procedure_id).values(deadline_at=deadline_at)
+    days = await tx.scalar(
+        update(ProcedureRow)
+        .where(ProcedureRow.id == procedure_id)
+        .values(deadline_at=deadline_at)
+        .returning(ProcedureRow.remind_days)
     )
     await set_timer(tx, OPENING_TIMER, procedure_id, deadline_at)
+    await set_reminder(tx, procedure_id, deadline_at, days)
 
 
 async def extend(

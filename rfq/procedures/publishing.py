@@ -29,6 +29,7 @@ from rfq.ocds.steps import tell_published
 from rfq.officers.records import check_members, codes_of
 from rfq.procedures.judging import stored_judging, stored_requirements
 from rfq.procedures.reading import Loaded, buyer_view, hours, load
+from rfq.procedures.reminders import set_reminder
 from rfq.procedures.schemas import (
     BuyerProcedureView,
     InvitationInput,
@@ -232,6 +233,7 @@ def _settings(data: ProcedureInput, procedure: Procedure) -> dict[str, Any]:
         "questions_until": data.questions_until,
         "answer_hours": data.answer_hours,
         "amendment_notice_hours": data.amendment_notice_hours,
+        "remind_days": data.remind_days,
         "beyond_quantity": data.beyond_quantity,
         "low_below_mean": data.low_below_mean,
         "low_below_next": data.low_below_next,
@@ -443,6 +445,7 @@ async def publish_procedure(
             )
         )
         await set_timer(tx, OPENING_TIMER, procedure_id, deadline_at)
+        await set_reminder(tx, procedure_id, deadline_at, loaded.row.remind_days)
         tx.emit(_published(loaded, version + 1, frozenset([caller.organization_id, *seen_by])))
         tx.record(
             "procedure.published",

@@ -202,6 +202,8 @@ async def load(tx: Transaction, procedure_id: UUID, *, lock: bool = False) -> Lo
         ProcedureRow.closed_at,
         ProcedureRow.opened_at,
         ProcedureRow.prices_opened_at,
+        ProcedureRow.remind_days,
+        ProcedureRow.reminded_for,
     ).where(ProcedureRow.id == procedure_id)
     row = await tx.maybe(statement.with_for_update() if lock else statement)
     if row is None:
@@ -304,6 +306,7 @@ async def buyer_view(tx: Transaction, loaded: Loaded) -> BuyerProcedureView:
     return BuyerProcedureView(
         **_shared(loaded),
         minimum_bids=loaded.procedure.minimum_bids,
+        remind_days=loaded.row.remind_days,
         budget_shown=await tx.scalar(
             select(BudgetRow.shown).where(BudgetRow.procedure_id == loaded.procedure.id)
         ),

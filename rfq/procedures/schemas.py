@@ -16,6 +16,7 @@ from marketplace.kernel.limits import (
     LINES_MAX,
     OFFICERS_MAX,
     QUESTIONNAIRE_ITEMS_MAX,
+    REMIND_DAYS_MAX,
     STANDSTILL_DAYS_MAX,
 )
 from marketplace.platform.http.schemas import (
@@ -179,6 +180,18 @@ class ProcedureInput(Input):
             description="The least time between an amendment and the deadline.",
         ),
     ] = 24
+    remind_days: (
+        Annotated[
+            int,
+            Meta(
+                ge=1,
+                le=REMIND_DAYS_MAX,
+                description="So many days before the deadline all who may bid are reminded of it, "
+                "by event and mail; once for each deadline.",
+            ),
+        ]
+        | None
+    ) = None
     beyond_quantity: (
         Annotated[
             BeyondQuantity,
@@ -367,6 +380,7 @@ class BuyerProcedureView(SupplierProcedureView):
     """A procedure as its buyer sees it; of bids he is told nothing before the opening."""
 
     minimum_bids: int
+    remind_days: int | None
     budget_shown: bool | None
     officer_ids: list[UUID]
     created_at: datetime
