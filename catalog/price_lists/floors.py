@@ -156,6 +156,13 @@ with drafted as (
     where l.list_id = :list_id and l.from_version = :draft
 )
 """
+
+
+def _under(amount: str) -> str:
+    """Say in SQL that an amount for the basis of `l` lies below the floor `f`: the one rule."""
+    return f"{amount} < f.amount * l.basis"
+
+
 _BELOW: Final = text(
     _DRAFTED
     + """
@@ -165,7 +172,9 @@ from drafted l
 join margin_floors f on f.offer_id = l.offer_id and f.unit = l.unit and f.currency = :currency
 join offers o on o.id = l.offer_id
 cross join jsonb_to_recordset(l.tiers) as t (amount numeric)
-where t.amount * (100 - l.percent_off) / 100 < f.amount * l.basis
+where """
+    + _under("t.amount * (100 - l.percent_off) / 100")
+    + """
 group by o.sku, l.unit
 order by max(f.amount) - min(t.amount * (100 - l.percent_off) / 100 / l.basis) desc, o.sku
 limit :most
@@ -200,6 +209,41 @@ async def below_floor(
     return told, rows[0].number if rows else 0
 
 
+_LINES_BELOW: Final = text(
+    """
+select l.place, trim_scale(f.amount) as floor
+from jsonb_to_recordset(cast(:lines as jsonb))
+    as l (place integer, sku text, unit text, basis numeric, amount numeric)
+join offers o on o.supplier_id = :supplier_id and o.sku = l.sku
+join margin_floors f on f.offer_id = o.id and f.unit = l.unit and f.currency = :currency
+where """
+    + _under("l.amount")
+    + " order by l.place"
+)
+
+
+class PricedLine(msgspec.Struct, frozen=True):
+    """What a line asks of a floor: `amount` for `basis` units of an SKU."""
+
+    sku: str
+    unit: str
+    basis: Decimal
+    amount: Decimal
+
+
+async def lines_below_floor(
+    tx: Transaction, supplier_id: UUID, currency: str, lines: Sequence[PricedLine]
+) -> list[tuple[int, Decimal]]:
+    """Find the lines below a floor of the supplier's: places, from zero, and their floors."""
+    given = [{"place": place, **msgspec.to_builtins(line)} for place, line in enumerate(lines)]
+    rows = await tx.all(
+        _LINES_BELOW.bindparams(
+            lines=msgspec.json.encode(given).decode(), supplier_id=supplier_id, currency=currency
+        )
+    )
+    return [(row.place, row.floor) for row in rows]
+
+
 _CONTENT: Final = text("""
 select coalesce(string_agg(md5(line), '' order by line), '') as content from (
     select 'ladder' || l::text as line from price_ladders l
@@ -217,7 +261,8 @@ async def draft_content(tx: Transaction, list_id: UUID, draft: int) -> str:
     return content
 
 
-_HELD: Final = text("""
+_HELD: Final = text(
+    """
 select l.offer_id, p.id as list_id, p.name, p.level, p.priority, p.mode, p.currency, l.unit,
        l.basis, l.volume_mode, l.tiers, l.valid_from, l.valid_until, l.from_version,
        coalesce(array_agg(a.scope_id) filter (where a.level <> 'base'), '{}') as scopes
@@ -228,11 +273,14 @@ join margin_floors f on f.offer_id = l.offer_id and f.unit = l.unit and f.curren
 left join price_list_assignments a on a.list_id = p.id
 where p.supplier_id = :supplier_id and l.offer_id = any (cast(:offer_ids as uuid[]))
   and exists (select from jsonb_to_recordset(l.tiers) as t (amount numeric)
-              where t.amount < f.amount * l.basis)
+              where """
+    + _under("t.amount")
+    + """)
 group by p.id, l.list_id, l.offer_id, l.unit, l.valid_from, l.from_version
 order by p.id
 limit :most
-""")
+"""
+)
 
 
 async def held_back(

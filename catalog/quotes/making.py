@@ -9,8 +9,8 @@ from uuid import UUID
 from sqlalchemy import Row, insert, select
 
 from catalog.customers.recipients import Recipient, recipient_of
+from catalog.price_lists.floors import PricedLine, lines_below_floor
 from catalog.price_lists.publishing import MARGIN_RULE
-from catalog.price_lists.tables import MarginFloorRow
 from catalog.products.tables import OfferRow
 from catalog.quotes.reading import view_of
 from catalog.quotes.rules import (
@@ -138,23 +138,15 @@ def _commitment(given: CommitmentInput) -> Commitment:
 
 async def _below_floors(tx: Transaction, caller: Caller, draft: ContractDraft) -> list[str]:
     """Tell which lines lie below a margin floor of the supplier's."""
-    floor = MarginFloorRow
-    rows = await tx.all(
-        select(OfferRow.sku, floor.unit, floor.amount)
-        .join(OfferRow, OfferRow.id == floor.offer_id)
-        .where(
-            floor.supplier_id == caller.organization_id,
-            floor.currency == draft.currency,
-            OfferRow.sku.in_({price.sku for price in draft.prices}),
-        )
-    )
-    floors = {(row.sku, row.unit): row.amount for row in rows}
-    return [
-        f"{price.sku} at {plain_decimal(lowest_amount(price))} per {plain_decimal(price.basis)} "
-        f"{price.unit}, its floor is {plain_decimal(least)}"
+    lines = [
+        PricedLine(price.sku, price.unit, price.basis, lowest_amount(price))
         for price in draft.prices
-        if (least := floors.get((price.sku, price.unit))) is not None
-        and lowest_amount(price) < least * price.basis
+    ]
+    below = await lines_below_floor(tx, caller.organization_id, draft.currency, lines)
+    return [
+        f"{line.sku} at {plain_decimal(line.amount)} per {plain_decimal(line.basis)} "
+        f"{line.unit}, its floor is {plain_decimal(floor)}"
+        for line, floor in ((lines[place], floor) for place, floor in below)
     ]
 
 

@@ -1,6 +1,7 @@
 """Margin floors: prices below them wait for a second person, and nobody else learns of them."""
 
 from dataclasses import replace
+from decimal import Decimal
 from uuid import UUID
 
 import msgspec
@@ -21,6 +22,7 @@ from marketplace.approvals.schemas import ApprovalView, DecisionInput
 from marketplace.approvals.service import decide
 from marketplace.kernel.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from marketplace.platform.caller import Caller
+from marketplace.platform.database import transaction
 from tests.catalog.parties import entry
 from tests.catalog.shop import Shop
 from tests.support.world import fresh_key
@@ -113,6 +115,29 @@ async def test_a_list_others_are_reckoned_from_is_held_against_what_they_become(
     await shop.set(base.id, entry("A", ("1", "8")))
     assert (await shop.publish(base.id)).approval_id
     assert await shop.told("A") == "6 organization"
+
+
+@pytest.mark.parametrize(
+    ("amount", "basis", "below"),
+    [
+        ("4.999999", "1", True),
+        ("5", "1", False),
+        ("499.999999", "100", True),
+        ("500", "100", False),
+    ],
+)
+async def test_lines_of_quotes_are_held_against_it_as_lists_are(
+    shop: Shop, amount: str, basis: str, below: bool
+) -> None:
+    asked = await waiting(shop, ("1", amount), basis=basis)
+    lines = [
+        floors.PricedLine("A", "C62", Decimal(basis), Decimal(amount)),
+        floors.PricedLine("A", "KGM", Decimal(basis), Decimal(amount)),
+    ]
+    async with transaction(shop.platform, shop.supplier) as tx:
+        found = await floors.lines_below_floor(tx, shop.supplier.organization_id, "EUR", lines)
+    assert bool(asked.approval_id) is below
+    assert found == ([(0, Decimal(5))] if below else [])
 
 
 async def test_a_file_published_at_once_is_refused_below_it(shop: Shop) -> None:
