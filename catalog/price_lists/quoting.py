@@ -173,9 +173,12 @@ def _detail(price: Price, contract: Agreed) -> PriceDetailView | None:
     if contract.framework_id is None:
         return detail
     source_id = price.winner.source.id
-    own = [part.line_amount for part in price.parts if part.candidate.source.id == source_id]
-    amount = sum(own, Decimal(0)) if price.parts else price.line_amount
-    called = CallOffView(contract.framework_id, plain_decimal(amount))
+    own = [part for part in price.parts if part.candidate.source.id == source_id]
+    amount, quantity = price.line_amount, price.quantity
+    if price.parts:
+        amount = sum((part.line_amount for part in own), Decimal(0))
+        quantity = sum((part.quantity for part in own), Decimal(0))
+    called = CallOffView(contract.framework_id, plain_decimal(amount), plain_decimal(quantity))
     return structs.replace(detail or PriceDetailView(), call_off=called)
 
 

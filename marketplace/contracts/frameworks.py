@@ -1,18 +1,19 @@
-"""Framework agreements: made of contracts, read by buyer and members, drawn on by orders."""
+"""Framework agreements: made of contracts, read by buyer and members."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, insert, select, text
+from sqlalchemy import Row, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from marketplace.contracts.ceilings import asked, ceilings_of, known_articles, store_ceilings
 from marketplace.contracts.framework_rules import FrameworkPrice, MemberContract, check_framework
 from marketplace.contracts.rules import ContractState, Tier, state_at
 from marketplace.contracts.schemas import (
+    FrameworkCeilingView,
     FrameworkInput,
     FrameworkMemberView,
     FrameworkView,
@@ -33,15 +34,6 @@ from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, retries_conflicts, transaction
 from marketplace.platform.http.paging import Page, PageRequest, page
 from marketplace.platform.idempotency import IdempotencyKey, keep, replay
-
-
-@dataclass(frozen=True, slots=True)
-class FrameworkDraw:
-    """So much in value called off under a framework, or given back."""
-
-    framework_id: UUID
-    amount: Decimal
-
 
 _COLUMNS: Final = (
     FrameworkRow.id,
@@ -70,7 +62,8 @@ async def make_framework(
         known = await _contracts(tx, caller, data.contract_ids)
         members = [known.get(contract_id) for contract_id in data.contract_ids]
         ceiling = None if data.ceiling is None else Decimal(data.ceiling)
-        check_framework(members, ceiling)
+        ceilings = asked(data.ceilings)
+        check_framework(members, ceiling, ceilings, await known_articles(tx, ceilings))
         chosen = [member for member in members if member is not None]
         framework_id = new_id()
         await tx.execute(
@@ -101,6 +94,8 @@ async def make_framework(
         )
         if len(joined) < len(chosen):
             raise Conflict("One of these contracts has become part of another framework.")
+        by_contract = {member.contract_id: member.supplier_id for member in chosen}
+        await store_ceilings(tx, framework_id, ceilings, by_contract)
         suppliers = [member.supplier_id for member in chosen]
         facts: dict[str, object] = {"title": data.title, "ceiling": ceiling}
         tx.record(
@@ -162,8 +157,9 @@ async def list_frameworks(
         statement = statement.where(FrameworkRow.id < after)
     async with transaction(platform, caller) as tx:
         rows = await tx.all(statement)
-        members = await members_of(tx, [row.id for row in rows])
-    views = [_view(caller, row, members) for row in rows]
+        ids = [row.id for row in rows]
+        members, ceilings = await members_of(tx, ids), await ceilings_of(tx, caller, ids)
+    views = [_view(caller, row, members[row.id], ceilings[row.id]) for row in rows]
     return page(asked, views, lambda view: view.id)
 
 
@@ -171,7 +167,9 @@ async def _read(tx: Transaction, caller: Caller, framework_id: UUID) -> Framewor
     row = await tx.maybe(select(*_COLUMNS).where(FrameworkRow.id == framework_id))
     if row is None:
         raise NotFound("There is no such framework of your company.")
-    return _view(caller, row, await members_of(tx, [framework_id]))
+    members = await members_of(tx, [framework_id])
+    ceilings = await ceilings_of(tx, caller, [framework_id])
+    return _view(caller, row, members[framework_id], ceilings[framework_id])
 
 
 async def members_of(
@@ -198,7 +196,10 @@ async def members_of(
 
 
 def _view(
-    caller: Caller, row: Row[Any], members: Mapping[UUID, list[FrameworkMemberView]]
+    caller: Caller,
+    row: Row[Any],
+    members: list[FrameworkMemberView],
+    ceilings: list[FrameworkCeilingView],
 ) -> FrameworkView:
     # What is drawn in all is what others delivered too: a member is not told.
     own = row.buyer_id == caller.organization_id
@@ -211,7 +212,8 @@ def _view(
         ceiling=None if row.ceiling is None else plain_decimal(row.ceiling),
         drawn=plain_decimal(row.drawn) if own else None,
         left=plain_decimal(left) if own and left is not None else None,
-        members=members[row.id],
+        members=members,
+        ceilings=ceilings,
         made_at=row.made_at,
     )
 
@@ -247,41 +249,3 @@ async def prices_under(
         )
         found.setdefault(row.supplier_id, {})[row.sku, row.unit] = FrameworkPrice(row.basis, tiers)
     return found
-
-
-async def draw_on_frameworks(tx: Transaction, draws: Iterable[FrameworkDraw]) -> None:
-    """Count call-offs; raises Conflict where a ceiling would be passed. Orders at once wait."""
-    totals = _by_framework(draws)
-    if totals and await _change(tx, totals, 1) != len(totals):
-        raise Conflict("The framework's ceiling would be passed; order less, or agree anew.")
-
-
-async def give_back_to_frameworks(tx: Transaction, draws: Iterable[FrameworkDraw]) -> None:
-    """Put back what an order does not take after all."""
-    if totals := _by_framework(draws):
-        await _change(tx, totals, -1)
-
-
-def _by_framework(draws: Iterable[FrameworkDraw]) -> dict[UUID, Decimal]:
-    totals: dict[UUID, Decimal] = {}
-    for each in draws:
-        totals[each.framework_id] = totals.get(each.framework_id, Decimal(0)) + each.amount
-    return {framework_id: amount for framework_id, amount in sorted(totals.items()) if amount}
-
-
-_CHANGE: Final = text("""
-with held as (
-    select f.id from frameworks f where f.id = any (cast(:ids as uuid[])) order by f.id for update
-)
-update frameworks f set drawn = f.drawn + given.amount
-from (select * from unnest(cast(:ids as uuid[]), cast(:amounts as numeric[]))
-          as listed (id, amount)) as given
-join held on held.id = given.id
-where f.id = given.id and f.drawn + given.amount >= 0
-  and (f.ceiling is null or f.drawn + given.amount <= f.ceiling)
-""")
-
-
-async def _change(tx: Transaction, totals: Mapping[UUID, Decimal], sign: int) -> int:
-    amounts = [sign * amount for amount in totals.values()]
-    return await tx.execute(_CHANGE, {"ids": list(totals), "amounts": amounts})

@@ -4,11 +4,24 @@ from datetime import date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
+import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from marketplace.contracts.terms import LineTerms
-from marketplace.kernel.limits import FRAMEWORK_MEMBERS_MAX
-from marketplace.platform.http.schemas import AmountText, Input, Name, Output, QuantityText
+from marketplace.kernel.limits import (
+    FRAMEWORK_ARTICLES_MAX,
+    FRAMEWORK_CEILINGS_MAX,
+    FRAMEWORK_MEMBERS_MAX,
+)
+from marketplace.platform.http.schemas import (
+    AmountText,
+    Input,
+    Name,
+    Output,
+    QuantityText,
+    Sku,
+    UnitText,
+)
 
 
 class ProvenanceView(Output):
@@ -103,15 +116,64 @@ class ContractView(ContractSummary):
     provenance: list[ProvenanceView]
 
 
+class FrameworkArticleInput(Input):
+    """An article of a member, by the number that his contract has for it."""
+
+    contract_id: UUID
+    sku: Sku
+
+
+class FrameworkCeilingInput(Input):
+    """The most that is called off in `unit`, or in value without one.
+
+    With a `contract_id` of this member alone, else of all together; of these `articles`, or of
+    everything where there are none.
+    """
+
+    title: Name
+    ceiling: AmountText
+    unit: UnitText | None = None
+    contract_id: UUID | None = None
+    articles: Annotated[list[FrameworkArticleInput], Meta(max_length=FRAMEWORK_ARTICLES_MAX)] = (
+        msgspec.field(default_factory=list)
+    )
+
+
 class FrameworkInput(Input):
     """A framework agreement of own contracts, each with another supplier.
 
-    What is ordered at their prices is counted up to `ceiling`, in value, and never beyond.
+    What is ordered at their prices is counted up to `ceiling`, in value, and up to each of
+    `ceilings`, and never beyond.
     """
 
     title: Name
     contract_ids: Annotated[list[UUID], Meta(min_length=1, max_length=FRAMEWORK_MEMBERS_MAX)]
     ceiling: AmountText | None = None
+    ceilings: Annotated[list[FrameworkCeilingInput], Meta(max_length=FRAMEWORK_CEILINGS_MAX)] = (
+        msgspec.field(default_factory=list)
+    )
+
+
+class FrameworkArticleView(Output):
+    """An article of a member."""
+
+    supplier_id: UUID
+    sku: str
+
+
+class FrameworkCeilingView(Output):
+    """One of a framework's ceilings, over all members or over one; `drawn` is what was called off.
+
+    A member reads those over what he delivers, and what is drawn under his own alone.
+    """
+
+    title: str
+    supplier_id: UUID | None
+    unit: str | None
+    articles: list[FrameworkArticleView]
+    ceiling: str
+    drawn: str | None
+    left: str | None
 
 
 class FrameworkMemberView(Output):
@@ -134,4 +196,5 @@ class FrameworkView(Output):
     drawn: str | None
     left: str | None
     members: list[FrameworkMemberView]
+    ceilings: list[FrameworkCeilingView]
     made_at: datetime

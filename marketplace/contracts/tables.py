@@ -122,6 +122,32 @@ class FrameworkRow(Base):
     )
 
 
+class FrameworkCeilingRow(Base):
+    """One more ceiling of a framework: in `unit`, or in value without one.
+
+    Over all members, or over `supplier_id` alone; over these `articles` (each a `supplier_id` and
+    his `sku`), or over everything where there are none.
+    """
+
+    __tablename__ = "framework_ceilings"
+    id: Mapped[Id]
+    framework_id: Mapped[UUID] = mapped_column(ForeignKey("frameworks.id"))
+    buyer_id: Mapped[UUID]
+    position: Mapped[int]
+    title: Mapped[str]
+    supplier_id: Mapped[UUID | None]
+    unit: Mapped[str | None]
+    articles: Mapped[list[dict[str, Any]]]
+    ceiling: Mapped[Amount]
+    drawn: Mapped[Amount] = mapped_column(server_default=text("0"))
+    __table_args__ = (
+        CheckConstraint("drawn >= 0 and drawn <= ceiling", name="drawn"),
+        UniqueConstraint("framework_id", "position"),
+        Index("ix_framework_ceilings_buyer_id", "buyer_id"),
+        Index("ix_framework_ceilings_supplier_id", "supplier_id"),
+    )
+
+
 class FrameworkMemberRow(Base):
     """A contract under a framework, which is in one at most.
 

@@ -178,6 +178,10 @@ STOCK_LOCATIONS_MAX: Final = 1_000
 
 FRAMEWORK_MEMBERS_MAX: Final = 100
 """Suppliers of one framework; a mini-competition asks all of them."""
+FRAMEWORK_CEILINGS_MAX: Final = 100
+"""Of one framework; every call-off is counted against each of them."""
+FRAMEWORK_ARTICLES_MAX: Final = 200
+"""Under one ceiling: the articles of all members that are the same to the buyer."""
 PAYMENT_DAYS_MAX: Final = 365
 """Between invoice and payment; what is paid later is credit, not payment terms."""
 

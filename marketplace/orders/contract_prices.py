@@ -82,19 +82,21 @@ class ContractPrices:
         limited = {row.id for rows in by_offer.values() for row in rows if row.commitment}
         drawn = await lock_drawn(tx, limited) if limited else {}
         return [
-            _called_off(_answer(line, by_offer[line.supplier_id, line.sku], drawn), frameworks)
+            _called_off(
+                line, _answer(line, by_offer[line.supplier_id, line.sku], drawn), frameworks
+            )
             for line in lines
         ]
 
 
 def _called_off(
-    answer: PriceQuote | NoPriceQuote, frameworks: Mapping[UUID, UUID]
+    line: PriceRequest, answer: PriceQuote | NoPriceQuote, frameworks: Mapping[UUID, UUID]
 ) -> PriceQuote | NoPriceQuote:
     """Give the answer with what it calls off, where its contract is under a framework."""
     if isinstance(answer, NoPriceQuote) or answer.source.id not in frameworks:
         return answer
     amount = plain_decimal(answer.line_amount.amount)
-    called = CallOffView(frameworks[answer.source.id], amount)
+    called = CallOffView(frameworks[answer.source.id], amount, plain_decimal(line.quantity))
     return replace(
         answer, detail=msgspec.structs.replace(answer.detail or PriceDetailView(), call_off=called)
     )

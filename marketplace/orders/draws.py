@@ -1,13 +1,14 @@
 """What orders draw of contracts' commitments and of frameworks, and give back."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import ROUND_DOWN, Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 
-from marketplace.contracts.frameworks import (
+from marketplace.contracts.ceilings import (
     FrameworkDraw,
     draw_on_frameworks,
     give_back_to_frameworks,
@@ -25,7 +26,7 @@ _STEP: Final = Decimal(1).scaleb(-6)
 async def draw_for(tx: Transaction, lines: Sequence[OrderedLine]) -> None:
     """Draw what the lines of an order take of commitments and frameworks; raises Conflict."""
     await draw(tx, [each for line in lines for each in _draws(line.price_detail)])
-    called = [each for line in lines for each in _call_off(line.price_detail)]
+    called = [each for line in lines for each in _call_off(line)]
     await draw_on_frameworks(tx, called)
 
 
@@ -36,11 +37,14 @@ def _draws(detail: Mapping[str, Any] | None) -> list[Draw]:
     ]
 
 
-def _call_off(detail: Mapping[str, Any] | None) -> list[FrameworkDraw]:
-    called = (detail or {}).get("call_off")
+def _call_off(line: OrderedLine | Row[Any]) -> list[FrameworkDraw]:
+    called = (line.price_detail or {}).get("call_off")
     if called is None:
         return []
-    return [FrameworkDraw(UUID(called["framework_id"]), Decimal(called["amount"]))]
+    # A line ordered before there were ceilings in quantity says none, and counts against none.
+    amount, quantity = Decimal(called["amount"]), Decimal(called.get("quantity", 0))
+    framework_id = UUID(called["framework_id"])
+    return [FrameworkDraw(framework_id, line.supplier_id, line.sku, line.unit, amount, quantity)]
 
 
 async def give_back_of(
@@ -54,9 +58,9 @@ async def give_back_of(
     """
     line = SupplierOrderLineRow
     rows = await tx.all(
-        select(line.line, line.quantity, line.price_detail).where(
-            line.supplier_order_id.in_(supplier_order_ids), line.price_detail.is_not(None)
-        )
+        select(
+            line.line, line.quantity, line.price_detail, line.supplier_id, line.sku, line.unit
+        ).where(line.supplier_order_id.in_(supplier_order_ids), line.price_detail.is_not(None))
     )
     given: list[Draw] = []
     called: list[FrameworkDraw] = []
@@ -68,8 +72,12 @@ async def give_back_of(
             for each in _draws(row.price_detail)
         ]
         called += [
-            FrameworkDraw(each.framework_id, _share(each.amount, missing, row.quantity))
-            for each in _call_off(row.price_detail)
+            replace(
+                each,
+                amount=_share(each.amount, missing, row.quantity),
+                quantity=_share(each.quantity, missing, row.quantity),
+            )
+            for each in _call_off(row)
         ]
     await give_back(tx, given)
     await give_back_to_frameworks(tx, called)

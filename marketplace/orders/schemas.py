@@ -127,10 +127,11 @@ class PriceDrawView(Output):
 
 
 class CallOffView(Output):
-    """What a line calls off under a framework agreement, in value."""
+    """What a line calls off under a framework agreement: its value, and how much in its unit."""
 
     framework_id: UUID
     amount: str
+    quantity: str = "0"
 
 
 class PriceDetailView(Output):

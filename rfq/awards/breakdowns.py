@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from marketplace.contracts.frameworks import prices_under
 from marketplace.kernel.canonical import plain_decimal
 from marketplace.kernel.errors import NotFound, invalid
 from marketplace.kernel.money import Money
@@ -20,13 +21,19 @@ from rfq.evaluation.offers import evaluate, line_view
 from rfq.handover.service import results_of
 from rfq.procedures.reading import load
 from rfq.rules.award import Breakdown, own_breakdown, scaled
+from rfq.rules.competition import check_lines_within
 from rfq.rules.evaluation import Final
-from rfq.rules.procedure import LOT, LotAction
+from rfq.rules.procedure import LOT, LotAction, Procedure
 from rfq.tables import BreakdownRow
 
 
-async def breakdown_of(tx: Transaction, lot_id: UUID, final: Final) -> Breakdown:
-    """Take a bidder's own unit prices if he sent some for this very total, else scale his bid."""
+async def breakdown_of(
+    tx: Transaction, procedure: Procedure, lot_id: UUID, final: Final
+) -> Breakdown:
+    """Take a bidder's own unit prices if he sent some for this very total, else scale his bid.
+
+    Under a framework no line gets above the bid, which was at most at the framework's prices.
+    """
     own = await tx.maybe(
         select(BreakdownRow.total, BreakdownRow.unit_amounts).where(
             BreakdownRow.lot_id == lot_id, BreakdownRow.bidder_id == final.offer.bidder_id
@@ -34,7 +41,8 @@ async def breakdown_of(tx: Transaction, lot_id: UUID, final: Final) -> Breakdown
     )
     if own is not None and own.total == final.amount.amount:
         return own_breakdown(final.offer.lines, _amounts(own.unit_amounts), final.amount)
-    return scaled(final.offer.lines, final.amount)
+    in_framework = procedure.offering.framework_id is not None
+    return scaled(final.offer.lines, final.amount, never_above=in_framework)
 
 
 def _amounts(document: Mapping[str, str]) -> dict[UUID, Decimal]:
@@ -48,7 +56,7 @@ async def send_breakdown(
     """Take a bidder's own unit prices for the total he reached in a lot's auction, until its award.
 
     Raises NotFound where he was in no auction of the lot, WrongState after the award, InvalidInput
-    where the prices come to another total.
+    where the prices come to another total, or one is above its framework price.
     """
     caller.require("bids:write")
     unit_amounts = _once_each(data)
@@ -66,6 +74,10 @@ async def send_breakdown(
         total = results[0].price
         final = Money(total, loaded.procedure.currency)
         made = own_breakdown(offers[0].offer.lines, unit_amounts, final)
+        framework_id = loaded.procedure.offering.framework_id
+        if framework_id is not None:
+            agreed = await prices_under(tx, framework_id, await tx.clock())
+            check_lines_within(made.lines, agreed.get(caller.organization_id, {}))
         values = {
             "total": total,
             "unit_amounts": {str(line): plain_decimal(a) for line, a in unit_amounts.items()},

@@ -187,7 +187,7 @@ async def _decide(
     shares, by_line = _divided(loaded.procedure.awarding, divided_already=bool(standing))
     chosen = _chosen(finals, data, standing)
     chosen = chosen if by_line else chosen[: max(len(shares), 1)]
-    offers = [await priced(tx, lot.id, final, ranking.auction) for final in chosen]
+    offers = [await priced(tx, loaded, lot.id, final, ranking.auction) for final in chosen]
     made: Sequence[Breakdown | None]
     lines: tuple[ComputedLine, ...] = ()
     if by_line:
@@ -230,12 +230,12 @@ def _divided(awarding: Awarding, *, divided_already: bool) -> tuple[tuple[int, .
 
 
 async def priced(
-    tx: Transaction, lot_id: UUID, final: Final, auction: EndedAuction | None
+    tx: Transaction, loaded: Loaded, lot_id: UUID, final: Final, auction: EndedAuction | None
 ) -> Breakdown:
     """Give an offer's lines at the total it ended with; only an auction makes that another."""
     if auction is None:
         return scaled(final.offer.lines, final.amount)
-    return await breakdown_of(tx, lot_id, final)
+    return await breakdown_of(tx, loaded.procedure, lot_id, final)
 
 
 def _check_rejected(ranking: Ranking, data: AwardInput) -> None:

@@ -128,7 +128,8 @@ async def _start(
 ) -> LotsAuctionView:
     loaded = await load_own(tx, caller, procedure_id, lock=True)
     rules.check_bids_readable(loaded.procedure)
-    check_auctionable(loaded.procedure)
+    for place, lot in enumerate(data.lots):
+        check_auctionable(loaded.procedure, lot.format, lot_pointer(pointer, place))
     _check_lots(loaded, data, pointer)
     status = rules.moved(loaded.procedure.status, Action.START_AUCTION, Party.BUYER)
     asked = [lot.lot_id for lot in data.lots]

@@ -40,16 +40,24 @@ class Breakdown:
     total: Money
 
 
-def scaled(lines: Sequence[PricedLine], final: Money) -> Breakdown:
+def scaled(lines: Sequence[PricedLine], final: Money, *, never_above: bool = False) -> Breakdown:
     """Break a final total down by the opening unit prices of `lines` (not empty, all positive).
 
-    Raises InvalidInput for a final total that is not positive or finer than the currency.
+    With `never_above` no line gets dearer than it was, the one with the remainder neither. Raises
+    InvalidInput for a final total that is not positive or finer than the currency, or then above
+    the opening one.
     """
     _check_total(final, lines[0].currency)
     opening = total([line.amount for line in lines], final.currency)
     if final == opening:
         return Breakdown(tuple(lines), final)
-    return Breakdown(tuple(_settled([_scale(ln, final, opening) for ln in lines], final)), final)
+    if never_above and final.amount > opening.amount:
+        detail = f"{final.amount} is above {opening.amount}, which every line is bound by."
+        raise InvalidInput(detail)
+    most = tuple(lines) if never_above else None
+    return Breakdown(
+        tuple(_settled([_scale(ln, final, opening) for ln in lines], final, most)), final
+    )
 
 
 def _check_total(final: Money, currency: str) -> None:
@@ -69,22 +77,50 @@ def _scale(line: PricedLine, final: Money, opening: Money) -> PricedLine:
         return replace(line, unit_amount=max(exact.quantize(SMALLEST_STEP), SMALLEST_STEP))
 
 
-def _settled(lines: list[PricedLine], final: Money) -> list[PricedLine]:
-    """Put what `final` has beyond the lines into their unit prices, into a single one if able."""
+def _settled(
+    lines: list[PricedLine], final: Money, most: Sequence[PricedLine] | None
+) -> list[PricedLine]:
+    """Put what `final` has beyond the lines into their unit prices, into a single one if able.
+
+    None becomes dearer than it is in `most`.
+    """
     remainder = (final - total([line.amount for line in lines], final.currency)).amount
     if remainder == 0:
         return lines
     largest_first = sorted(range(len(lines)), key=lambda i: (-lines[i].amount.amount, i))
     for i in largest_first:
         changed = _costing(lines[i], lines[i].amount.amount + remainder)
-        if changed is not None:
+        if changed is not None and (most is None or not _dearer(changed, most[i])):
             return [*lines[:i], changed, *lines[i + 1 :]]
+    if most is not None and remainder > 0:
+        return _raised(lines, remainder, most, largest_first)
     for i in largest_first:
         # A line gives at most all it costs; what is missing then comes from the next.
         taken = max(remainder, -lines[i].amount.amount)
         lines[i] = _costing_at_any_basis(lines[i], lines[i].amount.amount + taken)
         remainder -= taken
     return lines
+
+
+def _raised(
+    lines: list[PricedLine],
+    remainder: Decimal,
+    most: Sequence[PricedLine],
+    order: Sequence[int],
+) -> list[PricedLine]:
+    """Spread what is missing: each line up to what it was, until nothing is. All were enough."""
+    for i in order:
+        room = most[i].amount.amount - lines[i].amount.amount
+        if remainder >= room > 0:
+            lines[i] = most[i]
+        elif remainder > 0 and room > 0:
+            lines[i] = _costing_at_any_basis(lines[i], lines[i].amount.amount + remainder)
+        remainder -= max(min(room, remainder), Decimal(0))
+    return lines
+
+
+def _dearer(line: PricedLine, than: PricedLine) -> bool:
+    return line.unit_amount * than.basis > than.unit_amount * line.basis
 
 
 def _costing(line: PricedLine, amount: Decimal) -> PricedLine | None:

@@ -1,18 +1,24 @@
 """Mini-competition: the members of a framework bid, and never above their framework prices.
 
 Each line of a bid names the bidder's own article of his framework contract; the contract's price of
-it, at the quantity asked for, is the most he may ask. Lower is what the competition is for.
+it, at the quantity asked for, is the most he may ask. Lower is what the competition is for. An
+auction moves the total of a lot down from a member's own bid, and breaking it down raises no line.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
+from auctions.engine.terms import Format
 from marketplace.contracts.framework_rules import FrameworkPrice
 from marketplace.contracts.rules import tier_reached
 from marketplace.kernel.canonical import plain_decimal
-from marketplace.kernel.errors import Conflict, FieldError, InvalidInput
+from marketplace.kernel.errors import FieldError, InvalidInput, invalid
 from rfq.rules.bid import Bid, BidLine
+from rfq.rules.evaluation import PricedLine
 from rfq.rules.procedure import Line, Procedure
 
+NEVER_ABOVE_OWN: Final = frozenset({Format.ENGLISH, Format.SEALED, Format.STAGED})
+"""Formats in which a bidder enters with his own total and gets what he bid last, which is less."""
 Prices = Mapping[tuple[str, str], FrameworkPrice]
 """What a member agreed in the framework, by SKU and unit."""
 
@@ -50,11 +56,30 @@ def _line_errors(line: BidLine, asked: Line, agreed: Prices, pointer: str) -> It
         yield FieldError(f"{pointer}/unit_amount", "above_framework_price", detail)
 
 
-def check_auctionable(procedure: Procedure) -> None:
-    """Guard of an auction: not among the members of a framework; raises Conflict.
+def check_lines_within(lines: Sequence[PricedLine], agreed: Prices) -> None:
+    """Refuse a breakdown with a line above its framework price; raises InvalidInput."""
+    errors = [
+        error
+        for number, each in enumerate(lines)
+        for error in _line_errors(_bid_line(each), each.line, agreed, f"/lines/{number}")
+    ]
+    if errors:
+        raise InvalidInput(errors[0].detail, errors=errors)
 
-    An auction moves totals, and breaking one down could put a single line above its framework
-    price.
+
+def _bid_line(line: PricedLine) -> BidLine:
+    return BidLine(
+        line_id=line.line.id, unit_amount=line.unit_amount, basis=line.basis, sku=line.sku
+    )
+
+
+def check_auctionable(procedure: Procedure, format_: Format, pointer: str) -> None:
+    """Guard of an auction among the members of a framework: nobody can end above his own bid.
+
+    In other formats a member gets what the second asked, or what a clock calls: above his bid, and
+    so perhaps above his framework prices. Raises InvalidInput.
     """
-    if procedure.offering.framework_id is not None:
-        raise Conflict("Members of a framework compete by the prices of their lines: award these.")
+    if procedure.offering.framework_id is not None and format_ not in NEVER_ABOVE_OWN:
+        formats = ", ".join(sorted(each.value for each in NEVER_ABOVE_OWN))
+        detail = f"Members of a framework are auctioned in a format that only lowers: {formats}."
+        raise invalid(f"{pointer}/format", "above_own_bid", detail)

@@ -8,6 +8,9 @@ import msgspec
 import pytest
 from sqlalchemy import select
 
+from auctions.bidding import place_bid
+from auctions.engine.terms import Format
+from auctions.schemas import BidInput
 from marketplace.contracts.frameworks import make_framework
 from marketplace.contracts.rules import ContractDraft, ContractPrice, Tier
 from marketplace.contracts.schemas import FrameworkInput
@@ -17,10 +20,15 @@ from marketplace.kernel.errors import Conflict, InvalidInput, NotFound
 from marketplace.kernel.ids import new_id
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Role, system_transaction, transaction
-from rfq.awards.schemas import AwardInput
+from marketplace.platform.http.schemas import MoneyInput
+from marketplace.worker import Worker
+from rfq.awards.breakdowns import send_breakdown
+from rfq.awards.schemas import AwardInput, BreakdownInput, BreakdownLineInput
 from rfq.awards.service import award_lot
 from rfq.bids.schemas import SealedBidInput, SealedBidLineInput
 from rfq.bids.service import submit_bid
+from rfq.handover.schemas import LotAuctionInput
+from rfq.handover.service import start_lot_auction
 from rfq.opening.service import open_procedure
 from rfq.procedures.publishing import create_procedure, invite_suppliers
 from rfq.procedures.reading import read_procedure
@@ -43,10 +51,9 @@ async def competition(parties: Parties) -> ProcedureInput:
             time_zone="UTC",
             first_day=today - timedelta(days=2),
             last_day=today + timedelta(days=300),
-            prices=(
-                ContractPrice(
-                    "TN-1", "Toner", "C62", Decimal(1), (Tier(Decimal(1), Decimal(price)),)
-                ),
+            prices=tuple(
+                ContractPrice(sku, "Toner", "C62", Decimal(1), (Tier(Decimal(1), Decimal(price)),))
+                for sku in ("TN-1", "TN-3")
             ),
         )
         async with system_transaction(parties.platform, Role.ENGINE) as tx:
@@ -94,6 +101,49 @@ async def test_members_compete_at_most_at_their_own_framework_prices_and_the_awa
             )
         )
     assert [tuple(row) for row in rows] == [(terms.framework_id, parties.acme.organization_id)]
+
+
+async def test_members_compete_in_an_auction_and_no_line_ends_above_its_framework_price(
+    platform: Platform, parties: Parties, worker: Worker, move_clock: MoveClock
+) -> None:
+    terms = await competition(parties)
+    more = [msgspec.structs.replace(line, quantity="1") for line in terms.lots[0].lines]
+    terms.lots = [msgspec.structs.replace(terms.lots[0], lines=[*terms.lots[0].lines, *more])]
+    made = await parties.published(terms)
+    for who, price in ((parties.acme, "60"), (parties.bolt, "55")):
+        lines = [
+            SealedBidLineInput(line_id=line, unit_amount=price, sku=sku)
+            for line, sku in zip(line_ids(made), ("TN-1", "TN-3"), strict=True)
+        ]
+        data = SealedBidInput(currency="EUR", lines=lines)
+        await submit_bid(platform, who, made.id, data, key())
+    await move_clock(HOUR)
+    await open_procedure(platform, parties.buyer, made.id)
+    lot_id = made.lots[0].id
+    asked = LotAuctionInput(lot_id=lot_id, bidders=2, ends_at=made.deadline_at + 2 * HOUR)
+    vickrey = msgspec.structs.replace(asked, format=Format.VICKREY)
+    with pytest.raises(InvalidInput, match="only lowers"):
+        await start_lot_auction(platform, parties.buyer, made.id, vickrey, key())
+    started = await start_lot_auction(platform, parties.buyer, made.id, asked, key())
+    await move_clock(HOUR / 60)
+    await worker.run_until_idle()
+    amount = BidInput(amount=MoneyInput(amount="600.00", currency="EUR"))
+    await place_bid(platform, parties.acme, started.auction_id, "only", amount)
+    await move_clock(2 * HOUR)
+    await worker.run_until_idle()
+    own = [
+        BreakdownLineInput(line_id=line, unit_amount=price)
+        for line, price in zip(line_ids(made), ("53.99", "60.10"), strict=True)
+    ]
+    with pytest.raises(InvalidInput) as above:
+        await send_breakdown(platform, parties.acme, made.id, lot_id, BreakdownInput(lines=own))
+    assert [each.code for each in above.value.errors] == ["above_framework_price"]
+    last_day = (made.deadline_at + timedelta(days=30)).date()
+    given = AwardInput(lot_id=lot_id, last_day=last_day)
+    (award,) = (await award_lot(platform, parties.buyer, made.id, given, key())).awards
+    assert award.supplier_id == parties.acme.organization_id
+    assert award.total.amount == "600.00"
+    assert all(Decimal(line.unit_amount) < 60 for line in award.lines)
 
 
 async def test_only_members_see_a_mini_competition_and_nobody_else_can_be_invited(

@@ -184,3 +184,32 @@ def test_another_than_the_first_is_awarded_only_with_a_reason() -> None:
     rules.check_choice(2, "The first is insolvent.")
     with pytest.raises(InvalidInput):
         rules.check_choice(2, "  ")
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 40), st.integers(1, 2_000_000)), min_size=1, max_size=12),
+    st.integers(1, 400),
+)
+def test_under_a_framework_no_line_gets_dearer_whatever_is_left_to_place(
+    asked: list[tuple[int, int]], cents: int
+) -> None:
+    lines = numbered(*(priced(str(n), str(Decimal(price).scaleb(-5))) for n, price in asked))
+    opening = total([line.amount for line in lines], "EUR")
+    final = Money(opening.amount - Decimal(cents).scaleb(-2), "EUR")
+    assume(final.amount > 0)
+    made = rules.scaled(lines, final, never_above=True)
+    assert total([line.amount for line in made.lines], "EUR") == final
+    for line, was in zip(made.lines, lines, strict=True):
+        assert line.unit_amount * was.basis <= was.unit_amount * line.basis
+
+
+def test_without_that_bound_the_remainder_can_make_a_line_dearer() -> None:
+    # Ninety lines of 0.01005 lose half a cent each, which the large one would have to take.
+    lines = numbered(priced("1", "5"), *(priced("1", "0.015") for _ in range(90)))
+    final = eur(str(total([line.amount for line in lines], "EUR").amount - Decimal("0.01")))
+    assert rules.scaled(lines, final).lines[0].unit_amount > 5
+    bound = rules.scaled(lines, final, never_above=True)
+    assert bound.lines[0].unit_amount <= 5
+    assert total([line.amount for line in bound.lines], "EUR") == final
+    with pytest.raises(InvalidInput):
+        rules.scaled(lines, eur("100"), never_above=True)

@@ -5,9 +5,10 @@ from decimal import Decimal
 
 import pytest
 
+from auctions.engine.terms import Format
 from marketplace.contracts.framework_rules import FrameworkPrice
 from marketplace.contracts.rules import Tier
-from marketplace.kernel.errors import Conflict, InvalidInput
+from marketplace.kernel.errors import InvalidInput
 from marketplace.kernel.ids import new_id
 from rfq.rules.bid import Bid, BidLine
 from rfq.rules.competition import check_auctionable, check_within_framework
@@ -56,8 +57,13 @@ def test_a_line_names_an_article_of_the_framework(sku: str | None) -> None:
     assert codes("0.01", sku=sku) == ["not_in_framework"]
 
 
-def test_a_framework_is_not_auctioned() -> None:
-    check_auctionable(procedure(Status.OPENED))
+def test_members_of_a_framework_are_auctioned_only_where_nobody_ends_above_his_own_bid() -> None:
     under = replace(procedure(Status.OPENED), offering=Offering(framework_id=new_id()))
-    with pytest.raises(Conflict):
-        check_auctionable(under)
+    for format_ in Format:
+        check_auctionable(procedure(Status.OPENED), format_, "")
+    for format_ in (Format.ENGLISH, Format.SEALED, Format.STAGED):
+        check_auctionable(under, format_, "")
+    for format_ in (Format.VICKREY, Format.DUTCH, Format.JAPANESE):
+        with pytest.raises(InvalidInput) as refused:
+            check_auctionable(under, format_, "/lots/1")
+        assert refused.value.errors[0].pointer == "/lots/1/format"
