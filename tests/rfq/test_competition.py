@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import select
 
 from auctions.bidding import place_bid
-from auctions.engine.terms import Format
+from auctions.engine.terms import Format, Measure
 from auctions.schemas import BidInput
+from auctions.terms_schemas import DecrementInput, StepInput
 from marketplace.contracts.frameworks import make_framework
 from marketplace.contracts.rules import ContractDraft, ContractPrice, Tier
 from marketplace.contracts.schemas import FrameworkInput
@@ -120,7 +121,12 @@ async def test_members_compete_in_an_auction_and_no_line_ends_above_its_framewor
     await move_clock(HOUR)
     await open_procedure(platform, parties.buyer, made.id)
     lot_id = made.lots[0].id
-    asked = LotAuctionInput(lot_id=lot_id, bidders=2, ends_at=made.deadline_at + 2 * HOUR)
+    asked = LotAuctionInput(
+        lot_id=lot_id,
+        bidders=2,
+        ends_at=made.deadline_at + 2 * HOUR,
+        decrement=DecrementInput(step=StepInput(measure=Measure.ABSOLUTE, value="0.01")),
+    )
     vickrey = msgspec.structs.replace(asked, format=Format.VICKREY)
     with pytest.raises(InvalidInput, match="only lowers"):
         await start_lot_auction(platform, parties.buyer, made.id, vickrey, key())

@@ -1,15 +1,15 @@
 """Ceilings of frameworks by quantity and by member.
 
-Revision ID: 0046
-Revises: 0045
+Revision ID: 0047
+Revises: 0046
 """
 
 from alembic import op
 
 from migrations.security import API, ENGINE, all_rows, grant, policy, protect
 
-revision = "0046"
-down_revision = "0045"
+revision = "0047"
+down_revision = "0046"
 branch_labels = None
 depends_on = None
 
