@@ -31,6 +31,7 @@ class ProcedureRow(Base):
     key that the key store names. `bid_entries` is what lies below `bids_root`: each
     version of each bid as its commitment and its status at the close, in an order that tells
     nothing. `documents` are those of the terms in force, each with its name and SHA-256.
+    `calendar` is how days are counted (`rfq.procedures.calendars`), where the terms say it.
     """
 
     __tablename__ = "procedures"
@@ -59,6 +60,7 @@ class ProcedureRow(Base):
     standstill_days: Mapped[int] = mapped_column(server_default=text("0"))
     time_zone: Mapped[str] = mapped_column(server_default=text("'UTC'"))
     signatures: Mapped[bool] = mapped_column(server_default=false())
+    calendar: Mapped[dict[str, Any] | None]
     judging: Mapped[dict[str, Any] | None]
     requirements: Mapped[list[dict[str, Any]] | None]
     documents: Mapped[list[dict[str, Any]]] = mapped_column(server_default=text("'[]'"))

@@ -270,6 +270,10 @@ STANDSTILL_DAYS_MAX: Final = 60
 """Laws ask for 10 to 15; beyond two months no bid is held any more."""
 REMIND_DAYS_MAX: Final = 30
 """Before a deadline; a reminder a month ahead is an announcement."""
+RECEIVING_DAYS_MAX: Final = 365
+"""Laws ask for 10 to 52."""
+NON_WORKING_DAYS_MAX: Final = 400
+"""Given by a buyer beside public holidays; a year of them would be one without work."""
 ANSWER_HOURS_MAX: Final = 24 * 60
 """Two months: the longest that a question, an answer or an amendment may hold a deadline up."""
 CHOICES_MAX: Final = 50

@@ -164,9 +164,8 @@ async def _resume(tx: Transaction, loaded: Loaded, before: Proposal, at: datetim
     after = (await read_proposals(tx, loaded, ProposalRow.id == before.id))[0]
     if after.stopped_at is not None or before.stopped_at is None:
         return
-    zone = loaded.procedure.awarding.time_zone
     stopped_at = await _first_stop(tx, before)
-    until = resumed_until(before.row.standstill_until, stopped_at, at, zone)
+    until = resumed_until(before.row.standstill_until, stopped_at, at, loaded.procedure.awarding)
     action = ProposalAction.RESUME
     await move_proposal(tx, before, action, Party.BUYER, standstill_until=until)
     await tx.execute(

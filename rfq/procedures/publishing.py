@@ -27,6 +27,7 @@ from marketplace.platform.timers import set_timer
 from rfq.key_store import KeyStore
 from rfq.ocds.steps import tell_published
 from rfq.officers.records import check_members, codes_of
+from rfq.procedures.calendars import PLAIN, DayCount, day_count, stored_day_count
 from rfq.procedures.judging import stored_judging, stored_requirements
 from rfq.procedures.reading import Loaded, buyer_view, hours, load
 from rfq.procedures.reminders import set_reminder
@@ -65,25 +66,31 @@ async def create_procedure(
 ) -> BuyerProcedureView:
     """Write down a draft; only its buyer sees it. Raises InvalidInput for terms that do not fit."""
     caller.require("rfq:write")
+    days = await day_count(data)
     async with transaction(platform, caller) as tx:
         if (earlier := await replay(tx, key, BuyerProcedureView)) is not None:
             return earlier
-        return await keep(tx, key, await store_draft(tx, caller, data))
+        return await keep(tx, key, await store_draft(tx, caller, data, days))
 
 
-async def store_draft(tx: Transaction, caller: Caller, data: ProcedureInput) -> BuyerProcedureView:
-    """Write a draft down in somebody's transaction; raises InvalidInput for what does not fit."""
-    procedure = check_draft_terms(caller, data)
+async def store_draft(
+    tx: Transaction, caller: Caller, data: ProcedureInput, days: DayCount = PLAIN
+) -> BuyerProcedureView:
+    """Write a draft down in somebody's transaction; raises InvalidInput for what does not fit.
+
+    `days` is how it counts days (`day_count`), which takes longer than a transaction should.
+    """
+    procedure = check_draft_terms(caller, data, days)
     await check_members(tx, caller, procedure.officer_ids)
     await _members(tx, procedure)
-    await _store(tx, caller, procedure, data)
+    await _store(tx, caller, procedure, data, days)
     tx.record("procedure.drafted", "procedure", procedure.id, after={"title": data.title})
     return await buyer_view(tx, await load(tx, procedure.id))
 
 
-def check_draft_terms(caller: Caller, data: ProcedureInput) -> Procedure:
+def check_draft_terms(caller: Caller, data: ProcedureInput, days: DayCount = PLAIN) -> Procedure:
     """Give the draft these terms would be; raises InvalidInput with every pointer at once."""
-    procedure = _drafted(caller, data, new_id())
+    procedure = _drafted(caller, data, new_id(), days)
     rules.check_terms(procedure)
     return procedure
 
@@ -97,11 +104,12 @@ async def update_draft(
     Raises NotFound, StaleVersion, WrongState once it is published, InvalidInput.
     """
     caller.require("rfq:write")
+    days = await day_count(data)
     async with transaction(platform, caller) as tx:
         loaded = await load_own(tx, caller, procedure_id, lock=True)
         rules.check_draft(loaded.procedure)
         check_version(loaded, version)
-        procedure = _drafted(caller, data, procedure_id)
+        procedure = _drafted(caller, data, procedure_id, days)
         rules.check_terms(procedure)
         await check_members(tx, caller, procedure.officer_ids)
         await _members(tx, procedure)
@@ -111,13 +119,13 @@ async def update_draft(
         await tx.execute(
             update(ProcedureRow)
             .where(ProcedureRow.id == procedure_id)
-            .values(version=version + 1, **_settings(data, procedure))
+            .values(version=version + 1, **_settings(data, procedure, days))
         )
         tx.record("procedure.redrafted", "procedure", procedure_id, after={"title": data.title})
         return await buyer_view(tx, await load(tx, procedure_id))
 
 
-def _drafted(caller: Caller, data: ProcedureInput, procedure_id: UUID) -> Procedure:
+def _drafted(caller: Caller, data: ProcedureInput, procedure_id: UUID, days: DayCount) -> Procedure:
     lots = tuple(_lot(lot) for lot in data.lots)
     judging = LOWEST_PRICE
     if data.judging is not None:
@@ -146,7 +154,10 @@ def _drafted(caller: Caller, data: ProcedureInput, procedure_id: UUID) -> Proced
             data.standstill_days,
             data.time_zone,
             data.signatures,
+            days.standstill_in,
+            days.calendar(),
         ),
+        receiving_days=days.receiving_days,
         judging=judging,
         requirements=tuple(each.requirement(new_id()) for each in data.requirements),
     )
@@ -185,7 +196,7 @@ async def _members(tx: Transaction, procedure: Procedure) -> list[UUID]:
 
 
 async def _store(
-    tx: Transaction, caller: Caller, procedure: Procedure, data: ProcedureInput
+    tx: Transaction, caller: Caller, procedure: Procedure, data: ProcedureInput, days: DayCount
 ) -> None:
     await tx.execute(
         insert(ProcedureRow).values(
@@ -196,7 +207,7 @@ async def _store(
             audience=[],
             created_by=caller.member_id,
             created_at=tx.opened_at,
-            **_settings(data, procedure),
+            **_settings(data, procedure, days),
         )
     )
     await store_lots(tx, procedure)
@@ -220,7 +231,7 @@ async def _store_budget(tx: Transaction, procedure: Procedure, data: ProcedureIn
     )
 
 
-def _settings(data: ProcedureInput, procedure: Procedure) -> dict[str, Any]:
+def _settings(data: ProcedureInput, procedure: Procedure, days: DayCount) -> dict[str, Any]:
     """Give what a draft says beside its lots, as columns."""
     return {
         "kind": data.kind.value,
@@ -246,6 +257,7 @@ def _settings(data: ProcedureInput, procedure: Procedure) -> dict[str, Any]:
         "standstill_days": data.standstill_days,
         "time_zone": data.time_zone,
         "signatures": data.signatures,
+        "calendar": stored_day_count(days),
         "judging": stored_judging(procedure.judging),
         "requirements": stored_requirements(procedure.requirements),
     }

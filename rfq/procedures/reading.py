@@ -21,6 +21,7 @@ from marketplace.platform.database import Transaction, transaction
 from marketplace.platform.http.paging import Page, PageRequest, page
 from marketplace.platform.http.schemas import MoneyView, shown_quantity
 from rfq.hexadecimal import hexadecimal
+from rfq.procedures.calendars import read_day_count
 from rfq.procedures.judging import (
     judging_view,
     read_judging,
@@ -106,16 +107,22 @@ class Loaded:
             "lots": lots_document(self.procedure.lots),
             "beyond_quantity": self.row.beyond_quantity,
             "offering": self.row.offering,
-            "awarding": asdict(self.procedure.awarding),
+            "awarding": _awarding_document(self.procedure.awarding),
         }
         # What a procedure does not have is no part of its terms, and of no older hash.
-        for name in ("judging", "requirements"):
+        for name in ("judging", "requirements", "calendar"):
             if (asked := getattr(self.row, name)) is not None:
                 terms[name] = asked
         if self.row.documents:
             # Their order says nothing; a changed content is another document.
             terms["documents"] = sorted([each.name, each.sha256] for each in self.documents())
         return content_hash(terms).hex()
+
+
+def _awarding_document(awarding: Awarding) -> dict[str, Any]:
+    # How days are counted is the calendar's, where there is one.
+    apart = {"counting", "calendar"}
+    return {name: value for name, value in asdict(awarding).items() if name not in apart}
 
 
 def lots_document(lots: Sequence[Lot]) -> list[dict[str, Any]]:
@@ -184,6 +191,7 @@ async def load(tx: Transaction, procedure_id: UUID, *, lock: bool = False) -> Lo
         ProcedureRow.standstill_days,
         ProcedureRow.time_zone,
         ProcedureRow.signatures,
+        ProcedureRow.calendar,
         ProcedureRow.judging,
         ProcedureRow.requirements,
         ProcedureRow.documents,
@@ -209,6 +217,7 @@ async def load(tx: Transaction, procedure_id: UUID, *, lock: bool = False) -> Lo
     if row is None:
         raise no_such_procedure()
     lots, statuses = await _lots(tx, procedure_id)
+    days = read_day_count(row.calendar)
     procedure = Procedure(
         id=row.id,
         buyer_id=row.buyer_id,
@@ -233,7 +242,10 @@ async def load(tx: Transaction, procedure_id: UUID, *, lock: bool = False) -> Lo
             row.standstill_days,
             row.time_zone,
             row.signatures,
+            days.standstill_in,
+            days.calendar(),
         ),
+        receiving_days=days.receiving_days,
         judging=read_judging(row.judging),
         requirements=read_requirements(row.requirements),
     )
@@ -342,6 +354,10 @@ def _shared(loaded: Loaded) -> dict[str, Any]:
         "standstill_days": row.standstill_days,
         "time_zone": row.time_zone,
         "signatures": row.signatures,
+        "standstill_in": procedure.awarding.counting,
+        "receiving_days": procedure.receiving_days,
+        "holidays": None if row.calendar is None else row.calendar["holidays"],
+        "non_working_days": list(procedure.awarding.calendar.non_working_days),
         "judging": judging_view(procedure.judging),
         "requirements": requirement_views(procedure.requirements),
         "sealing_key": hexadecimal(row.sealing_key) or "",

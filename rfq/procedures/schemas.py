@@ -1,6 +1,6 @@
 """What goes over the wire about a procedure: one struct per audience."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -14,11 +14,14 @@ from marketplace.kernel.limits import (
     CHOICES_MAX,
     INVITATIONS_MAX,
     LINES_MAX,
+    NON_WORKING_DAYS_MAX,
     OFFICERS_MAX,
     QUESTIONNAIRE_ITEMS_MAX,
     REMIND_DAYS_MAX,
+    RECEIVING_DAYS_MAX,
     STANDSTILL_DAYS_MAX,
 )
+from marketplace.kernel.periods import Counting
 from marketplace.platform.http.schemas import (
     AmountText,
     Code,
@@ -253,10 +256,45 @@ class ProcedureInput(Input):
         Meta(
             ge=0,
             le=STANDSTILL_DAYS_MAX,
-            description="Calendar days in `time_zone` between the notice to all bidders and the "
-            "contract; a last day on a weekend moves to Monday. 10 is usual in the EU.",
+            description="Days in `time_zone` between the notice to all bidders and the contract; "
+            "one that would end on a day that is not worked ends with the next that is. 10 is "
+            "usual in the EU.",
         ),
     ] = 0
+    standstill_in: Annotated[
+        Counting, Meta(description="In which days the standstill is counted.")
+    ] = Counting.CALENDAR_DAYS
+    receiving_days: (
+        Annotated[
+            int,
+            Meta(
+                ge=1,
+                le=RECEIVING_DAYS_MAX,
+                description="The least calendar days between the publication and the deadline, "
+                "counted like the standstill; 35 is usual in the EU.",
+            ),
+        ]
+        | None
+    ) = None
+    holidays: (
+        Annotated[
+            str,
+            Meta(
+                pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?(?!\n)$",
+                description="Whose public holidays are not worked: a country of ISO 3166-1, or a "
+                "part of one as in ISO 3166-2, such as FR or DE-BW. They are written into the "
+                "terms, in `non_working_days`.",
+            ),
+        ]
+        | None
+    ) = None
+    non_working_days: Annotated[
+        list[date],
+        Meta(
+            max_length=NON_WORKING_DAYS_MAX,
+            description="More days that are not worked, beside weekends and `holidays`.",
+        ),
+    ] = msgspec.field(default_factory=list)
     time_zone: TimeZone = "UTC"
     signatures: Annotated[
         bool,
@@ -360,6 +398,10 @@ class SupplierProcedureView(ProcedureSummary):
     award_division: Division
     award_shares: list[int]
     standstill_days: int
+    standstill_in: Counting
+    receiving_days: int | None
+    holidays: str | None
+    non_working_days: list[date]
     time_zone: str
     signatures: bool
     judging: JudgingView

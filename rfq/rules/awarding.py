@@ -8,6 +8,7 @@ from typing import Final
 from marketplace.kernel.clock import is_time_zone
 from marketplace.kernel.errors import FieldError
 from marketplace.kernel.limits import AWARD_SHARES_MAX, STANDSTILL_DAYS_MAX
+from marketplace.kernel.periods import WEEKENDS, Calendar, Counting
 
 PERCENT: Final = 100
 
@@ -24,8 +25,9 @@ class Division(StrEnum):
 class Awarding:
     """The terms of award.
 
-    `shares` are percent by rank, the first rank's first. `standstill_days` are calendar days in
-    `time_zone`, the buyer's; none is no standstill. With `signatures` a contract counts when both
+    `shares` are percent by rank, the first rank's first. `standstill_days` are days in
+    `time_zone`, the buyer's, counted as `counting` says; none is no standstill. `calendar` says
+    which days are worked. With `signatures` a contract counts when both
     sides have signed it, without them the bid and the award are the signatures.
     """
 
@@ -34,6 +36,8 @@ class Awarding:
     standstill_days: int = 0
     time_zone: str = "UTC"
     signatures: bool = False
+    counting: Counting = Counting.CALENDAR_DAYS
+    calendar: Calendar = WEEKENDS
 
 
 UNDIVIDED: Final = Awarding()

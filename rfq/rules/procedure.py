@@ -24,6 +24,7 @@ from marketplace.kernel.errors import (
 )
 from marketplace.kernel.limits import LINES_MAX
 from marketplace.kernel.money import currency_digits
+from marketplace.kernel.periods import Counting, end_of_period
 from marketplace.kernel.states import StateMachine, transition
 from marketplace.kernel.units import Quantity
 from rfq.rules.awarding import UNDIVIDED, Awarding, Division, errors_of
@@ -268,6 +269,7 @@ class Procedure:
     fewer valid bids ends unsuccessful at the opening. `terms_version` counts amendments, from 1.
     Questions are taken until `questions_until`, or while bids are. With an `answer_time` receiving
     does not end while a question is unanswered, nor sooner than so long after an answer.
+    From the publication to the deadline it is at least `receiving_days`.
     `amendment_notice` is the least time between an amendment and the deadline. Where there are
     officers, two of them approve before bids are opened. In a
     `strict` one the programs of bidders seal, and two of three keys open.
@@ -292,6 +294,7 @@ class Procedure:
     offering: Offering = NOTHING_ELSE
     officer_ids: tuple[UUID, ...] = ()
     awarding: Awarding = UNDIVIDED
+    receiving_days: int | None = None
     strict: bool = False
 
     @property
@@ -422,6 +425,7 @@ def check_publication(procedure: Procedure, invited: int, at: datetime) -> None:
     if procedure.deadline_at <= at:
         detail = "The deadline for bids has passed already; set a later one."
         raise InvalidInput(detail, errors=[FieldError("/deadline_at", "in_the_past", detail)])
+    _check_receiving_days(procedure, at)
     if procedure.openness is Openness.INVITED and invited == 0:
         raise Conflict("Nobody is invited yet: a procedure by invitation needs a supplier first.")
 
@@ -436,6 +440,19 @@ def check_invitation(procedure: Procedure, at: datetime) -> None:
             f"This procedure is {procedure.status.value}: nobody can be invited any more.",
             state=procedure.status.value,
         )
+
+
+def _check_receiving_days(procedure: Procedure, at: datetime) -> None:
+    if procedure.receiving_days is None:
+        return
+    terms, days = procedure.awarding, procedure.receiving_days
+    least = end_of_period(at, days, Counting.CALENDAR_DAYS, terms.calendar, terms.time_zone)
+    if procedure.deadline_at < least:
+        detail = (
+            f"Published now, bids are received for {days} days until {least.isoformat()} at the "
+            "earliest; set a later deadline."
+        )
+        raise invalid("/deadline_at", "too_soon", detail)
 
 
 def check_documents(procedure: Procedure, at: datetime) -> None:

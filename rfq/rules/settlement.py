@@ -3,8 +3,7 @@
 A **proposal** is the decision for one lot; its **awards** are what each winner gets of it. During
 the standstill nothing is concluded, and a complaint stops the time. The calendar follows Directive
 89/665/EEC, article 2a (the day of the notice does not count), and Regulation 1182/71, article 3
-(a period ends with a day's last hour, never on a Saturday or Sunday). Which working days are
-holidays only the buyer knows: he sets a day more.
+(`marketplace.kernel.periods`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,14 +14,14 @@ from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from marketplace.kernel.clock import start_of_day
 from marketplace.kernel.errors import Conflict, NotPermitted, WrongState, invalid
+from marketplace.kernel.periods import Counting, end_of_day, end_of_period, last_day
 from marketplace.kernel.states import StateMachine, transition
 from rfq.rules.awarding import Awarding
 from rfq.rules.procedure import LotAction, Party
 
-SATURDAY: Final = 5
-DAY: Final = timedelta(days=1)
+RESOLUTION: Final = timedelta(microseconds=1)
+"""The least difference between two instants in the database."""
 
 
 class ProposalStatus(StrEnum):
@@ -174,32 +173,39 @@ def moved(status: ProposalStatus, action: ProposalAction, party: Party) -> Propo
 
 
 def standstill_until(notified_at: datetime, awarding: Awarding) -> datetime | None:
-    """Give the instant at which a standstill is over; None where there is none.
-
-    The day of the notice does not count. The last day ends at midnight in the buyer's zone, so a
-    change of clocks makes the time an hour longer or shorter and never a day.
-    """
+    """Give the instant at which a standstill is over; None where there is none."""
     if awarding.standstill_days == 0:
         return None
-    notified_on = notified_at.astimezone(ZoneInfo(awarding.time_zone)).date()
-    return _end_of(notified_on + awarding.standstill_days * DAY, awarding.time_zone)
+    return end_of_period(
+        notified_at,
+        awarding.standstill_days,
+        awarding.counting,
+        awarding.calendar,
+        awarding.time_zone,
+    )
 
 
-def _end_of(day: date, zone: str) -> datetime:
-    while day.weekday() >= SATURDAY:
-        day += DAY
-    return start_of_day(day + DAY, zone)
-
-
-def resumed_until(until: datetime, stopped_at: datetime, at: datetime, zone: str) -> datetime:
+def resumed_until(
+    until: datetime, stopped_at: datetime, at: datetime, awarding: Awarding
+) -> datetime:
     """Give the end of a standstill whose complaint is lifted at `at`.
 
-    What was left when it was stopped is left again, to the end of that day.
+    What was left when it was stopped is left again, to the end of that day, and as many working
+    days where these are counted.
     """
+    zone, calendar = ZoneInfo(awarding.time_zone), awarding.calendar
     ends_at = at + (until - stopped_at)
-    day = ends_at.astimezone(ZoneInfo(zone)).date()
-    # An end at midnight is the end of the day before.
-    return _end_of(day - DAY if start_of_day(day, zone) == ends_at else day, zone)
+    day = _last_hour(ends_at, zone)
+    if awarding.counting is Counting.WORKING_DAYS:
+        stopped_on, resumed_on = (each.astimezone(zone).date() for each in (stopped_at, at))
+        left = calendar.working_days(stopped_on, _last_hour(until, zone))
+        day = max(day, last_day(resumed_on, left, awarding.counting, calendar))
+    return end_of_day(calendar.next_working(day), awarding.time_zone)
+
+
+def _last_hour(end: datetime, zone: ZoneInfo) -> date:
+    """Give the day that an end belongs to: one at midnight is the end of the day before."""
+    return (end - RESOLUTION).astimezone(zone).date()
 
 
 def present_status(stored: ProposalStatus, open_complaints: int) -> ProposalStatus:

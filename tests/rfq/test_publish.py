@@ -1,4 +1,6 @@
+import sys
 from dataclasses import replace
+from datetime import date
 from uuid import UUID
 
 import msgspec
@@ -13,6 +15,7 @@ from marketplace.kernel.errors import (
     WrongState,
 )
 from marketplace.kernel.ids import new_id
+from marketplace.kernel.periods import Counting
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.http.paging import PageRequest
@@ -49,6 +52,31 @@ async def test_a_published_procedure_is_seen_by_the_invited_and_nobody_else(
     assert seen.status is Status.PUBLISHED
     with pytest.raises(NotFound):
         await reading.read_procedure(platform, parties.bolt, draft.id)
+
+
+async def test_public_holidays_stand_in_the_terms_as_days_beside_the_buyers_own(
+    platform: Platform, parties: Parties
+) -> None:
+    terms = await parties.terms(openness=Openness.OPEN)
+    year = terms.deadline_at.year
+    terms = msgspec.structs.replace(
+        terms,
+        standstill_days=5,
+        standstill_in=Counting.WORKING_DAYS,
+        holidays="DE-BW",
+        non_working_days=[date(year, 12, 24)],
+    )
+    made = await parties.published(terms)
+    seen = await reading.read_procedure(platform, parties.acme, made.id)
+    assert (seen.standstill_in, seen.holidays) == (Counting.WORKING_DAYS, "DE-BW")
+    # Epiphany is one in Baden-Wuerttemberg, and not in Berlin.
+    assert {date(year, 1, 6), date(year, 12, 24), date(year + 1, 12, 25)} <= {
+        *seen.non_working_days
+    }
+    assert "holidays" not in sys.modules, "the API's process holds no library of holidays"
+    with pytest.raises(InvalidInput) as refused:
+        await parties.drafted(msgspec.structs.replace(terms, holidays="XX"))
+    assert refused.value.errors[0].pointer == "/holidays"
 
 
 async def test_an_open_procedure_is_seen_by_every_supplier(

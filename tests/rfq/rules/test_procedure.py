@@ -1,6 +1,6 @@
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -85,6 +85,20 @@ def test_publication_needs_a_deadline_ahead() -> None:
     with pytest.raises(InvalidInput) as refusal:
         rules.check_publication(procedure(Status.DRAFT), 1, DEADLINE)
     assert refusal.value.errors[0].pointer == "/deadline_at"
+
+
+def test_bids_are_received_for_as_many_days_as_the_terms_say() -> None:
+    # Published on Thursday: the tenth day is a Sunday, so Monday's last hour has to pass.
+    asked = replace(procedure(Status.DRAFT), receiving_days=10)
+    published = datetime(2026, 6, 4, 9, tzinfo=UTC)
+    least = datetime(2026, 6, 16, tzinfo=UTC)
+    rules.check_publication(replace(asked, deadline_at=least), 1, published)
+    with pytest.raises(InvalidInput) as refused:
+        rules.check_publication(replace(asked, deadline_at=least - MOMENT), 1, published)
+    assert (refused.value.errors[0].pointer, refused.value.errors[0].code) == (
+        "/deadline_at",
+        "too_soon",
+    )
 
 
 def test_publication_by_invitation_needs_somebody_invited() -> None:

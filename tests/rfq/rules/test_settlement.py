@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -7,6 +8,7 @@ import pytest
 from marketplace.approvals.rules import Requester, award_rule, needs_approval
 from marketplace.kernel.errors import Conflict, InvalidInput, NotPermitted, WrongState
 from marketplace.kernel.money import Money
+from marketplace.kernel.periods import Calendar, Counting
 from rfq.rules import settlement as rules
 from rfq.rules.awarding import Awarding
 from rfq.rules.procedure import Party
@@ -147,11 +149,11 @@ def test_what_was_left_when_it_stopped_is_left_again_to_the_end_of_that_day() ->
     stopped = berlin("2026-06-11T12:00:00+02:00")
     # Half a day was left. Answered on Monday morning: Monday is the last day.
     lifted = berlin("2026-06-15T09:00:00+02:00")
-    resumed = rules.resumed_until(UNTIL, stopped, lifted, BERLIN)
+    resumed = rules.resumed_until(UNTIL, stopped, lifted, TEN_DAYS)
     assert resumed == berlin("2026-06-16T00:00:00+02:00")
     # Nothing of the order of a day was lost, and a weekend moves it once more.
     friday = berlin("2026-06-19T20:00:00+02:00")
-    assert rules.resumed_until(UNTIL, stopped, friday, BERLIN) == berlin(
+    assert rules.resumed_until(UNTIL, stopped, friday, TEN_DAYS) == berlin(
         "2026-06-23T00:00:00+02:00"
     )
 
@@ -192,3 +194,30 @@ def test_a_winner_says_no_until_his_contract_is_in_force() -> None:
 def test_what_is_open_goes_first_to_who_holds_nothing_of_the_lot() -> None:
     first, second, third = (UUID(int=number) for number in (1, 2, 3))
     assert rules.next_first([first, second, third], frozenset([first])) == [second, third, first]
+
+
+EASTER = Calendar((date(2026, 4, 3), date(2026, 4, 6)))
+IN_WORKING_DAYS = Awarding(
+    standstill_days=5, time_zone=BERLIN, counting=Counting.WORKING_DAYS, calendar=EASTER
+)
+
+
+def test_a_standstill_in_working_days_passes_over_holidays_and_one_in_days_ends_on_none() -> None:
+    notified = berlin("2026-03-30T12:00:00+02:00")
+    assert rules.standstill_until(notified, IN_WORKING_DAYS) == berlin("2026-04-09T00:00:00+02:00")
+    in_days = replace(IN_WORKING_DAYS, standstill_days=4, counting=Counting.CALENDAR_DAYS)
+    assert rules.standstill_until(notified, in_days) == berlin("2026-04-08T00:00:00+02:00")
+
+
+def test_as_many_working_days_are_left_again_as_a_complaint_stopped() -> None:
+    until = berlin("2026-04-09T00:00:00+02:00")
+    # On Tuesday evening there are three left: Wednesday, Thursday, and after Easter Tuesday, with
+    # Wednesday the last. Lifted on Thursday before Easter: Tuesday, Wednesday, Thursday, Friday.
+    stopped = berlin("2026-03-31T20:00:00+02:00")
+    lifted = berlin("2026-04-02T09:00:00+02:00")
+    resumed = rules.resumed_until(until, stopped, lifted, IN_WORKING_DAYS)
+    assert resumed == berlin("2026-04-11T00:00:00+02:00")
+    # Never less time than was left, however long a holiday made that.
+    thursday = berlin("2026-04-02T09:00:00+02:00")
+    resumed = rules.resumed_until(until, thursday, berlin("2026-04-07T09:00:00+02:00"), TEN_DAYS)
+    assert resumed == berlin("2026-04-14T00:00:00+02:00")

@@ -1,0 +1,20 @@
+"""How a procedure counts days: in calendar or working days, and which are not worked.
+
+Revision ID: 0048
+Revises: 0047
+"""
+
+from alembic import op
+
+revision = "0048"
+down_revision = "0047"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.execute("alter table procedures add column calendar jsonb")
+
+
+def downgrade() -> None:
+    op.execute("alter table procedures drop column calendar")
