@@ -8,7 +8,17 @@ Revises: 0013
 
 from alembic import op
 
-from migrations.security import API, ENGINE, ROLES, WORKER, all_rows, grant, policy, protect
+from migrations.security import (
+    API,
+    ENGINE,
+    ROLES,
+    WORKER,
+    all_rows,
+    all_rows_seen,
+    grant,
+    policy,
+    protect,
+)
 
 revision = "0014"
 down_revision = "0013"
@@ -384,11 +394,8 @@ def _rights() -> None:
 def _index_what_is_there() -> None:
     """Write the documents of products that are there already: the owner sees them for once."""
     tables = ("products", "product_texts", "categories", "category_attributes", *NAMES[:2])
-    for table in tables:
-        op.execute(f"alter table {table} no force row level security")
-    op.execute("select search_index(array(select id from products))")
-    for table in tables:
-        op.execute(f"alter table {table} force row level security")
+    with all_rows_seen(*tables):
+        op.execute("select search_index(array(select id from products))")
 
 
 def _triggers() -> None:

@@ -6,6 +6,8 @@ Revises: 0021
 
 from alembic import op
 
+from migrations.security import all_rows_seen
+
 revision = "0022"
 down_revision = "0021"
 branch_labels = None
@@ -28,16 +30,12 @@ update procedures set bid_entries = coalesce(
 )
 where bids_root is not null
 """
-TABLES = ("procedures", "sealed_bids")
 
 
 def upgrade() -> None:
     op.execute("alter table procedures add column bid_entries jsonb")
-    for table in TABLES:
-        op.execute(f"alter table {table} no force row level security")
-    op.execute(ENTRIES)
-    for table in TABLES:
-        op.execute(f"alter table {table} force row level security")
+    with all_rows_seen("procedures", "sealed_bids"):
+        op.execute(ENTRIES)
     op.execute("alter table procedures drop column bid_leaves")
 
 

@@ -10,7 +10,16 @@ Revises: 0036
 
 from alembic import op
 
-from migrations.security import API, ENGINE, all_rows, grant, own_rows, policy, protect
+from migrations.security import (
+    API,
+    ENGINE,
+    all_rows,
+    all_rows_seen,
+    grant,
+    own_rows,
+    policy,
+    protect,
+)
 
 revision = "0037"
 down_revision = "0036"
@@ -90,8 +99,9 @@ def _run(statements: str) -> None:
 def upgrade() -> None:
     _run(ORDER)
     _run(SECRETS)
-    _run(MOVE)
-    _run(LOT_AUCTIONS)
+    with all_rows_seen("auction_lots", "auction_participants", "lot_auctions"):
+        _run(MOVE)
+        _run(LOT_AUCTIONS)
     protect("auction_adjustments", "auction_reserves")
     for table in ("auction_adjustments", "auction_reserves"):
         own_rows(table, "select", "insert", "delete", column="buyer_id")
@@ -115,7 +125,10 @@ def downgrade() -> None:
     _bids_of_bidder("bidder_id = app_org()")
     op.execute("drop policy auction_lots_drafts on auction_lots")
     op.execute(f"revoke delete on auction_lots from {API}")
-    _run(PUT_BACK)
+    with all_rows_seen("auction_lots", "auction_participants"):
+        for table in ("auction_adjustments", "auction_reserves"):
+            op.execute(f"alter table {table} no force row level security")
+        _run(PUT_BACK)
     op.execute("drop index ix_lot_auctions_auction_id")
     op.execute("alter table lot_auctions drop auction_lot_id")
     op.execute(

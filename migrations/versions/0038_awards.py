@@ -6,7 +6,16 @@ Revises: 0037
 
 from alembic import op
 
-from migrations.security import API, ENGINE, all_rows, grant, own_rows, policy, protect
+from migrations.security import (
+    API,
+    ENGINE,
+    all_rows,
+    all_rows_seen,
+    grant,
+    own_rows,
+    policy,
+    protect,
+)
 
 revision = "0038"
 down_revision = "0037"
@@ -204,7 +213,9 @@ PARTY = "(buyer_id = app_org() or supplier_id = app_org())"
 
 def upgrade() -> None:
     _run(TABLES)
-    _unforced(*BEFORE, *AWARDS.split(";\n"))
+    with all_rows_seen(*FORCED):
+        for statement in (*BEFORE, *AWARDS.split(";\n")):
+            op.execute(statement)
     protect(*NAMES)
     own_rows("award_proposals", "select", "insert", "update", column="buyer_id")
     all_rows("award_proposals", ENGINE, "select")
@@ -276,16 +287,6 @@ def _run(statements: str) -> None:
         op.execute(statement)
 
 
-def _unforced(*statements: str) -> None:
-    """Run statements over all rows, whosesoever they are."""
-    for table in FORCED:
-        op.execute(f"alter table {table} no force row level security")
-    for statement in statements:
-        op.execute(statement)
-    for table in FORCED:
-        op.execute(f"alter table {table} force row level security")
-
-
 def downgrade() -> None:
     op.execute("drop function move_contract(uuid, integer, text, timestamptz)")
     for table in ("contracts", "contract_prices"):
@@ -300,7 +301,8 @@ def downgrade() -> None:
     op.execute("revoke update on award_lines from marketplace_api")
     for table in ("awards", "award_lines"):
         policy(table, API, f"{table}_supplier", "supplier_id = app_org()", verb="select")
-    _unforced(*BACK.split(";\n"))
+    with all_rows_seen(*FORCED):
+        _run(BACK)
     for table in reversed(NAMES):
         op.execute(f"drop table {table}")
     op.execute(

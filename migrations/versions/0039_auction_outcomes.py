@@ -6,6 +6,8 @@ Revises: 0038
 
 from alembic import op
 
+from migrations.security import all_rows_seen
+
 revision = "0039"
 down_revision = "0038"
 branch_labels = None
@@ -15,9 +17,8 @@ depends_on = None
 def upgrade() -> None:
     op.execute("alter table lot_auctions add column no_winner text")
     op.execute("alter table lot_results add column price numeric(24, 6)")
-    op.execute("alter table lot_results no force row level security")
-    op.execute("update lot_results set price = amount")
-    op.execute("alter table lot_results force row level security")
+    with all_rows_seen("lot_results"):
+        op.execute("update lot_results set price = amount")
     op.execute("alter table lot_results alter column price set not null")
 
 

@@ -6,7 +6,7 @@ Revises: 0044
 
 from alembic import op
 
-from migrations.security import API, ENGINE, grant, policy
+from migrations.security import API, ENGINE, all_rows_seen, grant, policy
 
 revision = "0045"
 down_revision = "0044"
@@ -35,19 +35,15 @@ BEFORE = (
     ) found where found.procedure_id = p.id
     """,
 )
-FORCED = ("procedures", "procedure_documents")
 VISIBLE = "procedure_id in (select id from procedures)"
 
 
 def upgrade() -> None:
     for statement in CHANGES:
         op.execute(statement)
-    for table in FORCED:
-        op.execute(f"alter table {table} no force row level security")
-    for statement in BEFORE:
-        op.execute(statement)
-    for table in FORCED:
-        op.execute(f"alter table {table} force row level security")
+    with all_rows_seen("procedures", "procedure_documents"):
+        for statement in BEFORE:
+            op.execute(statement)
     grant("procedure_documents", API, "update")
     op.execute(f"revoke delete on procedure_documents from {API}")
     grant("procedure_documents", ENGINE, "delete")
