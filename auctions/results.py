@@ -7,12 +7,13 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select
+from sqlalchemy import ColumnElement, Row, select
 
 from auctions.drafts import Origin, unknown_auction
 from auctions.engine.events import Admitted
 from auctions.engine.outcome import NoWinner, Win, outcome
 from auctions.engine.replay import replay
+from auctions.engine.state import Phase
 from auctions.engine.terms import in_digits
 from auctions.entries import event_of
 from auctions.ledger import acting_as_engine
@@ -87,20 +88,43 @@ async def result_of(tx: Transaction, auction_id: UUID) -> AuctionResult:
         raise unknown_auction()
     if auction.status != "closed":
         raise WrongState("An auction has a result once it closed.", state=auction.status)
+    results = await _results(tx, LotRow.auction_id == auction_id, auction.currency)
+    origin = None
+    if auction.origin_id is not None:
+        origin = Origin(auction.origin_kind, auction.origin_id)
+    return AuctionResult(auction_id, origin, results)
+
+
+async def lot_result_of(tx: Transaction, auction_id: UUID, lot_id: UUID) -> LotResult:
+    """Give what one lot of an auction ended with while others may still run, to the engine.
+
+    Raises NotFound, or WrongState while it has not closed.
+    """
+    lot = await tx.maybe(
+        select(LotRow.phase, AuctionRow.currency)
+        .join(AuctionRow, AuctionRow.id == LotRow.auction_id)
+        .where(LotRow.id == lot_id, LotRow.auction_id == auction_id)
+    )
+    if lot is None or tx.caller is not None:
+        raise unknown_auction()
+    if lot.phase != Phase.CLOSED.value:
+        raise WrongState("A lot has a result once it closed.", state=lot.phase)
+    (result,) = await _results(tx, LotRow.id == lot_id, lot.currency)
+    return result
+
+
+async def _results(
+    tx: Transaction, condition: ColumnElement[bool], currency: str
+) -> tuple[LotResult, ...]:
     lots = await tx.all(
-        select(LotRow.id, LotRow.hash, LotRow.closes_at)
-        .where(LotRow.auction_id == auction_id)
-        .order_by(LotRow.place)
+        select(LotRow.id, LotRow.hash, LotRow.closes_at).where(condition).order_by(LotRow.place)
     )
     results = []
     for lot in lots:
         async with acting_as_engine(tx):
             rows = await tx.all(_log(lot.id))
-        results.append(_result(lot, rows, auction.currency))
-    origin = None
-    if auction.origin_id is not None:
-        origin = Origin(auction.origin_kind, auction.origin_id)
-    return AuctionResult(auction_id, origin, tuple(results))
+        results.append(_result(lot, rows, currency))
+    return tuple(results)
 
 
 def _result(lot: Row[Any], rows: Sequence[Row[Any]], currency: str) -> LotResult:

@@ -119,7 +119,14 @@ FEATURE: Final = Feature(
     consumers=(
         Consumer(
             "rfq.lot_auctions",
-            frozenset({"auction.closed", "auction.cancelled"}),
+            frozenset(
+                {
+                    "auction.closed",
+                    "auction.cancelled",
+                    "auction.lot_closed",
+                    "auction.lot_cancelled",
+                }
+            ),
             record_auction_end,
             role=Role.ENGINE,
         ),

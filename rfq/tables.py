@@ -283,7 +283,8 @@ class OpenedBidRow(Base):
 class LotAuctionRow(Base):
     """The auction a lot went into, and as which lot; `ledger_head` is the hash its log ended with.
 
-    Several lots may be in one auction. Once it has ended either somebody won, or `no_winner` says
+    Several lots may be in one auction; with `per_lot` each result comes back by itself. Once it has
+    ended either somebody won, or `no_winner` says
     why nobody did by himself.
     """
 
@@ -298,6 +299,7 @@ class LotAuctionRow(Base):
     ended_at: Mapped[datetime | None]
     ledger_head: Mapped[bytes | None]
     no_winner: Mapped[str | None]
+    per_lot: Mapped[bool] = mapped_column(server_default=false())
     __table_args__ = (
         Index("uq_lot_auctions_auction_lot_id", "auction_lot_id", unique=True),
         Index("ix_lot_auctions_auction_id", "auction_id"),

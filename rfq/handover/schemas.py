@@ -1,5 +1,6 @@
 """What goes over the wire about lots' auctions."""
 
+from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
@@ -10,6 +11,13 @@ from auctions.lot_order import LotOrder
 from auctions.terms_schemas import BiddingTurnsInput, DecrementInput, Duration, OvertimeInput
 from marketplace.kernel.limits import AUCTION_LOTS_MAX, AUCTION_PARTICIPANTS_MAX
 from marketplace.platform.http.schemas import AmountText, Input, InstantIn, MoneyView, Output
+
+
+class Results(StrEnum):
+    """When the results of an auction's lots come back to their procedure."""
+
+    TOGETHER = "together"
+    PER_LOT = "per_lot"
 
 
 class LotAuctionInput(Input):
@@ -47,6 +55,13 @@ class LotsAuctionInput(Input):
     lots: Annotated[list[LotAuctionInput], Meta(min_length=1, max_length=AUCTION_LOTS_MAX)]
     lot_order: LotOrder = LotOrder.PARALLEL
     lot_interval: Duration | None = None
+    results: Annotated[
+        Results,
+        Meta(
+            description="Whether a lot is decided once all lots have ended, or as soon as it has. "
+            "What is decided early its bidders learn while they bid for the others."
+        ),
+    ] = Results.TOGETHER
 
 
 class LotParticipantView(Output):

@@ -1,8 +1,8 @@
 """Hand the best bids of lots to a live auction, and take its results back.
 
 The auction is handed participants, terms and opening amounts and never hears of procedures; what it
-ended with comes back by its event, when all its lots have ended. Its `origin` is the first lot, and
-a lot is in one auction.
+ended with comes back by its event: when all its lots have ended, or lot by lot where the buyer
+wants that. Its `origin` is the first lot, and a lot is in one auction.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from auctions.draft_schemas import closest_disclosure
 from auctions.drafts import AuctionDraft, LotDraft, Origin, Participant, lots_of
 from auctions.engine.terms import Terms
 from auctions.lot_order import Timing, Wish, lot_pointer, timings
-from auctions.results import LotResult, Ranked, result_of
+from auctions.results import LotResult, Ranked, lot_result_of, result_of
 from auctions.service import open_auction
 from marketplace.kernel.errors import Conflict, FieldError, InvalidInput, invalid
 from marketplace.kernel.money import Money
@@ -35,6 +35,7 @@ from rfq.handover.schemas import (
     LotParticipantView,
     LotsAuctionInput,
     LotsAuctionView,
+    Results,
 )
 from rfq.negotiation.agreed import check_nothing_negotiated
 from rfq.ocds.facts import Auctioned
@@ -163,6 +164,7 @@ async def _start(
                 "buyer_id": caller.organization_id,
                 "status": RUNNING,
                 "opened_at": at,
+                "per_lot": data.results is Results.PER_LOT,
             }
             for view in views
         ],
@@ -305,21 +307,32 @@ def _view(
 
 
 async def record_auction_end(_platform: Platform, tx: Transaction, event: NumberedEvent) -> None:
-    """Take over what lots' auction ended with: the consumer of its closing or calling-off."""
+    """Take over what lots' auction ended with: the consumer of what closes or calls it off.
+
+    A lot's own end counts where its results come back by themselves; the auction's end brings back
+    whatever has not come.
+    """
     origin = event.payload.get("origin") or {}
     if origin.get("kind") != ORIGIN:
         return
-    auction_id = event.subject_id
-    rows = await tx.all(
+    auction_id, of_lot = event.subject_id, event.kind.startswith("auction.lot_")
+    statement = (
         select(LotAuctionRow.lot_id, LotAuctionRow.auction_lot_id, LotAuctionRow.procedure_id)
-        .where(LotAuctionRow.auction_id == auction_id)
+        .where(LotAuctionRow.auction_id == auction_id, LotAuctionRow.status == RUNNING)
         .order_by(LotAuctionRow.auction_lot_id)
     )
+    if of_lot:
+        ended = UUID(str(event.payload["lot_id"]))
+        statement = statement.where(LotAuctionRow.per_lot, LotAuctionRow.auction_lot_id == ended)
+    rows = await tx.all(statement)
     if not rows:
         return
     loaded = await load(tx, rows[0].procedure_id, lock=True)
     results: dict[UUID, LotResult] = {}
-    if event.kind != "auction.cancelled":
+    if event.kind == "auction.lot_closed":
+        lot_id = rows[0].auction_lot_id
+        results = {lot_id: await lot_result_of(tx, auction_id, lot_id)}
+    elif event.kind == "auction.closed":
         results = {lot.lot_id: lot for lot in (await result_of(tx, auction_id)).lots}
     for row in rows:
         await _record_lot_end(tx, loaded, row.lot_id, results.get(row.auction_lot_id), event)

@@ -27,7 +27,7 @@ from rfq.awards.schemas import AwardInput, BreakdownInput, BreakdownLineInput, S
 from rfq.awards.service import award_lot
 from rfq.bids.receiving import bids_lock
 from rfq.evaluation.listing import list_bids
-from rfq.handover.schemas import LotAuctionInput, LotAuctionView, LotsAuctionInput
+from rfq.handover.schemas import LotAuctionInput, LotAuctionView, LotsAuctionInput, Results
 from rfq.handover.service import start_auction, start_lot_auction
 from rfq.opening.service import open_procedure
 from rfq.procedures.reading import read_procedure
@@ -111,6 +111,36 @@ async def test_lots_go_into_one_auction_and_each_comes_back_with_its_own_result(
     totals = [(await decided(parties, made, place)).total.amount for place in range(3)]
     assert totals[:2] == ["560.01", "540.00"]
     assert totals[2] == "575.00"  # never auctioned: awarded from the bids
+
+
+async def test_results_come_back_lot_by_lot_where_the_buyer_wants_that(
+    platform: Platform, parties: Parties, worker: Worker, move_clock: MoveClock
+) -> None:
+    made = await opened(parties, move_clock, lots=2)
+    step = DecrementInput(step=StepInput(measure=Measure.ABSOLUTE, value="1"))
+    lots = [LotAuctionInput(lot_id=lot.id, bidders=2, decrement=step) for lot in made.lots]
+    lots[0].ends_at = await now(platform) + HOUR
+    data = LotsAuctionInput(lots=lots, lot_order=LotOrder.SERIAL, results=Results.PER_LOT)
+    started = await start_auction(platform, parties.buyer, made.id, data, key())
+    await move_clock(timedelta(seconds=2))
+    await worker.run_until_idle()
+    amount = MoneyInput(amount="560.01", currency="EUR")
+    first, second = (lot.auction_lot_id for lot in started.lots)
+    bid = BidInput(amount=amount, lot_id=first)
+    await place_bid(platform, parties.acme, started.auction_id, "first", bid)
+    await move_clock(HOUR)
+    await worker.run_until_idle()
+    shown = await read_procedure(platform, parties.buyer, made.id)
+    assert [lot.status for lot in shown.lots] == [LotStatus.AUCTIONED, LotStatus.AUCTION]
+    assert (await decided(parties, made)).total.amount == "560.01"
+    bid = BidInput(amount=amount, lot_id=second)
+    await place_bid(platform, parties.acme, started.auction_id, "second", bid)
+    with pytest.raises(Conflict):
+        await decided(parties, made, 1)
+    await move_clock(HOUR)
+    await worker.run_until_idle()
+    assert (await decided(parties, made, 1)).total.amount == "560.01"
+    assert (await read_procedure(platform, parties.buyer, made.id)).status is Status.AWARDED
 
 
 async def test_what_is_awarded_is_bounded_by_the_quantities_where_the_procedure_says_so(
