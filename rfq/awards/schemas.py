@@ -43,7 +43,7 @@ class BreakdownView(Output):
 
 
 class LineChoiceInput(Input):
-    """A line that goes to another bid than the cheapest in it."""
+    """A line that goes to another bid than the best in it."""
 
     line_id: UUID
     bid_id: UUID

@@ -242,7 +242,7 @@ class ProcedureInput(Input):
     ] = msgspec.field(default_factory=list)
     award_division: Annotated[
         Division,
-        Meta(description="Whole lots, shares of a lot by rank, or each line to its cheapest."),
+        Meta(description="Whole lots, shares of a lot by rank, or each line to its best."),
     ] = Division.LOT
     award_shares: Annotated[
         list[Annotated[int, Meta(ge=1, le=100)]],

@@ -135,7 +135,7 @@ async def _gather(
         if (why := _barred(ranking, final, at)) is not None:
             found.left_out.append(LeftOut(lot.id, None, bidder, why))
             continue
-        offer = whole(await priced(tx, lot.id, final, ranking.auction), left)
+        offer = whole(await priced(tx, loaded, lot.id, final, ranking.auction), left)
         amounts = {line.line.id: line.amount for line in offer.lines}
         # A condition is for the bid's own prices, and for lots that are open whole.
         own = ranking.auction is None and bidder not in ranking.agreed and not standing

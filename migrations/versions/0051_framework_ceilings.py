@@ -1,15 +1,15 @@
 """Ceilings of frameworks by quantity and by member.
 
-Revision ID: 0050
-Revises: 0049
+Revision ID: 0051
+Revises: 0050
 """
 
 from alembic import op
 
 from migrations.security import API, ENGINE, all_rows, grant, policy, protect
 
-revision = "0050"
-down_revision = "0049"
+revision = "0051"
+down_revision = "0050"
 branch_labels = None
 depends_on = None
 
