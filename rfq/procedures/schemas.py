@@ -17,8 +17,8 @@ from marketplace.kernel.limits import (
     NON_WORKING_DAYS_MAX,
     OFFICERS_MAX,
     QUESTIONNAIRE_ITEMS_MAX,
-    REMIND_DAYS_MAX,
     RECEIVING_DAYS_MAX,
+    REMIND_DAYS_MAX,
     STANDSTILL_DAYS_MAX,
 )
 from marketplace.kernel.periods import Counting

@@ -1,15 +1,15 @@
 """Ceilings of frameworks by quantity and by member.
 
-Revision ID: 0051
-Revises: 0050
+Revision ID: 0052
+Revises: 0051
 """
 
 from alembic import op
 
 from migrations.security import API, ENGINE, all_rows, grant, policy, protect
 
-revision = "0051"
-down_revision = "0050"
+revision = "0052"
+down_revision = "0051"
 branch_labels = None
 depends_on = None
 
