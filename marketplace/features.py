@@ -70,6 +70,7 @@ SUBPACKAGES_WITH_TABLES: Final = {
     "rfq": (
         "attachments",
         "awards",
+        "comparison",
         "evaluation",
         "negotiation",
         "notices",
@@ -78,5 +79,6 @@ SUBPACKAGES_WITH_TABLES: Final = {
         "opening",
         "qualification",
         "scenarios",
+        "reports",
     ),
 }

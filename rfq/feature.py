@@ -20,6 +20,7 @@ from rfq.awards.proposals import APPROVAL
 from rfq.awards.settling import STANDSTILL_TIMER, end_standstill
 from rfq.bids import routes as bids
 from rfq.clarifications import routes as clarifications
+from rfq.comparison import routes as comparison
 from rfq.evaluation import panel_routes
 from rfq.evaluation import routes as evaluation
 from rfq.explanations import routes as explanations
@@ -46,6 +47,7 @@ from rfq.procedures.publishing import OPENING_TIMER
 from rfq.procedures.reminders import REMINDER_TIMER, remind
 from rfq.qualification import routes as qualification
 from rfq.questionnaires import routes as questionnaires
+from rfq.reports import routes as reports
 from rfq.scenarios import routes as scenarios
 from rfq.scenarios.running import JOB, run_scenario
 from rfq.strict import routes as strict
@@ -94,6 +96,8 @@ FEATURE: Final = Feature(
         *printouts.ROUTES,
         *open_data.ROUTES,
         *scenarios.ROUTES,
+        *comparison.ROUTES,
+        *reports.ROUTES,
     ),
     scopes=(
         Scope(

@@ -10,11 +10,11 @@ from auctions.engine.scoring import price_of
 from auctions.engine.state import LotState
 from auctions.engine.terms import in_digits
 from auctions.terms_schemas import money_view
+from marketplace.kernel.savings import saving
 
 Against = Literal["ceiling", "best_opening", "baseline"]
 
 _HALF_UP: Final = Context(prec=60, rounding=ROUND_HALF_UP)
-_HUNDREDTH: Final = Decimal("0.01")
 
 
 def winner_view(state: LotState, won: Win) -> WinnerView:
@@ -45,16 +45,15 @@ def savings(
     """
     views = []
     for against, reference in references.items():
-        if reference is None or reference <= 0:
+        found = saving(reference, price)
+        if found is None:
             continue
-        saved = reference - price
-        percent = _HALF_UP.divide(saved * 100, reference).quantize(_HUNDREDTH, context=_HALF_UP)
         views.append(
             SavingView(
                 against=against,
-                reference=money_view(in_digits(reference, currency), currency),
-                amount=f"{in_digits(saved, currency):f}",
-                percent=f"{percent:f}",
+                reference=money_view(in_digits(found.reference, currency), currency),
+                amount=f"{in_digits(found.amount, currency):f}",
+                percent=f"{found.share * 100:.2f}",
             )
         )
     return views

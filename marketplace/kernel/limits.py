@@ -221,6 +221,12 @@ TYPESET_DATA_BYTES_MAX: Final = 4 * 1_048_576
 TYPESET_PDF_BYTES_MAX: Final = 20 * 1_048_576
 TYPESET_SECONDS_MAX: Final = 25
 """Less than a request may take: two hundred lots take about a second."""
+REPORT_DAYS_MAX: Final = 1_100
+"""Three years: what is compared with last year and the one before."""
+REPORT_SUPPLIERS_MAX: Final = 200
+"""Suppliers told one by one in a report, those with the most bids."""
+WORKBOOK_SECONDS_MAX: Final = 25
+"""Four thousand offers with their lines take some two seconds."""
 PLOT_SECONDS_MAX: Final = 15
 PLOT_POINTS_MAX: Final = 200
 """Categories or points of one plot: beyond it nobody reads it."""

@@ -331,6 +331,7 @@ async def _store(
             first_day=data.first_day,
             last_day=data.last_day,
             time_zone=zone_of(loaded, data),
+            first_offer=min((each.amount for each in ranking.first_totals.values()), default=None),
             computation=document,
             proposed_by=by,
             proposed_at=at,

@@ -5,6 +5,7 @@ is told stands in a notice of his own, and his complaint in a row of his: of oth
 """
 
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from sqlalchemy import (
     ForeignKey,
     ForeignKeyConstraint,
     Index,
+    Numeric,
     UniqueConstraint,
     text,
 )
@@ -25,7 +27,9 @@ from marketplace.platform.columns import Amount, Base, CurrencyCode, Id, Instant
 class ProposalRow(Base):
     """The decision for one lot, with the contract it leads to and how it was computed.
 
-    `computation` is the ranking it was made from. `standstill_until` is set when bidders are told.
+    `computation` is the ranking it was made from, `first_offer` the lowest total that was bid by
+    who could win, before any auction or negotiation. `standstill_until` is set when bidders are
+    told.
     """
 
     __tablename__ = "award_proposals"
@@ -41,6 +45,7 @@ class ProposalRow(Base):
     first_day: Mapped[date | None]
     last_day: Mapped[date]
     time_zone: Mapped[str]
+    first_offer: Mapped[Decimal | None] = mapped_column(Numeric(24, 6))
     computation: Mapped[dict[str, Any]]
     approval_id: Mapped[UUID | None]
     standstill_until: Mapped[datetime | None]

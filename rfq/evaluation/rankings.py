@@ -1,6 +1,6 @@
 """The ranking a lot is awarded from, with the offers that are abnormally low."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -15,8 +15,8 @@ from marketplace.platform.http.schemas import MoneyView
 from rfq.awards.tables import AwardRow
 from rfq.evaluation.comparing import Compared, compare
 from rfq.evaluation.schemas import ExcludedOfferView, LotRankingView, RankedOfferView
-from rfq.handover.service import EndedAuction, ended_auction
-from rfq.negotiation.agreed import AgreedOffer, agreed_offers
+from rfq.handover.service import EndedAuction, ended_auctions
+from rfq.negotiation.agreed import AgreedOffer, agreed_by_lot
 from rfq.procedures.publishing import load_own
 from rfq.procedures.reading import Loaded
 from rfq.rules.abnormal import ExplanationStatus, Flag, flagged
@@ -32,8 +32,8 @@ class Ranking:
     """Who would win a lot, best first, without those who were rejected or fell away as winners.
 
     `excluded` are the offers of who is not qualified or failed by the panel's scores, with why.
-    `flags`, `explanations` and `agreed` are by bidder; what was agreed with him stands in the
-    place of his bid.
+    `flags`, `explanations`, `agreed` and `first_totals` are by bidder; what was agreed with him
+    stands in the place of his bid, whose total is his first one.
     """
 
     finals: tuple[Final, ...]
@@ -43,6 +43,7 @@ class Ranking:
     explanations: Mapping[UUID, ExplanationStatus]
     auction: EndedAuction | None
     agreed: Mapping[UUID, AgreedOffer]
+    first_totals: Mapping[UUID, Money]
 
     @property
     def no_winner(self) -> str | None:
@@ -58,12 +59,45 @@ async def rank_lot(
     `compared` are the bids where they were read already: they are those of all lots. Raises
     Conflict while its auction runs.
     """
-    auction = await ended_auction(tx, lot_id)
-    agreed = await agreed_offers(tx, lot_id)
+    return (await rank_lots(tx, loaded, [lot_id], compared))[lot_id]
+
+
+async def rank_lots(
+    tx: Transaction,
+    loaded: Loaded,
+    lot_ids: Collection[UUID],
+    compared: Compared | None = None,
+) -> dict[UUID, Ranking]:
+    """Rank lots in as many statements as one takes; raises Conflict while one is auctioned."""
+    auctions = await ended_auctions(tx, lot_ids)
+    agreed = await agreed_by_lot(tx, lot_ids)
     compared = compared or await compare(tx, loaded)
+    explanations = await _explanations(tx, lot_ids)
+    fallen = await _fallen(tx, lot_ids)
+    return {
+        lot_id: _ranking(
+            loaded,
+            compared,
+            lot_id,
+            auctions.get(lot_id),
+            agreed.get(lot_id, {}),
+            explanations.get(lot_id, {}),
+            fallen.get(lot_id, set()),
+        )
+        for lot_id in lot_ids
+    }
+
+
+def _ranking(
+    loaded: Loaded,
+    compared: Compared,
+    lot_id: UUID,
+    auction: EndedAuction | None,
+    agreed: Mapping[UUID, AgreedOffer],
+    explanations: Mapping[UUID, ExplanationStatus],
+    fallen: Collection[UUID],
+) -> Ranking:
     every = _finals(loaded, compared, lot_id, agreed, auction)
-    explanations = await _explanations(tx, lot_id)
-    fallen = await _fallen(tx, lot_id)
     rejected = tuple(
         final
         for final in every
@@ -74,7 +108,8 @@ async def rank_lot(
     totals = {final.offer.bidder_id: final.amount.amount for final in left}
     flags = flagged(totals, loaded.procedure.low_offers)
     out = compared.excluded[lot_id]
-    return Ranking(left, rejected, out, flags, explanations, auction, agreed)
+    first = {each.offer.bidder_id: each.offer.total for each in compared.standings[lot_id]}
+    return Ranking(left, rejected, out, flags, explanations, auction, agreed, first)
 
 
 def _finals(
@@ -102,23 +137,31 @@ def _negotiated(offer: Offer, agreed: Mapping[UUID, AgreedOffer]) -> Offer:
     return offer if of_bidder is None else of_bidder.in_place_of(offer)
 
 
-async def _fallen(tx: Transaction, lot_id: UUID) -> frozenset[UUID]:
-    """Give those whose award of the lot they declined or it failed: they gave way to the next."""
+async def _fallen(tx: Transaction, lot_ids: Collection[UUID]) -> dict[UUID, set[UUID]]:
+    """Give those whose award of a lot they declined or it failed: they gave way to the next."""
     rows = await tx.all(
-        select(AwardRow.supplier_id).where(
-            AwardRow.lot_id == lot_id, AwardRow.status.in_([status.value for status in GONE])
+        select(AwardRow.lot_id, AwardRow.supplier_id).where(
+            AwardRow.lot_id.in_(lot_ids), AwardRow.status.in_([status.value for status in GONE])
         )
     )
-    return frozenset(row.supplier_id for row in rows)
+    found: dict[UUID, set[UUID]] = {}
+    for row in rows:
+        found.setdefault(row.lot_id, set()).add(row.supplier_id)
+    return found
 
 
-async def _explanations(tx: Transaction, lot_id: UUID) -> dict[UUID, ExplanationStatus]:
+async def _explanations(
+    tx: Transaction, lot_ids: Collection[UUID]
+) -> dict[UUID, dict[UUID, ExplanationStatus]]:
     rows = await tx.all(
-        select(ExplanationRow.bidder_id, ExplanationRow.status).where(
-            ExplanationRow.lot_id == lot_id
+        select(ExplanationRow.lot_id, ExplanationRow.bidder_id, ExplanationRow.status).where(
+            ExplanationRow.lot_id.in_(lot_ids)
         )
     )
-    return {row.bidder_id: ExplanationStatus(row.status) for row in rows}
+    found: dict[UUID, dict[UUID, ExplanationStatus]] = {}
+    for row in rows:
+        found.setdefault(row.lot_id, {})[row.bidder_id] = ExplanationStatus(row.status)
+    return found
 
 
 async def read_ranking(

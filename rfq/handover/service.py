@@ -5,7 +5,7 @@ ended with comes back by its event: when all its lots have ended, or lot by lot 
 wants that. Its `origin` is the first lot, and a lot is in one auction.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -413,28 +413,45 @@ async def ended_auction(tx: Transaction, lot_id: UUID) -> EndedAuction | None:
 
     Raises Conflict while it runs.
     """
-    row = await tx.maybe(
+    return (await ended_auctions(tx, [lot_id])).get(lot_id)
+
+
+async def ended_auctions(tx: Transaction, lot_ids: Collection[UUID]) -> dict[UUID, EndedAuction]:
+    """Give the auctions of those of these lots that had one; raises Conflict while one runs."""
+    rows = await tx.all(
         select(
+            LotAuctionRow.lot_id,
             LotAuctionRow.auction_id,
             LotAuctionRow.status,
             LotAuctionRow.ended_at,
             LotAuctionRow.ledger_head,
             LotAuctionRow.no_winner,
-        ).where(LotAuctionRow.lot_id == lot_id)
+        ).where(LotAuctionRow.lot_id.in_(lot_ids), LotAuctionRow.status != CALLED_OFF)
     )
-    if row is None or row.status == CALLED_OFF:
-        return None
-    if row.status == RUNNING:
+    if any(row.status == RUNNING for row in rows):
         raise Conflict("The auction of this lot has not ended yet.")
-    ranking = await results_of(tx, lot_id)
-    head = bytes(row.ledger_head)
-    return EndedAuction(row.auction_id, row.ended_at, head, ranking, row.no_winner)
+    results = await _results(tx, [row.lot_id for row in rows]) if rows else {}
+    return {
+        row.lot_id: EndedAuction(
+            row.auction_id,
+            row.ended_at,
+            bytes(row.ledger_head),
+            tuple(results.get(row.lot_id, ())),
+            row.no_winner,
+        )
+        for row in rows
+    }
 
 
 async def results_of(tx: Transaction, lot_id: UUID) -> tuple[Result, ...]:
     """Give the results of a lot's auction that this transaction may see, best first."""
+    return tuple((await _results(tx, [lot_id])).get(lot_id, ()))
+
+
+async def _results(tx: Transaction, lot_ids: Collection[UUID]) -> dict[UUID, list[Result]]:
     rows = await tx.all(
         select(
+            LotResultRow.lot_id,
             LotResultRow.bidder_id,
             LotResultRow.amount,
             LotResultRow.price,
@@ -442,10 +459,13 @@ async def results_of(tx: Transaction, lot_id: UUID) -> tuple[Result, ...]:
             LotResultRow.entry_hash,
             LotResultRow.bid_at,
         )
-        .where(LotResultRow.lot_id == lot_id)
-        .order_by(LotResultRow.rank)
+        .where(LotResultRow.lot_id.in_(lot_ids))
+        .order_by(LotResultRow.lot_id, LotResultRow.rank)
     )
-    return tuple(
-        Result(row.bidder_id, row.amount, row.price, row.bid_id, bytes(row.entry_hash), row.bid_at)
-        for row in rows
-    )
+    found: dict[UUID, list[Result]] = {}
+    for row in rows:
+        result = Result(
+            row.bidder_id, row.amount, row.price, row.bid_id, bytes(row.entry_hash), row.bid_at
+        )
+        found.setdefault(row.lot_id, []).append(result)
+    return found

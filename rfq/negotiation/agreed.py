@@ -1,6 +1,6 @@
 """What was agreed about a lot, for its ranking and award; and the end that an award makes."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -45,11 +45,14 @@ class AgreedOffer:
         return replace(offer, lines=lines, binds_until=None)
 
 
-async def agreed_offers(tx: Transaction, lot_id: UUID) -> Mapping[UUID, AgreedOffer]:
-    """Give what was agreed about a lot, by bidder; as far as this transaction may see."""
+async def agreed_by_lot(
+    tx: Transaction, lot_ids: Collection[UUID]
+) -> dict[UUID, dict[UUID, AgreedOffer]]:
+    """Give what was agreed about lots, by lot and bidder; as far as this transaction may see."""
     rows = await tx.all(
         select(
             NegotiationRow.id,
+            NegotiationRow.lot_id,
             NegotiationRow.bidder_id,
             NegotiationRow.changed_at,
             NegotiationOfferRow.lines,
@@ -63,16 +66,16 @@ async def agreed_offers(tx: Transaction, lot_id: UUID) -> Mapping[UUID, AgreedOf
             ),
         )
         .where(
-            NegotiationRow.lot_id == lot_id,
+            NegotiationRow.lot_id.in_(lot_ids),
             NegotiationRow.status == NegotiationStatus.AGREED.value,
         )
     )
-    return {
-        row.bidder_id: AgreedOffer(
+    found: dict[UUID, dict[UUID, AgreedOffer]] = {}
+    for row in rows:
+        found.setdefault(row.lot_id, {})[row.bidder_id] = AgreedOffer(
             row.id, read_lines(row.lines), bytes(row.content_hash), row.changed_at
         )
-        for row in rows
-    }
+    return found
 
 
 async def check_nothing_negotiated(tx: Transaction, lot_id: UUID) -> None:

@@ -36,6 +36,7 @@ from rfq.procedures.schemas import (
     SupplierProcedureView,
     item_view,
 )
+from rfq.reports.readers import note_reader
 from rfq.rules.awarding import Awarding, Division
 from rfq.rules.bid import BidStatus
 from rfq.rules.differences import TermsDocument
@@ -303,6 +304,7 @@ async def read_procedure(
         loaded = await load(tx, procedure_id)
         if loaded.procedure.buyer_id != caller.organization_id:
             caller.require("bids:read")
+            await note_reader(tx, loaded.procedure, caller.organization_id)
             return SupplierProcedureView(**_shared(loaded))
         caller.require("rfq:read")
         return await buyer_view(tx, loaded)

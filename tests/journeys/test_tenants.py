@@ -155,6 +155,7 @@ BODIES: dict[str, Any] = {
             {"title": "x", "lines": [{"quantity": "1", "unit": "C62", "description": "x"}]},
         ],
     },
+    "putEstimates": {"lots": []},
     "declineQuestion": {"reason": "because"},
     "approveOpening": {"code": "00"},
     "submitEnvelope": {"version": 1, "commitment": "00" * 32, "halves": "", "ciphertext": ""},

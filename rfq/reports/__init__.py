@@ -1,0 +1,1 @@
+"""Reports of sourcing: what it saved, who took part, how long it took."""
