@@ -7,6 +7,7 @@ the same statements and the same `resolve` as his price check: what one tells th
 
 import asyncio
 from collections.abc import AsyncIterator, Container, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -177,9 +178,10 @@ async def export_price_list(
         writer = writer_of(chosen, PRICES.names)
         yield writer.begin()
         found = pages(connection, _LIST_PRICES, list_id=list_id, version=published + 1)
-        async for page in ahead(found):
-            yield writer.rows([row for ladder in page for row in _tier_rows(ladder)])
-            await asyncio.sleep(0)
+        async with aclosing(ahead(found)) as read:
+            async for page in read:
+                yield writer.rows([row for ladder in page for row in _tier_rows(ladder)])
+                await asyncio.sleep(0)
         for piece in writer.end():
             yield piece
 
@@ -227,9 +229,10 @@ async def export_own_prices(
     async with snapshot(platform, caller) as connection:
         asked = _Asked(caller, currency, await connection.fetchval(_CLOCK.sql))
         yield writer.begin()
-        async for offers, found in ahead(_priced_offers(connection, caller)):
-            own, best = _by_place(found, len(offers))
-            yield writer.rows(asked.all_rows(offers, own, best))
+        async with aclosing(ahead(_priced_offers(connection, caller))) as priced:
+            async for offers, found in priced:
+                own, best = _by_place(found, len(offers))
+                yield writer.rows(asked.all_rows(offers, own, best))
         for piece in writer.end():
             yield piece
 

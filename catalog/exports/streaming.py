@@ -1,8 +1,8 @@
 """How an export is read and sent: one snapshot, a cursor of the server, pieces as they come."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager
 from typing import Any, TypeVar
 
 import asyncpg
@@ -54,8 +54,11 @@ async def pages(
         yield rows
 
 
-async def ahead(found: AsyncIterator[T]) -> AsyncIterator[T]:
-    """Have the server make the next page while this one is written."""
+async def ahead(found: AsyncIterator[T]) -> AsyncGenerator[T, None]:
+    """Have the server make the next page while this one is written.
+
+    Close it: who goes away leaves a page under way, and nothing else can be asked meanwhile.
+    """
     following: asyncio.Task[T | None] = asyncio.ensure_future(_next(found))
     try:
         while (page := await following) is not None:
@@ -95,8 +98,9 @@ async def written(
 ) -> AsyncIterator[bytes]:
     """Write pages of rows, each row made by `row_of`."""
     yield writer.begin()
-    async for page in ahead(found):
-        yield writer.rows([row_of(row) for row in page])
-        await asyncio.sleep(0)
+    async with aclosing(ahead(found)) as read:
+        async for page in read:
+            yield writer.rows([row_of(row) for row in page])
+            await asyncio.sleep(0)
     for piece in writer.end():
         yield piece

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import insert
 
 from catalog.customers.tables import CustomerRow
-from catalog.exports import service, writers
+from catalog.exports import service, streaming, writers
 from catalog.exports.streaming import started
 from catalog.exports.writers import (
     Cell,
@@ -179,6 +179,18 @@ async def test_no_more_exports_run_at_once_than_there_are_connections_for(market
     for stream in streams:
         await stream.aclose()  # type: ignore[attr-defined]
     assert await whole(service.export_offers(market.platform, market.supplier, CSV))
+
+
+async def test_who_goes_away_in_the_middle_of_a_file_leaves_nothing_under_way(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streaming, "EXPORT_PAGE_ROWS", 1)
+    await _stocked(market)
+    for _ in range(EXPORTS_AT_ONCE_MAX + 1):
+        stream = service.export_own_prices(market.platform, market.buyer, CSV, None)
+        assert (await anext(stream)).startswith(b"supplier_id")
+        assert await anext(stream)
+        await stream.aclose()  # type: ignore[attr-defined]
 
 
 async def test_a_buyers_file_holds_the_ladder_he_has_and_nobody_elses(market: Market) -> None:
