@@ -45,6 +45,7 @@ from rfq.rules.amendment import (
 )
 from rfq.rules.differences import Terms, changes
 from rfq.rules.procedure import Line, Lot
+from rfq.rules.publication import check_terms
 from rfq.tables import AmendmentRow, ProcedureRow
 
 
@@ -90,7 +91,7 @@ async def amend_procedure(
             judging=after.judging,
             requirements=after.requirements,
         )
-        rules.check_terms(amended)
+        check_terms(amended)
         await _write_terms(tx, amended, after, version)
         if deadline_at > loaded.procedure.deadline_at:
             await move_deadline(platform, tx, procedure_id, deadline_at)

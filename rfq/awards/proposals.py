@@ -27,7 +27,8 @@ from rfq.procedures.reading import Loaded, load
 from rfq.rules import settlement as rules
 from rfq.rules.award import Breakdown
 from rfq.rules.evaluation import PricedLine
-from rfq.rules.procedure import LOT, Line, LotAction, Party, status_after_lots
+from rfq.rules.procedure import LOT, Line, LotAction, Party
+from rfq.rules.progress import status_after_lots
 from rfq.rules.settlement import (
     AWARD,
     AwardAction,

@@ -8,7 +8,8 @@ from sqlalchemy import update
 from marketplace.kernel.events import Event
 from marketplace.platform.database import Transaction
 from rfq.procedures.reading import Loaded
-from rfq.rules.procedure import LOT, LotAction, LotStatus, Status, status_after_lots
+from rfq.rules.procedure import LOT, LotAction, LotStatus, Status
+from rfq.rules.progress import status_after_lots
 from rfq.tables import LotRow, ProcedureRow
 
 

@@ -47,7 +47,8 @@ from rfq.rules import panel as rules
 from rfq.rules.criteria import Criterion
 from rfq.rules.evaluation import Place
 from rfq.rules.panel import EvaluatorAction, EvaluatorStatus
-from rfq.rules.procedure import Status, status_after_scores
+from rfq.rules.procedure import Status
+from rfq.rules.progress import status_after_scores
 
 
 async def read_sheet(platform: Platform, caller: Caller, procedure_id: UUID) -> SheetView:

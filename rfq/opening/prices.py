@@ -35,12 +35,12 @@ from rfq.opening.tables import OpenedPricesRow, SealedPricesRow, TechnicalResult
 from rfq.procedures.publishing import OPENING_TIMER
 from rfq.procedures.reading import Loaded, load
 from rfq.qualification.reading import exclusions
-from rfq.rules import procedure as rules
 from rfq.rules.bid import BID, Bid, BidAction, BidAttachment, BidStatus, Part, check_bid
 from rfq.rules.competition import check_within_framework
 from rfq.rules.envelopes import check_same_lots, joined, read_financial, read_technical
 from rfq.rules.evaluation import failures
 from rfq.rules.procedure import PRICES_HIDDEN, LotStatus, Status
+from rfq.rules.progress import status_after_prices
 from rfq.rules.sealing import Broken, Place, Unsealed, Wrapped, unseal_with
 from rfq.tables import OpenedBidRow, ProcedureRow, SealedBidRow
 
@@ -285,7 +285,7 @@ async def _move(tx: Transaction, loaded: Loaded) -> None:
         for lot_id, offers in standings.items()
         if any(lot_id in passed_in[standing.offer.bid_id] for standing in offers)
     }
-    before = rules.status_after_prices(procedure, [LotStatus.OPENED])
+    before = status_after_prices(procedure, [LotStatus.OPENED])
     status = await settle_empty_lots(tx, loaded, left, before)
     at, version = await tx.clock(), loaded.version + 1
     await tx.execute(

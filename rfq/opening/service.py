@@ -49,6 +49,7 @@ from rfq.rules.competition import Prices, check_within_framework
 from rfq.rules.envelopes import Commitments, check_technical, first_part, read_technical
 from rfq.rules.officers import Approval
 from rfq.rules.procedure import LOT, PRICES_HIDDEN, Action, LotAction, LotStatus, Party, Status
+from rfq.rules.progress import status_after_opening
 from rfq.rules.sealing import (
     Broken,
     Envelope,
@@ -248,7 +249,7 @@ async def open_bids(
         await open_attachments(tx, loaded, named, with_key(whole))
         await write_minutes(tx, loaded, first_part(loaded.procedure), approvals)
         lots = await _open_lots(tx, loaded, words)
-        status = rules.status_after_opening(loaded.procedure, lots)
+        status = status_after_opening(loaded.procedure, lots)
         if status in PRICES_HIDDEN:
             await lay_out(tx, loaded, words)
         await tx.execute(

@@ -55,6 +55,7 @@ from rfq.rules.procedure import (
     Procedure,
     Status,
 )
+from rfq.rules.publication import check_invitation, check_publication, check_terms
 from rfq.tables import BudgetRow, InvitationRow, LineRow, LotRow, ProcedureRow
 
 OPENING_TIMER: Final = "rfq.opening"
@@ -91,7 +92,7 @@ async def store_draft(
 def check_draft_terms(caller: Caller, data: ProcedureInput, days: DayCount = PLAIN) -> Procedure:
     """Give the draft these terms would be; raises InvalidInput with every pointer at once."""
     procedure = _drafted(caller, data, new_id(), days)
-    rules.check_terms(procedure)
+    check_terms(procedure)
     return procedure
 
 
@@ -110,7 +111,7 @@ async def update_draft(
         rules.check_draft(loaded.procedure)
         check_version(loaded, version)
         procedure = _drafted(caller, data, procedure_id, days)
-        rules.check_terms(procedure)
+        check_terms(procedure)
         await check_members(tx, caller, procedure.officer_ids)
         await _members(tx, procedure)
         await replace_lots(tx, procedure)
@@ -347,7 +348,7 @@ async def invite_suppliers(
             return earlier
         loaded = await load_own(tx, caller, procedure_id, lock=True)
         at = await tx.clock()
-        rules.check_invitation(loaded.procedure, at)
+        check_invitation(loaded.procedure, at)
         await _check_suppliers(tx, caller, data.supplier_ids)
         added = await _invite(tx, loaded, data.supplier_ids, at)
         if loaded.procedure.status is Status.PUBLISHED and added:
@@ -432,7 +433,7 @@ async def publish_procedure(
         invited = await tx.all(
             select(InvitationRow.supplier_id).where(InvitationRow.procedure_id == procedure_id)
         )
-        rules.check_publication(loaded.procedure, len(invited), at)
+        check_publication(loaded.procedure, len(invited), at)
         codes = await codes_of(tx, procedure_id)
         check_codes_taken(loaded.procedure.officer_ids, codes)
         deadline_at = loaded.procedure.deadline_at

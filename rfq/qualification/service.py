@@ -37,7 +37,8 @@ from rfq.qualification.schemas import (
 )
 from rfq.qualification.tables import BidderDecisionRow, SupplierQualificationRow
 from rfq.rules import qualification as rules
-from rfq.rules.procedure import BIDS_COUNTED, PRICES_HIDDEN, Status, status_after_qualification
+from rfq.rules.procedure import BIDS_COUNTED, PRICES_HIDDEN, Status
+from rfq.rules.progress import status_after_qualification
 from rfq.rules.qualification import Finding, Outcome
 
 

@@ -5,7 +5,7 @@ a later rule adds (clarification, qualification, evaluation, standstill) is one 
 tables below.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -13,25 +13,18 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
-from marketplace.contracts.terms import LineTerms, terms_errors
+from marketplace.contracts.terms import LineTerms
 from marketplace.kernel.errors import (
     Conflict,
-    FieldError,
-    InvalidInput,
     NotPermitted,
     WrongState,
     invalid,
 )
-from marketplace.kernel.limits import LINES_MAX
-from marketplace.kernel.money import currency_digits
-from marketplace.kernel.periods import Counting, end_of_period
 from marketplace.kernel.states import StateMachine, transition
-from marketplace.kernel.units import Quantity
-from rfq.rules.awarding import UNDIVIDED, Awarding, Division, errors_of
-from rfq.rules.criteria import LOWEST_PRICE, Aggregation, Judging, Method, judging_errors
-from rfq.rules.offering import NOTHING_ELSE, Offering, offering_errors
-from rfq.rules.officers import officer_errors
-from rfq.rules.qualification import Requirement, requirement_errors
+from rfq.rules.awarding import UNDIVIDED, Awarding
+from rfq.rules.criteria import LOWEST_PRICE, Judging
+from rfq.rules.offering import NOTHING_ELSE, Offering
+from rfq.rules.qualification import Requirement
 
 
 class Kind(StrEnum):
@@ -318,89 +311,6 @@ def moved(status: Status, action: Action, party: Party) -> Status:
     return PROCEDURE.after(status, action)
 
 
-def check_terms(procedure: Procedure) -> None:
-    """Refuse terms that could not be published; raises InvalidInput with every pointer at once."""
-    currency_digits(procedure.currency)
-    errors: list[FieldError] = []
-    if procedure.minimum_bids < 1:
-        errors.append(
-            FieldError("/minimum_bids", "not_positive", "At least one bid is needed to award.")
-        )
-    errors += _asked_errors(procedure)
-    if procedure.line_count() > LINES_MAX:
-        detail = f"A procedure has at most {LINES_MAX} lines."
-        errors.append(FieldError("/lots", "too_many", detail))
-    for number, lot in enumerate(procedure.lots):
-        errors += _lot_errors(lot, f"/lots/{number}")
-    errors += officer_errors(procedure.officer_ids)
-    if procedure.questions_until is not None and procedure.questions_until > procedure.deadline_at:
-        detail = "Questions end with the receiving of bids at the latest."
-        errors.append(FieldError("/questions_until", "after_deadline", detail))
-    errors += offering_errors(procedure.offering, procedure.deadline_at)
-    errors += _envelope_errors(procedure)
-    errors += judging_errors(procedure.judging, [lot.id for lot in procedure.lots])
-    errors += requirement_errors(procedure.requirements)
-    errors += errors_of(procedure.awarding)
-    if procedure.awarding.division is Division.LINES and procedure.judging.method is Method.POINTS:
-        detail = (
-            "Points for a price are given to the total of a lot and tell nothing of a line: judge "
-            "by coefficient, or award lots whole."
-        )
-        errors.append(FieldError("/judging/method", "points_by_line", detail))
-    if errors:
-        raise InvalidInput(errors[0].detail, errors=errors)
-
-
-def _asked_errors(procedure: Procedure) -> Iterator[FieldError]:
-    if (procedure.openness is Openness.MEMBERS) is (procedure.offering.framework_id is None):
-        detail = "Members compete under a framework; name it, and only then."
-        yield FieldError("/framework_id", "framework", detail)
-    if procedure.kind is not Kind.RFI:
-        if not procedure.lots:
-            yield FieldError("/lots", "empty", "A procedure asks for at least one lot.")
-        return
-    if procedure.lots:
-        detail = "A request for information asks questions; it has no lots and no prices."
-        yield FieldError("/lots", "no_prices", detail)
-    if not procedure.offering.questionnaire:
-        detail = "A request for information asks at least one question."
-        yield FieldError("/questionnaire", "empty", detail)
-
-
-def _envelope_errors(procedure: Procedure) -> Iterator[FieldError]:
-    if not procedure.two_envelopes:
-        return
-    pointer = "/two_envelopes"
-    if procedure.kind is Kind.RFI:
-        detail = "A request for information asks no prices: there is nothing to seal apart."
-        yield FieldError(pointer, "no_prices", detail)
-    elif not procedure.judging.needs_panel and not procedure.requirements:
-        detail = (
-            "Two envelopes keep prices away from what is decided first; ask for something to judge "
-            "or to qualify by, or take one envelope."
-        )
-        yield FieldError(pointer, "nothing_to_judge", detail)
-    if procedure.strict:
-        detail = (
-            "A strict procedure has one envelope: buyer and auditor together hold two of its three "
-            "keys, so no financial envelope could be promised to stay closed."
-        )
-        yield FieldError(pointer, "strict", detail)
-
-
-def _lot_errors(lot: Lot, pointer: str) -> list[FieldError]:
-    if not lot.lines:
-        return [FieldError(f"{pointer}/lines", "empty", "A lot asks for at least one line.")]
-    errors: list[FieldError] = []
-    for number, line in enumerate(lot.lines):
-        try:
-            Quantity.checked(line.quantity, line.unit, f"{pointer}/lines/{number}")
-        except InvalidInput as refused:
-            errors += refused.errors
-        errors += terms_errors(line.terms, f"{pointer}/lines/{number}/terms")
-    return errors
-
-
 def check_words(text: str, pointer: str) -> None:
     """Refuse a reason, a question or an answer without words; raises InvalidInput."""
     if not text.strip():
@@ -414,45 +324,6 @@ def check_draft(procedure: Procedure) -> None:
             f"This procedure is {procedure.status.value}: its terms are amended, not rewritten.",
             state=procedure.status.value,
         )
-
-
-def check_publication(procedure: Procedure, invited: int, at: datetime) -> None:
-    """Guard of `publish`: the terms fit, time is left to bid, and somebody may.
-
-    Raises InvalidInput for terms, Conflict for what has to be done first.
-    """
-    check_terms(procedure)
-    if procedure.deadline_at <= at:
-        detail = "The deadline for bids has passed already; set a later one."
-        raise InvalidInput(detail, errors=[FieldError("/deadline_at", "in_the_past", detail)])
-    _check_receiving_days(procedure, at)
-    if procedure.openness is Openness.INVITED and invited == 0:
-        raise Conflict("Nobody is invited yet: a procedure by invitation needs a supplier first.")
-
-
-def check_invitation(procedure: Procedure, at: datetime) -> None:
-    """Guard of an invitation: a draft, or published with the deadline ahead."""
-    if procedure.openness is Openness.MEMBERS:
-        raise Conflict("The members of the framework compete; nobody else can be invited.")
-    receiving = procedure.status is Status.PUBLISHED and at < procedure.deadline_at
-    if procedure.status is not Status.DRAFT and not receiving:
-        raise WrongState(
-            f"This procedure is {procedure.status.value}: nobody can be invited any more.",
-            state=procedure.status.value,
-        )
-
-
-def _check_receiving_days(procedure: Procedure, at: datetime) -> None:
-    if procedure.receiving_days is None:
-        return
-    terms, days = procedure.awarding, procedure.receiving_days
-    least = end_of_period(at, days, Counting.CALENDAR_DAYS, terms.calendar, terms.time_zone)
-    if procedure.deadline_at < least:
-        detail = (
-            f"Published now, bids are received for {days} days until {least.isoformat()} at the "
-            "earliest; set a later deadline."
-        )
-        raise invalid("/deadline_at", "too_soon", detail)
 
 
 def check_documents(procedure: Procedure, at: datetime) -> None:
@@ -537,58 +408,3 @@ def check_cancellation(lots: Iterable[LotStatus]) -> None:
         raise Conflict("An award of a lot is proposed: withdraw it first.")
     if LotStatus.AWARDED in states:
         raise Conflict("A lot is awarded, and its contract stands: this cannot be cancelled.")
-
-
-def status_after_opening(procedure: Procedure, lots: Sequence[LotStatus]) -> Status:
-    """Give the status once bids are open and their lots moved: what has to be judged comes first.
-
-    Of a procedure whose lots all failed nothing is judged; one without lots has all it asked for.
-    """
-    if procedure.kind is Kind.RFI:
-        return moved(Status.OPENED, Action.COMPLETE, Party.CLOCK)
-    status = status_after_lots(Status.OPENED, lots)
-    if status is not Status.OPENED:
-        return status
-    if procedure.requirements:
-        return moved(status, Action.BEGIN_QUALIFICATION, Party.CLOCK)
-    if procedure.judging.needs_panel:
-        return moved(status, Action.BEGIN_EVALUATION, Party.CLOCK)
-    return status
-
-
-def status_after_qualification(procedure: Procedure) -> Status:
-    """Give the status once all bidders are decided on: to the panel, or to the prices."""
-    panel = procedure.judging.needs_panel
-    action = Action.BEGIN_EVALUATION if panel else _end_of_judging(procedure)
-    return moved(procedure.status, action, Party.BUYER)
-
-
-def _end_of_judging(procedure: Procedure) -> Action:
-    return Action.LOCK if procedure.two_envelopes else Action.END_EVALUATION
-
-
-def status_after_scores(procedure: Procedure) -> Status:
-    """Give the status once all evaluators have handed in, or have agreed."""
-    alone = procedure.status is Status.EVALUATION
-    consensus = procedure.judging.aggregation is Aggregation.CONSENSUS
-    action = Action.SEEK_CONSENSUS if alone and consensus else _end_of_judging(procedure)
-    if procedure.status is Status.QUALIFICATION:
-        raise WrongState("Bidders are being qualified; end that first.", state="qualification")
-    return moved(procedure.status, action, Party.BUYER)
-
-
-def status_after_prices(procedure: Procedure, lots: Sequence[LotStatus]) -> Status:
-    """Give the status once the financial envelopes of who passed are open."""
-    return status_after_lots(moved(procedure.status, Action.OPEN_PRICES, Party.CLOCK), lots)
-
-
-def status_after_lots(status: Status, lots: Sequence[LotStatus]) -> Status:
-    """Give the procedure's status once lots were settled: the last one settles the procedure.
-
-    Awarded if any lot was; unsuccessful if none was; while one is undecided, or is so again, open.
-    """
-    if any(lot not in SETTLED_LOT for lot in lots):
-        reopened = PROCEDURE.allows(status, Action.REOPEN)
-        return PROCEDURE.after(status, Action.REOPEN) if reopened else status
-    awarded = LotStatus.AWARDED in lots
-    return PROCEDURE.after(status, Action.AWARD if awarded else Action.END_WITHOUT_AWARD)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from marketplace.kernel.errors import InvalidInput
 from rfq.rules.criteria import Judging, judging_errors
-from rfq.rules.procedure import check_terms
+from rfq.rules.publication import check_terms
 from tests.rfq.rules.cases import OFFICE, WIRING, procedure
 from tests.rfq.rules.judging import LOT, OTHER_LOT, coefficients, gate, points, price, scored
 

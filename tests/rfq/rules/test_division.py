@@ -15,7 +15,7 @@ from rfq.rules.award import Breakdown
 from rfq.rules.awarding import Awarding, Division
 from rfq.rules.criteria import Criterion, CriterionKind, Judging, Method
 from rfq.rules.evaluation import PricedLine
-from rfq.rules.procedure import check_terms
+from rfq.rules.publication import check_terms
 from tests.rfq.rules.cases import PAPER, TONER, procedure
 
 SIXTY_FORTY = (60, 40)

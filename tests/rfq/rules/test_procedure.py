@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from marketplace.kernel.errors import Conflict, InvalidInput, NotPermitted, WrongState
 from rfq.rules import procedure as rules
 from rfq.rules.procedure import Action, LotStatus, Openness, Party, Status
+from rfq.rules.progress import status_after_lots
+from rfq.rules.publication import check_invitation, check_publication, check_terms
 from tests.rfq.rules.cases import ACME, BUYER, DEADLINE, MOMENT, OFFICE, PAPER, procedure
 
 
@@ -81,9 +83,9 @@ def test_bids_are_readable_only_after_the_opening(status: Status) -> None:
 
 
 def test_publication_needs_a_deadline_ahead() -> None:
-    rules.check_publication(procedure(Status.DRAFT), 1, DEADLINE - MOMENT)
+    check_publication(procedure(Status.DRAFT), 1, DEADLINE - MOMENT)
     with pytest.raises(InvalidInput) as refusal:
-        rules.check_publication(procedure(Status.DRAFT), 1, DEADLINE)
+        check_publication(procedure(Status.DRAFT), 1, DEADLINE)
     assert refusal.value.errors[0].pointer == "/deadline_at"
 
 
@@ -92,9 +94,9 @@ def test_bids_are_received_for_as_many_days_as_the_terms_say() -> None:
     asked = replace(procedure(Status.DRAFT), receiving_days=10)
     published = datetime(2026, 6, 4, 9, tzinfo=UTC)
     least = datetime(2026, 6, 16, tzinfo=UTC)
-    rules.check_publication(replace(asked, deadline_at=least), 1, published)
+    check_publication(replace(asked, deadline_at=least), 1, published)
     with pytest.raises(InvalidInput) as refused:
-        rules.check_publication(replace(asked, deadline_at=least - MOMENT), 1, published)
+        check_publication(replace(asked, deadline_at=least - MOMENT), 1, published)
     assert (refused.value.errors[0].pointer, refused.value.errors[0].code) == (
         "/deadline_at",
         "too_soon",
@@ -103,8 +105,8 @@ def test_bids_are_received_for_as_many_days_as_the_terms_say() -> None:
 
 def test_publication_by_invitation_needs_somebody_invited() -> None:
     with pytest.raises(Conflict):
-        rules.check_publication(procedure(Status.DRAFT), 0, DEADLINE - MOMENT)
-    rules.check_publication(procedure(Status.DRAFT, openness=Openness.OPEN), 0, DEADLINE - MOMENT)
+        check_publication(procedure(Status.DRAFT), 0, DEADLINE - MOMENT)
+    check_publication(procedure(Status.DRAFT, openness=Openness.OPEN), 0, DEADLINE - MOMENT)
 
 
 @pytest.mark.parametrize(
@@ -131,22 +133,22 @@ def test_terms_that_do_not_fit_are_refused_with_their_place(
     broken: rules.Procedure, pointer: str
 ) -> None:
     with pytest.raises(InvalidInput) as refusal:
-        rules.check_terms(broken)
+        check_terms(broken)
     assert pointer in {error.pointer for error in refusal.value.errors}
 
 
 @pytest.mark.parametrize("status", list(Status))
 def test_invitations_go_out_in_a_draft_and_while_bids_are_received(status: Status) -> None:
     if status in {Status.DRAFT, Status.PUBLISHED}:
-        rules.check_invitation(procedure(status), DEADLINE - MOMENT)
+        check_invitation(procedure(status), DEADLINE - MOMENT)
     else:
         with pytest.raises(WrongState):
-            rules.check_invitation(procedure(status), DEADLINE - MOMENT)
+            check_invitation(procedure(status), DEADLINE - MOMENT)
 
 
 def test_nobody_is_invited_at_the_deadline() -> None:
     with pytest.raises(WrongState):
-        rules.check_invitation(procedure(), DEADLINE)
+        check_invitation(procedure(), DEADLINE)
 
 
 @pytest.mark.parametrize(
@@ -159,13 +161,13 @@ def test_nobody_is_invited_at_the_deadline() -> None:
     ],
 )
 def test_the_last_lot_settles_the_procedure(lots: list[LotStatus], after: Status) -> None:
-    assert rules.status_after_lots(Status.OPENED, lots) is after
+    assert status_after_lots(Status.OPENED, lots) is after
 
 
 def test_an_awarded_procedure_opens_again_when_a_winner_falls_away_and_does_nothing_else() -> None:
     assert rules.PROCEDURE.actions(Status.AWARDED) == (Action.REOPEN,)
     lots = [LotStatus.OPENED, LotStatus.AWARDED]
-    assert rules.status_after_lots(Status.AWARDED, lots) is Status.EVALUATED
+    assert status_after_lots(Status.AWARDED, lots) is Status.EVALUATED
 
 
 def test_a_lot_is_found_by_its_id() -> None:

@@ -16,6 +16,14 @@ from rfq.rules.criteria import Aggregation, Criterion, CriterionKind, Judging
 from rfq.rules.offering import Offering
 from rfq.rules.panel import EvaluatorStatus, check_agreed, check_lock
 from rfq.rules.procedure import Action, Kind, LotStatus, Party, Status
+from rfq.rules.progress import (
+    status_after_lots,
+    status_after_opening,
+    status_after_prices,
+    status_after_qualification,
+    status_after_scores,
+)
+from rfq.rules.publication import check_publication
 from rfq.rules.qualification import Requirement, RequirementKind, check_all_decided
 from tests.rfq.rules.cases import ACME, BOLT, DEADLINE, MOMENT, procedure
 
@@ -86,9 +94,9 @@ FAILED_LOTS = [LotStatus.UNSUCCESSFUL, LotStatus.UNSUCCESSFUL]
 
 
 def publishes_before_the_deadline_alone() -> None:
-    rules.check_publication(procedure(Status.DRAFT), 1, DEADLINE - MOMENT)
+    check_publication(procedure(Status.DRAFT), 1, DEADLINE - MOMENT)
     with pytest.raises(InvalidInput):
-        rules.check_publication(procedure(Status.DRAFT), 1, DEADLINE)
+        check_publication(procedure(Status.DRAFT), 1, DEADLINE)
 
 
 def at_the_deadline_and_not_a_moment_before() -> None:
@@ -99,17 +107,17 @@ def at_the_deadline_and_not_a_moment_before() -> None:
 
 def qualifies_where_the_terms_require_something_and_a_lot_is_open() -> None:
     asking = replace(procedure(Status.CLOSED), requirements=(SOLVENT,), judging=PANEL)
-    assert rules.status_after_opening(asking, OPEN_LOTS) is Status.QUALIFICATION
-    assert rules.status_after_opening(asking, FAILED_LOTS) is Status.UNSUCCESSFUL
-    assert rules.status_after_opening(procedure(Status.CLOSED), OPEN_LOTS) is Status.OPENED
+    assert status_after_opening(asking, OPEN_LOTS) is Status.QUALIFICATION
+    assert status_after_opening(asking, FAILED_LOTS) is Status.UNSUCCESSFUL
+    assert status_after_opening(procedure(Status.CLOSED), OPEN_LOTS) is Status.OPENED
 
 
 def evaluates_where_there_is_something_to_judge_and_all_are_decided_on() -> None:
     judging = replace(procedure(Status.CLOSED), judging=PANEL)
-    assert rules.status_after_opening(judging, OPEN_LOTS) is Status.EVALUATION
+    assert status_after_opening(judging, OPEN_LOTS) is Status.EVALUATION
     qualifying = procedure(Status.QUALIFICATION)
-    assert rules.status_after_qualification(qualifying) is Status.EVALUATED
-    assert rules.status_after_qualification(replace(qualifying, judging=PANEL)) is Status.EVALUATION
+    assert status_after_qualification(qualifying) is Status.EVALUATED
+    assert status_after_qualification(replace(qualifying, judging=PANEL)) is Status.EVALUATION
     check_all_decided([ACME, BOLT], [BOLT, ACME])
     with pytest.raises(Conflict, match="1 bidders"):
         check_all_decided([ACME, BOLT], [ACME])
@@ -117,9 +125,9 @@ def evaluates_where_there_is_something_to_judge_and_all_are_decided_on() -> None
 
 def seeks_consensus_where_the_terms_say_so_and_once() -> None:
     agreeing = replace(procedure(Status.EVALUATION), judging=AGREEING)
-    assert rules.status_after_scores(agreeing) is Status.CONSENSUS
+    assert status_after_scores(agreeing) is Status.CONSENSUS
     mean = replace(agreeing, judging=PANEL)
-    assert rules.status_after_scores(mean) is Status.EVALUATED
+    assert status_after_scores(mean) is Status.EVALUATED
 
 
 def ends_when_all_have_handed_in_and_agreed() -> None:
@@ -129,12 +137,12 @@ def ends_when_all_have_handed_in_and_agreed() -> None:
         with pytest.raises(Conflict):
             check_lock(PANEL, statuses)
     agreeing = replace(procedure(Status.CONSENSUS), judging=AGREEING)
-    assert rules.status_after_scores(agreeing) is Status.EVALUATED
+    assert status_after_scores(agreeing) is Status.EVALUATED
     check_agreed({ACME: done, BOLT: EvaluatorStatus.LEFT}, [ACME])
     with pytest.raises(Conflict):
         check_agreed({ACME: done, BOLT: done}, [ACME])
     with pytest.raises(WrongState):
-        rules.status_after_scores(procedure(Status.QUALIFICATION))
+        status_after_scores(procedure(Status.QUALIFICATION))
 
 
 def locks_instead_of_ending_where_prices_are_sealed_apart() -> None:
@@ -144,20 +152,20 @@ def locks_instead_of_ending_where_prices_are_sealed_apart() -> None:
         (Status.CONSENSUS, AGREEING),
     ):
         judged = replace(procedure(status), judging=judging)
-        assert rules.status_after_scores(judged) is Status.EVALUATED
-        assert rules.status_after_scores(replace(judged, offering=apart)) is Status.LOCKED
+        assert status_after_scores(judged) is Status.EVALUATED
+        assert status_after_scores(replace(judged, offering=apart)) is Status.LOCKED
     agreeing = replace(procedure(Status.EVALUATION), judging=AGREEING, offering=apart)
-    assert rules.status_after_scores(agreeing) is Status.CONSENSUS
+    assert status_after_scores(agreeing) is Status.CONSENSUS
     qualified = replace(procedure(Status.QUALIFICATION), offering=apart)
-    assert rules.status_after_qualification(qualified) is Status.LOCKED
+    assert status_after_qualification(qualified) is Status.LOCKED
 
 
 def opens_prices_after_the_lock_and_ends_where_nobody_is_left() -> None:
     locked = replace(procedure(Status.LOCKED), offering=Offering(two_envelopes=True))
-    assert rules.status_after_prices(locked, OPEN_LOTS) is Status.EVALUATED
-    assert rules.status_after_prices(locked, FAILED_LOTS) is Status.UNSUCCESSFUL
+    assert status_after_prices(locked, OPEN_LOTS) is Status.EVALUATED
+    assert status_after_prices(locked, FAILED_LOTS) is Status.UNSUCCESSFUL
     with pytest.raises(WrongState):
-        rules.status_after_prices(procedure(Status.EVALUATION), OPEN_LOTS)
+        status_after_prices(procedure(Status.EVALUATION), OPEN_LOTS)
 
 
 def once_prices_are_known() -> None:
@@ -169,24 +177,24 @@ def once_prices_are_known() -> None:
 
 
 def when_the_last_lot_is_settled() -> None:
-    assert rules.status_after_lots(Status.OPENED, OPEN_LOTS) is Status.OPENED
+    assert status_after_lots(Status.OPENED, OPEN_LOTS) is Status.OPENED
     for status in (Status.OPENED, *rules.PRICES_HIDDEN):
-        assert rules.status_after_lots(status, FAILED_LOTS) is Status.UNSUCCESSFUL
+        assert status_after_lots(status, FAILED_LOTS) is Status.UNSUCCESSFUL
     awarded = [LotStatus.AWARDED, LotStatus.UNSUCCESSFUL]
-    assert rules.status_after_lots(Status.EVALUATED, awarded) is Status.AWARDED
+    assert status_after_lots(Status.EVALUATED, awarded) is Status.AWARDED
 
 
 def once_a_request_for_information_is_open() -> None:
     asking = replace(procedure(Status.CLOSED), kind=Kind.RFI, lots=())
-    assert rules.status_after_opening(asking, []) is Status.COMPLETED
+    assert status_after_opening(asking, []) is Status.COMPLETED
     pricing = replace(asking, kind=Kind.RFQ)
-    assert rules.status_after_opening(pricing, OPEN_LOTS) is Status.OPENED
+    assert status_after_opening(pricing, OPEN_LOTS) is Status.OPENED
 
 
 def when_a_lot_is_to_be_decided_again() -> None:
-    assert rules.status_after_lots(Status.AWARDED, OPEN_LOTS) is Status.EVALUATED
+    assert status_after_lots(Status.AWARDED, OPEN_LOTS) is Status.EVALUATED
     kept = [LotStatus.AWARDED, LotStatus.PROPOSED]
-    assert rules.status_after_lots(Status.EVALUATED, kept) is Status.EVALUATED
+    assert status_after_lots(Status.EVALUATED, kept) is Status.EVALUATED
 
 
 def while_nothing_is_awarded_or_auctioned() -> None:
