@@ -11,7 +11,18 @@ import httpx
 import uvloop
 from rich.console import Console
 
-from benchmarks import engine, evaluation, live, scale, search, subjects, tenders, transfer, world
+from benchmarks import (
+    engine,
+    evaluation,
+    live,
+    scale,
+    scenarios,
+    search,
+    subjects,
+    tenders,
+    transfer,
+    world,
+)
 from benchmarks.compare import FULL, QUICK, Pace, Subject, interleave, milliseconds
 from benchmarks.installation import Api, Installation, installed, machine_facts
 from benchmarks.load import Client, drive
@@ -81,6 +92,7 @@ def main(
     if what == "engine":
         rows = engine.engine_rows(engine.QUICK if quick else engine.FULL)
         rows += evaluation.evaluation_rows(evaluation.QUICK if quick else evaluation.FULL)
+        rows += scenarios.scenario_rows(scenarios.QUICK if quick else scenarios.FULL)
         print_report(console, rows, (), NOTES)
         return
     rounds = rounds or (TRANSFER_ROUNDS if what == "transfer" else FULL.rounds)
@@ -181,6 +193,7 @@ async def _measure(
     rows += engine.engine_rows(engine.FULL if pace.requests_max is None else engine.QUICK)
     full = pace.requests_max is None
     rows += evaluation.evaluation_rows(evaluation.FULL if full else evaluation.QUICK)
+    rows += scenarios.scenario_rows(scenarios.FULL if full else scenarios.QUICK)
     rows.append(
         Row(
             "API process after the run",

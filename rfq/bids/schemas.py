@@ -84,9 +84,9 @@ PercentText = Annotated[
 
 
 class PackageInput(Input):
-    """`percent` off each of these lots, where all of them are awarded to this bid."""
+    """`percent` off each of these lots, two or more, where all of them are awarded to this bid."""
 
-    lot_ids: Annotated[list[UUID], Meta(min_length=2, max_length=PACKAGE_LOTS_MAX)]
+    lot_ids: Annotated[list[UUID], Meta(min_length=1, max_length=PACKAGE_LOTS_MAX)]
     percent: PercentText
 
 

@@ -57,12 +57,16 @@ class Progress(msgspec.Struct, frozen=True):
 
 
 class Task(msgspec.Struct, frozen=True):
-    """What is to be solved; each solution has `seconds`, all together `run_seconds`."""
+    """What is to be solved; each solution has `seconds`, all together `run_seconds`.
+
+    With `explain` also without each constraint, to tell what it costs.
+    """
 
     problem: Problem
     gap_percent: Decimal
     seconds: float
     run_seconds: float
+    explain: bool = True
 
 
 class Step(msgspec.Struct, frozen=True, tag="step"):

@@ -39,8 +39,9 @@ def work(task: Task, write: Write) -> Found:
     if first.outcome is SolutionOutcome.IMPOSSIBLE:
         conflict, proven = run.conflict()
         return Found(run.solver, first, conflict=conflict, proven=proven)
-    priced = () if not first.allocation else tuple(run.price(first))
-    return Found(run.solver, first, priced)
+    if not first.allocation or not task.explain:
+        return Found(run.solver, first)
+    return Found(run.solver, first, tuple(run.price(first)))
 
 
 class _Work:
