@@ -77,24 +77,23 @@ class IncumbentInput(Input):
 
 
 class ConstraintsInput(Input):
-    """What an award has to keep; nothing of it: the cheapest."""
+    """What an award has to keep; nothing of it: the cheapest.
+
+    `suppliers_per_lot_max` is for procedures that award by line. With `supplier_share_max` no
+    supplier gets more of all that is paid, with `best_ranks` each lot goes to one of the first so
+    many of its ranking, and `without_supplier_ids` get nothing.
+    """
 
     suppliers_max: Count | None = None
-    suppliers_per_lot_max: Annotated[
-        Count | None, Meta(description="Only where the procedure awards by line.")
-    ] = None
-    supplier_share_max: Annotated[
-        ShareText | None, Meta(description="No supplier gets more of all that is paid.")
-    ] = None
+    suppliers_per_lot_max: Count | None = None
+    supplier_share_max: ShareText | None = None
     qualified_shares: Annotated[
         list[QualifiedShareInput], Meta(max_length=SCENARIO_CONSTRAINTS_MAX)
     ] = msgspec.field(default_factory=list)
     incumbents: Annotated[list[IncumbentInput], Meta(max_length=SCENARIO_CONSTRAINTS_MAX)] = (
         msgspec.field(default_factory=list)
     )
-    best_ranks: Annotated[
-        Count | None, Meta(description="Each lot goes to one of the first so many of its ranking.")
-    ] = None
+    best_ranks: Count | None = None
     without_supplier_ids: Annotated[list[UUID], Meta(max_length=INVITATIONS_MAX)] = msgspec.field(
         default_factory=list
     )
