@@ -1,5 +1,6 @@
 """Sheets over HTTP: the page or the PDF, by ``?format=`` or else by `Accept`; and their style."""
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -106,7 +107,8 @@ async def sheet_answer(
     if (same := unless_kept(Response(b""), tag, kept)).status_code == 304:  # noqa: PLR2004
         return same
     if form is SheetFormat.HTML:
-        return Response(page(sheet), media_type=HTML, headers={**_HEADERS, "ETag": tag})
+        written = await asyncio.to_thread(page, sheet)
+        return Response(written, media_type=HTML, headers={**_HEADERS, "ETag": tag})
     made = await typeset(_TEMPLATE, data, at)
     headers = {
         **_HEADERS,

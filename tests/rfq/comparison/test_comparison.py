@@ -4,6 +4,7 @@ import io
 from dataclasses import replace
 from typing import Any
 
+import httpx
 import pytest
 from python_calamine import CalamineWorkbook
 from sqlalchemy import event
@@ -13,6 +14,7 @@ from marketplace.platform.core import Platform
 from marketplace.platform.database import transaction
 from marketplace.platform.sheets.page import page
 from marketplace.platform.sheets.reader import reader_of
+from marketplace.worker import Worker
 from rfq.comparison.estimates import estimates_of, put_estimates, read_estimates
 from rfq.comparison.page import comparison_sheet
 from rfq.comparison.reading import read_comparison
@@ -22,6 +24,8 @@ from rfq.opening.service import open_procedure
 from rfq.procedures.schemas import BuyerProcedureView
 from tests.rfq.awards.tender import opened, proposed
 from tests.rfq.parties import BUYER_SCOPES, HOUR, MoveClock, Parties, caller
+from tests.rfq.test_routes import priced, published
+from tests.support.world import World
 
 
 def estimated(made: BuyerProcedureView, *amounts: str | None, **more: Any) -> EstimatesInput:
@@ -179,3 +183,32 @@ async def test_many_lots_take_as_many_statements_as_one(
                 event.remove(engine, "before_cursor_execute", note)
         counts.append(len(seen))
     assert counts[0] == counts[1] > 0
+
+
+async def test_estimates_comparison_workbook_and_page_over_http(
+    client: httpx.AsyncClient, world: World, worker: Worker, move_clock: MoveClock
+) -> None:
+    buyer, acme = await world.buyer(), await world.supplier("A")
+    made = await published(client, buyer, acme)
+    address = f"/v1/procedures/{made['id']}"
+    lots = {"lots": [{"lot_id": made["lots"][0]["id"], "estimate": "500"}]}
+    put = await client.put(
+        f"{address}/estimates", json=lots, headers={**buyer.headers, "If-Match": '"0"'}
+    )
+    assert put.status_code == 200, put.text
+    sent = await client.post(
+        f"{address}/bids", json=priced(made, "3.10", "90"), headers=acme.writing
+    )
+    assert sent.status_code == 201, sent.text
+    await move_clock(HOUR)
+    await worker.run_until_idle()
+    compared = await client.get(f"{address}/comparison", headers=buyer.headers)
+    offer = compared.json()["lots"][0]["offers"][0]
+    assert offer["above_estimate"] == {"amount": "80.00", "share": "0.16"}
+    steps = compared.json()["lots"][0]["computation"]
+    told = await client.get(steps, headers=buyer.headers)
+    assert told.status_code == 200, told.text
+    book = await client.get(f"{address}/comparison/workbook", headers=buyer.headers)
+    assert book.content.startswith(b"PK")
+    shown = await client.get(f"{address}/printouts/comparison", headers=buyer.headers)
+    assert "580.00\u00a0EUR" in shown.text
