@@ -250,6 +250,7 @@ FORGED: Final = (
 
 NOT_ON_THE_ROAD: Final = {
     "listNegotiationMessages": "tests/rfq/negotiation",
+    "readProcessReleases": "tests/rfq/ocds",
 }
 """Lists of what the road has none of, with the tests that read them."""
 

@@ -257,6 +257,7 @@ async def test_a_strangers_lists_hold_nothing_of_the_road(
         "client_bid_id",
         "product_id",
         "item_id",
+        "name",
     }
     hidden = {value for name, value in ids_of(played).items() if name not in names}
     hidden |= {played.road.buyer.name, *played.road.buyer.units.values()}

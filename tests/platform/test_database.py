@@ -140,7 +140,7 @@ async def test_a_hot_read_that_fails_or_is_given_up_leaves_no_tenant(settings: S
     one = caller()
     await make_row(platform, one)
     fails = HotRead(select(IdempotencyRow.organization_id, 1 / func.length("")))
-    sleeps = HotRead(select(IdempotencyRow.organization_id, func.pg_sleep(5)))
+    sleeps = HotRead(select(IdempotencyRow.organization_id, func.pg_sleep(2)))
     with pytest.raises(asyncpg.DivisionByZeroError):
         await hot_rows(platform, one, fails, {})
     with pytest.raises(TimeoutError):

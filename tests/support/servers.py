@@ -25,7 +25,7 @@ class TestServers:
     def __init__(self, services: DevServices) -> None:
         self.services = services
         self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
-        self._administrator = self._runner.run(asyncpg.connect(self.owner_url("postgres")))
+        self._administrator = self._runner.run(self._connected())
         self._redis = Redis.from_url(self.redis_url)
 
     def close(self) -> None:
@@ -63,11 +63,22 @@ class TestServers:
     def clone(self, name: str) -> None:
         """Make a database that is migrated and empty."""
         create = f'create database "{name}" template marketplace strategy file_copy'
-        self._runner.run(self._administrator.execute(create))
+        self._runner.run(self._administer(create))
 
     def drop(self, name: str) -> None:
         # Without force: Postgres waits five seconds for sessions that are still closing.
-        self._runner.run(self._administrator.execute(f'drop database if exists "{name}"'))
+        self._runner.run(self._administer(f'drop database if exists "{name}"'))
+
+    async def _connected(self) -> asyncpg.Connection:
+        return await asyncpg.connect(self.owner_url("postgres"))
+
+    async def _administer(self, statement: str) -> None:
+        try:
+            await self._administrator.execute(statement)
+        except (asyncpg.InterfaceError, asyncpg.ConnectionDoesNotExistError, OSError):
+            # A test may end all sessions there are.
+            self._administrator = await self._connected()
+            await self._administrator.execute(statement)
 
     def flush_redis(self) -> None:
         self._runner.run(self._flushed())
