@@ -18,7 +18,7 @@ Needles = Mapping[str, bytes]
 
 _BASE: Final = 10_000
 _MILLION: Final = 1_000_000
-_PGLZ = 0
+_PIECE: Final = 1_996
 
 
 def price_needles(price: str) -> dict[str, bytes]:
@@ -80,8 +80,8 @@ def found_in(
 
 
 # A compressed value in a row: four bytes of length, whose lowest bits are 10, then the size of what
-# it unpacks to with the method in the highest bits. A whole piece of one beside the row: the length
-# of such a piece (2,000), then the same.
+# it unpacks to with the method in the highest bits (pglz: none set). A whole piece of one beside
+# the row: the length of such a piece (2,000), then the same.
 _IN_ROW: Final = re.compile(
     rb"[\x02\x06\x0a\x0e\x12\x16\x1a\x1e\x22\x26\x2a\x2e\x32\x36\x3a\x3e"
     rb"\x42\x46\x4a\x4e\x52\x56\x5a\x5e\x62\x66\x6a\x6e\x72\x76\x7a\x7e"
@@ -91,21 +91,24 @@ _IN_ROW: Final = re.compile(
     re.DOTALL,
 )
 _BESIDE: Final = re.compile(rb"\x40\x1f\x00\x00(?=..[\x00-\x0f]\x00)", re.DOTALL)
+_HEADER: Final = struct.Struct("<II")
+_RATIO_MAX: Final = 100
+"""Three bytes of pglz stand for 273 at most; what claims more is something else."""
 
 
 def _unpacked(content: bytes) -> Iterator[bytes]:
     for match in _IN_ROW.finditer(content):
-        length = int.from_bytes(match[0], "little") >> 2
-        yield from _value(content[match.end() : match.end() + length - 4])
+        start = match.start()
+        header, size = _HEADER.unpack_from(content, start)
+        packed = (header >> 2) - _HEADER.size
+        if 8 < packed < size < packed * _RATIO_MAX:
+            start += _HEADER.size
+            yield pglz(content[start : start + packed], size)
     for match in _BESIDE.finditer(content):
-        yield from _value(content[match.end() : match.end() + 1_996])
-
-
-def _value(packed: bytes) -> Iterator[bytes]:
-    info = int.from_bytes(packed[:4], "little")
-    size, method = info & 0x3FFFFFFF, info >> 30
-    if method == _PGLZ and 8 < len(packed) - 4 < size:
-        yield pglz(packed[4:], size)
+        start = match.end()
+        size = int.from_bytes(content[start : start + 4], "little")
+        if size > _PIECE:
+            yield pglz(content[start + 4 : start + _PIECE], size)
 
 
 @cache
