@@ -6,6 +6,7 @@ with the first job.
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Any, Final
 
 import msgspec
@@ -65,8 +66,11 @@ async def run_jobs(platform: P, jobs: Mapping[str, Run[P]], *, until_empty: bool
         free = asyncio.Semaphore(JOBS_AT_ONCE_MAX)
         for kind, run in jobs.items():
             _register(queue, platform, kind, run, free)
-        mode = QueueExecutionMode.drain if until_empty else QueueExecutionMode.continuous
-        await queue.qm.run(mode=mode, max_concurrent_tasks=JOBS_PICKED_MAX)
+        how: dict[str, Any] = {"mode": QueueExecutionMode.continuous}
+        if until_empty:
+            # A job that failed is due again in a second; by itself the library looks in 30.
+            how = {"mode": QueueExecutionMode.drain, "dequeue_timeout": timedelta(seconds=1)}
+        await queue.qm.run(max_concurrent_tasks=JOBS_PICKED_MAX, **how)
     finally:
         await connection.close()
 
