@@ -3,10 +3,13 @@
 import msgspec
 import pytest
 from litestar import Request
+from litestar.exceptions import HTTPException
 from litestar.testing import RequestFactory
 from sqlalchemy.exc import DBAPIError
+from structlog.testing import capture_logs
+from uvicorn.protocols.utils import ClientDisconnected
 
-from marketplace.platform.http.problems import Problem, handle_error
+from marketplace.platform.http.problems import Problem, handle_error, log_socket_error
 
 
 def refused(state: str) -> DBAPIError:
@@ -34,3 +37,20 @@ def test_what_may_succeed_when_tried_again_is_a_503_and_our_faults_say_nothing_o
     assert problem.status == answer.status_code == status
     assert ("Retry-After" in answer.headers) == (status == 503)
     assert "table" not in problem.detail
+
+
+@pytest.mark.parametrize(
+    ("error", "logged"),
+    [
+        (RuntimeError("broken"), ["socket_failed"]),
+        (HTTPException(status_code=500), ["socket_failed"]),
+        (HTTPException(status_code=404), []),
+        (ClientDisconnected(), []),
+    ],
+)
+async def test_what_ends_a_live_channel_is_logged_unless_the_viewer_left_or_was_refused(
+    error: Exception, logged: list[str]
+) -> None:
+    with capture_logs() as lines:
+        await log_socket_error(error, {"type": "websocket", "path": "/"})  # type: ignore[typeddict-item]
+    assert [line["event"] for line in lines] == logged

@@ -14,6 +14,7 @@ from litestar.exceptions import (
 )
 from litestar.types import Scope
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from uvicorn.protocols.utils import ClientDisconnected
 
 from marketplace.kernel.errors import (
     BodyTooLarge,
@@ -167,9 +168,13 @@ def _is_broken_off(error: HTTPException) -> bool:
 
 
 async def log_socket_error(error: Exception, scope: Scope) -> None:
-    """Log what ended a WebSocket: no answer tells of it, and Litestar just closes."""
+    """Log what ended a WebSocket: no answer tells of it, and Litestar just closes.
+
+    A viewer who left while a message was on its way to him is no failure.
+    """
     refused = isinstance(error, HTTPException) and error.status_code < 500  # noqa: PLR2004
-    if scope["type"] == ScopeType.WEBSOCKET and not refused:
+    left = isinstance(error, ClientDisconnected)
+    if scope["type"] == ScopeType.WEBSOCKET and not refused and not left:
         log.error("socket_failed", path=scope["path"], exc_info=error)
 
 
