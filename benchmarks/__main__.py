@@ -88,7 +88,7 @@ def main(
     rounds: int | None,
 ) -> None:
     """Measure ratios within one run and print them as one table."""
-    console = Console(highlight=False, width=None if Console().is_terminal else 240)
+    console = Console(highlight=False, width=None if Console().is_terminal else 300)
     if what == "engine":
         rows = engine.engine_rows(engine.QUICK if quick else engine.FULL)
         rows += evaluation.evaluation_rows(evaluation.QUICK if quick else evaluation.FULL)
