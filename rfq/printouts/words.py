@@ -26,6 +26,7 @@ STATUSES: Final = {
     Status.QUALIFICATION: "Opened; bidders are being qualified",
     Status.EVALUATION: "Opened; bids are being judged",
     Status.CONSENSUS: "Opened; the panel seeks consensus",
+    Status.LOCKED: "Judged; prices are still sealed",
     Status.EVALUATED: "Judged",
     Status.AUCTION: "In auction",
     Status.AWARDED: "Awarded",
