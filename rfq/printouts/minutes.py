@@ -10,7 +10,7 @@ from marketplace.kernel.money import Money
 from marketplace.platform.sheets.model import Cell, Column, Fact, Section, Sheet, Table, fact, row
 from marketplace.platform.sheets.reader import Reader
 from rfq.printouts import words
-from rfq.rules.bid import BidStatus
+from rfq.rules.bid import BidStatus, Part
 from rfq.rules.procedure import Kind, Lot
 from rfq.rules.proof import Copy
 
@@ -48,7 +48,7 @@ class Opening:
     bids_root: str
     counts: Mapping[BidStatus, int]
     officers: Sequence[str]
-    approvals: Sequence[tuple[str, datetime]]
+    approvals: Sequence[tuple[Part, str, datetime]]
     lots: Sequence[Lot]
     bids: Sequence[Found]
 
@@ -97,10 +97,16 @@ def _received(opening: Opening) -> Section:
 def _officers(reader: Reader, opening: Opening) -> Sequence[Section]:
     if not opening.officers:
         return ()
-    at = dict(opening.approvals)
-    rows = tuple(row(name, reader.instant(at.get(name))) for name in opening.officers)
-    table = Table((Column("Officer", width=2), Column("Approved the opening", width=2)), rows)
-    return (Section("Officers", tables=(table,)),)
+    at = {(part is Part.FINANCIAL, name): when for part, name, when in opening.approvals}
+    headings = ["Approved the opening"]
+    if any(of_prices for of_prices, _ in at):
+        headings.append("Approved the opening of prices")
+    rows = tuple(
+        row(name, *(reader.instant(at.get((bool(n), name))) for n in range(len(headings))))
+        for name in opening.officers
+    )
+    columns = (Column("Officer", width=2), *(Column(each, width=2) for each in headings))
+    return (Section("Officers", tables=(Table(columns, rows),)),)
 
 
 def _bids(reader: Reader, opening: Opening) -> Section:

@@ -39,7 +39,7 @@ from rfq.printouts.minutes import Found, Opening, minutes_sheet
 from rfq.printouts.procedure import procedure_sheet
 from rfq.procedures.reading import Loaded, load, read_procedure
 from rfq.procedures.schemas import BuyerProcedureView
-from rfq.rules.bid import BidStatus
+from rfq.rules.bid import BidStatus, Part
 from rfq.rules.computation import Computation
 from rfq.rules.procedure import PRICES_HIDDEN, check_bids_readable
 from rfq.rules.proof import Copy
@@ -157,7 +157,11 @@ async def print_minutes(
         counts=Counter(BidStatus(each["status"]) for each in row.bid_entries),
         officers=tuple(officers.values()),
         approvals=tuple(
-            (officers.get(each.officer_id, str(each.officer_id)), each.approved_at)
+            (
+                Part(each.envelope),
+                officers.get(each.officer_id, str(each.officer_id)),
+                each.approved_at,
+            )
             for each in approvals
         ),
         lots=loaded.procedure.lots,
@@ -183,7 +187,8 @@ async def _opened(tx: Transaction, loaded: Loaded) -> list[Found]:
             commitment=bytes(row.commitment).hex(),
             lot_ids=tuple(totals.get(row.id, {})),
             totals=totals.get(row.id, {}),
-            invalid_reason=row.invalid_reason,
+            invalid_reason=row.invalid_reason
+            or (row.kept_closed and f"prices stay closed: {row.kept_closed}"),
         )
         for row in rows
     ]

@@ -38,6 +38,7 @@ from rfq.opening.commands import check_opening
 from rfq.opening.proofs import read_opening
 from rfq.opening.service import open_at_deadline, open_procedure
 from rfq.opening.tables import OpenedPricesRow, SealedPricesRow
+from rfq.printouts.service import Asked, print_minutes
 from rfq.procedures import publishing
 from rfq.procedures.judging import CriterionInput, JudgingInput, RequirementInput
 from rfq.procedures.reading import read_procedure
@@ -152,6 +153,8 @@ async def test_prices_of_who_passed_open_after_the_lock_and_the_others_never(
     assert await owner.fetchval("select count(*) from opened_prices") == 0
     with pytest.raises(WrongState):
         await list_bids(platform, parties.buyer, made.id)
+    minutes = await print_minutes(platform, parties.buyer, made.id, Asked(["en"], "UTC"))
+    assert "Prices are hidden until" in str(minutes.sheet)
     await tender.judged()
     shown = await tender.locked()
     assert shown.status is Status.EVALUATED
@@ -169,6 +172,8 @@ async def test_prices_of_who_passed_open_after_the_lock_and_the_others_never(
     }
     assert listed[bolt].prices is None
     assert listed[bolt].kept_closed == "It scored less than 5 in 'Quality'."
+    minutes = await print_minutes(platform, parties.buyer, made.id, Asked(["en"], "UTC"))
+    assert str(minutes.sheet).count("prices stay closed: It scored less than 5") == 1
     (receipt,) = (await bids.list_receipts(platform, parties.bolt, made.id)).items
     assert receipt.status == BidStatus.KEPT_CLOSED
     # For ever: the key is gone, and with it the only way into what is still stored.
