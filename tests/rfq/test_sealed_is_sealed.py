@@ -246,6 +246,9 @@ async def test_the_same_search_finds_all_that_is_planted_where_nothing_is_sealed
         "select pg_column_compression(packed), pg_column_compression(beside) from unsealed"
     )
     assert tuple(packed or ()) == ("pglz", "pglz")
+    # Longer than a page of the log, so that some page ends within it.
+    long = "".join(hashlib.sha256(bytes([n])).hexdigest() for n in range(150))
+    await owner.execute("select pg_logical_emit_message(false, 'unsealed', $1::text)", long)
     redis = Redis.from_url(settings.redis_url)
     await redis.set("unsealed", prices["text"])
     await redis.aclose()
@@ -256,9 +259,10 @@ async def test_the_same_search_finds_all_that_is_planted_where_nothing_is_sealed
         for form, needle in price_needles(price).items()
         if form in {FORMS[name][1], "text", "text, hex", "millionths"}
     }
+    needles["over pages"] = long.encode()
     parts = await search(needles, f"an offer of {prices['text']}")
     lies = {f"{name}: {form}" for name, (_, form) in FORMS.items()}
-    assert lies <= parts["pg18/pg_wal"]
+    assert lies | {"over pages"} <= parts["pg18/pg_wal"]
     assert lies <= parts["pg18/base"]
     shown = dict.fromkeys(FORMS, "text") | {"int": "millionths", "bytes": "text, hex"}
     assert {f"{name}: {form}" for name, form in shown.items()} <= parts["dump"]

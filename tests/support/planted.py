@@ -3,7 +3,8 @@
 A price is looked for as text, as the digits of a `numeric`, as a whole number of millionths in
 eight bytes and as a double, in both orders of bytes, and each of these also in hexadecimal, as
 dumps write bytes. Values that Postgres compressed (pglz, in the row or in the first piece beside
-it; the embedded server has no lz4) are unpacked wherever they lie, in tables or in the log.
+it; the embedded server has no lz4) are unpacked wherever they lie, in tables or in the log, and the
+log's records are put together where a page ends in them.
 """
 
 import re
@@ -19,6 +20,11 @@ Needles = Mapping[str, bytes]
 _BASE: Final = 10_000
 _MILLION: Final = 1_000_000
 _PIECE: Final = 1_996
+# A page of the write-ahead log: its header, and the bit of its flags that says it is the long one.
+_PAGE: Final = 8_192
+_SHORT_HEADER: Final = 24
+_LONG_HEADER: Final = 40
+_IS_LONG: Final = 2
 
 
 def price_needles(price: str) -> dict[str, bytes]:
@@ -72,11 +78,26 @@ def found_in(
     for directory in directories:
         for path in directory.rglob("*"):
             if path.is_file() and not path.is_symlink() and path.stat().st_mtime >= since:
-                names = found(needles, path.read_bytes())
+                content = path.read_bytes()
+                names = found(needles, records(content) if "pg_wal" in path.parts else content)
                 if names:
                     part = "/".join(path.relative_to(directory).parts[:2])
                     parts.setdefault(part, set()).update(names)
     return parts
+
+
+def records(log: bytes) -> bytes:
+    """The records of a file of the write-ahead log, without the headers of its pages.
+
+    A record goes on behind the header of the next page (access/xlog_internal.h): what it holds lies
+    in the file in two parts.
+    """
+    pages = (log[start : start + _PAGE] for start in range(0, len(log), _PAGE))
+    return b"".join(page[_header_of(page) :] for page in pages)
+
+
+def _header_of(page: bytes) -> int:
+    return _LONG_HEADER if page[2:3] and page[2] & _IS_LONG else _SHORT_HEADER
 
 
 # A compressed value in a row: four bytes of length, whose lowest bits are 10, then the size of what
