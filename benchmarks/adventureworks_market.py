@@ -14,8 +14,8 @@ from typing import Any, Final
 from benchmarks.adventureworks import CURRENCY, Books, DatedPrice, Product, PurchaseOrder
 from benchmarks.parties import Party, each, register
 from benchmarks.world import finish_import, start_import
+from marketplace.contracts.concluding import conclude
 from marketplace.contracts.rules import ContractDraft, ContractPrice, Tier
-from marketplace.contracts.service import conclude
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Role, system_transaction
 

@@ -28,8 +28,9 @@ from auctions.terms_schemas import money_view
 from marketplace.approvals.awards import threshold_rule
 from marketplace.approvals.rules import AWARD_RULE, Requester, Rule, needs_approval
 from marketplace.approvals.service import ask_approval
+from marketplace.contracts.concluding import conclude
+from marketplace.contracts.documents import provenance_document, read_provenance
 from marketplace.contracts.rules import ContractDraft, ContractPrice, Provenance, Tier, check_draft
-from marketplace.contracts.service import conclude, provenance_document, read_provenance
 from marketplace.kernel.canonical import content_hash
 from marketplace.kernel.clock import is_time_zone
 from marketplace.kernel.errors import Conflict, NotFound, invalid

@@ -18,8 +18,9 @@ from catalog.price_lists.price_book import (
 from catalog.price_lists.rules import Unpriced, price_line
 from catalog.price_lists.views import draws, price_detail
 from catalog.pricing.terms import Price
+from marketplace.contracts.commitments import lock_drawn
+from marketplace.contracts.reading import Agreed, agreed_in
 from marketplace.contracts.rules import Draw
-from marketplace.contracts.service import Agreed, agreed_in, lock_drawn
 from marketplace.kernel.canonical import plain_decimal
 from marketplace.kernel.money import Money
 from marketplace.orders.ports import NoPriceQuote, PriceQuote, PriceRequest, PriceSource

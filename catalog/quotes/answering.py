@@ -19,11 +19,11 @@ from catalog.quotes.schemas import (
 )
 from catalog.quotes.steps import NO_QUOTE, SUBJECT, check_version, locked, move, tell
 from marketplace.approvals.service import withdraw_approval
+from marketplace.contracts.concluding import conclude
 from marketplace.contracts.rules import (
     ContractDraft,
     Provenance,
 )
-from marketplace.contracts.service import conclude
 from marketplace.kernel.errors import NotFound
 from marketplace.organizations.rules import check_within, path_to_company
 from marketplace.organizations.tree import load_tree

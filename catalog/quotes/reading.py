@@ -20,11 +20,11 @@ from catalog.quotes.schemas import (
 from catalog.quotes.steps import COLUMNS, NO_QUOTE
 from catalog.quotes.tables import QuoteRow
 from marketplace.contracts.parties import newest_of_party
+from marketplace.contracts.reading import commitments_of
 from marketplace.contracts.rules import (
     ContractPrice,
 )
 from marketplace.contracts.schemas import CommitmentView, TierView
-from marketplace.contracts.service import commitments_of
 from marketplace.kernel.canonical import plain_decimal
 from marketplace.kernel.errors import NotFound, WrongState
 from marketplace.platform.caller import Caller

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from litestar import Response, get, post, put
 
-from marketplace.contracts import frameworks, service, signing
+from marketplace.contracts import commitments, frameworks, reading, signing
 from marketplace.contracts.schemas import (
     CommitmentChange,
     ContractSummary,
@@ -32,7 +32,7 @@ async def list_contracts(
     caller: Given[Caller], platform: Given[Platform], page_request: Given[PageRequest]
 ) -> Response[Page[ContractSummary]]:
     """List contracts, as buyer or supplier."""
-    return paged(page_request, await service.list_contracts(platform, caller, page_request))
+    return paged(page_request, await reading.list_contracts(platform, caller, page_request))
 
 
 @get(
@@ -45,7 +45,7 @@ async def read_contract(
     contract_id: FromPath[UUID], caller: Given[Caller], platform: Given[Platform]
 ) -> Response[ContractView]:
     """Read a contract, as buyer or supplier."""
-    return versioned(await service.read_contract(platform, caller, contract_id))
+    return versioned(await reading.read_contract(platform, caller, contract_id))
 
 
 @post(
@@ -82,7 +82,7 @@ async def raise_commitment(
     """Raise the cap of a commitment, at the version of the contract you read."""
     cap = Decimal(data.cap)
     return versioned(
-        await service.raise_cap(platform, caller, contract_id, contract_price_id, cap, if_match)
+        await commitments.raise_cap(platform, caller, contract_id, contract_price_id, cap, if_match)
     )
 
 

@@ -6,9 +6,9 @@ from uuid import UUID
 from sqlalchemy import Row, insert, select, text
 
 from marketplace.contracts.ports import SignedContracts
+from marketplace.contracts.reading import contract_view, own_contract
 from marketplace.contracts.rules import CONTRACT, ContractState, check_signature
 from marketplace.contracts.schemas import ContractView
-from marketplace.contracts.service import contract_view, own_contract
 from marketplace.contracts.tables import ContractRow, SignatureRow
 from marketplace.kernel.clock import Validity
 from marketplace.kernel.errors import NotFound, StaleVersion

@@ -11,6 +11,9 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import Row, select
 
+from marketplace.contracts.commitments import lock_drawn
+from marketplace.contracts.documents import read_terms, whole_provenance
+from marketplace.contracts.reading import FRAMEWORK_ID
 from marketplace.contracts.rules import (
     AtExhaustion,
     ContractState,
@@ -20,7 +23,6 @@ from marketplace.contracts.rules import (
     in_force,
     tier_reached,
 )
-from marketplace.contracts.service import FRAMEWORK_ID, lock_drawn, read_terms, whole_provenance
 from marketplace.contracts.tables import ContractPriceRow, ContractRow
 from marketplace.kernel.canonical import plain_decimal
 from marketplace.kernel.clock import Validity

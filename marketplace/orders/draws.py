@@ -13,8 +13,8 @@ from marketplace.contracts.ceilings import (
     draw_on_frameworks,
     give_back_to_frameworks,
 )
+from marketplace.contracts.commitments import draw, give_back
 from marketplace.contracts.rules import Draw
-from marketplace.contracts.service import draw, give_back
 from marketplace.kernel.money import EXACT
 from marketplace.orders.rules import OrderedLine
 from marketplace.orders.tables import SupplierOrderLineRow

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from marketplace.contracts.service import provenance_document, terms_document
+from marketplace.contracts.documents import provenance_document, terms_document
 from marketplace.kernel.errors import FieldError, InvalidInput
 from marketplace.kernel.limits import LINE_AMOUNT_MAX
 from marketplace.kernel.money import currency_digits

@@ -5,7 +5,8 @@ from uuid import UUID
 
 from sqlalchemy import and_, select
 
-from marketplace.contracts.service import provenance_view, read_provenance
+from marketplace.contracts.documents import read_provenance
+from marketplace.contracts.reading import provenance_view
 from marketplace.kernel.errors import NotFound
 from marketplace.orders.placement import OrderHeader
 from marketplace.orders.rules import OrderedLine, OrderState

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from marketplace.contracts.service import read_terms
+from marketplace.contracts.documents import read_terms
 from marketplace.contracts.terms import LineTerms
 from marketplace.kernel.money import Money
 from marketplace.orders.schemas import (

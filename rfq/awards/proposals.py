@@ -11,8 +11,8 @@ from uuid import UUID
 from sqlalchemy import Row, func, select, update
 
 from marketplace.approvals.service import withdraw_approval
+from marketplace.contracts.documents import read_provenance, read_terms
 from marketplace.contracts.rules import Provenance
-from marketplace.contracts.service import read_provenance, read_terms
 from marketplace.kernel.canonical import content_hash
 from marketplace.kernel.errors import NotFound
 from marketplace.kernel.events import Event

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from sqlalchemy import Row, select
 
-from marketplace.contracts.service import provenance_view, read_provenance
+from marketplace.contracts.documents import read_provenance
+from marketplace.contracts.reading import provenance_view
 from marketplace.kernel.canonical import plain_decimal
 from marketplace.kernel.errors import NotFound
 from marketplace.kernel.money import Money

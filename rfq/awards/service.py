@@ -10,8 +10,8 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import insert
 
+from marketplace.contracts.documents import provenance_document, terms_document
 from marketplace.contracts.rules import Provenance
-from marketplace.contracts.service import provenance_document, terms_document
 from marketplace.kernel.canonical import plain_decimal
 from marketplace.kernel.clock import is_time_zone
 from marketplace.kernel.errors import Conflict, invalid

@@ -10,6 +10,8 @@ from uuid import UUID
 from sqlalchemy import func, select, update
 
 from catalog.products.service import add_private_offer
+from marketplace.contracts.concluding import conclude
+from marketplace.contracts.documents import provenance_document
 from marketplace.contracts.rules import (
     AtExhaustion,
     Commitment,
@@ -19,7 +21,6 @@ from marketplace.contracts.rules import (
     Provenance,
     Tier,
 )
-from marketplace.contracts.service import conclude, provenance_document
 from marketplace.kernel.canonical import content_hash
 from marketplace.kernel.clock import start_of_day
 from marketplace.kernel.events import Event

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from marketplace.contracts.service import read_terms, terms_document
+from marketplace.contracts.documents import read_terms, terms_document
 from marketplace.kernel.canonical import content_hash, plain_decimal
 from rfq.rules.negotiation import OfferedLine, Side
 

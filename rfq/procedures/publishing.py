@@ -10,8 +10,8 @@ import msgspec
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from marketplace.contracts.documents import terms_document
 from marketplace.contracts.frameworks import members_of
-from marketplace.contracts.service import terms_document
 from marketplace.contracts.tables import FrameworkRow
 from marketplace.kernel.errors import NotFound, StaleVersion, invalid
 from marketplace.kernel.events import PUBLIC, Event

@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import Row, or_, select
 
-from marketplace.contracts.service import read_terms, terms_document
+from marketplace.contracts.documents import read_terms, terms_document
 from marketplace.kernel.canonical import content_hash, plain_decimal
 from marketplace.kernel.errors import NotFound
 from marketplace.kernel.events import PUBLIC

@@ -33,8 +33,8 @@ from catalog.products import service as products
 from catalog.products.schemas import OfferInput, OfferView
 from catalog.search import service as search
 from catalog.search.schemas import CatalogItem
+from marketplace.contracts.concluding import conclude
 from marketplace.contracts.rules import ContractDraft, ContractPrice, Tier
-from marketplace.contracts.service import conclude
 from marketplace.kernel.ids import new_id
 from marketplace.organizations.tables import OrganizationRow
 from marketplace.platform.caller import Caller

@@ -15,8 +15,8 @@ from marketplace.billing.schemas import (
     InvoiceLineInput,
     InvoiceView,
 )
+from marketplace.contracts.concluding import conclude
 from marketplace.contracts.rules import ContractDraft, ContractPrice, Tier
-from marketplace.contracts.service import conclude
 from marketplace.orders import fulfilment, service
 from marketplace.orders.schemas import (
     ConfirmationInput,

@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import select
 
-from marketplace.contracts import service
+from marketplace.contracts.reading import list_contracts, read_contract
 from marketplace.contracts.rules import Provenance
 from marketplace.contracts.tables import ContractPriceRow
 from marketplace.kernel.errors import InvalidInput, NotFound
@@ -23,7 +23,7 @@ async def test_both_parties_read_a_contract_and_nobody_else(trade: Trade) -> Non
         trade.bolts, "1", "X", basis="100", tiers=[("1", "9.5"), ("100", "9")], provenance=steps
     )
     views = [
-        await service.read_contract(trade.platform, company.caller, contract_id)
+        await read_contract(trade.platform, company.caller, contract_id)
         for company in (trade.buyer, trade.bolts)
     ]
     assert views[0] == views[1]
@@ -36,14 +36,14 @@ async def test_both_parties_read_a_contract_and_nobody_else(trade: Trade) -> Non
     )
     assert [step.kind for step in view.provenance] == ["rfq.bid", "rfq.award", "contract"]
     with pytest.raises(NotFound):
-        await service.read_contract(trade.platform, trade.nuts.caller, contract_id)
+        await read_contract(trade.platform, trade.nuts.caller, contract_id)
 
 
 async def test_contracts_are_listed_to_their_parties(trade: Trade) -> None:
     asked = PageRequest(50, None)
-    buyers = await service.list_contracts(trade.platform, trade.buyer.caller, asked)
+    buyers = await list_contracts(trade.platform, trade.buyer.caller, asked)
     assert {item.supplier_id for item in buyers.items} == {trade.bolts.id, trade.nuts.id}
-    nuts = await service.list_contracts(trade.platform, trade.nuts.caller, asked)
+    nuts = await list_contracts(trade.platform, trade.nuts.caller, asked)
     assert [item.buyer_id for item in nuts.items] == [trade.buyer.id]
 
 
@@ -53,9 +53,7 @@ async def test_pages_of_contracts_hold_both_sides_of_a_company(trade: Trade) -> 
     ids.append(await trade.agree(trade.nuts, "1", "D", buyer_id=trade.bolts.id))
     seen, after = [], None
     while True:
-        found = await service.list_contracts(
-            trade.platform, trade.bolts.caller, PageRequest(2, after)
-        )
+        found = await list_contracts(trade.platform, trade.bolts.caller, PageRequest(2, after))
         seen += [item.id for item in found.items]
         after = found.next
         if after is None:
@@ -68,7 +66,7 @@ async def test_a_contract_past_its_term_reads_as_expired(
     trade: Trade, move_clock: MoveClock
 ) -> None:
     await move_clock(timedelta(days=366 * 60))
-    found = await service.list_contracts(trade.platform, trade.buyer.caller, PageRequest(50, None))
+    found = await list_contracts(trade.platform, trade.buyer.caller, PageRequest(50, None))
     assert {item.state for item in found.items} == {"expired"}
 
 
@@ -76,7 +74,7 @@ async def test_contracts_of_a_pair_have_different_priorities_however_many_at_onc
     trade: Trade,
 ) -> None:
     await asyncio.gather(*(trade.agree(trade.bolts, "1", f"S-{n}") for n in range(6)))
-    found = await service.list_contracts(trade.platform, trade.bolts.caller, PageRequest(50, None))
+    found = await list_contracts(trade.platform, trade.bolts.caller, PageRequest(50, None))
     assert sorted(item.priority for item in found.items) == [1, 2, 3, 4, 5, 6, 7]
 
 

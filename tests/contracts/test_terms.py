@@ -5,7 +5,7 @@ from datetime import date
 import msgspec
 import pytest
 
-from marketplace.contracts import service
+from marketplace.contracts.reading import read_contract
 from marketplace.contracts.terms import Address, Freight, Incoterm, LineTerms, terms_errors
 from marketplace.kernel.errors import InvalidInput
 from marketplace.kernel.taxes import TaxCategory
@@ -57,7 +57,7 @@ async def test_an_order_is_delivered_on_the_terms_of_the_contract_that_prices_it
     trade: Trade,
 ) -> None:
     contract_id = await trade.agree(trade.bolts, "1", "T-1", terms=TERMS)
-    contract = await service.read_contract(trade.platform, trade.bolts.caller, contract_id)
+    contract = await read_contract(trade.platform, trade.bolts.caller, contract_id)
     assert contract.prices[0].terms == TERMS
     placed = await trade.submit(trade.line(trade.bolts, sku="T-1"), trade.line(trade.bolts))
     assert [line.agreed_terms for line in placed.lines] == [TERMS, msgspec.UNSET]

@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from marketplace.app import Assembly, assemble
+from marketplace.contracts.concluding import conclude
 from marketplace.contracts.rules import ContractDraft, ContractPrice, Provenance, Tier
-from marketplace.contracts.service import conclude
 from marketplace.contracts.terms import LineTerms
 from marketplace.orders import fulfilment, service
 from marketplace.orders.schemas import (

@@ -15,7 +15,7 @@ from auctions.lot_order import LotOrder
 from auctions.schemas import BidInput
 from auctions.service import cancel_auction
 from auctions.terms_schemas import DecrementInput, StepInput
-from marketplace.contracts.service import read_contract
+from marketplace.contracts.reading import read_contract
 from marketplace.kernel.errors import Conflict, InvalidInput, NotFound, NotPermitted, WrongState
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Role, system_transaction, transaction

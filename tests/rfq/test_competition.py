@@ -12,10 +12,10 @@ from auctions.bidding import place_bid
 from auctions.engine.terms import Format, Measure
 from auctions.schemas import BidInput
 from auctions.terms_schemas import DecrementInput, StepInput
+from marketplace.contracts.concluding import conclude
 from marketplace.contracts.frameworks import make_framework
 from marketplace.contracts.rules import ContractDraft, ContractPrice, Tier
 from marketplace.contracts.schemas import FrameworkInput
-from marketplace.contracts.service import conclude
 from marketplace.contracts.tables import FrameworkMemberRow
 from marketplace.kernel.errors import Conflict, InvalidInput, NotFound
 from marketplace.kernel.ids import new_id

@@ -5,7 +5,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from marketplace.contracts.service import read_contract
+from marketplace.contracts.reading import read_contract
 from marketplace.contracts.terms import Address, Incoterm, LineTerms
 from marketplace.kernel.errors import InvalidInput
 from marketplace.platform.core import Platform

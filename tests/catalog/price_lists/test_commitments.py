@@ -8,7 +8,8 @@ import pytest
 
 from marketplace.approvals.schemas import DecisionInput
 from marketplace.approvals.service import decide
-from marketplace.contracts import service as contracts
+from marketplace.contracts.commitments import raise_cap
+from marketplace.contracts.reading import read_contract
 from marketplace.contracts.rules import AtExhaustion, Commitment, Measure
 from marketplace.contracts.schemas import CommitmentView, ContractView
 from marketplace.kernel.errors import Conflict, InvalidInput, NotFound, StaleVersion
@@ -38,7 +39,7 @@ async def stocked(shop: Shop) -> None:
 async def state(shop: Shop, contract_id: UUID) -> CommitmentView:
     caller = shop.buying.caller
     assert caller.may("contracts:read")
-    view = await contracts.read_contract(shop.platform, caller, contract_id)
+    view = await read_contract(shop.platform, caller, contract_id)
     told = view.prices[0].commitment
     assert told
     return told
@@ -220,8 +221,8 @@ async def test_without_the_catalog_contracts_hold_to_their_commitments_too(shop:
 
 
 async def raise_to(shop: Shop, contract_id: UUID, cap: str, who: Caller | None = None) -> None:
-    view = await contracts.read_contract(shop.platform, shop.supplier, contract_id)
-    await contracts.raise_cap(
+    view = await read_contract(shop.platform, shop.supplier, contract_id)
+    await raise_cap(
         shop.platform,
         who or shop.supplier,
         contract_id,
@@ -253,11 +254,11 @@ async def test_its_supplier_lets_draw_more_and_never_less(shop: Shop) -> None:
 async def test_of_many_who_raise_a_cap_at_once_one_does(shop: Shop) -> None:
     await stocked(shop)
     contract = await shop.agree("A", ("1", "8"), commitment=pieces("5"))
-    view = await contracts.read_contract(shop.platform, shop.supplier, contract)
+    view = await read_contract(shop.platform, shop.supplier, contract)
     price = view.prices[0].id
     results = await asyncio.gather(
         *(
-            contracts.raise_cap(shop.platform, shop.supplier, contract, price, Decimal(cap), 1)
+            raise_cap(shop.platform, shop.supplier, contract, price, Decimal(cap), 1)
             for cap in range(6, 14)
         ),
         return_exceptions=True,

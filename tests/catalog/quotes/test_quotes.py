@@ -19,7 +19,7 @@ from catalog.quotes.rules import QUOTE
 from catalog.quotes.schemas import CommitmentInput, QuoteInput, QuoteLineInput, QuoteView
 from marketplace.approvals import service as approvals
 from marketplace.approvals.schemas import DecisionInput
-from marketplace.contracts import service as contracts
+from marketplace.contracts.reading import list_contracts
 from marketplace.kernel.errors import (
     InvalidInput,
     NotFound,
@@ -187,7 +187,7 @@ async def test_sixteen_acceptances_at_once_make_one_contract(shop: Shop) -> None
     )
     assert sum(isinstance(result, QuoteView) for result in results) == 1
     assert sum(isinstance(result, StaleVersion) for result in results) == 15
-    listed = await contracts.list_contracts(shop.platform, shop.buyer, ASKED)
+    listed = await list_contracts(shop.platform, shop.buyer, ASKED)
     assert [contract.origin for contract in listed.items] == ["quote"]
 
 

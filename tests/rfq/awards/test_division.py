@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from marketplace.contracts.service import read_contract
+from marketplace.contracts.reading import read_contract
 from marketplace.kernel.errors import Conflict, InvalidInput
 from marketplace.platform.core import Platform
 from rfq.awards.leaving import end_lot, fail_award

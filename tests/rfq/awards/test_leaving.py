@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from marketplace.contracts.service import read_contract
+from marketplace.contracts.reading import read_contract
 from marketplace.contracts.signing import sign_contract
 from marketplace.kernel.errors import Conflict, NotFound, StaleVersion, WrongState
 from marketplace.platform.caller import Caller

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select
 
 from marketplace.app import Assembly
-from marketplace.contracts.service import read_contract
+from marketplace.contracts.reading import read_contract
 from marketplace.kernel.errors import Conflict, NotFound, WrongState
 from marketplace.platform.core import Platform
 from marketplace.platform.database import transaction

@@ -12,7 +12,7 @@ from auctions.bidding import place_bid
 from auctions.engine.terms import Measure
 from auctions.schemas import BidInput
 from auctions.terms_schemas import DecrementInput, StepInput
-from marketplace.contracts.service import read_contract
+from marketplace.contracts.reading import read_contract
 from marketplace.contracts.signing import sign_contract
 from marketplace.platform.caller import Caller
 from marketplace.platform.database import Role, system_transaction
