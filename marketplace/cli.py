@@ -197,17 +197,6 @@ def _players(demo: "DemoKeys") -> Iterator[tuple[str, str, str]]:
     yield "The marketplace", "operator", demo.operator_key
 
 
-def _examples(url: str, demo: "DemoKeys") -> list[str]:
-    def ask(path: str, key: str) -> str:
-        return f"curl -s {url}{path} -H 'Authorization: Bearer {key}'"
-
-    return [
-        ask("/v1/me", demo.buyer.key),
-        ask("/v1/organizations", demo.buyer.key),
-        ask("/v1/events", demo.suppliers[0].key),
-    ]
-
-
 def _watch(services: DevServices | None, children: list[development.Child]) -> None:
     """Look after the processes, until a signal ends it."""
     embedded = [] if services is None else [services.valkey, services.postgres]

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from random import Random
 from uuid import UUID
 
-from auctions.batch import Answer, Batch, KnownBids, decide_all
+from auctions.batch import Batch, KnownBids, decide_all
 from auctions.engine.decide import schedule
 from auctions.engine.events import (
     BidAccepted,
@@ -93,8 +93,3 @@ class House:
             if isinstance(event, BidAccepted | BidRefused | ProxySet) and event.client_bid_id:
                 self.known[event.bidder, event.client_bid_id] = event
         self.state = batch.state
-
-
-def events_of(answers: Sequence[Answer]) -> list[Event]:
-    """Give the answers that are events."""
-    return [answer for answer in answers if not isinstance(answer, Exception)]

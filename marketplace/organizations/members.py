@@ -340,21 +340,6 @@ async def order_limit_of(tx: Transaction, member_id: UUID) -> Money | None:
     return _limit(row)
 
 
-async def members_holding(tx: Transaction, path: Sequence[UUID], role: str) -> list[UUID]:
-    """List the active members who hold `role` in the unit that `path` leads up from."""
-    applies = (MembershipRow.unit_id == path[0]) | (
-        MembershipRow.includes_subunits & MembershipRow.unit_id.in_(path)
-    )
-    rows = await tx.all(
-        select(MemberRow.id)
-        .join(MembershipRow, MembershipRow.member_id == MemberRow.id)
-        .where(MemberRow.active, applies, literal(role) == func.any(MembershipRow.roles))
-        .distinct()
-        .order_by(MemberRow.id)
-    )
-    return [row.id for row in rows]
-
-
 # Changing
 
 

@@ -43,11 +43,6 @@ class Caller:
         if scope not in self.scopes:
             raise NotPermitted(f"This needs the scope {scope}; ask an administrator for a key.")
 
-    def require_role(self, role: str) -> None:
-        """Raise NotPermitted unless the member has `role`."""
-        if role not in self.roles:
-            raise NotPermitted(f"This needs the role {role}.")
-
 
 @dataclass(frozen=True, slots=True)
 class Rights:

@@ -187,10 +187,3 @@ def _bad_prices(unit_amounts: Mapping[UUID, Decimal]) -> list[FieldError]:
             detail = f"A unit price has at most {UNIT_PRICE_PLACES} decimals."
             errors.append(FieldError(pointer, "too_many_decimals", detail))
     return errors
-
-
-def check_choice(rank: int, reason: str) -> None:
-    """Let the buyer choose another than the first only with a reason; raises InvalidInput."""
-    if rank > 1 and not reason.strip():
-        detail = "Whoever awards to another than the first says why: losers are told the reason."
-        raise invalid("/reason", "reason_missing", detail)

@@ -18,7 +18,7 @@ from marketplace.kernel.limits import CALLER_SECONDS_MAX
 from marketplace.kernel.money import Money
 from marketplace.organizations import authentication, keys, service
 from marketplace.organizations.authentication import KeyAuthenticator
-from marketplace.organizations.members import members_holding, order_limit_of
+from marketplace.organizations.members import order_limit_of
 from marketplace.organizations.schemas import ApiKeyInput, UnitInput
 from marketplace.organizations.tables import (
     ApiKeyRow,
@@ -335,17 +335,6 @@ async def test_an_order_limit_is_the_member_s(platform: Platform, world: World) 
         assert limit is not None
         assert limit == Money(Decimal(500), "EUR")
         assert await order_limit_of(tx, buyer.administrator.member_id) is None
-
-
-async def test_approvers_are_found_up_the_tree(platform: Platform, world: World) -> None:
-    buyer = await world.buyer()
-    north, south = await world.unit(buyer, "North"), await world.unit(buyer, "South")
-    of_north = await world.member(buyer, "approver", unit_id=north)
-    await world.member(buyer, "approver", unit_id=south)
-    clerk = await world.member(buyer, "purchaser", unit_id=north)
-    async with transaction(platform, clerk.caller) as tx:
-        found = await members_holding(tx, clerk.caller.path, "approver")
-    assert set(found) == {of_north.member_id, buyer.administrator.member_id}
 
 
 async def test_a_foreign_buyer_s_name_is_not_given(platform: Platform, world: World) -> None:

@@ -47,11 +47,6 @@ _FORMS: Final = {
 }
 
 
-def pointer_of(path: str) -> str:
-    """Turn msgspec's path (``$.lines[3].quantity``) into a JSON pointer (``/lines/3/quantity``)."""
-    return _pointer(_parts(path))
-
-
 def _pointer(parts: list[str]) -> str:
     # Of a mapping msgspec does not tell which name it was: the mapping is what can be pointed to.
     known = parts[: parts.index("...")] if "..." in parts else parts

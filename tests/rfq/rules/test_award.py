@@ -179,13 +179,6 @@ def test_a_breakdown_that_is_not_the_same_total_is_refused(own: dict[int, str], 
     assert code in {error.code for error in refusal.value.errors}
 
 
-def test_another_than_the_first_is_awarded_only_with_a_reason() -> None:
-    rules.check_choice(1, "")
-    rules.check_choice(2, "The first is insolvent.")
-    with pytest.raises(InvalidInput):
-        rules.check_choice(2, "  ")
-
-
 @given(
     st.lists(st.tuples(st.integers(1, 40), st.integers(1, 2_000_000)), min_size=1, max_size=12),
     st.integers(1, 400),
