@@ -17,6 +17,7 @@ from marketplace.platform.apart import run_apart
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 SVG: Final = "image/svg+xml"
@@ -31,6 +32,8 @@ _LABEL_CHARACTERS: Final = 28
 _INCHES: Final = (8.0, 4.5)
 _ROW_INCHES: Final = 0.3
 _MANY_CATEGORIES: Final = 8
+_FEW_CATEGORIES: Final = 4
+"""Of fewer, bars are no wider than of so many."""
 
 
 class Series(msgspec.Struct, frozen=True):
@@ -169,10 +172,13 @@ def _bars(axes: "Axes", plot: BarChart) -> None:
         axes.axvline(0, color="#333333", linewidth=0.8)
     else:
         _name_below(axes, names)
+        aside = max(0, _FEW_CATEGORIES - count) / 2
+        axes.set_xlim(-0.6 - aside, count - 0.4 + aside)
         axes.set_ylabel(plot.value_label)
         axes.axhline(0, color="#333333", linewidth=0.8)
     axes.grid(axis="x" if plot.lying else "y", alpha=0.3)
     axes.set_axisbelow(True)
+    _count_from_zero(axes.xaxis if plot.lying else axes.yaxis, plot)
     _plain_numbers(axes, "x" if plot.lying else "y")
     _legend(axes, plot)
 
@@ -183,7 +189,7 @@ def _lines(axes: "Axes", plot: LineChart) -> None:
         axes.plot(range(len(values)), values, marker="o", markersize=4, label=_short(series.label))
     _name_below(axes, [_short(each) for each in plot.categories])
     axes.set_ylabel(plot.value_label)
-    axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+    _count_from_zero(axes.yaxis, plot)
     axes.grid(axis="y", alpha=0.3)
     _plain_numbers(axes, "y")
     _legend(axes, plot)
@@ -210,6 +216,18 @@ def _name_below(axes: "Axes", names: list[str]) -> None:
     axes.set_xticks(
         range(len(names)), names, rotation=45 if turned else 0, ha="right" if turned else "center"
     )
+
+
+def _count_from_zero(axis: "Axis", plot: BarChart | LineChart) -> None:
+    """Have zero on the axis, and no halves between values that are all whole."""
+    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415
+
+    values = [value for series in plot.series for value in series.values if value is not None]
+    low, high = axis.get_view_interval()
+    low, high = (min(0.0, low), max(0.0, high)) if any(values) else (0.0, 1.0)
+    axis.set_view_interval(low, high, ignore=True)
+    if all(value == int(value) for value in values):
+        axis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _plain_numbers(axes: "Axes", axis: Any) -> None:

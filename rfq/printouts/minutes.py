@@ -16,7 +16,7 @@ from rfq.rules.proof import Copy
 
 _PROOF: Final = (
     "The root was published at the close, before any bid was opened. Who has a receipt can check "
-    "with `marketplace verify-opening` that no bid was changed, dropped or added."
+    "with the command marketplace verify-opening that no bid was changed, dropped or added."
 )
 
 

@@ -147,7 +147,7 @@ def _savings_section(reader: Reader, saved: CurrencySavingsView) -> Section:
             AGAINST[each.against],
             f"{each.lots} of {saved.lots}",
             *(
-                reader.amount(Decimal(text), saved.currency)
+                reader.amount(Decimal(text), saved.currency) if each.lots else "–"
                 for text in (each.reference, each.price, each.saved)
             ),
             reader.percent(None if each.share is None else Decimal(each.share), signed=True),
@@ -155,9 +155,9 @@ def _savings_section(reader: Reader, saved: CurrencySavingsView) -> Section:
         for each in saved.savings
     )
     price = reader.amount(Decimal(saved.price), saved.currency)
-    texts = [f"{saved.lots} lots were awarded in full, for {price}."]
+    texts = [f"Lots awarded in full: {saved.lots}, for {price}."]
     if saved.partly_awarded:
-        texts.append(f"{saved.partly_awarded} lots were awarded in part and are in no sum.")
+        texts.append(f"Lots awarded in part, which are in no sum: {saved.partly_awarded}.")
     return Section(
         f"Savings in {saved.currency}", texts=(" ".join(texts),), tables=(Table(columns, rows),)
     )
@@ -198,7 +198,7 @@ def _participation_section(reader: Reader, report: SourcingReportView, picture: 
 
 def _cycles_section(report: SourcingReportView, reader: Reader, picture: Picture) -> Section:
     columns = (
-        Column("CyclePhase", width=2),
+        Column("Phase", width=2),
         Column("Procedures", right=True),
         Column("Mean, days", right=True),
         Column("Median, days", right=True),
