@@ -41,10 +41,12 @@ def _hub(platform: Platform) -> Hub:
 @asynccontextmanager
 async def _healed(platform: Platform) -> AsyncIterator[None]:
     task = asyncio.create_task(keep_healing(platform))
-    yield
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 @asynccontextmanager

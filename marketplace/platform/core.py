@@ -1,6 +1,7 @@
 """The platform of one process: its database, Redis, files, secrets, and the ports supplied."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from typing import Any, TypeVar, cast
 
 from marketplace.platform.database import Database
@@ -54,8 +55,12 @@ class Platform:
         self._drains.append(drain)
 
     async def close(self) -> None:
-        """Finish what is under way, then close all connections of this process."""
-        for drain in reversed(self._drains):
-            await drain()
-        await self.redis.close()
-        await self.database.close()
+        """Finish what is under way, then close all connections of this process.
+
+        If one of these fails, the others are done nevertheless.
+        """
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self.database.close)
+            stack.push_async_callback(self.redis.close)
+            for drain in self._drains:
+                stack.push_async_callback(drain)

@@ -7,10 +7,15 @@ connection instead of raising at a burst of calls.
 ``redis+cluster://[user:password@]host:port,host:port`` names some servers of a cluster. Nothing
 else changes: keys that belong together have one hash tag, and a message is published to all
 servers of a cluster, so one subscription to any of them hears all.
+
+Closed clients stay closed. A pool closes what is open when it is told to; of what a task connects
+at that moment or later (a command that tries again, a subscription that comes back) it knows
+nothing. So each connection asks whether its clients are closed: before it connects, and after.
 """
 
+import asyncio
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from itertools import cycle
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
@@ -19,6 +24,7 @@ from redis.asyncio import BlockingConnectionPool, Connection, ConnectionPool, Re
 from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff, NoBackoff
+from redis.exceptions import ConnectionError as NotConnected
 from redis.exceptions import RedisClusterException, RedisError
 
 CONNECTIONS_MAX: Final = 32
@@ -35,10 +41,42 @@ class RedisClients:
     def __init__(self, url: str) -> None:
         self.commands: Redis | RedisCluster
         self.subscriptions: Redis
+        self._closed = asyncio.Event()
         if urlsplit(url).scheme in _CLUSTER:
             self.commands, self.subscriptions = _of_cluster(url)
         else:
             self.commands, self.subscriptions = _of_server(url)
+        for client in (self.commands, self.subscriptions):
+            self._bind(client)
+
+    def _bind(self, client: Redis | RedisCluster) -> None:
+        """Have all connections of a client end with these clients."""
+        if isinstance(client, RedisCluster):
+            kind = self._ending(client.connection_kwargs["connection_class"])
+            client.nodes_manager.connection_kwargs["connection_class"] = kind
+            for node in client.startup_nodes:
+                node.connection_class = kind
+        else:
+            pool = client.connection_pool
+            pool.connection_class = self._ending(pool.connection_class)
+
+    def _ending(self, kind: Any) -> Any:
+        closed = self._closed
+
+        class Ending(kind):  # type: ignore[misc]
+            """A connection that is not made once its clients are closed."""
+
+            async def _connect(self) -> None:
+                if not closed.is_set():
+                    await super()._connect()
+                    if not closed.is_set():
+                        return
+                    await self.disconnect()
+                self.retry.update_retries(0)
+                msg = "The clients are closed."
+                raise NotConnected(msg)
+
+        return Ending
 
     def server_of(self, key: str) -> str:
         """Name the server that holds a key: "" where there is but one, or none is known yet."""
@@ -48,14 +86,14 @@ class RedisClients:
         return ""
 
     async def close(self) -> None:
-        """Close all connections."""
-        if isinstance(self.commands, RedisCluster):
-            await self.commands.aclose()
-        else:
-            await self.commands.aclose(close_connection_pool=True)
-            await self.commands.connection_pool.disconnect()
-        await self.subscriptions.aclose(close_connection_pool=True)
-        await self.subscriptions.connection_pool.disconnect()
+        """Close all connections, for good: what is under way or comes later fails."""
+        self._closed.set()
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self.subscriptions.aclose, close_connection_pool=True)
+            if isinstance(self.commands, RedisCluster):
+                stack.push_async_callback(self.commands.aclose)
+            else:
+                stack.push_async_callback(self.commands.aclose, close_connection_pool=True)
 
 
 def _of_server(url: str) -> tuple[Redis, Redis]:

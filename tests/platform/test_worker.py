@@ -38,6 +38,13 @@ async def working(worker: Worker) -> AsyncIterator[None]:
         await asyncio.gather(task, return_exceptions=True)
 
 
+async def test_a_worker_that_ends_leaves_nothing_running(worker: Worker) -> None:
+    before = asyncio.all_tasks()
+    async with working(worker):
+        assert len(asyncio.all_tasks()) > len(before)
+    assert asyncio.all_tasks() == before
+
+
 async def until(condition: Callable[[], object]) -> None:
     async with asyncio.timeout(10):
         while not condition():
