@@ -36,17 +36,17 @@ async def ask_or_go_on(
     at: datetime,
     *,
     decided: Money | None = None,
-) -> None:
+) -> Loaded:
     """Let a new proposal wait where the company's policy says so; else it goes on at once.
 
-    The amount that counts is what is `decided` in all, where lots are decided together.
+    The amount that counts is what is `decided` in all, where lots are decided together. Gives the
+    procedure as it is then.
     """
     rule = await threshold_rule(tx, caller.organization_id)
     requester = Requester(caller.member_id, caller.roles, None)
     amount = Money(proposal.row.total, proposal.row.currency)
     if rule is None or not needs_approval(rule, requester, decided or amount):
-        await go_on(tx, loaded, proposal, at)
-        return
+        return await go_on(tx, loaded, proposal, at)
     approval_id = new_id()
     await ask_approval(
         tx,
@@ -62,6 +62,7 @@ async def ask_or_go_on(
     )
     action = ProposalAction.ASK_APPROVAL
     await move_proposal(tx, proposal, action, Party.BUYER, approval_id=approval_id)
+    return loaded
 
 
 async def _path(tx: Transaction, loaded: Loaded) -> Sequence[UUID]:

@@ -301,7 +301,7 @@ async def move_lot(tx: Transaction, loaded: Loaded, lot_id: UUID, action: LotAct
         .where(ProcedureRow.id == loaded.procedure.id)
         .values(status=after.value, version=ProcedureRow.version + 1)
     )
-    return await load(tx, loaded.procedure.id)
+    return loaded.moved(lot_id, status, after)
 
 
 async def return_lot(tx: Transaction, loaded: Loaded, lot_id: UUID) -> Loaded:

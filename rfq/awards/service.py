@@ -23,7 +23,7 @@ from marketplace.platform.database import Transaction, retries_conflicts, transa
 from marketplace.platform.idempotency import IdempotencyKey, keep, replay
 from rfq.awards.approving import ask_or_go_on
 from rfq.awards.breakdowns import breakdown_of
-from rfq.awards.proposals import Award, hold_proposal, move_lot, read_awards, record
+from rfq.awards.proposals import Award, move_lot, read_awards, read_proposals, record
 from rfq.awards.reading import proposal_view
 from rfq.awards.schemas import AwardInput, AwardProposalView
 from rfq.awards.tables import AwardLineRow, AwardRow, ProposalRow
@@ -88,7 +88,7 @@ async def award_lot(
         # Waits for breakdowns that are being taken: what was taken counts.
         loaded = await hold_own(tx, caller, procedure_id)
         check_bids_readable(loaded.procedure)
-        proposal_id = await propose(tx, caller, loaded, data)
+        proposal_id, loaded = await propose(tx, caller, loaded, data)
         return await keep(tx, key, await proposal_view(tx, loaded, proposal_id))
 
 
@@ -112,10 +112,10 @@ async def propose(
     loaded: Loaded,
     data: AwardInput,
     together: Together | None = None,
-) -> UUID:
-    """Decide a lot of a procedure that is held; give the proposal, which has gone on by itself.
+) -> tuple[UUID, Loaded]:
+    """Decide a lot of a procedure that is held; its proposal goes on by itself.
 
-    Raises as `award_lot`.
+    Gives the proposal's id and the procedure as it is then. Raises as `award_lot`.
     """
     lot = loaded.procedure.lot(data.lot_id)
     if lot is None:
@@ -133,10 +133,9 @@ async def propose(
     for _, _, final, _ in made.parts:
         check_binding(final.offer.binds_until, at)
     proposal_id = await _store(tx, loaded, data, made, ranking=ranking, document=document, at=at)
-    loaded, proposal = await hold_proposal(tx, proposal_id)
+    (proposal,) = await read_proposals(tx, loaded, ProposalRow.id == proposal_id)
     amount = together.amount if together else None
-    await ask_or_go_on(tx, caller, loaded, proposal, at, decided=amount)
-    return proposal_id
+    return proposal_id, await ask_or_go_on(tx, caller, loaded, proposal, at, decided=amount)
 
 
 def _reduced(part: Part, together: Together, lot_id: UUID) -> Part:

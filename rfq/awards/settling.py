@@ -59,13 +59,15 @@ from rfq.tables import OpenedBidRow
 STANDSTILL_TIMER: Final = "rfq.standstill"
 
 
-async def go_on(tx: Transaction, loaded: Loaded, proposal: Proposal, at: datetime) -> None:
-    """Tell all who bid, and stand still or award; the caller holds the procedure."""
+async def go_on(tx: Transaction, loaded: Loaded, proposal: Proposal, at: datetime) -> Loaded:
+    """Tell all who bid, and stand still or award; the caller holds the procedure.
+
+    Gives the procedure as it is then.
+    """
     until = standstill_until(at, loaded.procedure.awarding)
     await tell_bidders(tx, loaded, proposal, until, at)
     if until is None:
-        await award(tx, loaded, proposal, at, Party.BUYER)
-        return
+        return await award(tx, loaded, proposal, at, Party.BUYER)
     action = ProposalAction.STAND_STILL
     await move_proposal(tx, proposal, action, Party.BUYER, standstill_until=until)
     await set_timer(tx, STANDSTILL_TIMER, proposal.id, until)
@@ -73,6 +75,7 @@ async def go_on(tx: Transaction, loaded: Loaded, proposal: Proposal, at: datetim
     record(tx, loaded, "award.standstill", proposal.id, facts)
     award_ids = [each.id for each in proposal.awards]
     await tell_standstill(tx, loaded, proposal.row.lot_id, award_ids)
+    return loaded
 
 
 @retries_conflicts
@@ -94,8 +97,11 @@ async def end_standstill(platform: Platform, proposal_id: UUID) -> None:
 
 async def award(
     tx: Transaction, loaded: Loaded, proposal: Proposal, at: datetime, party: Party
-) -> None:
-    """Conclude the contracts of a proposal, or have them signed where that is asked for."""
+) -> Loaded:
+    """Conclude the contracts of a proposal, or have them signed where that is asked for.
+
+    Gives the procedure as it is then.
+    """
     await move_proposal(tx, proposal, ProposalAction.AWARD, party, settled_at=at)
     contracts = {
         each.id: await _conclude(tx, loaded, proposal, each, at)
@@ -120,6 +126,7 @@ async def award(
     record(tx, loaded, "procedure.awarded", proposal.id, after)
     if is_public(loaded):
         await _publish(tx, loaded, proposal, contracts, at)
+    return loaded
 
 
 async def _publish(

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -80,12 +80,21 @@ class Loaded:
     procedure: Procedure
     lot_statuses: Mapping[UUID, LotStatus]
     row: Row[Any]
+    version: int
+    known_terms_hash: str | None = None
 
-    @property
-    def version(self) -> int:
-        """The version of the row."""
-        version: int = self.row.version
-        return version
+    def moved(self, lot_id: UUID, lot_status: LotStatus, status: Status) -> "Loaded":
+        """Give it as it is stored after one of its lots has moved, and it with it."""
+        return replace(
+            self,
+            procedure=replace(self.procedure, status=status),
+            lot_statuses={**self.lot_statuses, lot_id: lot_status},
+            version=self.version + 1,
+        )
+
+    def with_terms_hash(self) -> "Loaded":
+        """Give it with its hash at hand, for who asks of many lots: it is made of all of them."""
+        return replace(self, known_terms_hash=self.terms_hash())
 
     def may_be_seen_by(self) -> frozenset[UUID]:
         """Give the audience of what everybody in the procedure may know."""
@@ -97,6 +106,8 @@ class Loaded:
 
     def terms_hash(self) -> str:
         """Give the hash of what was asked and of all commitments to what was offered."""
+        if self.known_terms_hash is not None:
+            return self.known_terms_hash
         terms = {
             "procedure_id": self.procedure.id,
             "buyer_id": self.procedure.buyer_id,
@@ -250,7 +261,7 @@ async def load(tx: Transaction, procedure_id: UUID, *, lock: bool = False) -> Lo
         judging=read_judging(row.judging),
         requirements=read_requirements(row.requirements),
     )
-    return Loaded(procedure, statuses, row)
+    return Loaded(procedure, statuses, row, row.version)
 
 
 def no_such_procedure() -> NotFound:

@@ -26,7 +26,7 @@ from rfq.awards.schemas import AwardInput, LineChoiceInput
 from rfq.awards.service import Together, propose
 from rfq.awards.tables import ProposalRow
 from rfq.bids.receiving import hold_own
-from rfq.procedures.reading import Loaded, load
+from rfq.procedures.reading import Loaded
 from rfq.rules.scenario import GAP_PERCENT_MAX, Bill, bill, broken
 from rfq.rules.scenario_run import SCENARIO, ScenarioAction, ScenarioStatus
 from rfq.scenarios.reading import Prepared, prepare
@@ -134,14 +134,14 @@ async def _propose_lots(
     document = _document(row, result)
     amount = Money(prepared.problem.major(made.total), loaded.procedure.currency)
     ids = {}
-    for number, (lot_id, awards) in enumerate(lots.items()):
-        if number:
-            # Each lot that is settled moves the procedure on.
-            loaded = await load(tx, loaded.procedure.id)
+    loaded = loaded.with_terms_hash()
+    for lot_id, awards in lots.items():
         of_lot = {**document, "awards": [msgspec.to_builtins(each) for each in awards]}
         together = Together(prepared.compared, off, amount, of_lot)
+        own = _input(lot_id, awards, data)
         try:
-            ids[lot_id] = await propose(tx, caller, loaded, _input(lot_id, awards, data), together)
+            # Each lot that is settled moves the procedure on.
+            ids[lot_id], loaded = await propose(tx, caller, loaded, own, together)
         except InvalidInput as refused:
             lot = loaded.procedure.lot(lot_id)
             title = "" if lot is None else lot.title
