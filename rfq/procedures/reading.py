@@ -75,7 +75,10 @@ BUDGET: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A procedure as stored: the value for the rules, its lots' states, and the rest of the row."""
+    """A procedure as stored: the value for the rules, its lots' states, and the rest of the row.
+
+    Where it stands is in `procedure` and `version`, which move; `row` stays as it was read.
+    """
 
     procedure: Procedure
     lot_statuses: Mapping[UUID, LotStatus]
@@ -347,7 +350,8 @@ def _shared(loaded: Loaded) -> dict[str, Any]:
     opened = procedure.status in BIDS_COUNTED
     return {
         **summary(row),
-        "version": row.version,
+        "status": procedure.status,
+        "version": loaded.version,
         "description": row.description,
         "lots": [_lot_view(lot, loaded.lot_statuses[lot.id]) for lot in procedure.lots],
         "terms_version": row.terms_version,
