@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Final
 
 from auctions.admission import Admission
@@ -22,6 +22,7 @@ from auctions.timers import TIMERS
 from marketplace.approvals.ports import ApprovalSubjects
 from marketplace.platform.core import Platform
 from marketplace.platform.feature import Feature, Scope
+from marketplace.platform.tasks import end
 
 
 def _intake(platform: Platform) -> Intake:
@@ -44,9 +45,7 @@ async def _healed(platform: Platform) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await end(task)
 
 
 @asynccontextmanager

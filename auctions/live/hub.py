@@ -32,6 +32,7 @@ from marketplace.kernel.errors import MarketplaceError
 from marketplace.kernel.limits import VIEWER_BACKLOG_MAX
 from marketplace.platform.core import Platform
 from marketplace.platform.redis import REDIS_AWAY
+from marketplace.platform.tasks import end
 from marketplace.platform.telemetry import LIVE_VIEWERS, log
 
 LOOK_SECONDS: Final = 1.0
@@ -247,9 +248,7 @@ class Hub:
         try:
             yield
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end(*tasks)
             for house in self._houses.values():
                 for row in house.rows.values():
                     for seat in row.seats:

@@ -17,6 +17,7 @@ from sqlalchemy.dialects.postgresql import insert
 from marketplace.kernel.limits import TIMERS_AT_ONCE_MAX
 from marketplace.platform.database import HasDatabase, Role, Transaction
 from marketplace.platform.tables import TimerRow
+from marketplace.platform.tasks import end
 from marketplace.platform.telemetry import TIMER_LATENESS_SECONDS, TIMERS_FIRED, log
 
 P = TypeVar("P", bound=HasDatabase)
@@ -158,10 +159,7 @@ class DueTimers(Generic[P]):
 
     async def stop(self) -> None:
         """Abandon what is under way: another worker takes it when its lease has run out."""
-        tasks = list(self._under_way.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(*self._under_way.values())
 
 
 async def fire_due(platform: P, handlers: Mapping[str, Fire[P]]) -> int:

@@ -151,6 +151,26 @@ async def test_a_hot_read_that_fails_or_is_given_up_leaves_no_tenant(settings: S
     await platform.close()
 
 
+async def test_a_read_under_way_when_the_process_closes_is_answered_and_its_connection_closed(
+    settings: Settings,
+) -> None:
+    platform = Platform(settings)
+    sleeps = HotRead(select(IdempotencyRow.organization_id, func.pg_sleep(0.2)))
+    await make_row(platform, one := caller())
+    reading = asyncio.create_task(hot_rows(platform, one, sleeps, {}))
+    await asyncio.sleep(0.1)
+    await platform.close()
+    assert len(await reading) == 1
+    with pytest.raises(asyncpg.InterfaceError):
+        await platform.database.fast(Role.API)
+    owner = await asyncpg.connect(settings.owner_url)
+    others = "select count(*) - 1 from pg_stat_activity where datname = current_database()"
+    async with asyncio.timeout(10):
+        while await owner.fetchval(others):
+            await asyncio.sleep(0.01)
+    await owner.close()
+
+
 async def test_a_tenant_set_too_late_sees_nothing(platform: Platform) -> None:
     """What a hot read would do if Postgres asked for rows first: show none."""
     one = caller()

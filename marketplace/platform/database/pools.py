@@ -53,6 +53,7 @@ class Database:
         self._fast: dict[Role, asyncpg.Pool] = {}
         self.hot = HotConnections(self._url, settings.fast_connections)
         self._opening = asyncio.Lock()
+        self._closed = False
 
     def _engine(
         self, role: Role, size: int, statement_seconds: float = REQUEST_SECONDS_MAX
@@ -80,10 +81,16 @@ class Database:
         return self._patient
 
     async def fast(self, role: Role) -> asyncpg.Pool:
-        """Give the pool of bare connections of a role; opened when first asked for."""
+        """Give the pool of bare connections of a role; opened when first asked for.
+
+        Raises what a closed pool raises where the process closed its connections.
+        """
         pool = self._fast.get(role)
         if pool is None:
             async with self._opening:
+                if self._closed:
+                    msg = "the connections of this process are closed"
+                    raise asyncpg.InterfaceError(msg)
                 pool = self._fast.get(role) or await asyncpg.create_pool(
                     self._url,
                     min_size=0,
@@ -100,7 +107,8 @@ class Database:
         return await connect(self._url, role)
 
     async def close(self) -> None:
-        """Close all connections."""
+        """Close all connections, for good."""
+        self._closed = True
         for engine in (*self._engines.values(), self._patient):
             await engine.dispose()
         for pool in self._fast.values():
@@ -124,6 +132,7 @@ class HotConnections:
         self._url = url
         self._free = asyncio.Semaphore(size)
         self._idle: list[asyncpg.Connection] = []
+        self._closed = False
 
     async def fetch(self, sql: str, arguments: Sequence[Any] = ()) -> list[asyncpg.Record]:
         """Run one statement outside of any transaction and give its rows; raises Unavailable."""
@@ -143,7 +152,10 @@ class HotConnections:
             raise explained(error, "The database does not answer.") from error
         finally:
             self._free.release()
-        self._idle.append(connection)
+        if self._closed:
+            discard(connection)
+        else:
+            self._idle.append(connection)
         return rows
 
     def _taken(self) -> asyncpg.Connection | None:
@@ -160,6 +172,7 @@ class HotConnections:
 
     async def close(self) -> None:
         """Close those that are idle; the others are closed by whoever uses them last."""
+        self._closed = True
         while self._idle:
             await self._idle.pop().close()
 
