@@ -228,7 +228,7 @@ async def test_a_fault_after_the_commit_leaves_nobody_waiting_for_ever() -> None
 
     board: Any = SimpleNamespace(offer=offer)
     queue._board = board
-    assert (await asyncio.wait_for(queue.submit(LOT, a_bid(ACME, "1.00", 3)), 1)).seq == 3
+    assert (await asyncio.wait_for(queue.submit(LOT, a_bid(ACME, "1.00", 3)), 30)).seq == 3
     bids = [*sent(queue, range(4, 5), LOTS[0]), *sent(queue, range(5, 6), LOTS[1])]
     answers = await asyncio.wait_for(asyncio.gather(*bids), 1)
     assert [answer.seq for answer in answers] == [4, 5]

@@ -122,7 +122,7 @@ async def test_a_lot_that_somebody_holds_delays_its_own_bids_alone(
 ) -> None:
     async with system_transaction(platform, Role.ENGINE) as tx:
         await tx.one(select(LotRow.id).where(LotRow.id == halls[0].lot_id).with_for_update())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             waiting = [asyncio.create_task(bid(platform, hall, "900.00")) for hall in halls]
             await asyncio.gather(*waiting[1:])
             await bids_on(platform, halls[1:], "800.00")

@@ -66,7 +66,7 @@ async def test_an_importer_may_backdate_orders_until_the_operator_ends_it(
         base, json={"imports_history": False}, headers={**operator.writing, "If-Match": '"1"'}
     )
     assert ended.status_code == 200, ended.text
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while BACKDATE in (left := await scopes(client, importer)):
             await asyncio.sleep(0.01)
     assert "orders:write" in left

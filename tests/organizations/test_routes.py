@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import httpx
 
-from marketplace.kernel.limits import UNIT_DEPTH_MAX
+from marketplace.kernel.limits import CALLER_SECONDS_MAX, UNIT_DEPTH_MAX
 from tests.support.world import Company, World
 
 Http = httpx.AsyncClient
@@ -248,7 +248,7 @@ async def test_the_operator_suspends_a_company_and_its_keys_stop(
 
 async def eventually_refused(client: Http, headers: dict[str, str], status: int) -> None:
     """Wait for what a notification carries: moments, not the seconds a memory lives by itself."""
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(CALLER_SECONDS_MAX - 1):
         while (answer := await client.get("/v1/me", headers=headers)).status_code == 200:
             await asyncio.sleep(0.005)
     problem(answer, status)
@@ -456,7 +456,7 @@ async def test_a_changed_role_counts_for_keys_in_use(client: Http, world: World)
     headers = {**buyer.headers, "If-Match": '"1"'}
     read(await client.get("/v1/me", headers=member.headers))
     read(await client.patch(url, json={"memberships": [{"roles": ["viewer"]}]}, headers=headers))
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(CALLER_SECONDS_MAX - 1):
         while True:
             me = read(await client.get("/v1/me", headers=member.headers))
             if me["roles"] == ["viewer"]:

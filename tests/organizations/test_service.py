@@ -60,7 +60,7 @@ async def another_process(settings: Settings) -> AsyncIterator[tuple[Platform, K
         authenticator = platform.get(Authenticator)  # type: ignore[type-abstract]
         assert isinstance(authenticator, KeyAuthenticator)
         await stack.enter_async_context(authenticator.listening())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not authenticator.hears:
                 await asyncio.sleep(0.005)
         yield platform, authenticator
@@ -156,7 +156,7 @@ async def test_revoking_takes_effect_in_another_process_within_moments(
     async with another_process(settings) as (_, there):
         await there.caller_of(credentials(member.key))
         await keys.revoke_key(platform, buyer.caller, buyer.id, member.key_id)
-        assert await seconds_until_refused(there, member.key) < 0.5
+        assert await seconds_until_refused(there, member.key) < CALLER_SECONDS_MAX / 2
 
 
 async def test_a_remembered_caller_costs_no_query(
@@ -192,14 +192,14 @@ async def test_nothing_is_remembered_while_changes_cannot_be_heard(
             )
         finally:
             await connection.close()
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(30):
             while there.hears:
                 await asyncio.sleep(0.001)
         assert not there._known
         await keys.revoke_key(platform, buyer.caller, buyer.id, member.key_id)
         with pytest.raises(NotAuthenticated):
             await there.caller_of(credentials(member.key))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not there.hears:  # and it listens again
                 await asyncio.sleep(0.01)
 
@@ -216,7 +216,7 @@ async def test_a_change_during_a_look_up_is_not_remembered_wrongly(
             found = await look_up(*arguments)  # type: ignore[arg-type]
             generation = there._generation
             await keys.revoke_key(platform, buyer.caller, buyer.id, member.key_id)
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(30):
                 while there._generation == generation:
                     await asyncio.sleep(0.001)
             return found
@@ -274,7 +274,7 @@ async def test_an_expired_key_does_not_count_though_it_is_remembered(
         await move_clock(timedelta(minutes=59))
         await there.caller_of(credentials(made.key))
         await move_clock(timedelta(minutes=1))
-        assert await seconds_until_refused(there, made.key) < 0.5
+        assert await seconds_until_refused(there, made.key) < CALLER_SECONDS_MAX / 2
 
 
 async def test_a_remembered_key_ends_by_this_process_s_own_clock(
@@ -288,7 +288,7 @@ async def test_a_remembered_key_ends_by_this_process_s_own_clock(
     assert made.key is not None
     async with another_process(settings) as (_, there):
         await there.caller_of(credentials(made.key))
-        assert await seconds_until_refused(there, made.key) < 0.5
+        assert await seconds_until_refused(there, made.key) < CALLER_SECONDS_MAX / 2
 
 
 async def test_a_hand_at_the_database_is_heard_too(settings: Settings, world: World) -> None:
@@ -300,7 +300,7 @@ async def test_a_hand_at_the_database_is_heard_too(settings: Settings, world: Wo
             await connection.execute("update members set active = false")
         finally:
             await connection.close()
-        assert await seconds_until_refused(there, buyer.administrator.key) < 0.5
+        assert await seconds_until_refused(there, buyer.administrator.key) < CALLER_SECONDS_MAX / 2
 
 
 async def test_a_key_of_another_installation_does_not_count(

@@ -40,7 +40,7 @@ class Stream:
 
     async def event(self, *, beats: bool = False) -> Event:
         """Give the next event that is no heartbeat, unless that is asked for."""
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(30):
             while True:
                 fields: dict[str, str] = {}
                 while line := await anext(self.lines):
@@ -140,7 +140,7 @@ async def test_a_stream_ends_when_the_process_does(
             events = await readers.enter_async_context(listening(path, hall, hall.buyer))
             await events.event()
             began = time.monotonic()
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 10
         with pytest.raises(httpx.RemoteProtocolError):
             await events.event()
 
