@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from marketplace.demo.journey import Road, play
+from marketplace.demo.journey import play
 from marketplace.demo.registration import DemoCompany, register_company
+from marketplace.demo.road import Road
 from marketplace.demo.story import Actor, Exchange, Recorder, Silence
 from tests.support.running import RunningProduct, running_product
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from marketplace.demo.journey import Road
+from marketplace.demo.road import Road
 from marketplace.demo.story import Exchange
 
 
