@@ -35,6 +35,7 @@ from marketplace.platform.telemetry import log_processors
 from marketplace.worker import Worker
 from tests.support.scratch import scratch_directory
 from tests.support.servers import TestServers
+from tests.support.types import learn_types_once
 from tests.support.world import World
 
 REPOSITORY = Path(__file__).parent.parent
@@ -158,6 +159,7 @@ def statements_compiled_once(
         await platform.close()
 
     with pytest.MonkeyPatch.context() as patch:
+        learn_types_once(patch)
         patch.setattr("marketplace.platform.database.pools.create_async_engine", create)
         asyncio.run(learn_the_server())
         yield
