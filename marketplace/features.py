@@ -80,5 +80,6 @@ SUBPACKAGES_WITH_TABLES: Final = {
         "qualification",
         "scenarios",
         "reports",
+        "validity",
     ),
 }

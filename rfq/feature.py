@@ -51,6 +51,7 @@ from rfq.reports import routes as reports
 from rfq.scenarios import routes as scenarios
 from rfq.scenarios.running import JOB, run_scenario
 from rfq.strict import routes as strict
+from rfq.validity import routes as validity
 
 
 def _local_key_store(platform: Platform) -> LocalKeyStore:
@@ -89,6 +90,7 @@ FEATURE: Final = Feature(
         *panel_routes.ROUTES,
         *evaluation.ROUTES,
         *explanations.ROUTES,
+        *validity.ROUTES,
         *questionnaires.ROUTES,
         *negotiation.ROUTES,
         *handover.ROUTES,

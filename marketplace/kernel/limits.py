@@ -290,6 +290,10 @@ NEGOTIATION_ROUNDS_MAX: Final = 40
 """Offers of both sides together; who needs more is not negotiating prices."""
 NEGOTIATION_DAYS_MAX: Final = 90
 """So long an offer may wait for its answer: nobody is bound to a price for longer unasked."""
+BID_EXTENSIONS_MAX: Final = 20
+"""Of a procedure; who asks more often decides too late."""
+BID_EXTENSION_DAYS_MAX: Final = 366
+"""From the request on; a price is kept for a year, not for ever."""
 MESSAGES_PER_NEGOTIATION_MAX: Final = 500
 """Of both sides; the offers themselves say what is agreed."""
 

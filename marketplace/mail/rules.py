@@ -79,6 +79,13 @@ LETTERS: Final[Mapping[str, Letter]] = {
     "question.answered": Letter(
         Topic.QUESTIONS, SELL, "A question was answered", "A question was answered to all."
     ),
+    "bid_extension.requested": Letter(
+        Topic.AWARDS,
+        SELL,
+        "The buyer asks whether your bid may bind longer",
+        "It ends {bound_until}; asked is {until}. {reason} Without your yes before it ends your "
+        "company is bound no more and cannot win.",
+    ),
     "award.notified": Letter(
         Topic.AWARDS,
         SELL,

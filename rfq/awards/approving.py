@@ -12,7 +12,7 @@ from marketplace.approvals.awards import threshold_rule
 from marketplace.approvals.rules import Requester, needs_approval
 from marketplace.approvals.service import ask_approval
 from marketplace.approvals.tables import AwardPolicyRow
-from marketplace.kernel.errors import StaleVersion
+from marketplace.kernel.errors import Conflict, StaleVersion
 from marketplace.kernel.ids import new_id
 from marketplace.kernel.money import Money
 from marketplace.organizations.tree import present_path
@@ -26,6 +26,7 @@ from rfq.awards.settling import go_on
 from rfq.procedures.reading import Loaded
 from rfq.rules.procedure import Party
 from rfq.rules.settlement import ProposalAction
+from rfq.validity.reading import why_not_to_conclude
 
 
 async def ask_or_go_on(
@@ -81,7 +82,10 @@ class AwardApprovals:
     async def approved(self, tx: Transaction, subject_id: UUID) -> None:
         """Go on: to the standstill, or to the contracts."""
         loaded, proposal = await hold_proposal(tx, subject_id)
-        await go_on(tx, loaded, proposal, await tx.clock())
+        at = await tx.clock()
+        if (why := await why_not_to_conclude(tx, loaded, proposal, at)) is not None:
+            raise Conflict(f"{why} Withdraw the proposal, and decide again.")
+        await go_on(tx, loaded, proposal, at)
 
     async def rejected(self, tx: Transaction, subject_id: UUID) -> None:
         """End the proposal; the lot is to be decided again, and no bidder heard of it."""

@@ -101,6 +101,8 @@ async def _own_reasons(tx: Transaction, loaded: Loaded, proposal: Proposal) -> M
         )
     ):
         reasons[row.bidder_id] = f"Your financial envelope was not opened: {row.reason}"
+    for bidder, until in proposal.row.computation.get("ended", {}).items():
+        reasons[UUID(bidder)] = f"Your bid bound you until {until} and was not extended."
     rejected = {UUID(each["bidder_id"]) for each in proposal.row.computation["rejected"]}
     said = await tx.all(
         select(ExplanationRow.bidder_id, ExplanationRow.decision_reason).where(

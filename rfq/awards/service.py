@@ -47,7 +47,6 @@ from rfq.rules.division import (
     whole,
 )
 from rfq.rules.evaluation import Final, line_divisor
-from rfq.rules.offering import check_binding
 from rfq.rules.procedure import Lot, LotAction, check_bids_readable
 from rfq.rules.settlement import (
     AwardStatus,
@@ -56,6 +55,7 @@ from rfq.rules.settlement import (
     next_first,
     standstill_until,
 )
+from rfq.rules.validity import check_binding
 
 Part = tuple[int, int | None, Final, Breakdown]
 """A winner's rank in the lot, his share in percent where it is one, his offer, and his lines."""
@@ -125,7 +125,7 @@ async def propose(
     _check_days(loaded, data, at)
     ranking = await rank_lot(tx, loaded, lot.id, together.compared if together else None)
     before = await read_awards(tx, loaded, AwardRow.lot_id == lot.id)
-    made = await _decide(tx, loaded, lot, data, ranking=ranking, before=before)
+    made = await _decide(tx, loaded, lot, data, ranking=ranking, before=before, at=at)
     document = _computation(loaded, ranking, data, made.lines)
     if together is not None:
         made = replace(made, parts=[_reduced(part, together, lot.id) for part in made.parts])
@@ -170,6 +170,7 @@ async def _decide(
     *,
     ranking: Ranking,
     before: Sequence[Award],
+    at: datetime,
 ) -> Decided:
     """Give what each winner gets of what is left of the lot.
 
@@ -181,6 +182,7 @@ async def _decide(
     left = left_open(asked, [award.quantities() for award in standing])
     finals = ranking.finals
     _check_rejected(ranking, data)
+    _check_ended(ranking, data, at)
     _check_by_hand(ranking, data)
     ranks = {final.offer.bid_id: rank for rank, final in enumerate(finals, start=1)}
     shares, by_line = _divided(loaded.procedure.awarding, divided_already=bool(standing))
@@ -242,6 +244,13 @@ def _check_rejected(ranking: Ranking, data: AwardInput) -> None:
     for final in ranking.rejected:
         if final.offer.bid_id in data.bid_ids:
             check_award(None, ranking.explanations.get(final.offer.bidder_id))
+
+
+def _check_ended(ranking: Ranking, data: AwardInput, at: datetime) -> None:
+    """Say of a named bid that has ended why it cannot win; raises Conflict."""
+    for final in ranking.ended:
+        if final.offer.bid_id in data.bid_ids:
+            check_binding(final.offer.binds_until, at)
 
 
 def _check_by_hand(ranking: Ranking, data: AwardInput) -> None:
@@ -438,5 +447,10 @@ def _computation(
         "bid_ids": [str(bid_id) for bid_id in data.bid_ids],
         "ranking": listed(ranking.finals),
         "rejected": listed(ranking.rejected),
+        "ended": {
+            str(final.offer.bidder_id): final.offer.binds_until.isoformat()
+            for final in ranking.ended
+            if final.offer.binds_until is not None
+        },
         "document": msgspec.to_builtins(document),
     }

@@ -33,6 +33,7 @@ from rfq.awards.proposals import (
     Award,
     Proposal,
     buyer_of,
+    drop_proposal,
     hold_proposal,
     move_award,
     move_lot,
@@ -55,6 +56,7 @@ from rfq.rules.settlement import (
     standstill_until,
 )
 from rfq.tables import OpenedBidRow
+from rfq.validity.reading import why_not_to_conclude
 
 STANDSTILL_TIMER: Final = "rfq.standstill"
 
@@ -82,6 +84,7 @@ async def go_on(tx: Transaction, loaded: Loaded, proposal: Proposal, at: datetim
 async def end_standstill(platform: Platform, proposal_id: UUID) -> None:
     """Award what nobody stopped in time: a timer's work, once, however many workers try.
 
+    A winner whose bid ended in the meantime is no longer bound: the lot is to be decided again.
     A complaint that was decided before the end is seen here, for the procedure's lock is waited
     for; none gets in behind it.
     """
@@ -91,8 +94,14 @@ async def end_standstill(platform: Platform, proposal_id: UUID) -> None:
     async with system_transaction(platform, Role.API, organization_id=buyer_id) as tx:
         loaded, proposal = await hold_proposal(tx, proposal_id)
         at, until = await tx.clock(), proposal.row.standstill_until
-        if until is not None and check_end(proposal.status, until, at):
+        if until is None or not check_end(proposal.status, until, at):
+            return
+        why = await why_not_to_conclude(tx, loaded, proposal, at)
+        if why is None:
             await award(tx, loaded, proposal, at, Party.CLOCK)
+        else:
+            action = ProposalAction.WITHDRAW
+            await drop_proposal(tx, loaded, proposal, action, Party.CLOCK, why)
 
 
 async def award(

@@ -1,5 +1,6 @@
 """The opened bids, as their buyer reads them."""
 
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from rfq.hexadecimal import hexadecimal
 from rfq.procedures.publishing import load_own
 from rfq.rules.evaluation import Standing
 from rfq.rules.procedure import check_bids_readable
+from rfq.rules.validity import why_ended
 
 LAST: Final = 10**9
 """Behind every rank there is."""
@@ -32,12 +34,13 @@ async def list_bids(platform: Platform, caller: Caller, procedure_id: UUID) -> O
         loaded = await load_own(tx, caller, procedure_id)
         check_bids_readable(loaded.procedure)
         compared = await compare(tx, loaded)
-    views = [_bid_view(row, compared) for row in compared.evaluated.bids]
+        at = await tx.clock()
+    views = [_bid_view(row, compared, at) for row in compared.evaluated.bids]
     views.sort(key=lambda view: (min((o.rank or LAST for o in view.offers), default=LAST), view.id))
     return OpenedBidList(items=views)
 
 
-def _bid_view(row: Row[Any], compared: Compared) -> OpenedBidView:
+def _bid_view(row: Row[Any], compared: Compared, at: datetime) -> OpenedBidView:
     return OpenedBidView(
         id=row.id,
         bidder_id=row.bidder_id,
@@ -54,7 +57,10 @@ def _bid_view(row: Row[Any], compared: Compared) -> OpenedBidView:
             _offer_view(lot_id, standing, why)
             for lot_id in compared.standings
             for standing, why in (
-                *((standing, None) for standing in compared.standings[lot_id]),
+                *(
+                    (standing, why_ended(standing.offer.binds_until, at))
+                    for standing in compared.standings[lot_id]
+                ),
                 *compared.excluded[lot_id],
             )
             if standing.offer.bid_id == row.id

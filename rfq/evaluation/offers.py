@@ -17,7 +17,7 @@ from rfq.evaluation.opened import bid_of, opened_bids
 from rfq.evaluation.schemas import OpenedLineView
 from rfq.procedures.reading import Loaded
 from rfq.rules.evaluation import Offer, PricedLine, Standing, lot_lines, ranked
-from rfq.rules.offering import binds_until
+from rfq.rules.validity import binds_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ async def evaluate(tx: Transaction, loaded: Loaded) -> Evaluated:
                 row.submitted_at,
                 bytes(row.commitment),
                 lines,
-                binds_until(loaded.procedure.offering, bid.valid_until),
+                binds_until(loaded.procedure.offering, bid.valid_until, row.extended_until),
             )
             for row, bid in bids
             if (lines := lot_lines(lot, bid))

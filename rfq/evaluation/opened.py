@@ -1,6 +1,6 @@
 """Opened bids as they are stored, in one envelope or two, read as bids."""
 
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Row, case, func, select
@@ -9,14 +9,26 @@ from rfq.opening.tables import OpenedPricesRow, TechnicalResultRow
 from rfq.rules import bid as bid_rules
 from rfq.rules.bid import Bid
 from rfq.rules.envelopes import joined, read_financial, read_technical
+from rfq.rules.validity import ExtensionStatus
 from rfq.tables import OpenedBidRow
+from rfq.validity.tables import BidExtensionRow
+
+_EXTENDED_UNTIL: Final = (
+    select(func.max(BidExtensionRow.until))
+    .where(
+        BidExtensionRow.bid_id == OpenedBidRow.id,
+        BidExtensionRow.status == ExtensionStatus.EXTENDED.value,
+    )
+    .scalar_subquery()
+)
 
 
 def opened_bids(procedure_id: UUID) -> Any:
     """Select a procedure's opened bids.
 
     `prices` and `prices_nonce` are of the financial envelope; `kept_closed` says why it never
-    opens. `invalid_reason` is that of either envelope.
+    opens. `invalid_reason` is that of either envelope. `extended_until` is how long its bidder
+    agreed to bind beyond what the bid says.
     """
     kept_closed = case((TechnicalResultRow.passed.is_(False), TechnicalResultRow.reason))
     return (
@@ -33,6 +45,7 @@ def opened_bids(procedure_id: UUID) -> Any:
             OpenedPricesRow.nonce.label("prices_nonce"),
             OpenedPricesRow.content.label("prices"),
             kept_closed.label("kept_closed"),
+            _EXTENDED_UNTIL.label("extended_until"),
             func.coalesce(OpenedBidRow.invalid_reason, OpenedPricesRow.invalid_reason).label(
                 "invalid_reason"
             ),

@@ -1,7 +1,8 @@
 """The ranking a lot is awarded from, with the offers that are abnormally low."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select
@@ -22,8 +23,9 @@ from rfq.procedures.reading import Loaded
 from rfq.rules.abnormal import ExplanationStatus, Flag, flagged
 from rfq.rules.computation import shown
 from rfq.rules.evaluation import Final, Offer, Standing, finals, judged, ordered
-from rfq.rules.procedure import check_bids_readable
+from rfq.rules.procedure import LowOfferRule, check_bids_readable
 from rfq.rules.settlement import GONE
+from rfq.rules.validity import why_ended
 from rfq.tables import ExplanationRow
 
 
@@ -33,7 +35,8 @@ class Ranking:
 
     `excluded` are the offers of who is not qualified or failed by the panel's scores, with why.
     `flags`, `explanations`, `agreed` and `first_totals` are by bidder; what was agreed with him
-    stands in the place of his bid, whose total is his first one.
+    stands in the place of his bid, whose total is his first one. `ended` are offers whose bidders
+    are bound no more; they are among the `excluded`.
     """
 
     finals: tuple[Final, ...]
@@ -44,6 +47,7 @@ class Ranking:
     auction: EndedAuction | None
     agreed: Mapping[UUID, AgreedOffer]
     first_totals: Mapping[UUID, Money]
+    ended: tuple[Final, ...] = ()
 
     @property
     def no_winner(self) -> str | None:
@@ -73,43 +77,52 @@ async def rank_lots(
     agreed = await agreed_by_lot(tx, lot_ids)
     compared = compared or await compare(tx, loaded)
     explanations = await _explanations(tx, lot_ids)
-    fallen = await _fallen(tx, lot_ids)
+    gone = await _gone(tx, lot_ids, explanations)
+    at = await tx.clock()
     return {
         lot_id: _ranking(
-            loaded,
-            compared,
-            lot_id,
-            auctions.get(lot_id),
-            agreed.get(lot_id, {}),
-            explanations.get(lot_id, {}),
-            fallen.get(lot_id, set()),
+            _finals(loaded, compared, lot_id, agreed.get(lot_id, {}), auctions.get(lot_id)),
+            gone.get(lot_id, set()),
+            Ranking(
+                finals=(),
+                rejected=(),
+                excluded=compared.excluded[lot_id],
+                flags={},
+                explanations=explanations.get(lot_id, {}),
+                auction=auctions.get(lot_id),
+                agreed=agreed.get(lot_id, {}),
+                first_totals={
+                    each.offer.bidder_id: each.offer.total for each in compared.standings[lot_id]
+                },
+            ),
+            loaded.procedure.low_offers,
+            at,
         )
         for lot_id in lot_ids
     }
 
 
 def _ranking(
-    loaded: Loaded,
-    compared: Compared,
-    lot_id: UUID,
-    auction: EndedAuction | None,
-    agreed: Mapping[UUID, AgreedOffer],
-    explanations: Mapping[UUID, ExplanationStatus],
-    fallen: Collection[UUID],
+    every: Sequence[Final],
+    gone: Collection[UUID],
+    known: Ranking,
+    low_offers: LowOfferRule,
+    at: datetime,
 ) -> Ranking:
-    every = _finals(loaded, compared, lot_id, agreed, auction)
-    rejected = tuple(
-        final
-        for final in every
-        if final.offer.bidder_id in fallen
-        or explanations.get(final.offer.bidder_id) is ExplanationStatus.REJECTED
-    )
-    left = tuple(final for final in every if final not in rejected)
+    """Part those who can win from those who were rejected or fell away, and whose bids ended."""
+    rejected = tuple(final for final in every if final.offer.bidder_id in gone)
+    running = [final for final in every if final.offer.bidder_id not in gone]
+    ended = [(final, why_ended(final.offer.binds_until, at)) for final in running]
+    left = tuple(final for final, why in ended if why is None)
     totals = {final.offer.bidder_id: final.amount.amount for final in left}
-    flags = flagged(totals, loaded.procedure.low_offers)
-    out = compared.excluded[lot_id]
-    first = {each.offer.bidder_id: each.offer.total for each in compared.standings[lot_id]}
-    return Ranking(left, rejected, out, flags, explanations, auction, agreed, first)
+    return replace(
+        known,
+        finals=left,
+        rejected=rejected,
+        excluded=(*known.excluded, *((final.standing, why) for final, why in ended if why)),
+        flags=flagged(totals, low_offers),
+        ended=tuple(final for final, why in ended if why),
+    )
 
 
 def _finals(
@@ -137,14 +150,28 @@ def _negotiated(offer: Offer, agreed: Mapping[UUID, AgreedOffer]) -> Offer:
     return offer if of_bidder is None else of_bidder.in_place_of(offer)
 
 
-async def _fallen(tx: Transaction, lot_ids: Collection[UUID]) -> dict[UUID, set[UUID]]:
-    """Give those whose award of a lot they declined or it failed: they gave way to the next."""
+async def gone_by_lot(tx: Transaction, lot_ids: Collection[UUID]) -> dict[UUID, set[UUID]]:
+    """Give who cannot win a lot any more: whose explanation was rejected, who fell away as winner.
+
+    That is whose award of it they declined, or it failed: they gave way to the next.
+    """
+    return await _gone(tx, lot_ids, await _explanations(tx, lot_ids))
+
+
+async def _gone(
+    tx: Transaction,
+    lot_ids: Collection[UUID],
+    explanations: Mapping[UUID, Mapping[UUID, ExplanationStatus]],
+) -> dict[UUID, set[UUID]]:
     rows = await tx.all(
         select(AwardRow.lot_id, AwardRow.supplier_id).where(
             AwardRow.lot_id.in_(lot_ids), AwardRow.status.in_([status.value for status in GONE])
         )
     )
-    found: dict[UUID, set[UUID]] = {}
+    found = {
+        lot_id: {who for who, status in said.items() if status is ExplanationStatus.REJECTED}
+        for lot_id, said in explanations.items()
+    }
     for row in rows:
         found.setdefault(row.lot_id, set()).add(row.supplier_id)
     return found
@@ -211,6 +238,7 @@ def _items(ranking: Ranking, offers: Sequence[Final]) -> list[RankedOfferView]:
                 abnormally_low=None if flag is None else flag.reason,
                 explanation=ranking.explanations.get(bidder_id),
                 negotiated=bidder_id in ranking.agreed,
+                binds_until=final.offer.binds_until,
             )
         )
     return views

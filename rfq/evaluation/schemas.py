@@ -64,6 +64,7 @@ class RankedOfferView(Output):
 
     `score` is what it is ranked by, exactly: points, or the price as it compares.
     `negotiated` is an offer whose bidder agreed to other prices or terms than he bid.
+    `binds_until` is when it ends, null where it names no end or was agreed.
     """
 
     rank: int
@@ -74,6 +75,7 @@ class RankedOfferView(Output):
     abnormally_low: str | None
     explanation: ExplanationStatus | None
     negotiated: bool
+    binds_until: datetime | None
 
 
 class ExcludedOfferView(Output):
@@ -89,8 +91,9 @@ class LotRankingView(Output):
     """What a lot would be awarded from: its bids, or what was reached in its auction.
 
     `rejected` are the offers whose explanation was rejected, `excluded` those of who is not
-    qualified or failed by the panel's scores; they cannot win. Where an auction ended without a
-    winner `no_winner` says why; an award then names a bid, and gives a reason.
+    qualified or failed by the panel's scores, and those that bind no more; they cannot win. Where
+    an auction ended without a winner `no_winner` says why; an award then names a bid, and gives a
+    reason.
     """
 
     lot_id: UUID

@@ -46,6 +46,7 @@ from rfq.rules import procedure as rules
 from rfq.rules.competition import check_auctionable
 from rfq.rules.evaluation import Standing, best
 from rfq.rules.procedure import LOT, Action, LotAction, LotStatus, Party
+from rfq.rules.validity import has_ended
 from rfq.tables import LotAuctionRow, LotResultRow, LotRow, ProcedureRow
 
 ORIGIN: Final = "rfq.lot"
@@ -142,11 +143,11 @@ async def _start(
     for lot_id in asked:
         await check_nothing_negotiated(tx, lot_id)
     standings = (await compare(tx, loaded)).standings
+    at = await tx.clock()
     chosen = [
-        _best(standings[lot.lot_id], lot, lot_pointer(pointer, place))
+        _best(_binding(standings[lot.lot_id], at), lot, lot_pointer(pointer, place))
         for place, lot in enumerate(data.lots)
     ]
-    at = await tx.clock()
     draft = _draft(loaded, data, chosen, at, pointer)
     auction_id = await open_auction(tx, draft, pointer)
     views = [
@@ -203,6 +204,11 @@ def _check_lots(loaded: Loaded, data: LotsAuctionInput, pointer: str) -> None:
         seen.add(lot.lot_id)
     if errors:
         raise InvalidInput(errors[0].detail, errors=errors)
+
+
+def _binding(standings: Sequence[Standing], at: datetime) -> list[Standing]:
+    """Leave out offers that have ended: who bids on in an auction is bound by what he entered."""
+    return [each for each in standings if not has_ended(each.offer.binds_until, at)]
 
 
 def _best(standings: Sequence[Standing], data: LotAuctionInput, pointer: str) -> Sequence[Standing]:

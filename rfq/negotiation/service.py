@@ -105,7 +105,9 @@ async def begin_negotiation(
         check_beginning(loaded.procedure.kind, loaded.lot_statuses[lot_id])
         at = await tx.clock()
         check_answer_by(data.answer_by, at)
-        finals = (await rank_lot(tx, loaded, lot_id)).finals
+        ranking = await rank_lot(tx, loaded, lot_id)
+        # Whose bid has ended may still agree to an offer, which then binds him.
+        finals = (*ranking.finals, *ranking.ended)
         bid = next((each.offer for each in finals if each.offer.bid_id == data.bid_id), None)
         if bid is None:
             raise invalid("/bid_id", "unknown_bid", "No bid that could win this lot has this id.")

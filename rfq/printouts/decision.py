@@ -18,6 +18,7 @@ from rfq.printouts import words
 from rfq.printouts.procedure import money
 from rfq.procedures.schemas import ProcedureLineView, SupplierProcedureView
 from rfq.rules.computation import Computation
+from rfq.validity.schemas import BidExtensionView
 
 AWARDED: tuple[Column, ...] = (
     Column("Line", width=5),
@@ -45,6 +46,7 @@ class Decided:
     computations: Mapping[UUID, Computation]
     complaints: Sequence[ComplaintView]
     names: Mapping[UUID, str]
+    extensions: Sequence[BidExtensionView] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class Told:
 
     notices: Sequence[AwardNoticeView]
     awards: Sequence[SupplierAwardView]
+    extensions: Sequence[BidExtensionView] = ()
 
 
 def buyer_sheet(reader: Reader, view: SupplierProcedureView, buyer: str, decided: Decided) -> Sheet:
@@ -67,6 +70,7 @@ def buyer_sheet(reader: Reader, view: SupplierProcedureView, buyer: str, decided
         lines = {line.id: line for line in lot.lines}
         for each in of_lot:
             sections += _proposal(reader, each, decided, lines)
+    sections += _extensions(reader, decided.extensions, decided.names)
     return Sheet(
         kind="Award decision",
         title=view.title,
@@ -94,6 +98,7 @@ def bidder_sheet(
         sections += [_notice(reader, each) for each in notices]
         lines = {line.id: line for line in lot.lines}
         sections += [_award(reader, each, bidder, lines) for each in awards]
+    sections += _extensions(reader, told.extensions, {})
     return Sheet(
         kind="Notice of the award decision",
         title=view.title,
@@ -228,6 +233,34 @@ def _award(
         facts=tuple(facts),
         tables=(Table(AWARDED, rows, last=last),),
     )
+
+
+def _extensions(
+    reader: Reader, extensions: Sequence[BidExtensionView], names: Mapping[UUID, str]
+) -> list[Section]:
+    """Tell who was asked to bind longer, and what he said; a bidder's copy names nobody."""
+    if not extensions:
+        return []
+    columns = (
+        *((Column("Bidder", width=3),) if names else ()),
+        Column("Asked", width=2),
+        Column("Bound until", width=2),
+        Column("Asked until", width=2),
+        Column("Answer", width=2),
+        Column("Reason", width=3),
+    )
+    rows = tuple(
+        row(
+            *((names.get(each.bidder_id, str(each.bidder_id)),) if names else ()),
+            reader.instant(each.requested_at),
+            reader.instant(each.bound_until),
+            reader.instant(each.until),
+            words.EXTENSIONS[each.status],
+            each.reason,
+        )
+        for each in extensions
+    )
+    return [Section("Requests to bind longer", tables=(Table(columns, rows),))]
 
 
 def _unit_price(reader: Reader, amount: str, basis: str, currency: str) -> str:

@@ -1,10 +1,11 @@
 """Printouts read what their reader may read anyway, by the same verbs, and lay it out."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from functools import partial
+from typing import Final, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -18,7 +19,7 @@ from marketplace.organizations.tables import OrganizationRow, PersonalDataRow
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Role, Transaction, system_transaction, transaction
-from marketplace.platform.http.paging import PageRequest
+from marketplace.platform.http.paging import Page, PageRequest
 from marketplace.platform.sheets.model import Sheet
 from marketplace.platform.sheets.reader import Reader, reader_of
 from rfq.amendments.service import list_amendments
@@ -28,7 +29,6 @@ from rfq.awards.notices import list_notices
 from rfq.awards.reading import list_awards, list_proposals
 from rfq.awards.schemas import SupplierAwardList
 from rfq.awards.tables import ProposalRow
-from rfq.clarifications.schemas import QuestionView
 from rfq.clarifications.service import list_questions
 from rfq.evaluation.judged_bids import judged_bids
 from rfq.evaluation.offers import evaluate
@@ -43,9 +43,12 @@ from rfq.rules.bid import BidStatus, Part
 from rfq.rules.computation import Computation
 from rfq.rules.procedure import PRICES_HIDDEN, check_bids_readable
 from rfq.rules.proof import Copy
+from rfq.validity.schemas import BidExtensionView
+from rfq.validity.service import list_extensions
 
-QUESTIONS_MAX: Final = 1_000
-"""Printed of one procedure; beyond it the list is read over the API."""
+T = TypeVar("T")
+PRINTED_MAX: Final = 1_000
+"""Questions, or answers of bidders, of one procedure; beyond it the list is read over the API."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,7 @@ async def print_procedure(
     reader = asked.reader(view.time_zone)
     amendments = (await list_amendments(platform, caller, procedure_id)).items
     documents = (await list_documents(platform, caller, procedure_id)).items
-    questions = await _all_questions(platform, caller, procedure_id)
+    questions = await _all(partial(list_questions, platform, caller, procedure_id))
     invited = await _names(
         platform, caller, view.invited_ids if isinstance(view, BuyerProcedureView) else ()
     )
@@ -93,17 +96,15 @@ async def print_procedure(
     return Printout(sheet, max((each for each in times if each), default=view.deadline_at))
 
 
-async def _all_questions(
-    platform: Platform, caller: Caller, procedure_id: UUID
-) -> list[QuestionView]:
-    found: list[QuestionView] = []
+async def _all(read: Callable[[PageRequest], Awaitable[Page[T]]]) -> list[T]:
+    """Read a list page by page, as far as it is printed."""
+    found: list[T] = []
     after = None
     while True:
-        asked = PageRequest(PAGE_ITEMS_MAX, after)
-        some = await list_questions(platform, caller, procedure_id, asked)
+        some = await read(PageRequest(PAGE_ITEMS_MAX, after))
         found += some.items
         after = some.next
-        if after is None or len(found) >= QUESTIONS_MAX:
+        if after is None or len(found) >= PRINTED_MAX:
             return found
 
 
@@ -235,22 +236,30 @@ async def print_decision(
         decided = await _decided(platform, caller, procedure_id)
         if not decided.proposals:
             raise WrongState("No award was proposed yet.", state=view.status.value)
-        at = max(each.settled_at or each.proposed_at for each in decided.proposals)
-        return Printout(buyer_sheet(reader, view, buyer, decided), at)
+        times = [each.settled_at or each.proposed_at for each in decided.proposals]
+        times += _told_at(decided.extensions)
+        return Printout(buyer_sheet(reader, view, buyer, decided), max(times))
     notices = (await list_notices(platform, caller, procedure_id)).items
     awards = await list_awards(platform, caller, procedure_id)
     if not isinstance(awards, SupplierAwardList) or not (notices or awards.items):
         raise NotFound("You were told of no decision in this procedure.")
     own = (await _names(platform, caller, [caller.organization_id]))[caller.organization_id]
-    sheet = bidder_sheet(reader, view, buyer, own, Told(notices, awards.items))
+    extensions = await _all(partial(list_extensions, platform, caller, procedure_id))
+    sheet = bidder_sheet(reader, view, buyer, own, Told(notices, awards.items, extensions))
     times = [each.withdrawn_at or each.notified_at for each in notices]
     times += [each.ended_at or each.awarded_at for each in awards.items if each.awarded_at]
+    times += _told_at(extensions)
     return Printout(sheet, max((each for each in times if each), default=view.deadline_at))
+
+
+def _told_at(extensions: Sequence[BidExtensionView]) -> list[datetime]:
+    return [each.answered_at or each.requested_at for each in extensions]
 
 
 async def _decided(platform: Platform, caller: Caller, procedure_id: UUID) -> Decided:
     proposals = (await list_proposals(platform, caller, procedure_id)).items
     complaints = (await list_complaints(platform, caller, procedure_id)).items
+    extensions = await _all(partial(list_extensions, platform, caller, procedure_id))
     async with transaction(platform, caller) as tx:
         kept = await tx.all(
             select(ProposalRow.id, ProposalRow.computation["document"].label("document")).where(
@@ -264,5 +273,6 @@ async def _decided(platform: Platform, caller: Caller, procedure_id: UUID) -> De
         }
         bidders = {offer.bidder_id for each in computations.values() for offer in each.offers}
         bidders |= {award.supplier_id for each in proposals for award in each.awards}
+        bidders |= {each.bidder_id for each in extensions}
         names = await names_of(tx, bidders)
-    return Decided(proposals, computations, complaints, names)
+    return Decided(proposals, computations, complaints, names, extensions)

@@ -7,6 +7,7 @@ from rfq.rules.criteria import CriterionKind, Method
 from rfq.rules.offering import AnswerForm
 from rfq.rules.procedure import Kind, LotStatus, Openness, Status
 from rfq.rules.settlement import AwardStatus, ProposalStatus
+from rfq.rules.validity import ExtensionStatus
 
 KINDS: Final = {
     Kind.RFI: "Request for information",
@@ -72,6 +73,13 @@ PROPOSALS: Final = {
     ProposalStatus.AWARDED: "Awarded",
     ProposalStatus.REJECTED: "Rejected",
     ProposalStatus.WITHDRAWN: "Withdrawn",
+}
+EXTENSIONS: Final = {
+    # A printout tells what happened, not what time it is.
+    ExtensionStatus.ASKED: "No answer",
+    ExtensionStatus.EXTENDED: "Extended",
+    ExtensionStatus.REFUSED: "Not extended",
+    ExtensionStatus.LAPSED: "No answer",
 }
 BEYOND: Final = {
     "stop": "No price beyond the quantities asked for",

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import msgspec
 
-from marketplace.kernel.errors import Conflict, FieldError
+from marketplace.kernel.errors import FieldError
 from marketplace.kernel.limits import QUESTIONNAIRE_ITEMS_MAX, TEXT_CHARACTERS_MAX
 
 YES_NO: Final = ("yes", "no")
@@ -129,20 +129,6 @@ def validity_errors(
     if valid_until < least:
         detail = f"A bid binds at least until {least.isoformat()}."
         yield FieldError("/valid_until", "too_short", detail)
-
-
-def binds_until(offering: Offering, valid_until: datetime | None) -> datetime | None:
-    """Give the instant from which a bid binds no more; None where none was named."""
-    return valid_until or offering.valid_until
-
-
-def check_binding(until: datetime | None, at: datetime) -> None:
-    """Guard of an award: the bid still binds its bidder; raises Conflict."""
-    if until is not None and at >= until:
-        raise Conflict(
-            f"This bid bound its bidder until {until.isoformat()}: negotiate an offer that binds, "
-            "or award to the next with this reason."
-        )
 
 
 def same_questionnaire(before: Sequence[Item], after: Sequence[Item]) -> bool:

@@ -25,10 +25,10 @@ from rfq.rules.awarding import Division
 from rfq.rules.conditions import Conditions
 from rfq.rules.division import left_open, whole
 from rfq.rules.evaluation import Final as FinalOffer
-from rfq.rules.offering import check_binding
 from rfq.rules.procedure import LOT, Lot, LotAction, check_bids_readable
 from rfq.rules.scenario import Constraint, Part, Priced, Problem
 from rfq.rules.settlement import AwardStatus
+from rfq.rules.validity import check_binding, why_ended
 from rfq.scenarios.asking import constraints_of
 from rfq.scenarios.schemas import ConstraintsInput, LeftOut, ScenarioInput
 
@@ -130,6 +130,11 @@ async def _gather(
     part_ids = list(left) if by_line else [lot.id]
     found.parts += [Part(part_id, lot.id) for part_id in part_ids]
     digits = currency_digits(loaded.procedure.currency)
+    found.left_out += [
+        LeftOut(lot.id, None, final.offer.bidder_id, why)
+        for final in ranking.ended
+        if (why := why_ended(final.offer.binds_until, at)) is not None
+    ]
     for rank, final in enumerate(ranking.finals, start=1):
         bidder = final.offer.bidder_id
         if (why := _barred(ranking, final, at)) is not None:

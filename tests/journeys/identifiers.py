@@ -53,6 +53,7 @@ def identifiers(road: Road, exchanges: Mapping[str, Exchange]) -> dict[str, str]
         "release_id": f"ocds-213czf-{road.procedure['id']}-1",
         "name": "extension.json",
         "explanation_id": "019b8c4e-0000-7000-8000-000000000003",  # no offer is that low
+        "extension_id": "019b8c4e-0000-7000-8000-000000000003",  # no bid of the road ends
         "framework_id": "019b8c4e-0000-7000-8000-000000000005",  # nor has it a framework
         "negotiation_id": "019b8c4e-0000-7000-8000-000000000004",  # the road bids and is awarded
         "document_id": "019b8c4e-0000-7000-8000-000000000004",  # the road is told in words

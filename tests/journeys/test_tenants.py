@@ -163,6 +163,8 @@ BODIES: dict[str, Any] = {
     "requestExplanation": {"bid_id": "{line}", "question": "because"},
     "explainOffer": {"explanation": "because"},
     "decideExplanation": {"accepted": True},
+    "requestBidExtensions": {"until": "2099-01-01T00:00:00Z", "reason": "because"},
+    "answerBidExtension": {"extend": False},
     "withdrawAwardProposal": {"reason": "because"},
     "createScenario": {"name": "Mine now"},
     "proposeScenario": {"last_day": "2099-01-01"},

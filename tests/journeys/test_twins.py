@@ -31,6 +31,7 @@ UNREPEATABLE: Final = {
     "replaceBid": "tests/rfq/test_bids.py: a key belongs to one version of a bid",
     "fileComplaint": "tests/rfq/awards/test_standstill.py: the road has no standstill",
     "requestExplanation": "tests/rfq/test_explanations.py: no offer of the road is that low",
+    "requestBidExtensions": "tests/rfq/test_validity.py: no bid of the road names an end",
     **dict.fromkeys(
         ("beginNegotiation", "makeOffer", "sendNegotiationMessage"),
         "tests/rfq/test_negotiation.py: the road bids and is awarded",

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from sqlalchemy import func, select
 
-from marketplace.kernel.errors import Conflict, InvalidInput, NotFound, WrongState
+from marketplace.kernel.errors import InvalidInput, NotFound, WrongState
 from marketplace.kernel.ids import new_id
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Role, system_transaction, transaction
@@ -16,12 +16,9 @@ from marketplace.platform.http.paging import PageRequest
 from marketplace.platform.timers import fire_due
 from rfq.amendments.schemas import AmendmentInput
 from rfq.amendments.service import amend_procedure, list_amendments
-from rfq.awards.schemas import AwardInput
-from rfq.awards.service import award_lot
 from rfq.bids.schemas import AnsweredItemInput, SealedBidInput
 from rfq.bids.service import list_receipts, submit_bid
 from rfq.feature import FEATURE
-from rfq.opening.service import open_procedure
 from rfq.procedures.listing import list_open_procedures
 from rfq.procedures.publishing import create_procedure, publish_procedure, update_draft
 from rfq.procedures.reading import list_procedures, load, read_procedure
@@ -207,20 +204,3 @@ async def test_a_bid_binds_as_long_as_is_asked(platform: Platform, parties: Part
     await parties.submit(made, parties.acme, "2", "60")
     async with system_transaction(platform, Role.ENGINE) as tx:
         assert (await load(tx, made.id)).procedure.offering.valid_until == terms.bids_valid_until
-
-
-async def test_a_bid_that_binds_no_more_is_not_awarded(
-    platform: Platform, parties: Parties, move_clock: MoveClock
-) -> None:
-    made = await parties.published()
-    until = made.deadline_at + HOUR
-    short = msgspec.structs.replace(bid(made, "2", "60"), valid_until=until)
-    await submit_bid(platform, parties.acme, made.id, short, key())
-    await parties.submit(made, parties.bolt, "3", "60")  # says nothing, and binds
-    await move_clock(HOUR)
-    await open_procedure(platform, parties.buyer, made.id)
-    await move_clock(HOUR)
-    last_day = (made.deadline_at + timedelta(days=300)).date()
-    given = AwardInput(lot_id=made.lots[0].id, last_day=last_day)
-    with pytest.raises(Conflict, match="bound its bidder until"):
-        await award_lot(platform, parties.buyer, made.id, given, key())

@@ -15,6 +15,7 @@ from rfq.rules.panel import EVALUATOR
 from rfq.rules.procedure import LOT, PROCEDURE
 from rfq.rules.scenario_run import SCENARIO
 from rfq.rules.settlement import AWARD, COMPLAINT, PROPOSAL
+from rfq.rules.validity import EXTENSION
 
 PAGE = Path(__file__).parents[3] / "docs" / "procedures.md"
 MACHINES: list[StateMachine[Any, Any]] = [
@@ -24,6 +25,7 @@ MACHINES: list[StateMachine[Any, Any]] = [
     NEGOTIATION,
     QUESTION,
     EXPLANATION,
+    EXTENSION,
     EVALUATOR,
     PROPOSAL,
     AWARD,

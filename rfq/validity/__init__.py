@@ -1,0 +1,1 @@
+"""How long bids bind, and the requests to bind longer."""
