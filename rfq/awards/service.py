@@ -38,6 +38,7 @@ from rfq.rules.award import Breakdown, scaled
 from rfq.rules.awarding import Awarding, Division
 from rfq.rules.computation import ComputedLine, computed_line
 from rfq.rules.division import (
+    LineOffer,
     best_in,
     by_lines,
     by_shares,
@@ -63,10 +64,14 @@ Part = tuple[int, int | None, Final, Breakdown]
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What each winner gets, and of lines that were compared apart how."""
+    """What each winner gets, and of lines that were compared apart how.
+
+    `not_offered` are lines that stay unbought, for nobody who can win prices them.
+    """
 
     parts: list[Part]
     lines: tuple[ComputedLine, ...] = ()
+    not_offered: tuple[UUID, ...] = ()
 
 
 @retries_conflicts
@@ -126,7 +131,7 @@ async def propose(
     ranking = await rank_lot(tx, loaded, lot.id, together.compared if together else None)
     before = await read_awards(tx, loaded, AwardRow.lot_id == lot.id)
     made = await _decide(tx, loaded, lot, data, ranking=ranking, before=before, at=at)
-    document = _computation(loaded, ranking, data, made.lines)
+    document = _computation(loaded, ranking, data, made)
     if together is not None:
         made = replace(made, parts=[_reduced(part, together, lot.id) for part in made.parts])
         document["scenario"] = together.document
@@ -191,18 +196,27 @@ async def _decide(
     offers = [await priced(tx, loaded, lot.id, final, ranking.auction) for final in chosen]
     made: Sequence[Breakdown | None]
     lines: tuple[ComputedLine, ...] = ()
+    not_offered: tuple[UUID, ...] = ()
     if by_line:
         method = loaded.procedure.judging.method
         divisors = [line_divisor(method, final.standing) for final in chosen]
         compared = {line_id: line_offers(offers, divisors, line_id) for line_id in left}
-        best = {line_id: best_in(each) for line_id, each in compared.items()}
-        places = {**best, **_lines_chosen(data, chosen, best)}
+        best = {line_id: best_in(each) for line_id, each in compared.items() if each}
+        not_offered = tuple(line_id for line_id, each in compared.items() if not each)
+        if not best:
+            raise Conflict("Nobody is left who prices a line that is open in this lot: end it.")
+        places = {**best, **_lines_chosen(data, chosen, compared)}
         made = by_lines(offers, left, places)
         bids = [final.offer.bid_id for final in chosen]
         lines = tuple(
-            computed_line(line, bids, compared[line.id], bids[best[line.id]], bids[places[line.id]])
+            computed_line(
+                line,
+                {bids[place]: offer for place, offer in compared[line.id].items()},
+                bids[best[line.id]],
+                bids[places[line.id]],
+            )
             for line in lot.lines
-            if line.id in left
+            if line.id in best
         )
     elif shares:
         made = by_shares(offers, left, shares)
@@ -221,7 +235,7 @@ async def _decide(
     for _, _, final, _ in parts:
         bidder_id = final.offer.bidder_id
         check_award(ranking.flags.get(bidder_id), ranking.explanations.get(bidder_id))
-    return Decided(parts, lines)
+    return Decided(parts, lines, not_offered)
 
 
 def _divided(awarding: Awarding, *, divided_already: bool) -> tuple[tuple[int, ...], bool]:
@@ -289,7 +303,9 @@ def _chosen(finals: Sequence[Final], data: AwardInput, standing: Sequence[Award]
 
 
 def _lines_chosen(
-    data: AwardInput, chosen: Sequence[Final], best: Mapping[UUID, int]
+    data: AwardInput,
+    chosen: Sequence[Final],
+    compared: Mapping[UUID, Mapping[int, LineOffer]],
 ) -> dict[UUID, int]:
     """Give the places of the offers the buyer named for lines; another than the best asks why.
 
@@ -298,14 +314,19 @@ def _lines_chosen(
     places = {final.offer.bid_id: place for place, final in enumerate(chosen)}
     named: dict[UUID, int] = {}
     for number, choice in enumerate(data.lines):
-        if choice.line_id not in best:
+        if choice.line_id not in compared:
             detail = "This lot has no such line left to award."
             raise invalid(f"/lines/{number}/line_id", "unknown_line", detail)
         if choice.bid_id not in places:
             detail = "No valid bid for this lot has this id."
             raise invalid(f"/lines/{number}/bid_id", "unknown_bid", detail)
+        if places[choice.bid_id] not in compared[choice.line_id]:
+            detail = "This bid does not price this line."
+            raise invalid(f"/lines/{number}/bid_id", "not_priced", detail)
         named[choice.line_id] = places[choice.bid_id]
-    check_order(list(named.values()), [best[line_id] for line_id in named], data.reason)
+    check_order(
+        list(named.values()), [best_in(compared[line_id]) for line_id in named], data.reason
+    )
     return named
 
 
@@ -339,7 +360,7 @@ async def _store(
             first_day=data.first_day,
             last_day=data.last_day,
             time_zone=zone_of(loaded, data),
-            first_offer=min((each.amount for each in ranking.first_totals.values()), default=None),
+            first_offer=min((each.amount for each in ranking.whole_totals.values()), default=None),
             computation=document,
             proposed_by=by,
             proposed_at=at,
@@ -422,11 +443,15 @@ def _way_to(final: Final, ranking: Ranking) -> tuple[Provenance, ...]:
 
 
 def _computation(
-    loaded: Loaded, ranking: Ranking, data: AwardInput, lines: tuple[ComputedLine, ...]
+    loaded: Loaded, ranking: Ranking, data: AwardInput, decided: Decided
 ) -> dict[str, Any]:
     """Write down what the decision was made from, as it was then."""
     awarding = loaded.procedure.awarding
-    document = msgspec.structs.replace(computation(loaded, data.lot_id, ranking), lines=lines)
+    document = msgspec.structs.replace(
+        computation(loaded, data.lot_id, ranking),
+        lines=decided.lines,
+        not_offered=decided.not_offered,
+    )
 
     def listed(finals: Sequence[Final]) -> list[dict[str, Any]]:
         return [

@@ -90,7 +90,7 @@ def _lots(reader: Reader, view: ComparisonView) -> Table:
     for lot in view.lots:
         first = next((each for each in lot.offers if each.rank == 1), None)
         lowest = min(
-            (each for each in lot.offers if each.rank is not None),
+            (each for each in lot.offers if each.rank is not None and not each.left_out),
             key=lambda each: Decimal(each.total.amount),
             default=None,
         )
@@ -146,8 +146,16 @@ def _offer(reader: Reader, lot: ComparedLotView, offer: ComparedOfferView) -> tu
         _percent(reader, offer.above_baseline),
         _money(reader, offer.first_total),
         _exact(reader, offer.score),
-        offer.excluded or offer.abnormally_low or _way(offer),
+        remark(offer) or _way(offer),
     )
+
+
+def remark(offer: ComparedOfferView) -> str | None:
+    """Say what has to be known of an offer beside its figures; None where there is nothing."""
+    if offer.left_out:
+        lines = "a line" if offer.left_out == 1 else f"{offer.left_out} lines"
+        return offer.excluded or f"leaves out {lines} of the lot"
+    return offer.excluded or offer.abnormally_low
 
 
 def _way(offer: ComparedOfferView) -> str:

@@ -15,7 +15,7 @@ from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, transaction
 from marketplace.platform.http.schemas import MoneyView, shown_amount
 from rfq.comparison.estimates import estimates_of, money_or_none
-from rfq.comparison.figures import Deviation, deviation, sum_or_none
+from rfq.comparison.figures import deviation, sum_or_none
 from rfq.comparison.schemas import (
     ComparedLineView,
     ComparedLotView,
@@ -117,7 +117,14 @@ def _lot(
     expected = estimates.get(lot.id)
     estimate = None if expected is None else expected.estimate
     baseline = None if expected is None else expected.baseline
-    best = min((money.amount for _, money, rank, _ in offers if rank is not None), default=None)
+    best = min(
+        (
+            money.amount
+            for standing, money, rank, _ in offers
+            if rank is not None and not standing.offer.left_out
+        ),
+        default=None,
+    )
     lowest = _lowest([each[0].offer for each in offers if each[2] is not None])
     address = f"/v1/procedures/{loaded.procedure.id}/lots/{lot.id}/computation"
     return ComparedLotView(
@@ -140,11 +147,12 @@ def _lot(
                 first_total=MoneyView.of(_first(standing.offer, ranking)),
                 score=shown(standing.score),
                 scores=[_score(part) for part in standing.parts],
-                above_best=_deviation(deviation(money.amount, best), currency),
-                above_estimate=_deviation(deviation(money.amount, estimate), currency),
-                above_baseline=_deviation(deviation(money.amount, baseline), currency),
+                above_best=_above(standing.offer, money, best),
+                above_estimate=_above(standing.offer, money, estimate),
+                above_baseline=_above(standing.offer, money, baseline),
                 abnormally_low=_flag(standing.offer, ranking),
                 excluded=why,
+                left_out=standing.offer.left_out,
                 lines=[_line(line, lowest) for line in standing.offer.lines],
             )
             for standing, money, rank, why in offers
@@ -206,11 +214,13 @@ def _line(line: PricedLine, lowest: Mapping[UUID, Decimal]) -> ComparedLineView:
     )
 
 
-def _deviation(found: Deviation | None, currency: str) -> DeviationView | None:
+def _above(offer: Offer, money: Money, reference: Decimal | None) -> DeviationView | None:
+    """Tell how far a total lies above another; one without all lines of the lot tells nothing."""
+    found = None if offer.left_out else deviation(money.amount, reference)
     if found is None:
         return None
     sign = "-" if found.amount < 0 else ""
-    amount = sign + shown_amount(abs(found.amount), currency)
+    amount = sign + shown_amount(abs(found.amount), money.currency)
     return DeviationView(amount=amount, share=plain_decimal(found.share))
 
 
@@ -218,7 +228,7 @@ def _suppliers(lots: Sequence[ComparedLotView], currency: str) -> list[SupplierT
     offers: dict[UUID, list[ComparedOfferView]] = {}
     for lot in lots:
         for each in lot.offers:
-            if each.rank is not None:
+            if each.rank is not None and not each.left_out:
                 offers.setdefault(each.supplier_id, []).append(each)
     views = [
         SupplierTotalView(

@@ -76,7 +76,8 @@ class ComparedOfferView(Output):
 
     `total` is what counts: the bid's, what was agreed in a negotiation, or what was reached in the
     auction; `source` says which, `first_total` is the bid's. One that cannot win has no rank, and
-    `excluded` says why. `score` is what it is ranked by, exactly.
+    `excluded` says why. `score` is what it is ranked by, exactly. `left_out` counts the lines of
+    the lot that it does not price: then its total compares with nothing.
     """
 
     bid_id: UUID
@@ -93,14 +94,15 @@ class ComparedOfferView(Output):
     above_baseline: DeviationView | None
     abnormally_low: str | None
     excluded: str | None
+    left_out: int
     lines: list[ComparedLineView]
 
 
 class ComparedLotView(Output):
     """One lot with all its offers, best first, then those that cannot win.
 
-    `best` is the lowest total of those that can win. `computation` is where each step of their
-    scores is told; None while the lot is in auction, and `offers` are the bids then.
+    `best` is the lowest total of those for all of it that can win. `computation` is where each step
+    of their scores is told; None while the lot is in auction, and `offers` are the bids then.
     """
 
     lot_id: UUID
@@ -116,6 +118,8 @@ class ComparedLotView(Output):
 
 class SupplierTotalView(Output):
     """What one supplier offers in all: the number of lots he can win, is first in, and their sum.
+
+    A lot of which he leaves lines out is not among them.
 
     Sums of different lots do not compare; `lots` says of how many they are.
     """

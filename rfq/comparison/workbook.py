@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from catalog.imports.defusing import defused
 from marketplace.kernel.money import currency_digits
+from rfq.comparison.page import remark
 from rfq.comparison.schemas import ComparedLotView, ComparedOfferView, ComparisonView, DeviationView
 
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -151,7 +152,11 @@ def _lot_columns(view: ComparisonView) -> tuple[str, ...]:
 def _lots(view: ComparisonView) -> list[list[Any]]:
     rows = []
     for lot in view.lots:
-        of_supplier = {each.supplier_id: each for each in lot.offers if each.rank is not None}
+        of_supplier = {
+            each.supplier_id: each
+            for each in lot.offers
+            if each.rank is not None and not each.left_out
+        }
         first = next((each.supplier for each in lot.offers if each.rank == 1), None)
         totals = [
             _amount(of_supplier[each.supplier_id].total)
@@ -175,7 +180,7 @@ def _offers(view: ComparisonView) -> list[list[Any]]:
             *_deviation(offer.above_estimate),
             *_deviation(offer.above_baseline),
             offer.score if "/" in offer.score else _Number(offer.score),
-            offer.excluded or offer.abnormally_low,
+            remark(offer),
             str(offer.bid_id),
             offer.source,
             lot.computation,

@@ -74,5 +74,6 @@ def _offer_view(lot_id: UUID, standing: Standing, why: str | None) -> OpenedOffe
         rank=None if why else standing.rank,
         total=MoneyView.of(standing.total),
         lines=[line_view(line) for line in standing.offer.lines],
+        left_out=standing.offer.left_out,
         excluded=why,
     )

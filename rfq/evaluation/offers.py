@@ -42,6 +42,7 @@ async def evaluate(tx: Transaction, loaded: Loaded) -> Evaluated:
                 bytes(row.commitment),
                 lines,
                 binds_until(loaded.procedure.offering, bid.valid_until, row.extended_until),
+                len(lot.lines) - len(lines),
             )
             for row, bid in bids
             if (lines := lot_lines(lot, bid))

@@ -50,6 +50,16 @@ class Ranking:
     ended: tuple[Final, ...] = ()
 
     @property
+    def whole_totals(self) -> Mapping[UUID, Money]:
+        """The first totals of those who bid for all of the lot; no others compare."""
+        left_out = {
+            final.offer.bidder_id
+            for final in (*self.finals, *self.rejected, *self.ended)
+            if final.offer.left_out
+        }
+        return {who: money for who, money in self.first_totals.items() if who not in left_out}
+
+    @property
     def no_winner(self) -> str | None:
         """Why the lot's auction ended without a winner; None where there was none or one won."""
         return None if self.auction is None else self.auction.no_winner
@@ -239,6 +249,7 @@ def _items(ranking: Ranking, offers: Sequence[Final]) -> list[RankedOfferView]:
                 explanation=ranking.explanations.get(bidder_id),
                 negotiated=bidder_id in ranking.agreed,
                 binds_until=final.offer.binds_until,
+                left_out=final.offer.left_out,
             )
         )
     return views

@@ -20,13 +20,15 @@ class OpenedLineView(Output):
 class OpenedOfferView(Output):
     """What an opened bid offers for one lot, and where it stands there.
 
-    One that cannot win has no rank; `excluded` says why.
+    One that cannot win has no rank; `excluded` says why. `left_out` counts the lines of the lot
+    that it does not price; `total` is of the others.
     """
 
     lot_id: UUID
     rank: int | None
     total: MoneyView
     lines: list[OpenedLineView]
+    left_out: int
     excluded: str | None
 
 
@@ -64,7 +66,8 @@ class RankedOfferView(Output):
 
     `score` is what it is ranked by, exactly: points, or the price as it compares.
     `negotiated` is an offer whose bidder agreed to other prices or terms than he bid.
-    `binds_until` is when it ends, null where it names no end or was agreed.
+    `binds_until` is when it ends, null where it names no end or was agreed. `left_out` counts the
+    lines of the lot that it does not price.
     """
 
     rank: int
@@ -76,6 +79,7 @@ class RankedOfferView(Output):
     explanation: ExplanationStatus | None
     negotiated: bool
     binds_until: datetime | None
+    left_out: int
 
 
 class ExcludedOfferView(Output):

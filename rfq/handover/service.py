@@ -145,7 +145,7 @@ async def _start(
     standings = (await compare(tx, loaded)).standings
     at = await tx.clock()
     chosen = [
-        _best(_binding(standings[lot.lot_id], at), lot, lot_pointer(pointer, place))
+        _best(_able(standings[lot.lot_id], at), lot, lot_pointer(pointer, place))
         for place, lot in enumerate(data.lots)
     ]
     draft = _draft(loaded, data, chosen, at, pointer)
@@ -206,15 +206,22 @@ def _check_lots(loaded: Loaded, data: LotsAuctionInput, pointer: str) -> None:
         raise InvalidInput(errors[0].detail, errors=errors)
 
 
-def _binding(standings: Sequence[Standing], at: datetime) -> list[Standing]:
-    """Leave out offers that have ended: who bids on in an auction is bound by what he entered."""
-    return [each for each in standings if not has_ended(each.offer.binds_until, at)]
+def _able(standings: Sequence[Standing], at: datetime) -> list[Standing]:
+    """Leave out offers that have ended, and those without a total of the whole lot.
+
+    Who bids on in an auction is bound by what he entered.
+    """
+    return [
+        each
+        for each in standings
+        if not each.offer.left_out and not has_ended(each.offer.binds_until, at)
+    ]
 
 
 def _best(standings: Sequence[Standing], data: LotAuctionInput, pointer: str) -> Sequence[Standing]:
     chosen = best(standings, data.bidders)
     if len(chosen) < data.bidders:
-        detail = f"This lot has {len(chosen)} valid bids."
+        detail = f"This lot has {len(chosen)} valid bids for all of it."
         raise invalid(f"{pointer}/bidders", "too_many", detail)
     return chosen
 

@@ -22,7 +22,10 @@ _PROOF: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One bid that was opened; `totals` are by lot, None while prices are hidden."""
+    """One bid that was opened; `totals` are by lot, None while prices are hidden.
+
+    `left_out` are lots of which it does not price all lines.
+    """
 
     bid_id: UUID
     bidder: str
@@ -31,6 +34,7 @@ class Found:
     lot_ids: Sequence[UUID]
     totals: Mapping[UUID, Money] | None
     invalid_reason: str | None
+    left_out: frozenset[UUID] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +148,11 @@ def _lots(reader: Reader, opening: Opening) -> Sequence[Section]:
     sections = [Section("Prices by lot, in the order of submission")]
     for number, lot in enumerate(opening.lots, 1):
         rows = tuple(
-            row(each.bidder, reader.amount(money.amount, money.currency))
+            row(
+                each.bidder,
+                reader.amount(money.amount, money.currency)
+                + (" (not all lines)" if lot.id in each.left_out else ""),
+            )
             for each in valid
             if (money := (each.totals or {}).get(lot.id)) is not None
         )

@@ -100,6 +100,8 @@ def _terms(reader: Reader, view: BuyerProcedureView | SupplierProcedureView) -> 
         fact("Currency", view.currency),
         fact("Division of the award", words.DIVISIONS[view.award_division]),
     ]
+    if view.partial_bids:
+        facts.append(fact("Lines left out", "A bid may leave out lines of a lot"))
     if view.award_shares:
         facts.append(fact("Shares by rank", " / ".join(f"{each} %" for each in view.award_shares)))
     facts.append(

@@ -176,9 +176,12 @@ async def _opened(tx: Transaction, loaded: Loaded) -> list[Found]:
     evaluated = await evaluate(tx, loaded)
     names = await names_of(tx, {row.bidder_id for row in evaluated.bids})
     totals: dict[UUID, dict[UUID, Money]] = {}
+    left_out: dict[UUID, set[UUID]] = {}
     for lot_id, standings in evaluated.standings.items():
         for standing in standings:
             totals.setdefault(standing.offer.bid_id, {})[lot_id] = standing.total
+            if standing.offer.left_out:
+                left_out.setdefault(standing.offer.bid_id, set()).add(lot_id)
     rows = sorted(evaluated.bids, key=lambda row: (row.submitted_at, row.id))
     return [
         Found(
@@ -188,6 +191,7 @@ async def _opened(tx: Transaction, loaded: Loaded) -> list[Found]:
             commitment=bytes(row.commitment).hex(),
             lot_ids=tuple(totals.get(row.id, {})),
             totals=totals.get(row.id, {}),
+            left_out=frozenset(left_out.get(row.id, ())),
             invalid_reason=row.invalid_reason
             or (row.kept_closed and f"prices stay closed: {row.kept_closed}"),
         )

@@ -178,6 +178,7 @@ def _offering(data: ProcedureInput) -> Offering:
         valid_until=data.bids_valid_until,
         framework_id=data.framework_id,
         two_envelopes=data.two_envelopes,
+        partial_bids=data.partial_bids,
     )
 
 

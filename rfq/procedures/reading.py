@@ -366,6 +366,7 @@ def _shared(loaded: Loaded) -> dict[str, Any]:
         "framework_id": procedure.offering.framework_id,
         "bids_valid_until": procedure.offering.valid_until,
         "two_envelopes": procedure.two_envelopes,
+        "partial_bids": procedure.offering.partial_bids,
         "award_division": Division(row.award_division),
         "award_shares": row.award_shares,
         "standstill_days": row.standstill_days,

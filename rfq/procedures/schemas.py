@@ -231,6 +231,13 @@ class ProcedureInput(Input):
             "after the technical result is locked, and only of bids that passed."
         ),
     ] = False
+    partial_bids: Annotated[
+        bool,
+        Meta(
+            description="Whether a bid may leave out lines of a lot; with `award_division` lines, "
+            "for such offers compare by line alone."
+        ),
+    ] = False
     strict: StrictKeysInput | None = None
     officer_ids: Annotated[
         list[UUID],
@@ -395,6 +402,7 @@ class SupplierProcedureView(ProcedureSummary):
     questionnaire: list[QuestionnaireItemView]
     bids_valid_until: datetime | None
     two_envelopes: bool
+    partial_bids: bool
     award_division: Division
     award_shares: list[int]
     standstill_days: int

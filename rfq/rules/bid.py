@@ -156,7 +156,8 @@ def read(text: bytes) -> Bid | None:
 def check_bid(procedure: Procedure, bid: Bid) -> None:
     """Refuse a bid that does not answer what was asked; raises InvalidInput, all pointers at once.
 
-    A bid prices every line of each lot it bids for, and at least one lot. Checked at submission,
+    A bid prices every line of each lot it bids for, or with partial bids at least one, and at least
+    one lot. Checked at submission,
     and again at the opening, for an envelope that the client sealed is read there first.
     """
     errors: list[FieldError] = []
@@ -172,11 +173,18 @@ def check_bid(procedure: Procedure, bid: Bid) -> None:
         if line.line_id in twice:
             detail = f"Line {line.line_id} is priced twice."
             errors.append(FieldError(f"/lines/{number}/line_id", "twice", detail))
-    errors += _missing_lines(procedure.lots, {line.line_id for line in bid.lines})
+    if not procedure.offering.partial_bids:
+        errors += _missing_lines(procedure.lots, {line.line_id for line in bid.lines})
     errors += _skus_twice(procedure.lots, bid)
     errors += answer_errors(procedure.offering.questionnaire, bid.answers)
     errors += attachment_errors(procedure, bid.attachments)
-    priced = {lot.id: bool(bid.priced(lot)) for lot in procedure.lots}
+    # A package is of whole lots, so it names none of which the bid leaves lines out.
+    priced = {
+        lot.id: len(bid.priced(lot)) == len(lot.lines)
+        if procedure.offering.partial_bids
+        else bool(bid.priced(lot))
+        for lot in procedure.lots
+    }
     errors += condition_errors(bid.conditions, priced)
     if errors:
         raise InvalidInput(errors[0].detail, errors=errors)

@@ -4,7 +4,7 @@ Each step names its formula, the calculation with the numbers put in, where each
 and the exact result. Whoever reckons the calculations anew comes to the same results.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from fractions import Fraction
@@ -83,7 +83,11 @@ class ComputedLine(msgspec.Struct, frozen=True):
 
 
 class Computation(msgspec.Struct, frozen=True, kw_only=True):
-    """How a lot's ranking came about, and where lines are awarded apart, who got which."""
+    """How a lot's ranking came about, and where lines are awarded apart, who got which.
+
+    `not_offered` are lines that were to be awarded and nobody who can win prices: they stay
+    unbought.
+    """
 
     form: str = FORM
     procedure_id: UUID
@@ -97,6 +101,7 @@ class Computation(msgspec.Struct, frozen=True, kw_only=True):
     ties: str = TIES
     offers: tuple[ComputedOffer, ...]
     lines: tuple[ComputedLine, ...] = ()
+    not_offered: tuple[UUID, ...] = ()
 
 
 def shown(value: Fraction) -> str:
@@ -129,10 +134,10 @@ def _number(value: Fraction | Decimal) -> str:
 
 
 def computed_line(
-    line: Line, bids: Sequence[UUID], offers: Sequence[LineOffer], best: UUID, awarded: UUID
+    line: Line, offers: Mapping[UUID, LineOffer], best: UUID, awarded: UUID
 ) -> ComputedLine:
-    """Tell how the offers for one line were compared; `bids` are theirs, in the same order."""
-    steps = (_compared(bid_id, offer) for bid_id, offer in zip(bids, offers, strict=True))
+    """Tell how the offers for one line were compared; they are by bid, in the order of ranks."""
+    steps = (_compared(bid_id, offer) for bid_id, offer in offers.items())
     return ComputedLine(line.id, line.description, best, awarded, tuple(steps))
 
 

@@ -94,17 +94,22 @@ class LineOffer:
 
 def line_offers(
     offers: Sequence[Breakdown], divisors: Sequence[Fraction], line_id: UUID
-) -> list[LineOffer]:
-    """Give what each offer's price for a line compares at, in the order of the offers."""
-    return [
-        LineOffer(next(each for each in offer.lines if each.line.id == line_id), divisor)
-        for offer, divisor in zip(offers, divisors, strict=True)
-    ]
+) -> dict[int, LineOffer]:
+    """Give what each offer's price for a line compares at, by its place among the offers.
+
+    Those that leave the line out are not among them.
+    """
+    return {
+        place: LineOffer(line, divisor)
+        for place, (offer, divisor) in enumerate(zip(offers, divisors, strict=True))
+        for line in offer.lines
+        if line.line.id == line_id
+    }
 
 
-def best_in(offers: Sequence[LineOffer]) -> int:
-    """Give the place of the best offer for a line; the first of equals."""
-    return min(range(len(offers)), key=lambda place: (offers[place].compared, place))
+def best_in(offers: Mapping[int, LineOffer]) -> int:
+    """Give the place of the best offer for a line (at least one); the first of equals."""
+    return min(offers, key=lambda place: (offers[place].compared, place))
 
 
 def by_lines(
@@ -112,10 +117,13 @@ def by_lines(
     left: Mapping[UUID, Decimal],
     places: Mapping[UUID, int],
 ) -> list[Breakdown | None]:
-    """Give each line that is left to the offer of its place; None to who gets no line."""
+    """Give each line that is left to the offer of its place; None to who gets no line.
+
+    A line without a place is offered by nobody, and stays unbought.
+    """
     parts: list[dict[UUID, Decimal]] = [{} for _ in offers]
-    for line_id, quantity in left.items():
-        parts[places[line_id]][line_id] = quantity
+    for line_id, place in places.items():
+        parts[place][line_id] = left[line_id]
     return [_part(offer, part) if part else None for offer, part in zip(offers, parts, strict=True)]
 
 

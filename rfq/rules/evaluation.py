@@ -43,7 +43,10 @@ class PricedLine:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What one opened bid offers for one lot; `lines` in the lot's order, never empty."""
+    """What one opened bid offers for one lot; `lines` in the lot's order, never empty.
+
+    `left_out` counts the lines of the lot that it does not price; then its total is not the lot's.
+    """
 
     bid_id: UUID
     bidder_id: UUID
@@ -51,6 +54,7 @@ class Offer:
     commitment: bytes
     lines: tuple[PricedLine, ...]
     binds_until: datetime | None = None
+    left_out: int = 0
 
     @property
     def total(self) -> Money:
@@ -215,11 +219,20 @@ def line_divisor(method: Method, standing: Standing) -> Fraction:
 
 
 def ordered(method: Method, standings: Iterable[Standing]) -> tuple[Standing, ...]:
-    """Put judged offers in order and give them their places."""
+    """Put judged offers in order and give them their places.
+
+    Whoever leaves lines out stands behind who leaves out fewer: their totals do not compare, and
+    the place decides between equal prices of a line alone.
+    """
     sign = -1 if method is Method.POINTS else 1
     first = sorted(
         standings,
-        key=lambda s: (sign * s.score, s.offer.submitted_at, s.offer.commitment),
+        key=lambda s: (
+            s.offer.left_out,
+            sign * s.score,
+            s.offer.submitted_at,
+            s.offer.commitment,
+        ),
     )
     return tuple(replace(standing, rank=rank) for rank, standing in enumerate(first, start=1))
 

@@ -51,13 +51,15 @@ class Offering(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """What the terms of a procedure say of bids beside what is bought.
 
     A bid binds until `valid_until` or longer; without it, until it says so itself. Where members of
-    a framework compete, `framework_id` is theirs. With `two_envelopes` prices are sealed apart.
+    a framework compete, `framework_id` is theirs. With `two_envelopes` prices are sealed apart, and
+    with `partial_bids` a bid may leave out lines of a lot.
     """
 
     questionnaire: tuple[Item, ...] = ()
     valid_until: datetime | None = None
     framework_id: UUID | None = None
     two_envelopes: bool = False
+    partial_bids: bool = False
 
 
 NOTHING_ELSE: Final = Offering()

@@ -13,7 +13,7 @@ from rfq.rules.awarding import Division, errors_of
 from rfq.rules.criteria import Method, judging_errors
 from rfq.rules.offering import offering_errors
 from rfq.rules.officers import officer_errors
-from rfq.rules.procedure import Kind, Lot, Openness, Procedure, Status
+from rfq.rules.procedure import Kind, Lot, LowOfferRule, Openness, Procedure, Status
 from rfq.rules.qualification import requirement_errors
 
 
@@ -37,6 +37,7 @@ def check_terms(procedure: Procedure) -> None:
         errors.append(FieldError("/questions_until", "after_deadline", detail))
     errors += offering_errors(procedure.offering, procedure.deadline_at)
     errors += _envelope_errors(procedure)
+    errors += _partial_errors(procedure)
     errors += judging_errors(procedure.judging, [lot.id for lot in procedure.lots])
     errors += requirement_errors(procedure.requirements)
     errors += errors_of(procedure.awarding)
@@ -85,6 +86,19 @@ def _envelope_errors(procedure: Procedure) -> Iterator[FieldError]:
             "keys, so no financial envelope could be promised to stay closed."
         )
         yield FieldError(pointer, "strict", detail)
+
+
+def _partial_errors(procedure: Procedure) -> Iterator[FieldError]:
+    """Totals of offers that leave lines out do not compare: nothing may be decided by them."""
+    if not procedure.offering.partial_bids:
+        return
+    pointer = "/partial_bids"
+    if procedure.awarding.division is not Division.LINES:
+        detail = "Offers that leave lines out compare by line alone: award each line to its best."
+        yield FieldError(pointer, "not_by_line", detail)
+    if procedure.low_offers != LowOfferRule():
+        detail = "Low offers are found by totals of lots, which do not compare with lines left out."
+        yield FieldError(pointer, "low_offers", detail)
 
 
 def _lot_errors(lot: Lot, pointer: str) -> list[FieldError]:

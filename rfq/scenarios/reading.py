@@ -145,6 +145,8 @@ async def _gather(
         # A condition is for the bid's own prices, and for lots that are open whole.
         own = ranking.auction is None and bidder not in ranking.agreed and not standing
         for part_id in part_ids:
+            if by_line and part_id not in amounts:
+                continue
             money = amounts[part_id] if by_line else offer.total
             minor = int(money.amount.scaleb(digits, context=EXACT))
             found.offers.append(Priced(part_id, bidder, minor, rank, own))
