@@ -5,6 +5,7 @@ not: who passes him, at which amount, how often somebody improves or is refused 
 All he got, by REST, WebSocket and server-sent events, errors and look-ups included, must be equal.
 """
 
+import json
 import random
 import re
 from dataclasses import dataclass, field
@@ -14,16 +15,25 @@ from uuid import UUID
 
 import httpx
 import pytest
+from msgspec.structs import replace
 from websockets.asyncio.client import ClientConnection
 
 from auctions.admission import Admission
 from auctions.drafts import AuctionDraft, LotDraft, Participant
 from auctions.engine.state import LotState
-from auctions.engine.terms import Decrement, Disclosure, Measure, Step, Terms
+from auctions.engine.terms import (
+    Decrement,
+    Disclosure,
+    Format,
+    Measure,
+    PriceClock,
+    Step,
+    Terms,
+)
 from auctions.engine.visibility import Viewer
 from auctions.intake import Intake
 from auctions.service import open_auction
-from marketplace.kernel.errors import InvalidInput
+from marketplace.kernel.errors import InvalidInput, MarketplaceError
 from marketplace.platform.core import Platform
 from marketplace.platform.database import transaction
 from tests.auctions.auction_hall import Hall, money
@@ -35,7 +45,7 @@ OWN: tuple[int, ...] = (900, 800, 700)
 """What the bidder bids; in between rivals pass him."""
 ALWAYS_BEST = "100.00"
 UNIQUE = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-INSTANT = re.compile(rb'"(server_at|decided_at|at)":"[^"]*"')
+INSTANT = re.compile(rb'"(server_at|decided_at|at|until)":"[^"]*"')
 NOT_HIS = {"date", "x-request-id", "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"}
 
 
@@ -212,6 +222,81 @@ async def test_what_is_hidden_changes_no_byte_of_what_a_bidder_gets(
     first, second = await played_twice(platform, world, served, disclosure, seed)
     assert len(first) > 80
     assert first == second
+
+
+CALLED = PriceClock(Decimal("900.00"), Decimal("100.00"), Decimal("10.00"), every_s=500)
+RISING = PriceClock(Decimal("100.00"), Decimal("900.00"), Decimal("10.00"), every_s=500)
+SILENT: dict[Format, tuple[PriceClock | None, tuple[str, ...], range]] = {
+    Format.SEALED: (None, ("900.00", "800.00", "850.00"), range(100, 1000)),
+    Format.VICKREY: (None, ("900.00", "800.00", "850.00"), range(100, 1000)),
+    Format.JAPANESE: (CALLED, ("900.00", "900.00", "899.00"), range(899, 901)),
+    # Nobody takes the price: that would end it, and all may know.
+    Format.DUTCH: (RISING, ("101.00", "500.00"), range(101, 1000)),
+}
+"""Formats that show nothing of rivals: the clock, what the bidder bids, what the rivals may."""
+
+
+async def play_silent(
+    platform: Platform, served: str, hall: Hall, terms: Terms, chance: random.Random
+) -> tuple[list[bytes], list[str]]:
+    """Play one auction whose rivals do what they like; give what its first bidder got, and they."""
+    _, own, theirs = SILENT[terms.format]
+    me, trace, behind = hall.suppliers[0], Trace(), []
+    transport = httpx.AsyncHTTPTransport(uds=served)
+    async with (
+        httpx.AsyncClient(
+            transport=transport, base_url="http://a.test", headers=me.headers
+        ) as http,
+        watching(served, hall, me) as socket,
+        listening(served, hall, me) as events,
+    ):
+        bidder = Bidder(http, f"/v1/auctions/{hall.auction_id}", socket, events, trace)
+        await bidder.changes()
+        for step, amount in enumerate(own):
+            for rival in range(1, len(hall.suppliers)):
+                for _ in range(chance.randint(0, 2)):
+                    tried = f"{chance.choice(theirs)}.00"
+                    try:
+                        await bid(platform, hall, rival, tried)
+                        behind.append(f"{rival} {tried}")
+                    except MarketplaceError as refused:
+                        behind.append(f"{rival} {tried} {refused.code}")
+            await bidder.bids(amount, f"own-{step}")
+            if json.loads(trace.got[-1]).get("outcome") == "accepted":
+                # The next change is his own: nothing came of theirs.
+                await bidder.changes()
+        await bidder.looks_around("hidden")
+    return trace.got, behind
+
+
+async def test_in_formats_that_show_nothing_of_rivals_nothing_of_them_changes_a_byte(
+    platform: Platform, world: World, served: str
+) -> None:
+    chance = random.Random(3)  # noqa: S311 - no secret
+    buyer = await world.buyer()
+    companies = [await world.supplier(f"Supplier {n}") for n in range(3)]
+    async with transaction(platform, buyer.caller) as tx:
+        now = await tx.clock()
+    for format_, (clock, _, _) in SILENT.items():
+        terms = Terms(
+            format=format_,
+            disclosure=Disclosure.OWN_ONLY,
+            currency="EUR",
+            ceiling=Decimal("1000.00"),
+            clock=clock,
+            starts_at=now,
+            ends_at=now + timedelta(minutes=10),
+        )
+        played = []
+        for reserve in ("300.00", "700.00"):
+            secret = replace(terms, reserve=Decimal(reserve))
+            hall = await a_hall(platform, buyer, companies, secret)
+            played.append(await play_silent(platform, served, hall, secret, chance))
+            await platform.get(Intake).drain()
+        (first, behind), (second, behind_again) = played
+        assert behind != behind_again
+        assert len(first) > 25
+        assert first == second, format_
 
 
 async def test_a_number_that_counted_hidden_bids_would_be_found(
