@@ -1,7 +1,6 @@
 """What lines cost, asked over HTTP: by buyers, and by suppliers for their customers."""
 
 from collections.abc import Iterator, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -18,9 +17,9 @@ from catalog.price_lists.candidate_reads import (
     line_arguments,
 )
 from catalog.price_lists.explaining import Looked, look_wide, path_of
-from catalog.price_lists.kept import Heads, KeptPrices
+from catalog.price_lists.kept import KeptPrices
 from catalog.price_lists.mark import read_mark
-from catalog.price_lists.price_book import LINE_CANDIDATE_AT, Found, Offer, found_by_line
+from catalog.price_lists.price_book import LINE_CANDIDATE_AT, Found, found_by_line
 from catalog.price_lists.rules import Unpriced, price_line
 from catalog.price_lists.schemas import (
     PriceCheckInput,
@@ -31,7 +30,7 @@ from catalog.price_lists.schemas import (
 from catalog.price_lists.standings import Standings
 from catalog.price_lists.views import no_price_view, price_view
 from catalog.price_lists.visibility import scopes_of
-from catalog.price_lists.written import WrittenPrices
+from catalog.price_lists.written import Asking, WrittenPrices
 from catalog.pricing.terms import Price
 from marketplace.kernel.errors import FieldError, InvalidInput
 from marketplace.kernel.money import currency_digits
@@ -84,15 +83,19 @@ async def answer_check(platform: Platform, caller: Caller, data: PriceCheckInput
     looked = await _look(platform, caller, data.lines)
     as_of = _as_of(data, looked)
     written = platform.get(WrittenPrices)
-    pieces: list[bytes] = []
-    for line, quantity, found, answer in _priced(data, quantities, looked, as_of):
-        if isinstance(answer, Unpriced) or not written.add(pieces, found.offer, answer):
-            view = _view(line, quantity, answer, explain=False, to_supplier=False)
-            pieces.append(msgspec.json.encode(view))
-        pieces.append(b",")
-    pieces[-1] = b"]"
+    asking = Asking(looked.buyer, data.currency, as_of)
+    pieces = ["["]
+    for line, quantity, found in zip(data.lines, quantities, looked.found, strict=True):
+        unit = line.unit or _own_unit(found)
+        if not written.add(pieces, found, asking, quantity, unit):
+            answer = _price(found, asking, quantity, unit, explain=False)
+            if isinstance(answer, Unpriced) or not written.learn(pieces, found, asking, answer):
+                view = _view(line, quantity, answer, explain=False, to_supplier=False)
+                pieces.append(msgspec.json.encode(view).decode())
+        pieces.append(",")
+    pieces[-1] = "]"
     # msgspec writes raw JSON as it is: to who reads the answer it is the list.
-    lines = msgspec.Raw(b"[" + b"".join(pieces))
+    lines = msgspec.Raw("".join(pieces).encode())
     return PriceCheckView(as_of, cast("list[PricedLineView]", lines))
 
 
@@ -101,7 +104,30 @@ async def answer_check(platform: Platform, caller: Caller, data: PriceCheckInput
 
 async def _look(platform: Platform, caller: Caller, lines: Sequence[PriceCheckLine]) -> Looked:
     keys = [(line.supplier_id, line.sku) for line in lines]
-    return await _look_known(platform, caller, keys) or await _look_all(platform, caller, keys)
+    return (
+        await _look_standing(platform, caller, keys)
+        or await _look_known(platform, caller, keys)
+        or await _look_all(platform, caller, keys)
+    )
+
+
+async def _look_standing(
+    platform: Platform, caller: Caller, keys: Sequence[tuple[UUID, str]]
+) -> Looked | None:
+    """Find what lines are priced by where all is known under one mark, and it still stands."""
+    kept, standings = platform.get(KeptPrices), platform.get(Standings)
+    offers = kept.offers_of(keys) if caller.path in standings else None
+    if offers is None:
+        return None
+    standing = standings.of(caller.path, {offer.supplier_id for offer in offers})
+    if standing is None or standing.heads.has_contracts or not standings.sees(offers):
+        return None
+    found = kept.found(offers, standing.heads.anew(), own_read=False)
+    changes = standings.changes
+    if found is None:
+        return None
+    mark = await read_mark(platform)
+    return Looked(found, standing.buyer, mark.at) if mark.changes == changes else None
 
 
 async def _look_known(
@@ -113,13 +139,10 @@ async def _look_known(
     if expected is None:
         return None
     offers, own_known = expected
-    suppliers = {offer.supplier_id for offer in offers}
-    if own_known and (looked := await _look_standing(platform, caller, offers, suppliers)):
-        return looked
     values = {
         "offer_ids": [offer.id for offer in offers],
         "versions": [offer.version for offer in offers],
-        "supplier_ids": list(suppliers),
+        "supplier_ids": list({offer.supplier_id for offer in offers}),
         "scopes": scopes_of(caller.path),
         "company_id": caller.organization_id,
     }
@@ -127,7 +150,7 @@ async def _look_known(
     heads = kept.read_heads(await hot_rows(platform, caller, statement, values), 1)
     if heads.counted != len(offers) or heads.clock is None:
         return None
-    found = _found(kept, offers, heads, own_read=not own_known)
+    found = kept.found(offers, heads, own_read=not own_known)
     if found is None:
         return None
     if not own_known:
@@ -135,34 +158,6 @@ async def _look_known(
     if heads.changes is not None:
         platform.get(Standings).note(caller.path, heads.changes, offers, heads)
     return Looked(found, heads.buyer(caller.path), heads.clock)
-
-
-async def _look_standing(
-    platform: Platform, caller: Caller, offers: Sequence[Offer], suppliers: AbstractSet[UUID]
-) -> Looked | None:
-    """Find what lines are priced by where all is known under one mark, and it still stands."""
-    standings = platform.get(Standings)
-    standing, changes = standings.of(caller.path, suppliers), standings.changes
-    if standing is None or standing.heads.has_contracts or not standings.sees(offers):
-        return None
-    mark = await read_mark(platform)
-    if mark.changes != changes:
-        return None
-    found = _found(platform.get(KeptPrices), offers, standing.heads.anew(), own_read=False)
-    return None if found is None else Looked(found, standing.buyer, mark.at)
-
-
-def _found(
-    kept: KeptPrices, offers: Sequence[Offer], heads: Heads, *, own_read: bool
-) -> list[Found] | None:
-    """Put offers and what is kept of their prices together; None where something is not known."""
-    found: list[Found] = []
-    for place, offer in enumerate(offers, 1):
-        candidates = kept.candidates_of(offer, place, heads, own_read=own_read)
-        if candidates is None:
-            return None
-        found.append(Found(offer, candidates, policy=heads.policy_of(offer.supplier_id)))
-    return found
 
 
 async def _look_all(platform: Platform, caller: Caller, keys: Sequence[tuple[UUID, str]]) -> Looked:
@@ -206,22 +201,30 @@ def _priced(
     data: PriceCheckInput, quantities: Sequence[Decimal], looked: Looked, as_of: datetime
 ) -> Iterator[tuple[PriceCheckLine, Decimal, Found, Price | Unpriced]]:
     """Price the lines, each by itself."""
+    asking = Asking(looked.buyer, data.currency, as_of)
     for line, quantity, found in zip(data.lines, quantities, looked.found, strict=True):
-        answer = price_line(
-            found.terms,
-            found.candidates,
-            looked.buyer,
-            quantity,
-            line.unit or _own_unit(found),
-            data.currency,
-            as_of,
-            policy=found.policy,
-            explain=data.explain,
-        )
+        unit = line.unit or _own_unit(found)
+        answer = _price(found, asking, quantity, unit, explain=data.explain)
         held = looked.held_back(found) if looked.held else ()
         if held:
             answer = structs.replace(answer, losers=(*answer.losers, *held))
         yield line, quantity, found, answer
+
+
+def _price(
+    found: Found, asking: Asking, quantity: Decimal, unit: str, *, explain: bool
+) -> Price | Unpriced:
+    return price_line(
+        found.terms,
+        found.candidates,
+        asking.buyer,
+        quantity,
+        unit,
+        asking.currency,
+        asking.as_of,
+        policy=found.policy,
+        explain=explain,
+    )
 
 
 def _own_unit(found: Found) -> str:

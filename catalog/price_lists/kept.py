@@ -33,7 +33,14 @@ from catalog.price_lists.candidates import (
     POLICY,
     SEES_MORE,
 )
-from catalog.price_lists.price_book import Listed, Offer, one_object, read_candidate, read_face
+from catalog.price_lists.price_book import (
+    Found,
+    Listed,
+    Offer,
+    one_object,
+    read_candidate,
+    read_face,
+)
 from catalog.pricing.terms import Buyer, Candidate, Level, Policy
 from catalog.recent import Recent
 from marketplace.kernel.events import PUBLIC
@@ -193,6 +200,17 @@ class KeptPrices:
 
     # What is expected
 
+    def offers_of(self, keys: Iterable[tuple[UUID, str]]) -> list[Offer] | None:
+        """Give the offers under these keys; None where one is not kept."""
+        get = self._offers.get
+        offers: list[Offer] = []
+        for supplier_id, sku in keys:
+            offer = get((supplier_id.int, sku))  # hashing a UUID takes longer than all else here
+            if offer is None:
+                return None
+            offers.append(offer)
+        return offers
+
     def expected(
         self, path: tuple[UUID, ...], keys: Iterable[tuple[UUID, str]]
     ) -> tuple[list[Offer], bool] | None:
@@ -284,7 +302,7 @@ class KeptPrices:
         `own_read` says that ladders of the buyer's own lists were looked up.
         """
         found: list[Candidate] = []
-        for ladders in self._held(offer, heads, own_read=own_read):
+        for ladders in self._held(offer.supplier_id, heads, own_read=own_read):
             known = ladders.get(offer.id)
             if known is None:
                 return None
@@ -294,9 +312,28 @@ class KeptPrices:
             found += told
         return found
 
-    def _held(self, offer: Offer, heads: Heads, *, own_read: bool) -> Sequence[_Ladders]:
+    def found(self, offers: Sequence[Offer], heads: Heads, *, own_read: bool) -> list[Found] | None:
+        """Put offers and what is kept of their prices together; see `candidates_of`.
+
+        The first offer has place 1.
+        """
+        found: list[Found] = []
+        told, none = heads.told, list[Candidate]()
+        for place, offer in enumerate(offers, 1):
+            offer_id, supplier_id = offer.id, offer.supplier_id
+            parts: list[tuple[Candidate, ...]] = []
+            for ladders in self._held(supplier_id, heads, own_read=own_read):
+                known = ladders.get(offer_id)
+                if known is None:
+                    return None
+                if known:
+                    parts.append(known)
+            beside = told.get(place, none)
+            found.append(Found(offer, beside, "", heads.policy_of(supplier_id), tuple(parts)))
+        return found
+
+    def _held(self, supplier_id: UUID, heads: Heads, *, own_read: bool) -> Sequence[_Ladders]:
         """Give the ladders of the buyer's lists that are kept; those used last stay longest."""
-        supplier_id = offer.supplier_id
         held = heads.held.get(supplier_id)
         if held is None:
             keys = list(heads.view_of(supplier_id).keys)

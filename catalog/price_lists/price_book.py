@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
+from itertools import chain
 from typing import Any, Final
 from uuid import UUID
 
@@ -60,17 +61,27 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     version: int = 1
 
 
+Parts = tuple[tuple[Candidate, ...], ...]
+
+
 class Found(msgspec.Struct, gc=False):
     """What the book holds of one offer; `offer` is None where the buyer sees none.
 
     A contract may price an SKU that is not, or no longer, in the catalog: then `agreed_text` is
-    what the contract calls it.
+    what the contract calls it. Beside the candidates that were `told` are those that a process
+    keeps read: `parts` are the very values kept, one of each list that has any.
     """
 
     offer: Offer | None
-    candidates: list[Candidate]
+    told: list[Candidate]
     agreed_text: str = ""
     policy: Policy = Policy.PRIORITY
+    parts: Parts = ()
+
+    @property
+    def candidates(self) -> list[Candidate]:
+        """Give all of them."""
+        return [*chain(*self.parts), *self.told] if self.parts else self.told
 
     @property
     def terms(self) -> OfferTerms | None:
@@ -247,7 +258,7 @@ def found_by_line(
             if row[3] is not None:
                 one.offer = read_offer(row[1], row[2], row[3:_OFFER_END])
         elif (candidate := read_candidate(row[LINE_CANDIDATE_AT:])) is not None:
-            one.candidates.append(candidate)
+            one.told.append(candidate)
             if listed is not None:
                 listed.setdefault((described, place), []).append(candidate)
             one.agreed_text = one.agreed_text or row[-1] or ""

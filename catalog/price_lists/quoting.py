@@ -133,11 +133,11 @@ def _take(found: Sequence[Found], drawn: Sequence[Draw]) -> None:
 
 def _set_left(found: Sequence[Found], left: Mapping[UUID, Decimal]) -> None:
     for book in found:
-        for place, candidate in enumerate(book.candidates):
+        for place, candidate in enumerate(book.told):
             commitment = candidate.commitment
             if commitment is not None and commitment.id in left:
                 now = structs.replace(commitment, left=left[commitment.id])
-                book.candidates[place] = structs.replace(candidate, commitment=now)
+                book.told[place] = structs.replace(candidate, commitment=now)
 
 
 async def _agreed(tx: Transaction, answers: Sequence[Price | Unpriced]) -> dict[UUID, Agreed]:

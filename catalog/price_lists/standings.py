@@ -46,6 +46,10 @@ class Standings:
         self._suppliers = 0
         self._seen = Recent[UUID, int](self._offers_max)
 
+    def __contains__(self, path: Path) -> bool:
+        """Tell whether anything is known of a buyer."""
+        return path in self._known
+
     def of(self, path: Path, suppliers: Iterable[UUID]) -> Standing | None:
         """Give what is known of a buyer; None where he was not told of all these suppliers."""
         standing = self._known.get(path)

@@ -1,22 +1,29 @@
-"""Prices written as JSON once: what a kept ladder comes to at one of its tiers.
+"""Prices written as JSON once: what kept ladders come to, whatever quantity of an offer is asked.
 
-Of a line priced by it only the quantity and the line's amount are its own. What all prices of one
-list have in common is written by the ordinary view, once, and cut where these, the SKU, and amount,
-minimum and ladder of a tier stand; of each line the last four are kept written. Only objects are
-remembered that `catalog.price_lists.kept` holds too: another of equal value is another one here.
+Of a line priced by them only the quantity, the tier it reaches and the line's amount are its own,
+as long as what `resolve` said lasts (`catalog.pricing.lasting`). What all prices of one list have
+in common is written by the ordinary view, once, and cut where these, the SKU and the ladder stand;
+of each offer the last two are kept written. Only objects are remembered that
+`catalog.price_lists.kept` holds too: another of equal value is another one here.
 """
 
 import re
-from typing import Final, cast
+from collections import OrderedDict
+from collections.abc import Hashable
+from datetime import datetime
+from decimal import Decimal
+from typing import Final, NamedTuple, cast
 
 import msgspec
 from msgspec import structs
 
 from catalog.price_lists.candidates import PRICE_LIST
-from catalog.price_lists.price_book import Offer
+from catalog.price_lists.price_book import Found, Offer, Parts
 from catalog.price_lists.schemas import LadderStepView, PricedLineView
 from catalog.price_lists.views import follows_from_winner, price_view
-from catalog.pricing.terms import Candidate, Price, Tier, VolumeMode
+from catalog.pricing.lasting import Lasting, lasting
+from catalog.pricing.terms import Buyer, Policy, Price, Tier, VolumeMode
+from catalog.products.rules import quantity_error
 from catalog.recent import Recent
 from marketplace.kernel.canonical import plain_decimal
 from marketplace.kernel.limits import WRITTEN_FORMS_MAX, WRITTEN_PRICES_MAX
@@ -24,80 +31,150 @@ from marketplace.platform.http.schemas import MoneyView
 
 _SLOTS: Final = ("sku", "quantity", "amount", "quantity", "minimum", "line_amount", "ladder")
 """What is cut out, in the order in which it stands."""
-_CUT: Final = re.compile(rb"\\u0000([a-z_]+);")
+_CUT: Final = re.compile(r"\\u0000([a-z_]+);")
 _encode: Final = msgspec.json.Encoder().encode
 
-_Form = tuple[bytes, ...]
-"""The pieces around the slots; empty where a price cannot be cut in the expected way."""
+_Form = tuple[str, str, str, str, str, str, str, str]
+"""The pieces around the slots."""
 
 
-class _Written(msgspec.Struct, frozen=True, gc=False):
-    """A line at one tier of a candidate: the form of its list, and what stands in the slots."""
+class Asking(NamedTuple):
+    """Who asks for lines, in which currency, and when."""
+
+    buyer: Buyer
+    currency: str
+    as_of: datetime
+
+
+class _Written(msgspec.Struct, gc=False):
+    """Lines of an offer whose best candidate wins: the form of its list, and what is theirs.
+
+    `parts` are all the candidates, and `buyer` is whose they are, None where everybody's; amount
+    and minimum are those of the `tier` that was reached last.
+    """
 
     offer: Offer
-    winner: Candidate
-    tier: Tier
+    parts: Parts
+    buyer: Buyer | None
+    lasts: Lasting
     form: _Form
-    sku: bytes
-    amount: bytes
-    minimum: bytes
-    ladder: bytes
+    sku: str
+    ladder: str
+    tier: Tier | None = None
+    amount: str = ""
+    minimum: str = ""
 
 
 class WrittenPrices:
     """Lines of this process that have been written before; what was used last is remembered."""
 
     def __init__(self, prices_max: int = WRITTEN_PRICES_MAX) -> None:
-        self._known = Recent[tuple[int, int], _Written](prices_max)
+        self._prices_max = prices_max
+        self._known: OrderedDict[Hashable, _Written] = OrderedDict()
         self._forms = Recent[tuple[object, ...], _Form](WRITTEN_FORMS_MAX)
 
-    def add(self, to: list[bytes], offer: Offer | None, price: Price) -> bool:
-        """Write a line of an offer to a list of pieces; False where that takes the whole view."""
-        winner, tier = price.winner, price.tier
-        if offer is None or winner.source.kind != PRICE_LIST or not follows_from_winner(price):
+    def add(
+        self, to: list[str], found: Found, asking: Asking, quantity: Decimal, unit: str
+    ) -> bool:
+        """Write a line to a list of pieces by what is known of its offer; False where it is not."""
+        parts, offer = found.parts, found.offer
+        if not parts or found.told or found.policy is not Policy.PRIORITY:
             return False
-        known = self._known.get((id(winner), id(tier)))
+        key = _key(parts)
+        known = self._known.get(key)
         # What is remembered is alive, so nothing else has its number.
         if known is None or known.offer is not offer:
-            known = self._written(offer, price)
-            self._known.put((id(winner), id(tier)), known)
-        form = known.form
-        if not form:
             return False
-        quantity = plain_decimal(price.quantity).encode()
-        to += (
-            *(form[0], known.sku, form[1], quantity, form[2], known.amount, form[3], quantity),
-            *(form[4], known.minimum, form[5], str(price.line_amount).encode()),
-            *(form[6], known.ladder, form[7]),
-        )
+        lasts, buyer = known.lasts, known.buyer
+        winner = lasts.winner
+        if (
+            winner.currency != asking.currency
+            or winner.unit != unit
+            or not (buyer is None or buyer is asking.buyer or buyer == asking.buyer)
+            or not lasts.holds(asking.as_of)
+            or quantity_error(quantity, unit, known.offer.terms) is not None
+        ):
+            return False
+        tier = winner.ladder.tier_at(quantity)
+        if tier is None:
+            return False
+        self._known.move_to_end(key)
+        amount = winner.ladder.amount_at(tier, quantity, unit, winner.currency)
+        _write(to, known, quantity, tier, amount)
         return True
 
-    def _written(self, offer: Offer, price: Price) -> _Written:
-        winner, tier = price.winner, price.tier
+    def learn(self, to: list[str], found: Found, asking: Asking, price: Price) -> bool:
+        """Write a line as it was priced, and remember; False where it takes the whole view."""
+        offer, parts = found.offer, found.parts
+        if offer is None or not parts or found.told or not _is_plain(price):
+            return False
+        candidates = found.candidates
+        lasts = lasting(price, candidates, asking.as_of)
+        form = self._form(offer, price)
+        if lasts is None or form is None:
+            return False
+        known = _Written(
+            offer,
+            parts,
+            asking.buyer if any(each.assigned_to for each in candidates) else None,
+            lasts,
+            form,
+            _encode(offer.sku)[1:-1].decode(),
+            _encode(price.winner.ladder.tiers).decode(),
+        )
+        key = _key(parts)
+        self._known[key] = known
+        self._known.move_to_end(key)
+        if len(self._known) > self._prices_max:
+            self._known.popitem(last=False)
+        _write(to, known, price.quantity, price.tier, price.line_amount)
+        return True
+
+    def _form(self, offer: Offer, price: Price) -> _Form | None:
+        winner = price.winner
         key = (
             *(offer.supplier_id, winner.source.id, winner.source.version, winner.source.title),
             *(winner.level, winner.unit, winner.currency, winner.ladder.basis),
             *(winner.ladder.volume_mode, winner.validity.until),
         )
-        plain = winner.discount is None and winner.ladder.volume_mode is VolumeMode.VOLUME
-        form = self._forms.get(key) if plain else ()
+        form = self._forms.get(key)
         if form is None:
             form = _cut(offer, price)
-            self._forms.put(key, form)
-        return _Written(
-            offer,
-            winner,
-            tier,
-            form,
-            _encode(offer.sku)[1:-1],
-            plain_decimal(tier.amount).encode(),
-            plain_decimal(tier.minimum_quantity).encode(),
-            _encode(winner.ladder.tiers),
-        )
+            if form is not None:
+                self._forms.put(key, form)
+        return form
 
 
-def _cut(offer: Offer, price: Price) -> _Form:
-    """Write a line of no SKU, quantity and amounts, and cut it where these belong."""
+def _write(to: list[str], known: _Written, quantity: Decimal, tier: Tier, amount: Decimal) -> None:
+    if tier is not known.tier:
+        known.tier, known.amount = tier, plain_decimal(tier.amount)
+        known.minimum = plain_decimal(tier.minimum_quantity)
+    asked = plain_decimal(quantity)
+    f0, f1, f2, f3, f4, f5, f6, f7 = known.form
+    to.extend((f0, known.sku, f1, asked, f2, known.amount, f3, asked))
+    to.extend((f4, known.minimum, f5, str(amount), f6, known.ladder, f7))
+
+
+def _key(parts: Parts) -> Hashable:
+    return id(parts[0]) if len(parts) == 1 else tuple([id(each) for each in parts])
+
+
+def _is_plain(price: Price) -> bool:
+    """Tell whether a price is written in the form of its list."""
+    winner = price.winner
+    return (
+        winner.source.kind == PRICE_LIST
+        and winner.discount is None
+        and winner.ladder.volume_mode is VolumeMode.VOLUME
+        and follows_from_winner(price)
+    )
+
+
+def _cut(offer: Offer, price: Price) -> _Form | None:
+    """Write a line of no SKU, quantity and amounts, and cut it where these belong.
+
+    None where these do not stand in the expected order.
+    """
     currency = price.winner.currency
     view = structs.replace(
         price_view(price, explain=False),
@@ -108,8 +185,8 @@ def _cut(offer: Offer, price: Price) -> _Form:
         ladder=cast("list[LadderStepView]", msgspec.Raw(_encode(_slot("ladder"))[1:-1])),
     )
     line = PricedLineView(offer.supplier_id, _slot("sku"), _slot("quantity"), price=view)
-    pieces = _CUT.split(_encode(line))
-    return tuple(pieces[::2]) if tuple(each.decode() for each in pieces[1::2]) == _SLOTS else ()
+    pieces = _CUT.split(_encode(line).decode())
+    return cast("_Form", tuple(pieces[::2])) if tuple(pieces[1::2]) == _SLOTS else None
 
 
 def _slot(name: str) -> str:

@@ -55,6 +55,9 @@ class VolumeMode(StrEnum):
     is the first one at that tier."""
 
 
+_VOLUME: Final = VolumeMode.VOLUME  # asked for each line; looking into an enum takes longer
+
+
 class Policy(StrEnum):
     """What a supplier has agreed with a customer about several prices of one offer."""
 
@@ -163,7 +166,7 @@ class Ladder(msgspec.Struct, frozen=True, gc=False):
 
     def exact_amount_at(self, tier: Tier, quantity: Decimal, unit: str) -> Decimal:
         """Give what `quantity`, which reaches `tier`, costs before it is rounded."""
-        if self.volume_mode is VolumeMode.VOLUME:
+        if self.volume_mode is _VOLUME:
             return exact_line_amount(quantity, tier.amount, self.basis)
         slices = self._slices(quantity, unit)
         priced = sum((part * tier.amount for part, tier in slices), Decimal(0))

@@ -35,6 +35,9 @@ def plain_decimal(value: Decimal) -> str:
     text = str(value)  # three times as fast as `format`, and seldom has an exponent
     if text.isdecimal():
         return text
+    places = text.partition(".")[2]
+    if places.isdecimal() and not places.endswith("0"):
+        return text
     if not value.is_finite():
         msg = f"{value} has no canonical form"
         raise ValueError(msg)

@@ -129,8 +129,8 @@ STANDINGS_MAX: Final = 10_000
 WRITTEN_FORMS_MAX: Final = 500
 WRITTEN_PRICES_MAX: Final = 5_000
 WRITTEN_OFFERS_MAX: Final = 5_000
-"""Prices, the forms of their lists, and offers of pages, that one process keeps written: at most
-about 2, less than 1 and 6 MB."""
+"""Forms of lists, lines of offers whatever quantity is asked, and offers of pages, that one process
+keeps written: at most less than 1, 3 and 6 MB."""
 IMPORT_ROW_ERRORS_MAX: Final = 1_000
 """Row errors kept of one import; beyond it only counted."""
 IMPORT_BATCH_ROWS: Final = 5_000

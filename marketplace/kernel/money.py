@@ -59,7 +59,7 @@ def rounded(amount: Decimal, currency: str) -> Decimal:
     step = _STEPS.get(currency)
     if step is None:
         step = Decimal(1).scaleb(-currency_digits(currency))
-    return amount.quantize(step, context=EXACT)
+    return EXACT.quantize(amount, step)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,8 +38,8 @@ from tests.catalog.parties import Market, entry, unit_of
 
 SKUS = [f"S{number}" for number in range(6)]
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
-INSTANTS = (NOW, NOW + timedelta(days=1), NOW + timedelta(days=2) - timedelta(microseconds=1))
-STEPS = 16
+INSTANTS = (NOW, NOW + timedelta(days=2) - timedelta(microseconds=1), NOW + timedelta(days=2))
+STEPS = 14
 
 
 @pytest.fixture
