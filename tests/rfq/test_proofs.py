@@ -18,6 +18,7 @@ from rfq.rules.bid import BidStatus
 from rfq.rules.procedure import Openness
 from rfq.rules.proof import Copy, OpeningProof
 from tests.rfq.parties import HOUR, MoveClock, Parties, bid, key
+from tests.support.amounts import tells
 
 
 async def opened(
@@ -100,8 +101,8 @@ async def test_a_bidders_copy_shows_him_no_bid_but_his_own(
     opening = await saved(parties, parties.acme, made, file)
     assert [each.bidder_id for each in opening.bids] == [parties.acme.organization_id]
     text = file.read_text()
-    assert "2.81" in text
-    assert "2.93" not in text
+    assert tells(text, "2.81")
+    assert not tells(text, "2.93")
     for rival in (parties.bolt, parties.coil):
         assert str(rival.organization_id) not in text
     assert check(file)[0] == 0

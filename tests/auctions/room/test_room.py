@@ -216,7 +216,7 @@ async def test_a_bidder_lets_the_auction_bid_for_him_and_everybody_is_told_of_a_
     await expect(acme.locator("#amount")).to_have_text("899.00 EUR")
     await expect(acme.locator("#rank")).to_have_text("1")
     await expect(buyer.locator("#board-rows tr").first).to_contain_text("899.00 EUR")
-    assert "700" not in await buyer.locator("main").inner_text()
+    assert "700.00" not in await buyer.locator("main").inner_text()
 
     await intake.submit(hall.lot_id, Pause("A drawing is wrong."))
     await intake.submit(hall.lot_id, Announce(new_id(), "Drawing 4 is replaced."))
