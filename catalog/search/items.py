@@ -230,7 +230,6 @@ async def _made(
     make: Callable[[_Page], T],
 ) -> tuple[_Page, T]:
     """Make something of a page by what is known; where that is not all, by all that is shown."""
-    asking = _asking(caller, values)
     shelf = platform.get(Shelf)
     held = shelf.held(caller.path, values)
     if held is not None:
@@ -238,6 +237,7 @@ async def _made(
         if page is not None:
             with suppress(_NotKnownError):
                 return page, make(page)
+    asking = _asking(caller, values)
     chosen = cast("Sequence[UUID]", values.get("chosen", ()))
     if platform.get(KnownItems).expected(chosen):
         page = await _read_known(platform, caller, read.known, asking)
@@ -283,11 +283,19 @@ async def _read_own(platform: Platform, caller: Caller, held: Held) -> "_Page | 
 async def _read_known(
     platform: Platform, caller: Caller, read: HotRead, asking: dict[str, object]
 ) -> _Page | None:
-    """Find the items that are shown at these versions; None where one is not known."""
+    """Find the items that are shown at these versions; None where many are not known.
+
+    Of a few it is asked what they say. That is no part of this answer, which names the versions
+    they must be of; what is said at a version never changes.
+    """
     rows = await hot_rows(platform, caller, read, asking)
     described_at = len(KNOWN_COLUMNS)
-    placed = platform.get(KnownItems).find(_of_offers(rows, described_at))
-    if placed is None:
+    offers, known = _of_offers(rows, described_at), platform.get(KnownItems)
+    placed, missing = known.find(offers)
+    if missing and len(missing) <= len(placed):
+        await _read_whole(platform, caller, CHOSEN.whole, _asking(caller, {"chosen": missing}))
+        placed, missing = known.find(offers)
+    if missing:
         return None
     kept = platform.get(KeptPrices)
     heads = kept.read_heads(rows, described_at)
@@ -353,9 +361,9 @@ def _shown(
     placed: Placed, page: _Page, currency: str | None, written: WrittenItems | None
 ) -> CatalogItem | None:
     """Show the cheapest of an item's offers; None where none is left."""
-    item = placed.item
-    key = page.written_key(item, currency)
+    item, key = placed.item, None
     if written is not None and page.is_plain(placed):
+        key = page.written_key(item, currency)
         text = written.find(key)
         if text is not None:
             return _item(item, [cast("CatalogOffer", text)])
@@ -371,7 +379,7 @@ def _shown(
         and all(for_everybody(found.candidates) for found in offered)
     ):
         # msgspec writes raw JSON as it is: to who reads the answer it is the offer.
-        view = cast("CatalogOffer", written.keep(key, view))
+        view = cast("CatalogOffer", written.keep(key or page.written_key(item, currency), view))
     return _item(item, [view], len(offered))
 
 

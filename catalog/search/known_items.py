@@ -17,6 +17,7 @@ from catalog.search.page_statements import ITEM_AT, OFFER_AT, OFFER_END
 from marketplace.kernel.limits import KEPT_OFFERS_MAX
 
 _KEY_AT, _OFFER_KEY_AT = 1, 2
+_IDENTITY_BYTES = 16
 
 
 class Item(msgspec.Struct, frozen=True, eq=False, gc=False):
@@ -50,15 +51,17 @@ class KnownItems:
         """Guess whether these items are known: it decides what is asked, never what is answered."""
         return all(self._seen.get(item_id) is not None for item_id in ids)
 
-    def find(self, rows: Sequence[Any]) -> list[Placed] | None:
-        """Give the items of rows that tell versions; None where one is not known."""
+    def find(self, rows: Sequence[Any]) -> tuple[list[Placed], list[UUID]]:
+        """Give the items of rows that tell versions, and the identifiers of those not known."""
         found: list[Placed] = []
+        missing: list[UUID] = []
         for key, theirs in _grouped(rows).items():
             item = self._known.get((key, *[row[_OFFER_KEY_AT] for row in theirs]))
             if item is None:
-                return None
-            found.append(Placed(item, [row[0] for row in theirs]))
-        return found
+                missing.append(UUID(bytes=key[:_IDENTITY_BYTES]))
+            else:
+                found.append(Placed(item, [row[0] for row in theirs]))
+        return found, missing
 
     def learn(self, rows: Sequence[Any], *, keep: bool = True) -> list[Placed]:
         """Give the items of rows that tell all that is shown, and keep them."""

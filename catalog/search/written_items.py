@@ -6,6 +6,7 @@ reader and at every instant, so it is decided and written once. Who sees the sam
 the same `View` of him: a publication makes another.
 """
 
+from collections import OrderedDict
 from collections.abc import Hashable, Iterable
 from typing import Any
 
@@ -13,7 +14,6 @@ import msgspec
 
 from catalog.price_lists.price_book import UNBOUNDED
 from catalog.pricing.terms import Candidate
-from catalog.recent import Recent
 from marketplace.kernel.limits import WRITTEN_OFFERS_MAX
 
 
@@ -24,16 +24,22 @@ class WrittenItems:
     """
 
     def __init__(self, items_max: int = WRITTEN_OFFERS_MAX) -> None:
-        self._known = Recent[Hashable, msgspec.Raw](items_max)
+        self._items_max = items_max
+        self._known: OrderedDict[Hashable, msgspec.Raw] = OrderedDict()
 
     def find(self, key: Hashable) -> msgspec.Raw | None:
         """Give an item's cheapest offer for who has no other prices; None if it is not written."""
-        return self._known.get(key)
+        text = self._known.get(key)
+        if text is not None:
+            self._known.move_to_end(key)
+        return text
 
     def keep(self, key: Hashable, offer: Any) -> msgspec.Raw:
         """Write an item's cheapest offer, as it is for everybody who has this key for it."""
         text = msgspec.Raw(msgspec.json.encode(offer))
-        self._known.put(key, text)
+        self._known[key] = text
+        if len(self._known) > self._items_max:
+            self._known.popitem(last=False)
         return text
 
 
