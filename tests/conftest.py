@@ -33,9 +33,9 @@ from marketplace.platform.http.edge import Edge
 from marketplace.platform.settings import Settings
 from marketplace.platform.telemetry import log_processors
 from marketplace.worker import Worker
+from tests.support.once import learn_types_once, look_at_the_queue_once
 from tests.support.scratch import scratch_directory
 from tests.support.servers import TestServers
-from tests.support.types import learn_types_once
 from tests.support.world import World
 
 REPOSITORY = Path(__file__).parent.parent
@@ -160,6 +160,7 @@ def statements_compiled_once(
 
     with pytest.MonkeyPatch.context() as patch:
         learn_types_once(patch)
+        look_at_the_queue_once(patch)
         patch.setattr("marketplace.platform.database.pools.create_async_engine", create)
         asyncio.run(learn_the_server())
         yield

@@ -1,4 +1,4 @@
-"""What asyncpg asks each new connection about Postgres's own types, asked once."""
+"""What libraries ask of each connection or at each start, and need ask of a test process once."""
 
 from collections.abc import Iterable
 from types import SimpleNamespace
@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import asyncpg
 import pytest
+from pgqueuer.core.qm import QueueManager
 
 BUILT_IN_MAX: Final = 16_384
 """Identifiers below are Postgres's own: of the same types in every database of a server."""
@@ -32,3 +33,20 @@ def learn_types_once(patch: pytest.MonkeyPatch) -> None:
         return told[asked], statement
 
     patch.setattr(connection, "_introspect_types", introspect_types)
+
+
+def look_at_the_queue_once(patch: pytest.MonkeyPatch) -> None:
+    """Let the queue of jobs look but once whether its tables are there, by sixteen statements.
+
+    All databases are clones of one; a worker looks when it starts, tests have them run to the end.
+    """
+    look = QueueManager.verify_structure
+    looked = False
+
+    async def verify_structure(self: QueueManager) -> None:
+        nonlocal looked
+        if not looked:
+            await look(self)
+            looked = True
+
+    patch.setattr(QueueManager, "verify_structure", verify_structure)
