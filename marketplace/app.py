@@ -32,6 +32,7 @@ from marketplace.platform.http.edge import Edge
 from marketplace.platform.http.paging import provide_page_request, provide_public_page
 from marketplace.platform.http.problems import handle_error, log_socket_error
 from marketplace.platform.http.rate_limit import RateLimiter
+from marketplace.platform.http.request import WholeRequest
 from marketplace.platform.settings import Settings
 from marketplace.platform.sheets import answers as sheets
 
@@ -114,13 +115,13 @@ def create_litestar(assembly: Assembly) -> Litestar:
             gc.set_threshold(*GARBAGE_THRESHOLDS)
             yield
 
-    async def provide_platform() -> Platform:
+    def provide_platform() -> Platform:
         return assembly.platform
 
     return MsgspecLitestar(
         route_handlers=routes,
         dependencies={
-            "platform": Provide(provide_platform),
+            "platform": Provide(provide_platform, sync_to_thread=False),
             "caller": Provide(provide_caller),
             "idempotency_key": Provide(provide_idempotency_key),
             "if_match": Provide(provide_if_match),
@@ -128,6 +129,7 @@ def create_litestar(assembly: Assembly) -> Litestar:
             "visitor": Provide(provide_visitor),
             "public_page": Provide(provide_public_page),
         },
+        request_class=WholeRequest,
         dto=StrictBody,
         return_dto=None,
         exception_handlers={Exception: handle_error},

@@ -1,7 +1,6 @@
 """What lines cost, asked over HTTP: by buyers, and by suppliers for their customers."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final, cast
@@ -58,7 +57,7 @@ async def check_prices(platform: Platform, caller: Caller, data: PriceCheckInput
     if data.organization_id is not None and data.organization_id not in caller.path[:1]:
         path = await path_of(platform, caller, data.organization_id)
         to_supplier = path[-1] != caller.organization_id
-        caller = replace(caller, unit_id=data.organization_id, path=path)
+        caller = structs.replace(caller, unit_id=data.organization_id, path=path)
     if to_supplier:
         looked = await look_wide(platform, caller, data, caller.path)
     else:

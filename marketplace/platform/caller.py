@@ -1,9 +1,11 @@
 """Who asks: the member behind a request and what he may do."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
+
+import msgspec
 
 from marketplace.kernel.errors import NotPermitted
 
@@ -11,8 +13,7 @@ OPERATOR: Final = "operator"
 """The role of the people who run the marketplace."""
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(msgspec.Struct, frozen=True):
     """A member acting for his company or for one of its units.
 
     `organization_id` is the company: tenants are companies, row-level security goes by it.
@@ -27,7 +28,7 @@ class Caller:
     scopes: frozenset[str]
     request_id: str = ""
     address: str = ""
-    credential_id: UUID | None = field(default=None)
+    credential_id: UUID | None = None
 
     @property
     def is_operator(self) -> bool:

@@ -1,12 +1,12 @@
 """Companies on a market, and what they do on it, for the tests of services."""
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import insert
 
 from catalog.assortments import service as assortments
@@ -71,7 +71,7 @@ def company() -> Caller:
 
 def unit_of(caller: Caller) -> Caller:
     identifier = new_id()
-    return replace(caller, unit_id=identifier, path=(identifier, *caller.path))
+    return msgspec.structs.replace(caller, unit_id=identifier, path=(identifier, *caller.path))
 
 
 def key(name: str = "") -> IdempotencyKey:

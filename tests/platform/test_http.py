@@ -8,8 +8,13 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+from litestar import Litestar, Request, post
+from uvicorn import Config
+from uvicorn.server import ServerState
 
 from marketplace.platform.http.edge import Edge
+from marketplace.platform.http.request import WholeRequest
+from marketplace.platform.http.server import BoundedHttp
 
 Message = dict[str, Any]
 
@@ -163,3 +168,81 @@ async def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.M
     _, (task,) = await answers(app, 1, never)
     await task
     assert received == ["http.disconnect"]
+
+
+# Bodies, by the server's own protocol
+
+
+class Wire(asyncio.Transport):
+    """A connection whose other end is the test."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+
+    def write(self, data: Any) -> None:
+        self.written += bytes(data)
+
+    def is_closing(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def resume_reading(self) -> None:
+        """Nothing was paused."""
+
+    def pause_reading(self) -> None:
+        """Nothing waits."""
+
+
+@post("/echo", dto=None)
+async def echo(request: Request[Any, Any, Any]) -> dict[str, str]:
+    """Read the body twice, as a key's fingerprint and a handler do."""
+    return {"first": (await request.body()).decode(), "again": (await request.body()).decode()}
+
+
+HEAD = b"POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: %d\r\n\r\n"
+
+
+async def sent_in(*parts: bytes) -> bytes:
+    """What is answered to a request that comes in these parts."""
+    app = Litestar(
+        [echo], request_class=WholeRequest, request_max_body_size=10, openapi_config=None
+    )
+    config = Config(Edge(app), lifespan="off", log_config=None)  # type: ignore[arg-type]
+    config.load()
+    state, wire = ServerState(), Wire()
+    protocol = BoundedHttp(config=config, server_state=state, app_state={})
+    protocol.connection_made(wire)
+    for part in parts:
+        protocol.data_received(part)
+        await asyncio.sleep(0.01)
+    if protocol.cycle.more_body:
+        protocol.connection_lost(None)
+    async with asyncio.timeout(10):
+        await asyncio.gather(*state.tasks)
+    return wire.written
+
+
+def in_one_or_two(body: bytes) -> list[tuple[bytes, ...]]:
+    request = HEAD % len(body) + body
+    return [(request,), (request[:-4], request[-4:])]
+
+
+@pytest.mark.parametrize("parts", in_one_or_two(b"12345678"), ids=["at once", "in two parts"])
+async def test_a_body_is_the_same_however_it_comes(parts: tuple[bytes, ...]) -> None:
+    answer = await sent_in(*parts)
+    assert answer.startswith(b"HTTP/1.1 201")
+    assert answer.endswith(b'{"first":"12345678","again":"12345678"}')
+
+
+@pytest.mark.parametrize("parts", in_one_or_two(b"12345678901"), ids=["at once", "in two parts"])
+async def test_a_body_beyond_the_bound_is_refused_however_it_comes(
+    parts: tuple[bytes, ...],
+) -> None:
+    assert (await sent_in(*parts)).startswith(b"HTTP/1.1 413")
+
+
+async def test_a_body_that_breaks_off_is_not_taken_for_a_whole_one() -> None:
+    assert b"12345678" not in await sent_in(HEAD % 12 + b"12345678")

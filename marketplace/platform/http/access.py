@@ -35,8 +35,7 @@ _KEY_HEADER: Final = "Idempotency-Key:"
 _KEY_FORM: Final = re.compile(rf"[!-~]{{1,{CODE_CHARACTERS_MAX}}}")
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(msgspec.Struct, frozen=True):
     """What a request brings to say who sends it: a bearer key or a session cookie, and a unit."""
 
     bearer: str | None

@@ -47,13 +47,16 @@ class StrictBody(AbstractDTO[Any]):
 
     def decode_bytes(self, value: bytes) -> Any:
         """Decode a body."""
-        headers = self.asgi_connection.headers
-        media_type = headers.get("content-type", JSON).partition(";")[0].strip().lower()
-        if media_type != JSON and not media_type.endswith("+json"):
-            raise wrong_header("Content-Type", f"Send the body as {JSON}.")
+        connection = self.asgi_connection
+        headers = connection.headers
+        given = headers.get("content-type", JSON)
+        if given != JSON:
+            media_type = given.partition(";")[0].strip().lower()
+            if media_type != JSON and not media_type.endswith("+json"):
+                raise wrong_header("Content-Type", f"Send the body as {JSON}.")
         if headers.get("content-encoding", "identity").lower() != "identity":
             raise wrong_header("Content-Encoding", "Send the body as it is, not compressed.")
-        handler = self.asgi_connection.route_handler
+        handler = connection.route_handler
         decoder = handler.opt.get(_DECODER)
         if decoder is None:  # the handler's id is put together anew whenever it is asked for
             decoder = handler.opt[_DECODER] = self._decoders[str(handler.handler_id)]

@@ -22,6 +22,7 @@ from marketplace.kernel.errors import (
 from marketplace.kernel.ids import new_id_text
 from marketplace.kernel.limits import BODY_SECONDS_MAX, REQUESTS_IN_FLIGHT_MAX
 from marketplace.platform.http.problems import PROBLEM_JSON, headers_of, problem_of
+from marketplace.platform.http.server import WHOLE
 from marketplace.platform.telemetry import REQUEST_SECONDS, REQUESTS, log
 
 Scope = MutableMapping[str, Any]
@@ -80,7 +81,7 @@ class Edge:
 
         async def receive_in_time() -> MutableMapping[str, Any]:
             nonlocal received
-            if streams or received:  # what may come now is that the client goes
+            if streams or received or WHOLE in scope:  # what may yet come is that the client goes
                 return await receive()
             # Who is slow to send takes no place from those whose requests are there.
             self._in_flight -= 1

@@ -88,12 +88,14 @@ class RateLimiter:
         permits = self._permits.get(organization_id)
         if permits is None:
             permits = self._begin(organization_id)
-        if not permits.decided(time.time()):
+        now = time.time()
+        if not permits.decided(now):
             # One takes a lot for all who wait: a lot for each would use the limit up at once.
             async with permits.taking:
                 if not permits.decided(time.time()):
                     await self._take(organization_id, permits)
-        resets_s = max(1, min(WINDOW_S, math.ceil(permits.ends_at - time.time())))
+            now = time.time()
+        resets_s = max(1, min(WINDOW_S, math.ceil(permits.ends_at - now)))
         if permits.refused:
             raise TooManyRequests(
                 f"{who} more than {self.limit} requests in this minute.",

@@ -5,11 +5,14 @@ without end.
 """
 
 import asyncio
-from typing import Any
+from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from marketplace.kernel.limits import HEAD_BYTES_MAX, HEAD_SECONDS_MAX
+
+WHOLE: Final = "whole"
+"""In the scope of a request all of which is here: who reads its body need not wait for it."""
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -46,6 +49,11 @@ class BoundedHttp(HttpToolsProtocol):
         """Stop to count: whatever follows is the body."""
         self._in_head = False
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Tell that all of the request is here, most often before anybody begins to serve it."""
+        self.scope[WHOLE] = True  # type: ignore[typeddict-unknown-key]
+        super().on_message_complete()
 
     def data_received(self, data: bytes) -> None:
         """Read on, unless the head has become too long."""

@@ -1,0 +1,30 @@
+"""Requests as handlers get them: Litestar's, whose body costs little where it is here already."""
+
+from typing import Any
+
+from litestar import Request
+from litestar.exceptions import InternalServerException
+from litestar.exceptions.http_exceptions import RequestEntityTooLarge
+from litestar.types import Empty
+
+from marketplace.platform.http.server import WHOLE
+
+
+class WholeRequest(Request[Any, Any, Any]):
+    """Litestar's request; a body that is here as a whole is not read as a stream."""
+
+    __slots__ = ()
+
+    async def body(self) -> bytes:
+        """Give the body; raises what Litestar raises for one that is too large or broke off."""
+        if WHOLE in self.scope and self._connection_state.body is Empty and self.is_connected:
+            message = await self.receive()
+            if message["type"] != "http.request":
+                raise InternalServerException("client disconnected prematurely")
+            body = message["body"]
+            most = self.route_handler.resolve_request_max_body_size()
+            if most is not None and len(body) > most:
+                raise RequestEntityTooLarge
+            self.is_connected = False  # as `stream` says that there is no more
+            self._body = self._connection_state.body = body
+        return await super().body()
