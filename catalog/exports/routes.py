@@ -8,7 +8,7 @@ from litestar import get
 from litestar.params import QueryParameter
 from litestar.response import Stream
 
-from catalog.exports import bmecat, products, service, stock
+from catalog.exports import bmecat, own_prices, products, service, stock
 from catalog.exports.downloads import BmecatDownload, FileDownload
 from catalog.exports.streaming import started
 from catalog.exports.writers import MEDIA_TYPES, ExportFormat
@@ -82,7 +82,7 @@ async def export_own_prices(
     ] = None,
 ) -> Stream:
     """Stream the price file of the unit you act for."""
-    pieces = service.export_own_prices(platform, caller, chosen, currency)
+    pieces = own_prices.export_own_prices(platform, caller, chosen, currency)
     return await _answer(pieces, chosen, "own-prices")
 
 

@@ -4,8 +4,6 @@ A writer gives bytes as rows come, and holds no more than the rows it was just g
 gathered in a temporary file, for its parts can only be packed when all is there.
 """
 
-import csv
-import io
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -21,11 +19,13 @@ from marketplace.kernel.errors import InvalidInput, invalid
 from marketplace.kernel.limits import SHEET_ROWS_MAX
 
 _PIECE: Final = 256 * 1024
-_UNCLEAR: Final = re.compile(r"[1-9][0-9]{0,2}\.[0-9]{3}")
+UNCLEAR: Final = r"[1-9][0-9]{0,2}\.[0-9]{3}"
+"""A number whose mark may part decimals or thousands; see `catalog.imports.decimals`."""
+_UNCLEAR: Final = re.compile(UNCLEAR)
 _FLOAT_DIGITS: Final = 15
 _QUOTED: Final = re.compile(r'[",\r\n]')
 _FORMULAS: Final = re.compile(rf"\n(?:{FORMULA})")
-_UNCLEAR_NUMBERS: Final = re.compile(rf"\n(?:{_UNCLEAR.pattern})\n")
+_UNCLEAR_NUMBERS: Final = re.compile(rf"\n(?:{UNCLEAR})\n")
 
 
 class NumberText(str):
@@ -92,25 +92,20 @@ class CsvWriter:
     def rows(self, rows: Sequence[CellRow]) -> bytes:
         """Give rows; column by column, since most of what may need care stands in none of them."""
         columns = [_texts(column) for column in zip(*rows, strict=True)]
-        if not any(quoted for _, quoted in columns):
-            lines = map(",".join, zip(*(texts for texts, _ in columns), strict=True))
-            return "".join([f"{line}\r\n" for line in lines]).encode()
-        out = io.StringIO(newline="")
-        csv.writer(out).writerows(zip(*(texts for texts, _ in columns), strict=True))
-        return out.getvalue().encode()
+        lines = map(",".join, zip(*columns, strict=True))
+        return "".join([f"{line}\r\n" for line in lines]).encode()
 
     def end(self) -> Iterator[bytes]:
         """Give nothing."""
         yield from ()
 
 
-def _texts(column: Sequence[Cell]) -> tuple[Sequence[str], bool]:
-    """Give the cells of one column as texts, and whether one of them needs quotes."""
+def _texts(column: Sequence[Cell]) -> Sequence[str]:
+    """Give the cells of one column as they stand in a row."""
     first = column[0]
     kinds = set(map(type, column))
     if len(kinds) == 1 and column.count(first) == len(column):
-        text = _cell(first)
-        return [text] * len(column), bool(_QUOTED.search(text))
+        return [quoted(cell_text(first))] * len(column)
     if kinds in ({str}, {NumberText}):
         texts = cast("Sequence[str]", column)
         whole = "\n".join(("", *texts, ""))
@@ -118,17 +113,30 @@ def _texts(column: Sequence[Cell]) -> tuple[Sequence[str], bool]:
         if whole.count("\n") == len(texts) + 1 and not (
             "," in whole or '"' in whole or "\r" in whole or care.search(whole)
         ):
-            return texts, False
-    texts = [_cell(cell) for cell in column]
-    return texts, any(map(_QUOTED.search, texts))
+            return texts
+    return [quoted(cell_text(cell)) for cell in column]
 
 
-def _cell(cell: Cell) -> str:
+def cell_text(cell: Cell) -> str:
+    """Write what a cell holds: formulas defused, numbers clear, nothing where it is empty."""
     if cell is None:
         return ""
     if isinstance(cell, Decimal):
         return number_text(cell)
     return _clear(cell) if isinstance(cell, NumberText) else defused(cell)
+
+
+def quoted(text: str) -> str:
+    """Put a text in quotes where a row would fall apart without."""
+    if _QUOTED.search(text) is None:
+        return text
+    doubled = text.replace('"', '""')
+    return f'"{doubled}"'
+
+
+def plain_text(cell: str | Decimal) -> str:
+    """Write what a cell holds for a reader who knows no other marks than the point."""
+    return plain_decimal(cell) if isinstance(cell, Decimal) else str(cell)
 
 
 class NdjsonWriter:
@@ -146,7 +154,7 @@ class NdjsonWriter:
         return b"".join(
             msgspec.json.encode(
                 {
-                    name: plain_decimal(cell) if isinstance(cell, Decimal) else str(cell)
+                    name: plain_text(cell)
                     for name, cell in zip(self._columns, row, strict=True)
                     if cell is not None
                 }

@@ -135,7 +135,7 @@ def all_candidates(
     offers: CTE, head: Sequence[Any], whose: Whose = HIS, *, faces: bool = False
 ) -> list[Select[*tuple[Any, ...]]]:
     """Give the statements of all kinds of candidates, and of what is agreed about them."""
-    face = _faces(_suppliers_of(offers), whose)
+    face = faces_of(_suppliers_of(offers), whose)
     listed = _listed(offers, face, head)
     columns = list(listed.selected_columns)
     return [
@@ -153,7 +153,7 @@ def heads_of(
     """Give the statements of what prices follow from, with `own` of ladders in the buyer's own."""
     contracted = agreed(offers, head, HIS)
     columns = list(contracted.selected_columns)
-    face = _faces(suppliers, HIS)
+    face = faces_of(suppliers, HIS)
     listed = [_listed(offers, face, head, face.c.own)] if own else []
     return [contracted, *listed, _policies(offers, columns, suppliers), _told(face, columns)]
 
@@ -176,7 +176,7 @@ def _between(begins: Sequence[Any], ends: Sequence[Any]) -> tuple[ColumnElement[
     )
 
 
-def _faces(suppliers: ColumnElement[Any], whose: Whose) -> CTE:
+def faces_of(suppliers: ColumnElement[Any], whose: Whose) -> CTE:
     """Find the buyer's lists of these suppliers, once."""
     assignment = PriceListAssignmentRow
     return (
@@ -232,9 +232,19 @@ def ladder_of(face: FromClause, offer_id: Any) -> ColumnElement[bool]:
     return and_(
         ladder.list_id == face.c.list_id,
         ladder.offer_id == offer_id,
-        ladder.from_version <= face.c.published_version,
-        ladder.until_version > face.c.published_version,
+        _in_version(face.c.published_version),
     )
+
+
+def _in_version(version: Any) -> ColumnElement[bool]:
+    """Say which ladders are in a version of their list.
+
+    The index must not be asked for it: it would be searched as for each unit and validity that
+    might stand between offer and version, which takes longer than to look at the few there are.
+    """
+    ladder = PriceLadderRow
+    begun = ladder.from_version + literal_column("0", Integer)
+    return and_(begun <= version, ladder.until_version > version)
 
 
 def ladder_columns(face: FromClause) -> tuple[ColumnElement[Any], ...]:
@@ -271,8 +281,7 @@ def _discounted(offers: CTE, face: CTE, head: Sequence[Any]) -> Select[*tuple[An
     priced = and_(
         ladder.list_id == of_list.list_id,
         ladder.offer_id == offers.c.offer_id,
-        ladder.from_version <= of_list.published_version,
-        ladder.until_version > of_list.published_version,
+        _in_version(of_list.published_version),
     )
     more = func.json_build_object(
         constant("percent_off"),

@@ -139,6 +139,12 @@ IMPORT_STATEMENT_SECONDS_MAX: Final = 900
 """A statement over a million rows takes some ten seconds, on a busy machine some more."""
 EXPORT_PAGE_ROWS: Final = 2_000
 """Rows an export holds at once."""
+EXPORT_JOINED_ROWS: Final = 5_000
+"""The same of a price file whose rows come as one text: half a megabyte."""
+EXPORT_FIRST_ROWS: Final = 200
+"""Those read first, to learn what offers have in common, are made one by one."""
+EXPORT_ANSWERS_MAX: Final = 500
+"""Answers told with each page, some hundred bytes each; a buyer's offers are of a few kinds."""
 EXPORTS_AT_ONCE_MAX: Final = 4
 """Per process: each holds a connection as long as its reader takes."""
 SHEET_ROWS_MAX: Final = 1_048_576

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 from sqlalchemy import insert
 
-from catalog.exports import service as exports
+from catalog.exports import own_prices as exports
 from catalog.exports.writers import ExportFormat
 from catalog.price_lists.checking import check_prices
 from catalog.price_lists.schemas import PriceCheckInput, PriceCheckLine

@@ -5,14 +5,11 @@ import io
 from collections.abc import AsyncIterator
 from decimal import Decimal
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import insert
 
-from catalog.customers.tables import CustomerRow
-from catalog.exports import service, streaming, writers
+from catalog.exports import own_prices, service, streaming, writers
 from catalog.exports.streaming import started
 from catalog.exports.writers import (
     Cell,
@@ -31,7 +28,6 @@ from catalog.imports.schemas import ImportKind
 from catalog.products.rules import OfferRecord
 from marketplace.kernel.errors import NotFound, Unavailable
 from marketplace.kernel.limits import EXPORTS_AT_ONCE_MAX
-from marketplace.platform.database import transaction
 from tests.catalog.parties import Market, entry
 
 CSV, NDJSON, XLSX = ExportFormat.CSV, ExportFormat.NDJSON, ExportFormat.XLSX
@@ -98,7 +94,7 @@ def test_rows_written_at_one_look_are_those_written_cell_by_cell(
     rows = [tuple(data.draw(each) for each in cells) for _ in range(count)]
     written = CsvWriter(("a", "b", "c")).rows(rows).decode()
     read = list(csv.reader(io.StringIO(written, newline="")))
-    assert read == [[writers._cell(cell) for cell in row] for row in rows]
+    assert read == [[writers.cell_text(cell) for cell in row] for row in rows]
 
 
 def test_a_number_a_sheet_cannot_hold_is_a_text() -> None:
@@ -187,7 +183,7 @@ async def test_who_goes_away_in_the_middle_of_a_file_leaves_nothing_under_way(
     monkeypatch.setattr(streaming, "EXPORT_PAGE_ROWS", 1)
     await _stocked(market)
     for _ in range(EXPORTS_AT_ONCE_MAX + 1):
-        stream = service.export_own_prices(market.platform, market.buyer, CSV, None)
+        stream = own_prices.export_own_prices(market.platform, market.buyer, CSV, None)
         assert (await anext(stream)).startswith(b"supplier_id")
         assert await anext(stream)
         await stream.aclose()  # type: ignore[attr-defined]
@@ -205,7 +201,7 @@ async def test_a_buyers_file_holds_the_ladder_he_has_and_nobody_elses(market: Ma
 
     async def told(who: object) -> list[list[str]]:
         data = await whole(
-            service.export_own_prices(market.platform, who, CSV, None)  # type: ignore[arg-type]
+            own_prices.export_own_prices(market.platform, who, CSV, None)  # type: ignore[arg-type]
         )
         rows = list(csv.DictReader(io.StringIO(data.decode())))
         return [
@@ -223,50 +219,3 @@ async def test_a_buyers_file_holds_the_ladder_he_has_and_nobody_elses(market: Ma
         ["A", "10", "8.5"],
         ["R", "", ""],
     ]
-
-
-async def test_every_line_of_the_file_is_what_the_check_says(market: Market) -> None:
-    import random  # noqa: PLC0415
-
-    chance = random.Random(5)  # noqa: S311
-    skus = [f"S{n}" for n in range(12)]
-    for sku in skus:
-        await market.offer(sku, minimum_quantity=str(chance.randint(1, 5)))
-    levels = [("base", []), ("organization", [market.buyer]), ("organization", [market.site])]
-    levels += [("organization", [market.rival])]
-    for priority, (level, to) in enumerate(levels):
-        entries = [
-            entry(
-                sku,
-                *[(str(m), str(chance.randint(1, 999) / 8)) for m in sorted({1, 10, 50}
-                  if chance.random() < 0.5 else {chance.randint(1, 20)})],
-            )
-            for sku in chance.sample(skus, 8)
-        ]  # fmt: skip
-        mode = chance.choice(["exclusive", "fill_gaps"])
-        await market.price_list(*entries, level=level, to=to, priority=priority, mode=mode)
-    await market.contract(skus[0], ("3", "0.125"))
-    async with transaction(market.platform, market.supplier) as tx:
-        await tx.execute(
-            insert(CustomerRow).values(
-                supplier_id=market.supplier.organization_id,
-                buyer_id=market.rival.organization_id,
-                price_policy="best_price",
-            )
-        )
-    for who in (market.buyer, market.site, market.rival):
-        data = await whole(service.export_own_prices(market.platform, who, NDJSON, "EUR"))
-        rows = [msgspec.json.decode(line) for line in data.splitlines()]
-        assert {row["sku"] for row in rows} == set(skus)
-        for row in rows:
-            quantity = row.get("minimum_quantity", "5")
-            line = await market.check(row["sku"], quantity, who=who)
-            if "amount" in row and line.price:
-                assert (line.price.amount, line.price.level) == (row["amount"], row["level"])
-            elif "amount" in row:
-                # A tier below what can be ordered: the ladder shows it, nobody buys at it.
-                assert line.no_price
-                assert line.no_price.reason == "below_minimum_quantity"
-            else:
-                assert line.no_price
-                assert line.no_price.reason == row["no_price"]
