@@ -12,6 +12,7 @@ import uvloop
 from rich.console import Console
 
 from benchmarks import (
+    bids,
     engine,
     evaluation,
     live,
@@ -23,7 +24,7 @@ from benchmarks import (
     transfer,
     world,
 )
-from benchmarks.compare import FULL, QUICK, Pace, Subject, interleave, milliseconds
+from benchmarks.compare import FULL, QUICK, Pace, Subject, interleave
 from benchmarks.installation import Api, Installation, installed, machine_facts
 from benchmarks.load import Client, drive
 from benchmarks.parties import Party
@@ -55,7 +56,7 @@ Tell = Callable[[str], None]
 @click.command()
 @click.argument(
     "what",
-    type=click.Choice(["all", "scale", "search", "transfer", "live", "engine", "tenders"]),
+    type=click.Choice(["all", "bids", "scale", "search", "transfer", "live", "engine", "tenders"]),
     default="all",
 )
 @click.option(
@@ -106,6 +107,8 @@ def main(
                 chosen = scale.QUICK if quick else scale.FULL
                 chosen = replace(chosen, many=many or chosen.many)
                 measured = _measure_scale(installation, pace, chosen)
+            case "bids":
+                measured = _measure_bids(installation, pace, status.update)
             case "live":
                 measured = _measure_live(installation, parts or live.PARTS, quick=quick)
             case "tenders":
@@ -162,6 +165,8 @@ async def _measure(
                 load = await _load(made, size, api, installation.services.database_url)
                 await installation.settle()
             rows = await _rows(api, load, pace, tell)
+            hot = (load.bids, load.reference_bids)
+            rows += await bids.bid_rows(installation, api, hot, pace, tell)
             resident = api.resident_mb()
             tell("Files")
             rounds = min(pace.rounds, TRANSFER_ROUNDS)
@@ -182,7 +187,7 @@ async def _measure(
         trips = await _count_trips(installation, load, tell, pace.requests_max or 50)
         rows = [_with_trips(row, trips) for row in rows]
     async with installation.api("one") as api:
-        rows += await _two_processes(installation, load, pace, tell, api)
+        rows += await bids.two_process_rows(installation, load.bids, pace, tell, api)
         if smoke:
             async with _http(api) as http:
                 operator = replace(operator, http=http)
@@ -214,6 +219,17 @@ async def _measure_scale(
         async with operator.http:
             made = await world.make_world(operator, chosen.world)
             return await scale.scale_rows(installation, operator, made, chosen, pace), ran_on
+
+
+async def _measure_bids(
+    installation: Installation, pace: Pace, tell: Tell
+) -> tuple[list[Row], list[str]]:
+    ran_on = await machine_facts(installation)
+    await make_tables(installation.services.owner_url)
+    async with installation.worker(), installation.api() as api:
+        operator = await _operator(installation, api)
+        async with operator.http:
+            return await bids.measure(installation, api, operator, pace, tell), ran_on
 
 
 async def _measure_live(
@@ -292,10 +308,8 @@ async def _rows(api: Api, load: _Load, pace: Pace, tell: Tell) -> list[Row]:
     def subject(name: str, clients: Sequence[Client]) -> Subject:
         return Subject(name, api.port, clients)
 
-    bidders = len(load.bids)
     empty_get = subject("empty GET", subjects.empty("GET"))
     empty_post = subject("empty POST", subjects.empty("POST"))
-    crowded = subject(f"empty POST, {bidders} clients", subjects.empty("POST", bidders))
     prices = subject("price of one line", load.prices)
     alone = subject("empty POST, 1 client", subjects.empty("POST", 1))
     many_prices = subject(MANY_PRICES, load.many_prices)
@@ -303,15 +317,12 @@ async def _rows(api: Api, load: _Load, pace: Pace, tell: Tell) -> list[Row]:
     known_pages = subject(KNOWN_PAGE, load.known_pages)
     orders = subject("order of 5 lines", load.orders)
     feed = subject("feed read, 50 events", load.feed)
-    bids = subject(f"bid, one auction, {bidders} bidders", load.bids)
-    reference = subject("reference: one at a time", load.reference_bids)
     before_pages = subject("empty GET", subjects.empty("GET"))
     for compared in (
         (empty_get, known_pages, feed),
         (before_pages, new_pages),
         (empty_post, prices, orders),
         (alone, load.raw_rows, many_prices),
-        (crowded, bids, reference),
     ):
         await interleave(compared, pace, tell)
     return [
@@ -324,23 +335,7 @@ async def _rows(api: Api, load: _Load, pace: Pace, tell: Tell) -> list[Row]:
         Row(known_pages.name, known_pages, empty_get, Target(0.22, "≥ 22 %")),
         Row(orders.name, orders, empty_post),
         Row(feed.name, feed, empty_get),
-        Row(crowded.name, crowded),
-        Row(reference.name, reference, crowded),
-        Row(bids.name, bids, reference, Target(5.0, "≥ 5 ×")),
-        Row(bids.name, bids, crowded, Target(0.40, "≥ 40 %")),
-        _patience(bids, reference),
     ]
-
-
-def _patience(bids: Subject, reference: Subject) -> Row:
-    """Compare the bid that waited longest with the middle one of the reference."""
-    longest, middle = milliseconds(bids, 0.99), milliseconds(reference, 0.5)
-    return Row(
-        f"{bids.name}: p99 against the reference's p50",
-        value=f"{longest:.0f} ms, {middle:.0f} ms",
-        target=Target(1.0, "≤ 100 %"),
-        hit=longest <= middle,
-    )
 
 
 async def _count_trips(
@@ -363,7 +358,7 @@ async def _count_trips(
             KNOWN_PAGE: load.known_pages,
             "order of 5 lines": load.orders,
             "feed read, 50 events": load.feed,
-            f"bid, one auction, {len(load.bids)} bidders": load.bids,
+            bids.bids_name(len(load.bids)): load.bids,
         }
         for name, clients in asked.items():
             tell(f"{name}: counting round trips")
@@ -384,18 +379,6 @@ async def _trips(
 
 def _with_trips(row: Row, trips: dict[str, Trips]) -> Row:
     return Row(row.name, row.subject, row.baseline, row.target, trips.get(row.name), row.value)
-
-
-async def _two_processes(
-    installation: Installation, load: _Load, pace: Pace, tell: Tell, one: Api
-) -> list[Row]:
-    """Bid through one API process, and through two that take turns at the auction's row."""
-    async with installation.api("two", workers=2) as two:
-        empty = Subject("empty POST, 2 processes", two.port, subjects.empty("POST", len(load.bids)))
-        alone = Subject("bid, 1 API process", one.port, load.bids)
-        bids = Subject("bid, 2 API processes", two.port, load.bids)
-        await interleave((empty, alone, bids), pace, tell)
-    return [Row(bids.name, bids, empty), Row(bids.name, bids, alone, Target(1.0, "≥ 100 %"))]
 
 
 if __name__ == "__main__":

@@ -54,6 +54,10 @@ class Installation:
         finally:
             await connection.close()
 
+    def postgres_seconds(self) -> float:
+        """Give the processor time that Postgres' processes, those that run, have used so far."""
+        return sum(map(_processor_seconds, _family(self.services.postgres.pid)))
+
     @asynccontextmanager
     async def worker(self) -> AsyncIterator[Child]:
         """Run one worker process for the length of the block."""
