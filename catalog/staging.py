@@ -10,10 +10,10 @@ from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ARRAY, TextClause, bindparam, text
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy import ARRAY, Table, TextClause, bindparam, text
 
 from catalog.row_error import RowError
+from marketplace.platform.columns import Base
 from marketplace.platform.database import Transaction
 
 ERRORS_FETCHED_MAX: Final = 10_000
@@ -21,15 +21,15 @@ ERRORS_FETCHED_MAX: Final = 10_000
 
 
 @cache
-def _insert(table: type[DeclarativeBase], fixed: tuple[str, ...]) -> TextClause:
+def _insert(table: Table, fixed: tuple[str, ...]) -> TextClause:
     """Make the statement that inserts arrays, one per column, beside columns of one value."""
-    columns = [c for c in table.__table__.columns if c.computed is None]
+    columns = [c for c in table.columns if c.computed is None]
     names = ", ".join(c.name for c in columns)
     varying = [c for c in columns if c.name not in fixed]
     arrays = ", ".join(f":{c.name}" for c in varying)
     given = ", ".join(f":{c.name}" if c.name in fixed else c.name for c in columns)
     statement = text(
-        f"insert into {table.__tablename__} ({names}) select {given} "  # noqa: S608 - our names
+        f"insert into {table.name} ({names}) select {given} "  # noqa: S608 - our names
         f"from unnest({arrays}) as given ({', '.join(c.name for c in varying)})"
     )
     return statement.bindparams(
@@ -39,7 +39,7 @@ def _insert(table: type[DeclarativeBase], fixed: tuple[str, ...]) -> TextClause:
 
 async def stage(
     tx: Transaction,
-    table: type[DeclarativeBase],
+    table: type[Base],
     fixed: Mapping[str, object],
     rows: Sequence[Sequence[object]],
 ) -> None:
@@ -48,7 +48,7 @@ async def stage(
         return
     names = [c.name for c in table.__table__.columns if c.computed is None and c.name not in fixed]
     arrays = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
-    await tx.execute(_insert(table, tuple(fixed)).bindparams(**fixed, **arrays))
+    await tx.execute(_insert(table.__table__, tuple(fixed)).bindparams(**fixed, **arrays))
 
 
 async def row_errors(tx: Transaction, statement: TextClause, **values: Any) -> list[RowError]:
@@ -58,7 +58,7 @@ async def row_errors(tx: Transaction, statement: TextClause, **values: Any) -> l
 
 
 async def unstage(
-    tx: Transaction, table: type[DeclarativeBase], batch_id: UUID, lines: Sequence[int] | None
+    tx: Transaction, table: type[Base], batch_id: UUID, lines: Sequence[int] | None
 ) -> None:
     """Remove staged rows: those of these lines, or all of the batch."""
     if lines is not None and not lines:

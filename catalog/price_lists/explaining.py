@@ -12,7 +12,6 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import ARRAY, Integer, Text, and_, any_, bindparam, exists, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
-from sqlalchemy.orm import aliased
 
 from catalog.assortments.tables import AssortmentGrantRow, AssortmentOfferRow
 from catalog.customers.tables import CustomerRow, SegmentMemberRow
@@ -34,6 +33,7 @@ from marketplace.kernel.limits import EXPLAINED_LINES_MAX, OTHERS_EXPLAINED_MAX
 from marketplace.organizations.rules import path_to_company
 from marketplace.organizations.tree import load_tree
 from marketplace.platform.caller import Caller
+from marketplace.platform.columns import another
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Role, Transaction, system_transaction, transaction
 
@@ -105,9 +105,9 @@ _OTHERS: Final = bindparam("others", type_=Integer)
 
 def _wide() -> Whose:
     """Look at what is his, and at the newest of what other customers have."""
-    face, other = PriceListAssignmentRow, aliased(PriceListAssignmentRow)
+    face, other = PriceListAssignmentRow, another(PriceListAssignmentRow)
     his_lists = select(other.list_id).where(other.scope_id == any_(SCOPES)).scalar_subquery()
-    newest = aliased(PriceListAssignmentRow)
+    newest = another(PriceListAssignmentRow)
     others = (
         select(newest.list_id, newest.scope_id)
         .ext(distinct_on(newest.list_id))
@@ -120,7 +120,7 @@ def _wide() -> Whose:
         .limit(_OTHERS)
         .subquery()
     )
-    price, newer = ContractPriceRow, aliased(ContractPriceRow)
+    price, newer = ContractPriceRow, another(ContractPriceRow)
     other_prices = (
         select(newer.id)
         .where(

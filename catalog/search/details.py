@@ -21,7 +21,6 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects.postgresql import distinct_on
-from sqlalchemy.orm import aliased
 
 from catalog.categories.rules import inherited
 from catalog.categories.schemas import CategoryRef, value_views
@@ -42,6 +41,7 @@ from catalog.products.tables import (
 from catalog.search.schemas import CatalogItem, ProductRef
 from catalog.stock.availability import availability_now, unknown
 from marketplace.platform.caller import Caller
+from marketplace.platform.columns import another
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Compiled, HotRead, fast_read, hot_rows
 
@@ -84,7 +84,7 @@ _TEXTS: Final = HotRead(
     )
     .order_by(ProductTextRow.product_id, func.array_position(_LANGUAGES, ProductTextRow.language))
 )
-_LEAF: Final = aliased(CategoryRow)
+_LEAF: Final = another(CategoryRow)
 _PATH: Final = Compiled(
     select(CategoryRow.id, CategoryRow.code, CategoryRow.names)
     .join(_LEAF, CategoryRow.id == any_(_LEAF.path))

@@ -1,7 +1,7 @@
-"""The queue of jobs (pgqueuer), for whoever puts jobs in and for the worker, who takes them out.
+"""The queue of jobs (pgqueuer), for the worker, who takes them out.
 
-A module of its own, since the library takes a tenth of a start and 12 MB: an API process loads it
-with the first job.
+A module of its own, since the library takes a tenth of a start and 17 MB: an API process never
+loads it (see `marketplace.platform.jobs`).
 """
 
 import asyncio
@@ -10,7 +10,6 @@ from datetime import timedelta
 from typing import Any, Final
 
 import msgspec
-from asyncpg import Connection
 from pgqueuer import AsyncpgDriver, DatabaseRetryEntrypointExecutor, PgQueuer, Queries
 from pgqueuer.adapters.persistence.qb import (
     DBSettings,
@@ -30,18 +29,14 @@ from marketplace.platform.telemetry import JOBS_DONE, log
 _SETTINGS: Final = DBSettings(db_schema="jobs")
 
 
-def _queries(driver: AsyncpgDriver) -> Queries:
+def queries(driver: AsyncpgDriver) -> Queries:
+    """Give the library's own statements, on our tables."""
     return Queries(
         driver,
         qbe=QueryBuilderEnvironment(_SETTINGS),
         qbq=QueryQueueBuilder(_SETTINGS),
         qbs=QuerySchedulerBuilder(_SETTINGS),
     )
-
-
-async def put(connection: Connection, kind: str, payload: Mapping[str, Any]) -> None:
-    """Put a job in, in the transaction that is open on the connection."""
-    await _queries(AsyncpgDriver(connection)).enqueue(kind, msgspec.json.encode(payload))
 
 
 async def jobs_wait(platform: HasDatabase, kinds: Iterable[str]) -> bool:
@@ -62,7 +57,7 @@ async def run_jobs(platform: P, jobs: Mapping[str, Run[P]], *, until_empty: bool
     """Run jobs until cancelled, or until the queue is empty."""
     connection = await platform.database.connection(Role.WORKER)
     try:
-        queue = PgQueuer(AsyncpgDriver(connection), queries=_queries(AsyncpgDriver(connection)))
+        queue = PgQueuer(AsyncpgDriver(connection), queries=queries(AsyncpgDriver(connection)))
         free = asyncio.Semaphore(JOBS_AT_ONCE_MAX)
         for kind, run in jobs.items():
             _register(queue, platform, kind, run, free)

@@ -7,11 +7,23 @@ ever logged: no header, no body, no amount of a bid.
 import logging
 import re
 import sys
-from typing import Final
+from types import ModuleType
+from typing import Final, cast
 
-import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from structlog.typing import EventDict
+
+_NOT_LOADED: Final = "rich"
+"""What structlog loads for its pretty consoles where it is installed: 5 MB and a twentieth of a
+second of every process. Ours writes JSON; whoever prints to a terminal imports it himself."""
+_spared = _NOT_LOADED not in sys.modules
+if _spared:
+    sys.modules[_NOT_LOADED] = cast("ModuleType", None)  # how Python says: there is none
+
+import structlog  # noqa: E402
+from structlog.typing import EventDict  # noqa: E402
+
+if _spared:
+    del sys.modules[_NOT_LOADED]
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 

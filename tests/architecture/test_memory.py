@@ -11,12 +11,15 @@ BIG = {
     "numpy",
     "openpyxl",
     "pandas",
+    "pgqueuer",
     "PIL",
     "pydantic",
+    "rich",
     "scipy",
     "typst",
+    "valkey",
 }
-"""Libraries of 5 MB and more that serving needs for nothing, or in another process alone."""
+"""Libraries of 3 MB and more that serving needs for nothing, or in another process alone."""
 
 SERVE = """
 import json, sys

@@ -6,14 +6,16 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
-from sqlalchemy import select
+from pgqueuer import AsyncpgDriver
+from sqlalchemy import select, text
 
 from marketplace.kernel.ids import new_id
 from marketplace.kernel.limits import JOBS_AT_ONCE_MAX
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Role, system_transaction
-from marketplace.platform.job_queue import run_jobs
+from marketplace.platform.job_queue import queries, run_jobs
 from marketplace.platform.jobs import enqueue
 from marketplace.platform.tables import TimerRow
 from marketplace.platform.timers import LEASE, DueTimers, fire_due, set_timer
@@ -173,6 +175,25 @@ async def test_a_job_runs_once_after_the_commit_and_not_at_all_after_a_rollback(
             raise RuntimeError("no")
     await run_jobs(platform, {"count": run}, until_empty=True)
     assert ran == [{"n": 1}]
+
+
+async def test_a_job_lies_in_the_queue_as_the_library_itself_would_have_put_it(
+    platform: Platform,
+) -> None:
+    payload = {"n": 1}
+    async with system_transaction(platform, Role.WORKER) as tx:
+        await enqueue(tx, "count", payload)
+        driver = AsyncpgDriver(await tx.raw())
+        await queries(driver).enqueue("count", msgspec.json.encode(payload))
+        for table in ("pgqueuer", "pgqueuer_log"):
+            rows = await tx.all(text(f"select to_jsonb(t) as row from jobs.{table} t order by id"))
+            ours, theirs = ({k: v for k, v in row.row.items() if k not in _OWN} for row in rows)
+            assert ours == theirs
+        await tx.execute(text("delete from jobs.pgqueuer"))
+
+
+_OWN = {"id", "job_id"}
+"""What two jobs never have in common; times are those of the transaction."""
 
 
 async def test_many_jobs_that_need_two_connections_each_do_not_wait_for_each_other(

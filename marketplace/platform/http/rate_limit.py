@@ -51,6 +51,9 @@ class _Permits:
 class _Storage(RedisStorage):
     """Keeps counts by a client that is there already, whether of a server or of a cluster."""
 
+    DEPENDENCIES = {"redis": None}  # noqa: RUF012 - the library's form
+    """The client it may import: ours alone, not every one that is installed."""
+
     def __init__(self, redis: RedisClients) -> None:
         self._client = redis.commands
         # Only names the kind of client: ours has the address.
