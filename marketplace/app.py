@@ -1,5 +1,6 @@
 """The one assembly: settings and features to a platform, and to the HTTP application on it."""
 
+import asyncio
 import gc
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -41,6 +42,9 @@ VERSION: Final = "0.1.0"
 GARBAGE_THRESHOLDS: Final = (20_000, 10, 20)
 """Rarely, since pages make thousands of values; not so rarely that garbage in cycles becomes a
 tenth of the process."""
+SETTLED_S: Final = 2.0
+"""After the start what it left behind is collected, once: looking takes a tenth of a second, for
+which neither the start nor, with luck, a request waits."""
 
 
 @dataclass(slots=True)
@@ -109,8 +113,9 @@ def create_litestar(assembly: Assembly) -> Litestar:
             for feature in assembly.features:
                 for part in feature.api_lifespans:
                     await stack.enter_async_context(part(platform))
+            settling = asyncio.get_running_loop().call_later(SETTLED_S, _collect_once)
+            stack.callback(settling.cancel)
             # What lives as long as the process need not be looked at by every collection.
-            gc.collect()
             gc.freeze()
             gc.set_threshold(*GARBAGE_THRESHOLDS)
             yield
@@ -119,7 +124,9 @@ def create_litestar(assembly: Assembly) -> Litestar:
         return assembly.platform
 
     return MsgspecLitestar(
-        route_handlers=routes,
+        # By one router: what is registered with the application itself has all its routes sorted
+        # anew, and each operation of a path is worked out once more for every other one on it.
+        route_handlers=[Router("/", route_handlers=routes)],
         dependencies={
             "platform": Provide(provide_platform, sync_to_thread=False),
             "caller": Provide(provide_caller),
@@ -140,6 +147,12 @@ def create_litestar(assembly: Assembly) -> Litestar:
         logging_config=None,
         signature_types=[Platform],
     )
+
+
+def _collect_once() -> None:
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 def openapi_config() -> OpenAPIConfig:

@@ -110,6 +110,10 @@ def dev(host: str, port: int) -> None:
         bidders = development.command_child("bidders", complete, "bidders", url)
         children = [bidders, worker, api]
         try:
+            if services is not None:
+                if services.were_used:
+                    api.start()
+                services.wait_until_ready()
             _migrate(complete, meanwhile=api)
             import_module("marketplace.demo.bidders")  # while the API loads
             development.wait_until_ready(url, api)
@@ -209,8 +213,8 @@ def _watch(services: DevServices | None, children: list[development.Child]) -> N
 def _migrate(environ: development.Environ, meanwhile: development.Child | None = None) -> None:
     """Bring the schema to the newest revision, and have `meanwhile` running after it.
 
-    Where there is a schema already, that child starts at once: that it is the newest is likely, and
-    both the child and the look at the migrations take a while.
+    Where there is a schema already, that child runs before it is known to be the newest: that is
+    likely, and the child takes a while.
     """
     from marketplace.platform.schema import newest_revision, upgrade
 
@@ -218,7 +222,7 @@ def _migrate(environ: development.Environ, meanwhile: development.Child | None =
     if not url:
         raise SettingsError("MARKETPLACE_OWNER_URL is not set: the login that owns the schema.")
     before = asyncio.run(_revision(url))
-    if meanwhile is not None and before is not None:
+    if meanwhile is not None and before is not None and not meanwhile.running:
         meanwhile.start()
     newest = newest_revision()
     if before != newest:
@@ -250,6 +254,7 @@ async def _revision(owner_url: str) -> str | None:
 @says_what_is_wrong
 def serve(host: str, port: int, workers: int) -> None:
     """Serve the API."""
+    gc.disable()  # until all is made: nothing is garbage, and looking takes a sixth of the start
     import uvicorn
     import uvloop
 
@@ -281,7 +286,7 @@ def serve(host: str, port: int, workers: int) -> None:
 
 def api() -> Any:
     """Make the ASGI application of one server process, from its environment."""
-    gc.disable()  # nothing that is made here is garbage; looking for it takes a sixth of the start
+    gc.disable()
     try:
         from marketplace.app import assemble, create_app
         from marketplace.platform.telemetry import configure_logging

@@ -98,15 +98,22 @@ def _secret_file(directory: Path) -> Path:
 
 @contextmanager
 def embedded_services(environ: Mapping[str, str]) -> Iterator[tuple[DevServices | None, Environ]]:
-    """Run embedded services for the length of the block, unless the environment names servers."""
+    """Run embedded services for the length of the block, unless the environment names servers.
+
+    They are launched and do not answer yet: a second and more of other things can begin meanwhile.
+    """
     if has_own_services(environ):
         yield None, dict(environ)
         return
-    with DevServices(directory_of(environ)) as services:
+    services = DevServices(directory_of(environ))
+    services.launch()
+    try:
         urls = ServiceUrls(
             services.database_url, services.owner_url, services.redis_url, os.getpid()
         )
         yield services, local_environment(environ, urls)
+    finally:
+        services.stop()
 
 
 class Watched(Protocol):

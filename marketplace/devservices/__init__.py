@@ -91,6 +91,8 @@ class DevServices:
         self.directory = directory.resolve()  # as the kernel shows it for the working directory
         self.durable = durable
         self.lock: int | None = None
+        self.were_used = False
+        """Whether they were launched on data of an earlier start."""
         self.account = Account.current()
         self.place = self.directory
         self.sockets = self.place / "run"
@@ -103,6 +105,11 @@ class DevServices:
         Raises `AlreadyRunning` when another process runs them on this directory, and
         `DevServicesError` with the end of the server's log when one does not come up.
         """
+        self.launch()
+        self.wait_until_ready()
+
+    def launch(self) -> None:
+        """Start both servers, on their first data or what they left, and return at once."""
         if self.lock is not None:
             raise AlreadyRunning(f"The services of {self.directory} are already started here.")
         if not self.directory.exists():
@@ -112,8 +119,17 @@ class DevServices:
         try:
             self.place = place_for(self.directory, self.account)
             self.sockets = socket_directory(self.place, self.account)
+            self.were_used = self.postgres.has_data
             self.valkey.launch()
-            self.postgres.start()
+            self.postgres.launch()
+        except BaseException:
+            self.stop()
+            raise
+
+    def wait_until_ready(self) -> None:
+        """Return when both answer, and let others find them."""
+        try:
+            self.postgres.wait_until_ready()
             self.valkey.wait_until_ready()
             self._publish()
         except BaseException:

@@ -161,6 +161,11 @@ class Postgres(Server):
     data_name = "pg18"
     stop_signal = signal.SIGINT  # "fast": ends sessions, writes everything, needs no recovery
 
+    @property
+    def has_data(self) -> bool:
+        """Tell whether it was started before on this directory."""
+        return (self.data / "PG_VERSION").exists()
+
     def _command(self) -> list[str]:
         settings = {
             "listen_addresses": "",
@@ -186,7 +191,7 @@ class Postgres(Server):
         return [str(self._binary("postgres")), "-D", str(self.data), *options]
 
     def _prepare(self) -> None:
-        if not (self.data / "PG_VERSION").exists():
+        if not self.has_data:
             self._initialize()
         # Nobody else holds the lock, so these can only be remains; with the process ids that a
         # restarted container gives out again, Postgres would believe itself to be running.
