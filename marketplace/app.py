@@ -31,6 +31,7 @@ from marketplace.platform.http.access import (
 from marketplace.platform.http.body import StrictBody
 from marketplace.platform.http.edge import Edge
 from marketplace.platform.http.paging import provide_page_request, provide_public_page
+from marketplace.platform.http.parameters import refuse_unknown_parameters
 from marketplace.platform.http.problems import handle_error, log_socket_error
 from marketplace.platform.http.rate_limit import RateLimiter
 from marketplace.platform.http.request import WholeRequest
@@ -137,6 +138,7 @@ def create_litestar(assembly: Assembly) -> Litestar:
             "public_page": Provide(provide_public_page),
         },
         request_class=WholeRequest,
+        before_request=refuse_unknown_parameters,
         dto=StrictBody,
         return_dto=None,
         exception_handlers={Exception: handle_error},

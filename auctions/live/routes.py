@@ -34,6 +34,7 @@ from marketplace.platform.core import Platform
 from marketplace.platform.documents import document_text
 from marketplace.platform.http.access import authenticate, refuse_socket
 from marketplace.platform.http.given import FromPath, Given
+from marketplace.platform.http.parameters import check_names
 
 SEND_SECONDS_MAX: Final = 10
 """A viewer who takes nothing for so long is gone, whether or not his connection knows."""
@@ -153,6 +154,7 @@ async def live(
     try:
         caller = await authenticate(socket, platform)
         query = socket.query_params
+        check_names(query, ("after", "lot_id"))
         after, lot_id = query.get("after"), _lot(query.get("lot_id"))
         async with _seat(platform, caller, auction_id, after, lot_id) as seat:
             accepted = True

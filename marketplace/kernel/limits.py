@@ -7,6 +7,8 @@ HEAD_BYTES_MAX: Final = 65_536
 """Request line and headers: ours take one kilobyte; browsers' cookies and proxies add some."""
 HEAD_SECONDS_MAX: Final = 20
 """From the connection to the end of the head; who dawdles does not want to be served."""
+UNKNOWN_PARAMETERS_SHOWN: Final = 100
+"""Of a query, in a refusal: a head has room for thousands, and each is answered with a sentence."""
 BODY_SECONDS_MAX: Final = 30
 """Between two parts of a body; meanwhile the request does not count as under way."""
 BODY_BYTES_MAX: Final = 1_048_576

@@ -52,6 +52,8 @@ CHANNEL: Final = "callers_changed"
 HEARTBEAT_S: Final = 1.0
 """How often the listener asks whether its connection still lives, and how long it waits."""
 RETRY_S: Final = 0.2
+RETRY_S_MAX: Final = 2.0
+"""While the database is away: meanwhile each request is looked up, so nothing waits for it."""
 
 _REFUSED: Final = "The key is unknown, expired or revoked."
 
@@ -140,6 +142,8 @@ class KeyAuthenticator(Authenticator):
         self._known: dict[tuple[bytes, UUID | None], _Known] = {}
         self._looking_up: dict[tuple[bytes, UUID | None], asyncio.Lock] = {}
         self._generation = 0
+        self._pause_s = 0.0
+        """Between two attempts to listen, while they fail."""
         self.hears = False
 
     async def caller_of(self, credentials: Credentials) -> Caller:
@@ -247,8 +251,10 @@ class KeyAuthenticator(Authenticator):
             try:
                 await self._listen_once()
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                log.warning("callers_unheard", error=type(error).__name__)
-            await asyncio.sleep(RETRY_S)
+                if not self._pause_s:  # said once, and once more when it is over
+                    log.warning("callers_unheard", error=type(error).__name__)
+                self._pause_s = min(2 * self._pause_s, RETRY_S_MAX) or RETRY_S
+            await asyncio.sleep(self._pause_s or RETRY_S)
 
     async def _listen_once(self) -> None:
         connection = await self._platform.database.connection(Role.AUTH)
@@ -265,6 +271,9 @@ class KeyAuthenticator(Authenticator):
             # Nothing is remembered from before: what changed meanwhile was not heard.
             self.forget(None)
             self.hears = not lost.is_set()
+            if self._pause_s:
+                log.info("callers_heard_again")
+                self._pause_s = 0.0
             while not lost.is_set():
                 with suppress(TimeoutError):
                     await asyncio.wait_for(lost.wait(), HEARTBEAT_S)

@@ -4,6 +4,7 @@ import asyncio
 import hmac
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID, uuid4
@@ -11,6 +12,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 from sqlalchemy import select, text
+from structlog.testing import capture_logs
 
 from marketplace.app import assemble
 from marketplace.kernel.errors import NotAuthenticated, NotPermitted
@@ -202,6 +204,27 @@ async def test_nothing_is_remembered_while_changes_cannot_be_heard(
         async with asyncio.timeout(30):
             while not there.hears:  # and it listens again
                 await asyncio.sleep(0.01)
+
+
+async def test_that_changes_cannot_be_heard_is_noted_once_and_once_when_they_can_again(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(authentication, "RETRY_S", 0.001)
+    monkeypatch.setattr(authentication, "RETRY_S_MAX", 0.016)
+    platform = assemble(replace(settings, database_url="postgresql:///none?host=/nowhere")).platform
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(platform.close)
+        there = platform.get(Authenticator)  # type: ignore[type-abstract]
+        assert isinstance(there, KeyAuthenticator)
+        logs = stack.enter_context(capture_logs())
+        await stack.enter_async_context(there.listening())
+        async with asyncio.timeout(30):
+            while there._pause_s < 0.016:  # the fifth attempt has failed
+                await asyncio.sleep(0.001)
+            platform.database._url = settings.database_url
+            while not there.hears:
+                await asyncio.sleep(0.001)
+        assert [each["event"] for each in logs] == ["callers_unheard", "callers_heard_again"]
 
 
 async def test_a_change_during_a_look_up_is_not_remembered_wrongly(

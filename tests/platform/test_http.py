@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
+from uuid import UUID
 
 import httpx
 import msgspec
@@ -13,6 +14,7 @@ from uvicorn import Config
 from uvicorn.server import ServerState
 
 from marketplace.platform.http.edge import Edge
+from marketplace.platform.http.openapi import openapi_document
 from marketplace.platform.http.request import WholeRequest
 from marketplace.platform.http.server import BoundedHttp
 
@@ -44,6 +46,40 @@ async def test_a_nul_in_an_address_is_refused_before_anything_else(
     asked = await client.get("/v1/catalog?limit=1&q=a%00b")
     assert (asked.status_code, asked.json()["errors"][0]["pointer"]) == (400, "?q")
     assert (await client.get("/v1/offers/by-sku/a%00b")).status_code == 400
+
+
+async def test_every_operation_refuses_a_parameter_it_does_not_know(
+    app: Edge, client: httpx.AsyncClient
+) -> None:
+    """Who mistypes a filter would take the answer for what he asked."""
+    wrong = []
+    for path, item in openapi_document(app.litestar)["paths"].items():
+        for method, operation in item.items():
+            declared = operation.get("parameters", [])
+            known = sorted(each["name"] for each in declared if each["in"] == "query")
+            asked = f"{_filled(path, declared)}?limitt=1"
+            answer = await client.request(method, asked)
+            takes = f"It takes {', '.join(known)}." if known else "It takes none."
+            detail = f"Unknown in the query: ?limitt. {takes}"
+            if (answer.status_code, answer.json()["detail"]) != (400, detail):
+                wrong.append((operation["operationId"], answer.text))
+            assert [e["pointer"] for e in answer.json()["errors"]] == ["?limitt"]
+    assert not wrong
+
+
+def _filled(path: str, declared: list[dict[str, Any]]) -> str:
+    """Put something that fits into the places of a path."""
+    fitting = {"integer": "1", "uuid": str(UUID(int=7)), "date": "2026-01-01"}
+    for each in declared:
+        schema = each["schema"]
+        value = fitting.get(schema.get("format", schema.get("type", "")), "x")
+        path = path.replace(f"{{{each['name']}}}", value)
+    return path
+
+
+async def test_what_is_no_operation_takes_any_parameter(client: httpx.AsyncClient) -> None:
+    assert (await client.options("/v1/catalog?limitt=1")).status_code == 204
+    assert (await client.get("/schema/page.js?version=2")).status_code == 200
 
 
 async def test_no_page_of_the_framework_is_served(client: httpx.AsyncClient) -> None:

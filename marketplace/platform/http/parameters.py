@@ -1,8 +1,12 @@
-"""Parameters of paths, queries and headers that cannot be read: which one, and what it takes."""
+"""Parameters of paths, queries and headers that cannot be read: which one, and what it takes.
+
+And those of a query that an operation does not know: a filter that is mistyped or made up must not
+be answered as if it had been obeyed.
+"""
 
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any, Final
 
 from litestar import Request
 from litestar.exceptions import ValidationException
@@ -10,7 +14,49 @@ from litestar.params import HeaderParameter, PathParameter
 from litestar.typing import FieldDefinition
 
 from marketplace.kernel.errors import FieldError, MalformedRequest
+from marketplace.kernel.limits import CODE_CHARACTERS_MAX, UNKNOWN_PARAMETERS_SHOWN
 from marketplace.platform.http.wording import expected_of, worded
+
+_NAMES: Final = "names of the query"
+
+
+async def refuse_unknown_parameters(request: Request[Any, Any, Any]) -> None:
+    """Raise MalformedRequest for parameters of the query that the operation does not know."""
+    if request.scope["query_string"]:
+        known = _known_names(request)
+        if known is not None:
+            check_names(request.query_params, known)
+
+
+def check_names(given: Iterable[str], known: Collection[str]) -> None:
+    """Raise MalformedRequest that names each parameter which is not known, and those that are."""
+    unknown = [name for name in dict.fromkeys(given) if name not in known]
+    if not unknown:
+        return
+    takes = f"It takes {', '.join(sorted(known))}." if known else "It takes none."
+    detail = f"This operation has no such parameter. {takes}"
+    shown = [f"?{name[:CODE_CHARACTERS_MAX]}" for name in unknown[:UNKNOWN_PARAMETERS_SHOWN]]
+    raise MalformedRequest(
+        f"Unknown in the query: {', '.join(shown)}. {takes}",
+        errors=tuple(FieldError(pointer, "unknown_parameter", detail) for pointer in shown),
+    )
+
+
+def _known_names(request: Request[Any, Any, Any]) -> Collection[str] | None:
+    """Give the names that an operation and what it depends on declare, worked out once for each.
+
+    None for what is no operation of the product: a page, or what a browser asks beforehand.
+    """
+    handler = request.route_handler
+    if _NAMES not in handler.opt:
+        names = None
+        if handler.resolve_include_in_schema():
+            places: Any = request.scope["path_params"]  # of which it takes the names
+            declared = handler.create_kwargs_model(places)
+            names = frozenset(each.field_alias for each in declared.expected_query_params)
+        handler.opt[_NAMES] = names
+    known: Collection[str] | None = handler.opt[_NAMES]
+    return known
 
 
 def parameter_error(
