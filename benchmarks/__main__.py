@@ -24,13 +24,21 @@ from benchmarks import (
     transfer,
     world,
 )
+from benchmarks.catalog import (
+    KNOWN_PAGE,
+    MANY_PRICES,
+    NEW_PAGE,
+    ONE_PRICE,
+    CatalogLoad,
+    catalog_load,
+    catalog_rows,
+)
 from benchmarks.compare import FULL, QUICK, Pace, Subject, interleave
 from benchmarks.installation import Api, Installation, installed, machine_facts
 from benchmarks.load import Client, drive
 from benchmarks.parties import Party
 from benchmarks.reference.lot import make_tables
 from benchmarks.report import Row, Target, Trips, print_report
-from benchmarks.rows import RawRows
 from benchmarks.world import Size, World
 from marketplace.app import assemble
 from marketplace.organizations.service import seed_operator
@@ -42,9 +50,6 @@ TRANSFER_ROUNDS: Final = 3
 """A round of a million rows takes its minutes."""
 SEARCH_FULL: Final = 100_000
 SEARCH_QUICK: Final = 1_000
-MANY_PRICES: Final = "prices of 1,000 lines at once"
-NEW_PAGE: Final = "page of 50, own prices, made anew"
-KNOWN_PAGE: Final = "page of 50, own prices, asked before"
 NOTES: Final = (
     "One API process unless said otherwise; clients are closed loops, so latencies are those of a "
     "full server. Ratio: median of the rounds, each against the baseline of the same round. "
@@ -56,7 +61,9 @@ Tell = Callable[[str], None]
 @click.command()
 @click.argument(
     "what",
-    type=click.Choice(["all", "bids", "scale", "search", "transfer", "live", "engine", "tenders"]),
+    type=click.Choice(
+        ["all", "bids", "catalog", "scale", "search", "transfer", "live", "engine", "tenders"]
+    ),
     default="all",
 )
 @click.option(
@@ -103,6 +110,8 @@ def main(
     ):
         pace, size = (QUICK, world.QUICK) if quick else (replace(FULL, rounds=rounds), world.FULL)
         match what:
+            case "catalog":
+                measured = _measure_catalog(installation, pace, size, status.update)
             case "scale":
                 chosen = scale.QUICK if quick else scale.FULL
                 chosen = replace(chosen, many=many or chosen.many)
@@ -132,11 +141,7 @@ def main(
 class _Load:
     """The clients of each subject, whichever process they ask."""
 
-    prices: Sequence[Client]
-    many_prices: Sequence[Client]
-    raw_rows: RawRows
-    new_pages: Sequence[Client]
-    known_pages: Sequence[Client]
+    catalog: CatalogLoad
     orders: Sequence[Client]
     feed: Sequence[Client]
     bids: Sequence[Client]
@@ -199,15 +204,31 @@ async def _measure(
     full = pace.requests_max is None
     rows += evaluation.evaluation_rows(evaluation.FULL if full else evaluation.QUICK)
     rows += scenarios.scenario_rows(scenarios.FULL if full else scenarios.QUICK)
-    rows.append(
-        Row(
-            "API process after the run",
-            value=f"{resident:.0f} MB",
-            target=Target(RESIDENT_MB_MAX, f"≤ {RESIDENT_MB_MAX} MB"),
-            hit=resident <= RESIDENT_MB_MAX,
-        )
-    )
+    rows.append(_resident(resident))
     return rows + lively, ran_on
+
+
+def _resident(megabytes: float) -> Row:
+    return Row(
+        "API process after the run",
+        value=f"{megabytes:.0f} MB",
+        target=Target(RESIDENT_MB_MAX, f"≤ {RESIDENT_MB_MAX} MB"),
+        hit=megabytes <= RESIDENT_MB_MAX,
+    )
+
+
+async def _measure_catalog(
+    installation: Installation, pace: Pace, size: Size, tell: Tell
+) -> tuple[list[Row], list[str]]:
+    ran_on = await machine_facts(installation)
+    async with installation.worker(), installation.api() as api:
+        operator = await _operator(installation, api)
+        async with operator.http:
+            made = await world.make_world(operator, size)
+        await installation.settle()
+        load = catalog_load(made, installation.services.database_url)
+        rows = await catalog_rows(api, load, pace, tell)
+        return [*rows, _resident(api.resident_mb())], ran_on
 
 
 async def _measure_scale(
@@ -287,16 +308,7 @@ async def _load(made: World, size: Size, api: Api, database_url: str) -> _Load:
     orders = subjects.orders(made)
     await drive(api.port, orders, 60, len(made.buyers) * size.orders)
     return _Load(
-        prices=subjects.one_price(made),
-        many_prices=subjects.many_prices(made),
-        raw_rows=RawRows(
-            "asyncpg, the same rows",
-            database_url,
-            [each.id for each in made.buyers],
-            subjects.many_keys(made),
-        ),
-        new_pages=subjects.pages(made, subjects.PAGES_TOO_MANY_TO_KNOW),
-        known_pages=subjects.pages(made, 5),
+        catalog=catalog_load(made, database_url),
         orders=orders,
         feed=await subjects.feed(made, size.feed_pages),
         bids=subjects.bidders(parties, subjects.auction_path(auction)),
@@ -310,29 +322,13 @@ async def _rows(api: Api, load: _Load, pace: Pace, tell: Tell) -> list[Row]:
 
     empty_get = subject("empty GET", subjects.empty("GET"))
     empty_post = subject("empty POST", subjects.empty("POST"))
-    prices = subject("price of one line", load.prices)
-    alone = subject("empty POST, 1 client", subjects.empty("POST", 1))
-    many_prices = subject(MANY_PRICES, load.many_prices)
-    new_pages = subject(NEW_PAGE, load.new_pages)
-    known_pages = subject(KNOWN_PAGE, load.known_pages)
     orders = subject("order of 5 lines", load.orders)
     feed = subject("feed read, 50 events", load.feed)
-    before_pages = subject("empty GET", subjects.empty("GET"))
-    for compared in (
-        (empty_get, known_pages, feed),
-        (before_pages, new_pages),
-        (empty_post, prices, orders),
-        (alone, load.raw_rows, many_prices),
-    ):
+    of_catalog = await catalog_rows(api, load.catalog, pace, tell)
+    for compared in ((empty_get, feed), (empty_post, orders)):
         await interleave(compared, pace, tell)
     return [
-        Row("empty GET", empty_get),
-        Row("empty POST", empty_post),
-        Row(prices.name, prices, empty_post, Target(0.17, "≥ 17 %")),
-        Row(many_prices.name, many_prices, load.raw_rows, Target(1 / 3, "≥ 33 %")),
-        Row(many_prices.name, many_prices, alone, Target(1 / 110, "≥ 0.9 % (1 in 110)")),
-        Row(new_pages.name, new_pages, before_pages, Target(0.08, "≥ 8 %")),
-        Row(known_pages.name, known_pages, empty_get, Target(0.22, "≥ 22 %")),
+        *of_catalog,
         Row(orders.name, orders, empty_post),
         Row(feed.name, feed, empty_get),
     ]
@@ -352,10 +348,10 @@ async def _count_trips(
         asked = {
             "empty GET": subjects.empty("GET"),
             "empty POST": subjects.empty("POST"),
-            "price of one line": load.prices,
-            MANY_PRICES: load.many_prices,
-            NEW_PAGE: load.new_pages,
-            KNOWN_PAGE: load.known_pages,
+            ONE_PRICE: load.catalog.prices,
+            MANY_PRICES: load.catalog.many_prices,
+            NEW_PAGE: load.catalog.new_pages,
+            KNOWN_PAGE: load.catalog.known_pages,
             "order of 5 lines": load.orders,
             "feed read, 50 events": load.feed,
             bids.bids_name(len(load.bids)): load.bids,
