@@ -5,13 +5,13 @@ that stand between those he sees, and compares every answer before and after, as
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from random import Random
 from uuid import UUID
 
 import msgspec
 import pytest
+from msgspec import structs
 from sqlalchemy import insert
 
 from catalog.exports import own_prices as exports
@@ -249,7 +249,7 @@ async def test_a_grant_to_a_unit_is_seen_by_it_and_those_below_alone(
     for _ in range(7):
         parent = random.choice(units)
         unit = unit_of(market.buyer)
-        units.append(replace(unit, path=(unit.unit_id, *parent.path)))
+        units.append(structs.replace(unit, path=(unit.unit_id, *parent.path)))
         await add_unit(market, units[-1])
     await market.offer("R", visibility="restricted")
     await market.price_list(entry("R", ("1", "10")))
@@ -265,7 +265,7 @@ async def test_a_grant_to_a_unit_is_seen_by_it_and_those_below_alone(
 async def test_unit_re_parented_while_carts_are_open(shop: Shop) -> None:
     """Prices and visibility follow the new path with the next request."""
     division = await shop.world.unit(shop.buying, "Division")
-    to = replace(unit_of(shop.buyer), unit_id=division, path=(division, *shop.buyer.path))
+    to = structs.replace(unit_of(shop.buyer), unit_id=division, path=(division, *shop.buyer.path))
     await shop.offer("OPEN")
     await shop.offer("R", visibility="restricted")
     await shop.price_list(entry("OPEN", ("1", "20")), entry("R", ("1", "5")))

@@ -1,10 +1,11 @@
 """Procedures that a panel judges, and members of it, for the tests of services."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import msgspec
+from msgspec import structs
 from sqlalchemy import insert
 
 from marketplace.kernel.ids import new_id
@@ -56,7 +57,7 @@ class Panel:
         """Another member of the buyer's company, with the scopes of a viewer."""
         buyer = self.parties.buyer
         scopes = frozenset({"rfq:read", "evaluations:write"})
-        made = replace(buyer, member_id=new_id(), scopes=scopes)
+        made = structs.replace(buyer, member_id=new_id(), scopes=scopes)
         async with transaction(self.parties.platform, buyer) as tx:
             row = {"id": made.member_id, "company_id": buyer.organization_id, "kind": "person"}
             await tx.execute(insert(MemberRow).values(row))

@@ -1,11 +1,11 @@
 """Amendments and later deadlines, on the database."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from marketplace.kernel.errors import Conflict, InvalidInput, NotFound, StaleVersion, WrongState
 from marketplace.platform.core import Platform
@@ -270,7 +270,7 @@ async def test_a_refused_amendment_writes_nothing(platform: Platform, parties: P
 
 async def test_nobody_amends_the_procedure_of_another(platform: Platform, parties: Parties) -> None:
     made = await with_notice(parties)
-    stranger = replace(parties.acme, scopes=parties.buyer.scopes)
+    stranger = structs.replace(parties.acme, scopes=parties.buyer.scopes)
     with pytest.raises(NotFound):
         await amend_procedure(platform, stranger, made.id, amendment(made), made.version)
 

@@ -1,5 +1,4 @@
 import asyncio
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -7,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
+from msgspec import structs
 from sqlalchemy import func, select
 
 from auctions.bidding import place_bid
@@ -277,7 +277,7 @@ async def test_a_lot_whose_auction_was_called_off_is_awarded_from_its_bids(
         ends_at=at + HOUR,
     )
     auction = await start_lot_auction(platform, parties.buyer, made.id, data, key())
-    buyer = replace(parties.buyer, scopes=parties.buyer.scopes | {"auctions:write"})
+    buyer = structs.replace(parties.buyer, scopes=parties.buyer.scopes | {"auctions:write"})
     await cancel_auction(platform, buyer, auction.auction_id, 2, "Too early.")
     await worker.run_until_idle()
     with pytest.raises(Conflict, match="called off"):

@@ -1,9 +1,9 @@
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec import structs
 from sqlalchemy import select
 
 from marketplace.kernel.errors import NotFound, NotPermitted, StaleVersion, WrongState
@@ -102,7 +102,7 @@ async def test_the_event_of_a_question_tells_the_buyer_no_company(
 async def test_questions_are_for_who_may_bid(parties: Parties) -> None:
     made = await parties.published(await parties.terms(openness=Openness.OPEN))
     with pytest.raises(NotPermitted):
-        await ask(parties, replace(parties.buyer, scopes=parties.acme.scopes), made.id)
+        await ask(parties, structs.replace(parties.buyer, scopes=parties.acme.scopes), made.id)
     draft = await parties.drafted()
     with pytest.raises(NotFound):
         await ask(parties, parties.acme, draft.id)
@@ -111,7 +111,7 @@ async def test_questions_are_for_who_may_bid(parties: Parties) -> None:
 async def test_another_company_answers_no_question(platform: Platform, parties: Parties) -> None:
     made = await parties.published()
     asked = await ask(parties, parties.acme, made.id)
-    stranger = replace(parties.bolt, scopes=parties.buyer.scopes)
+    stranger = structs.replace(parties.bolt, scopes=parties.buyer.scopes)
     with pytest.raises(NotFound):
         await answer_question(platform, stranger, asked.id, ANSWER, asked.version)
 

@@ -1,11 +1,11 @@
 """A mini-competition: the members of a framework bid, and the award is a call-off."""
 
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
 import msgspec
 import pytest
+from msgspec import structs
 from sqlalchemy import select
 
 from auctions.bidding import place_bid
@@ -59,7 +59,7 @@ async def competition(parties: Parties) -> ProcedureInput:
         )
         async with system_transaction(parties.platform, Role.ENGINE) as tx:
             ids.append(await conclude(tx, draft))
-    buyer = replace(parties.buyer, scopes=parties.buyer.scopes | {"frameworks:write"})
+    buyer = structs.replace(parties.buyer, scopes=parties.buyer.scopes | {"frameworks:write"})
     given = FrameworkInput(title="Toner", contract_ids=ids, ceiling="5000")
     made = await make_framework(parties.platform, buyer, given, key())
     lines = [msgspec.structs.replace(terms.lots[0].lines[1], quantity="10")]

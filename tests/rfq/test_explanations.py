@@ -1,10 +1,10 @@
 """An abnormally low offer wins only with an explanation that was accepted."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import msgspec
 import pytest
+from msgspec import structs
 from sqlalchemy import update
 
 from marketplace.kernel.errors import Conflict, InvalidInput, NotFound, StaleVersion, WrongState
@@ -147,8 +147,8 @@ async def test_an_explanation_is_between_its_bidder_and_the_buyer(
 ) -> None:
     made, ranking = await opened(parties, move_clock)
     asked = await ask(parties, made, ranking)
-    for who in (parties.bolt, replace(parties.bolt, scopes=parties.buyer.scopes)):
-        scoped = replace(who, scopes=who.scopes | parties.acme.scopes)
+    for who in (parties.bolt, structs.replace(parties.bolt, scopes=parties.buyer.scopes)):
+        scoped = structs.replace(who, scopes=who.scopes | parties.acme.scopes)
         assert (await list_explanations(platform, scoped, made.id, FIRST)).items == []
         with pytest.raises(NotFound):
             await explain_offer(platform, scoped, asked.id, OWN, asked.version)
@@ -157,7 +157,7 @@ async def test_an_explanation_is_between_its_bidder_and_the_buyer(
     with pytest.raises(NotFound):
         await decide_explanation(
             platform,
-            replace(parties.acme, scopes=parties.buyer.scopes),
+            structs.replace(parties.acme, scopes=parties.buyer.scopes),
             asked.id,
             ACCEPT,
             asked.version,

@@ -1,11 +1,11 @@
 """Requests for information, the public listing, budgets: what a procedure is, and who sees what."""
 
 import asyncio
-from dataclasses import replace
 from datetime import timedelta
 
 import msgspec
 import pytest
+from msgspec import structs
 from sqlalchemy import func, select
 
 from marketplace.kernel.errors import InvalidInput, NotFound, WrongState
@@ -149,7 +149,7 @@ async def test_a_private_procedure_does_not_exist_for_who_was_not_invited(
     terms = await parties.terms()
     terms.budget = BudgetInput(amount="1000", shown=True)
     made = await parties.published(terms)
-    outsider = replace(parties.coil, organization_id=new_id(), scopes=parties.acme.scopes)
+    outsider = structs.replace(parties.coil, organization_id=new_id(), scopes=parties.acme.scopes)
     for read in (
         lambda: read_procedure(platform, outsider, made.id),
         lambda: list_receipts(platform, outsider, made.id),

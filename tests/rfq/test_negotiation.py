@@ -1,12 +1,12 @@
 """Buyer and bidder negotiate a lot: in turns, between the two of them, until the award."""
 
 import asyncio
-from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
 import asyncpg
 import pytest
+from msgspec import structs
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import ProgrammingError
 
@@ -235,7 +235,7 @@ async def test_nobody_but_the_two_sides_sees_a_negotiation(
         platform, table.bolt, begun.id, NegotiationMessageInput(message="Can you wait?"), key()
     )
     for outsider in (table.acme, table.parties.coil):
-        nosy = replace(outsider, scopes=table.buyer.scopes | table.bolt.scopes)
+        nosy = structs.replace(outsider, scopes=table.buyer.scopes | table.bolt.scopes)
         with pytest.raises(NotFound):
             await service.read_negotiation(platform, nosy, begun.id)
         with pytest.raises(NotFound):

@@ -1,13 +1,14 @@
 """Two officers open, or nobody does: asked for by the key store, and not by the service alone."""
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from marketplace.kernel.errors import Conflict, InvalidInput, NotFound, NotPermitted, WrongState
 from marketplace.organizations import members
@@ -57,7 +58,9 @@ async def officers_of(parties: Parties) -> tuple[Caller, Caller, Caller]:
                 tx, parties.buyer.organization_id, f"Officer {number}", None, [place]
             )
         made.append(
-            replace(parties.buyer, member_id=member.id, scopes=frozenset({"rfq:open", "rfq:read"}))
+            structs.replace(
+                parties.buyer, member_id=member.id, scopes=frozenset({"rfq:open", "rfq:read"})
+            )
         )
     one, two, three = made
     return one, two, three
@@ -122,11 +125,11 @@ async def test_only_a_named_officer_with_his_own_code_approves(
     for code in ("00", sealed.codes[1]):
         with pytest.raises(NotPermitted):
             await sealed.approve(0, code)
-    stranger = replace(parties.buyer, scopes=frozenset({"rfq:open"}))
+    stranger = structs.replace(parties.buyer, scopes=frozenset({"rfq:open"}))
     data = OpeningApprovalInput(code=sealed.codes[0])
     with pytest.raises(NotPermitted):
         await service.approve_opening(platform, stranger, made.id, data)
-    rival = replace(parties.acme, scopes=frozenset({"rfq:open", "rfq:read"}))
+    rival = structs.replace(parties.acme, scopes=frozenset({"rfq:open", "rfq:read"}))
     with pytest.raises(NotFound):
         await service.approve_opening(platform, rival, made.id, data)
     # Whatever a database administrator writes: the key store has codes of its own.
@@ -167,7 +170,7 @@ async def test_a_code_is_for_officers_in_the_draft_and_the_last_one_counts(
     terms = await parties.terms()
     terms.officer_ids = [each.member_id for each in sealed.officers]
     draft = await parties.drafted(terms)
-    outsider = replace(sealed.officers[0], member_id=parties.buyer.member_id)
+    outsider = structs.replace(sealed.officers[0], member_id=parties.buyer.member_id)
     with pytest.raises(NotPermitted):
         await service.take_code(platform, outsider, draft.id)
     codes = [(await service.take_code(platform, sealed.officers[0], draft.id)) for _ in range(2)]

@@ -1,10 +1,10 @@
 import sys
-from dataclasses import replace
 from datetime import date
 from uuid import UUID
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from marketplace.kernel.errors import (
     Conflict,
@@ -178,7 +178,7 @@ async def test_a_supplier_runs_no_procedure_and_a_foreign_one_is_not_there(
 
 
 def other_buyer(parties: Parties) -> Caller:
-    return replace(parties.acme, scopes=parties.buyer.scopes)
+    return structs.replace(parties.acme, scopes=parties.buyer.scopes)
 
 
 async def test_a_retried_draft_is_one_procedure(platform: Platform, parties: Parties) -> None:

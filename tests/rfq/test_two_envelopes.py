@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 import pytest
 from click.testing import CliRunner
+from msgspec import structs
 from sqlalchemy import select
 
 from marketplace.kernel.errors import InvalidInput, NotPermitted, WrongState
@@ -266,7 +267,7 @@ async def test_row_security_hides_what_is_judged_from_who_has_a_conflict_or_has_
                 await (await tx.raw()).execute(score, *values)
     # Nor does he who sees nothing decide anything: it would be decided on nothing.
     for who in (ben, cim):
-        buying = replace(who, scopes=parties.buyer.scopes)
+        buying = structs.replace(who, scopes=parties.buyer.scopes)
         version = (await read_procedure(platform, parties.buyer, made.id)).version
         with pytest.raises(NotPermitted):
             await lock_scores(platform, buying, made.id, version)

@@ -1,8 +1,7 @@
 """Assortments: restricted offers are seen through a granted one, and not at all without."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec import structs
 from sqlalchemy import Executable, func, insert, select, true
 
 from catalog.assortments import service
@@ -106,7 +105,7 @@ async def test_a_unit_sees_what_it_was_granted_and_those_above_and_beside_it_do_
     await sells(market, "R", visibility="restricted")
     await market.assortment("R", to=[market.site])
     below = unit_of(market.buyer)
-    below = replace(below, path=(below.unit_id, *market.site.path))
+    below = structs.replace(below, path=(below.unit_id, *market.site.path))
     assert await market.told("R", who=below) == "10 base"
     assert await market.told("R", who=market.site) == "10 base"
     assert await market.told("R") == "unknown_sku"
@@ -130,7 +129,7 @@ async def test_what_a_unit_sees_and_pays_follows_its_path(market: Market) -> Non
     await market.assortment("R", to=[above])
     await market.price_list(entry("OPEN", ("1", "7")), level="organization", to=[above])
     before = market.site
-    after = replace(before, path=(before.unit_id, *above.path))
+    after = structs.replace(before, path=(before.unit_id, *above.path))
     assert [await market.told(sku, who=before) for sku in ("R", "OPEN")] == [
         "unknown_sku",
         "20 base",

@@ -1,7 +1,7 @@
 from collections.abc import AsyncIterator
-from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from catalog.carts import requisitions, sources
 from catalog.carts.quick_order import SUGGESTIONS_MAX
@@ -251,7 +251,7 @@ async def test_nobody_re_orders_a_foreign_order(shop: Shop) -> None:
     mine = await Buying.begin(shop)
     with pytest.raises(NotFound):
         await sources.reorder(shop.platform, rival.caller, mine.cart.id, order.id, fresh_key())
-    writer = replace(shop.buyer.caller, scopes=frozenset({"carts:write"}))
+    writer = structs.replace(shop.buyer.caller, scopes=frozenset({"carts:write"}))
     with pytest.raises(NotPermitted):
         await sources.reorder(shop.platform, writer, mine.cart.id, order.id, fresh_key())
 

@@ -1,11 +1,11 @@
 """Margin floors: prices below them wait for a second person, and nobody else learns of them."""
 
-from dataclasses import replace
 from decimal import Decimal
 from uuid import UUID
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from catalog.imports.schemas import ImportKind
 from catalog.price_lists import checking, discounts, floors
@@ -183,6 +183,6 @@ async def test_floors_that_cannot_be_are_named(shop: Shop) -> None:
     ]
     with pytest.raises(NotFound):
         await floors.read_floors(shop.platform, shop.supplier, "NOPE")
-    buyer = replace(shop.buyer, scopes=shop.buyer.scopes | {"prices:write"})
+    buyer = structs.replace(shop.buyer, scopes=shop.buyer.scopes | {"prices:write"})
     with pytest.raises(NotFound):
         await floor(shop, "A", "1", who=buyer)

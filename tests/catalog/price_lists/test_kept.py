@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from catalog.customers import service as customers
 from catalog.customers.schemas import CustomerInput, SegmentMembersInput
@@ -233,7 +234,7 @@ async def test_two_processes_agree_with_what_is_read_anew_whatever_changes(
     await market._organization(
         market.buyer, region.unit_id, market.buyer.organization_id, "Region", sells=None
     )
-    moved = replace(market.site, path=(market.site.unit_id, *region.path))
+    moved = structs.replace(market.site, path=(market.site.unit_id, *region.path))
     changes = Changes(market, region, random)
     await changes.prepare()
     first, second, anew = processes

@@ -1,10 +1,10 @@
 """A catalog to search in: products with texts, attributes and offers, and who asks for them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+from msgspec import structs
 from sqlalchemy import insert, text
 
 from catalog.categories import service as categories
@@ -189,7 +189,7 @@ from made, unnest(cast(:skus as text[])) with ordinality as line (sku, place)
 async def order(shelf: Shelf, company: int, *skus: str) -> None:
     """Write into the books that a company ordered these together."""
     buyer = UUID(int=company + 1_000)
-    who = replace(shelf.market.buyer, organization_id=buyer, unit_id=buyer, path=(buyer,))
+    who = structs.replace(shelf.market.buyer, organization_id=buyer, unit_id=buyer, path=(buyer,))
     values = {
         "id": new_id(),
         "buyer": buyer,

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from catalog.search import service
 from catalog.search.known_items import KnownItems
@@ -66,7 +67,9 @@ async def test_a_page_follows_each_change_of_products_offers_and_names(
     await both(("Alone", "Supplier", 1), ("Rivet", "Supplier", 1))
     await market.offer("P", name="Zinc", buyer_id=market.buyer.organization_id)
     await both(("Rivet", "Supplier", 1), ("Zinc", "Supplier", 1))
-    seller = replace(market.supplier, scopes=market.supplier.scopes | {"organizations:write"})
+    seller = structs.replace(
+        market.supplier, scopes=market.supplier.scopes | {"organizations:write"}
+    )
     change = OrganizationChange(name="Renamed")
     await organizations.change_organization(
         market.platform, seller, seller.organization_id, 1, change

@@ -1,8 +1,7 @@
 """Awards above a company's threshold wait for a second person."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec import structs
 
 from marketplace.approvals.schemas import ApprovalView, DecisionInput
 from marketplace.approvals.service import decide, read_approval
@@ -26,7 +25,7 @@ APPROVE, REJECT = DecisionInput(verdict="approve"), DecisionInput(verdict="rejec
 
 
 async def threshold(parties: Parties, amount: str) -> None:
-    administrator = replace(parties.buyer, scopes=frozenset({"rfq:administer"}))
+    administrator = structs.replace(parties.buyer, scopes=frozenset({"rfq:administer"}))
     above = AwardPolicyInput(approval_above=MoneyInput(amount=amount, currency="EUR"))
     await put_policy(parties.platform, administrator, above, 0)
 
@@ -40,7 +39,7 @@ async def waiting(
 
 
 async def said(parties: Parties, proposal: AwardProposalView, what: DecisionInput) -> ApprovalView:
-    second = replace(
+    second = structs.replace(
         parties.buyer,
         member_id=new_id(),
         roles=frozenset({"approver"}),
@@ -64,7 +63,7 @@ async def test_above_it_nobody_hears_of_the_award_before_it_is_approved(
     made, proposal = await waiting(parties, move_clock, standstill_days=10)
     assert proposal.status is ProposalStatus.IN_APPROVAL
     assert proposal.approval_id is not None
-    reader = replace(parties.buyer, scopes=frozenset({"orders:read"}))
+    reader = structs.replace(parties.buyer, scopes=frozenset({"orders:read"}))
     approval = await read_approval(platform, reader, proposal.approval_id)
     assert (approval.subject_kind, approval.amount.amount) == ("award", "575.00")
     for bidder in parties.suppliers:
@@ -103,7 +102,7 @@ async def test_nobody_approves_the_award_he_proposed(
     platform: Platform, parties: Parties, move_clock: MoveClock
 ) -> None:
     _, proposal = await waiting(parties, move_clock)
-    himself = replace(
+    himself = structs.replace(
         parties.buyer,
         roles=frozenset({"administrator"}),
         scopes=frozenset({"orders:approve"}),
@@ -119,7 +118,7 @@ async def test_a_proposal_that_is_withdrawn_waits_for_nobody_any_more(
     _, proposal = await waiting(parties, move_clock)
     reason = AwardWithdrawalInput(reason="The wrong lot.")
     await withdraw_proposal(platform, parties.buyer, proposal.id, reason, proposal.version)
-    reader = replace(parties.buyer, scopes=frozenset({"orders:read"}))
+    reader = structs.replace(parties.buyer, scopes=frozenset({"orders:read"}))
     assert proposal.approval_id is not None
     approval = await read_approval(platform, reader, proposal.approval_id)
     assert approval.state == "withdrawn"

@@ -1,10 +1,10 @@
 """Winners who decline, fail or do not sign, and who comes after them."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from marketplace.contracts.reading import read_contract
 from marketplace.contracts.signing import sign_contract
@@ -33,7 +33,7 @@ UNSIGNED = AwardFailureInput(cause=Cause.NOT_SIGNED, reason="He did not sign in 
 
 
 def signing(who: Caller) -> Caller:
-    return replace(who, scopes=who.scopes | {"contracts:sign", "contracts:read"})
+    return structs.replace(who, scopes=who.scopes | {"contracts:sign", "contracts:read"})
 
 
 async def test_bidder_bankrupt_after_award_gives_way_to_the_next_and_the_prices_follow(

@@ -1,11 +1,11 @@
 """From the decision to the contract: told, held still, complained about, awarded by the clock."""
 
 import asyncio
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec import structs
 from sqlalchemy import func, select
 
 from marketplace.app import Assembly
@@ -124,7 +124,7 @@ async def test_losers_are_told_their_own_reasons_only(
     assert (await list_awards(platform, parties.coil, made.id)).items == []
     assert len((await list_awards(platform, parties.acme, made.id)).items) == 1
     with pytest.raises(NotFound):
-        reader = replace(parties.acme, scopes=BUYER_SCOPES)
+        reader = structs.replace(parties.acme, scopes=BUYER_SCOPES)
         await list_proposals(platform, reader, made.id)
 
 

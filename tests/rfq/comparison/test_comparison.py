@@ -1,11 +1,11 @@
 """The comparison: each offer against the best, the estimate and the last price, with its source."""
 
 import io
-from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
+from msgspec import structs
 from python_calamine import CalamineWorkbook
 from sqlalchemy import event
 
@@ -82,7 +82,7 @@ async def test_nobody_but_the_buyer_compares_and_he_not_before_the_opening(
     with pytest.raises(WrongState):
         await read_comparison(platform, parties.buyer, receiving.id)
     made = await opened(parties, move_clock)
-    rival = replace(parties.acme, scopes=BUYER_SCOPES)
+    rival = structs.replace(parties.acme, scopes=BUYER_SCOPES)
     for who in (rival, caller(BUYER_SCOPES)):
         with pytest.raises(NotFound):
             await read_comparison(platform, who, made.id)

@@ -1,11 +1,12 @@
 """Lives of procedures, for the tests of what they publish."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import msgspec
+from msgspec import structs
 from sqlalchemy import select
 
 from auctions.bidding import place_bid
@@ -166,7 +167,7 @@ class Life:
         contract_id = proposal.awards[0].contract_id
         assert contract_id is not None
         for who in (self.buyer, supplier):
-            signer = replace(who, scopes=who.scopes | {"contracts:sign", "contracts:read"})
+            signer = structs.replace(who, scopes=who.scopes | {"contracts:sign", "contracts:read"})
             contract = await read_contract(self.parties.platform, signer, contract_id)
             await sign_contract(self.parties.platform, signer, contract_id, contract.version)
 

@@ -1,11 +1,11 @@
 """Reports of sourcing: figures that can be reckoned by hand, of the own company alone."""
 
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import httpx
 import pytest
+from msgspec import structs
 from sqlalchemy import select
 
 from marketplace.kernel.errors import InvalidInput, NotFound, NotPermitted
@@ -125,7 +125,7 @@ async def test_a_report_is_of_the_own_company_and_of_a_unit_of_it(
     platform: Platform, parties: Parties, move_clock: MoveClock
 ) -> None:
     await played(platform, parties, move_clock)
-    for who in (caller(BUYER_SCOPES), replace(parties.acme, scopes=BUYER_SCOPES)):
+    for who in (caller(BUYER_SCOPES), structs.replace(parties.acme, scopes=BUYER_SCOPES)):
         found = await report(platform, who)
         assert (found.savings, found.participation.procedures) == ([], 0)
         assert found.participation.suppliers == []
