@@ -162,12 +162,12 @@ async def _import_prices(work: Work) -> Outcome:
     price_list = await reading.locked_list(tx, work.caller, row.price_list_id)
     draft = price_list.published_version + 1
     reader = _reader(row, PRICES, plain=True, currency=price_list.currency)
-    await loading.load(tx, work.pieces(reader))
+    loaded = await loading.load(tx, work.pieces(reader))
     judged = _judge(row, reader, [])
     owner = work.caller.organization_id
     if reader.format is FileFormat.BMECAT:
         await loading.complete(tx, price_list.id, owner, draft)
-    filled = await loading.fill_empty_draft(tx, price_list.id, owner, draft)
+    filled = await loading.fill_empty_draft(tx, price_list.id, owner, draft, loaded)
     if filled is not None:
         written = filled.told
     else:

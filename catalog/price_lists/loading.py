@@ -43,14 +43,18 @@ async def open_loading(tx: Transaction) -> None:
     await tx.execute(text(f"set local work_mem = '{_WORK_MEMORY}'"))
 
 
-async def load(tx: Transaction, batches: AsyncIterator[Sequence[PriceRecord | PlainRows]]) -> None:
+async def load(
+    tx: Transaction, batches: AsyncIterator[Sequence[PriceRecord | PlainRows]]
+) -> frozenset[str]:
     """Load rows while they are read, by one COPY for as long as their columns stay the same.
 
-    A tier without a unit has '' and a basis of 0, see `complete`.
+    Gives the columns that any of them has. A tier without a unit has '' and a basis of 0, see
+    `complete`.
     """
     connection = await tx.raw()
     pieces = _as_lines(batches)
     piece = await anext(pieces, None)
+    loaded: set[str] = set()
 
     async def run(columns: tuple[str, ...]) -> AsyncIterator[bytes]:
         nonlocal piece
@@ -59,6 +63,7 @@ async def load(tx: Transaction, batches: AsyncIterator[Sequence[PriceRecord | Pl
             piece = await anext(pieces, None)
 
     while piece is not None:
+        loaded.update(piece.columns)
         await connection.copy_to_table(
             "import_prices",
             source=run(piece.columns),
@@ -66,6 +71,7 @@ async def load(tx: Transaction, batches: AsyncIterator[Sequence[PriceRecord | Pl
             columns=list(piece.columns),
             null="",
         )
+    return frozenset(loaded)
 
 
 async def _as_lines(
@@ -159,8 +165,12 @@ group by offer_id, unit, valid_from
 """)
 
 
+_SAMPLE_LITTLE: Final = text("set local default_statistics_target = 1")
 _COUNT_LOADED: Final = text("analyze pg_temp.import_prices (sku)")
-"""Without a guess at how many rows there are, offers are looked up one by one."""
+"""Without a guess at how many rows there are, offers are looked up one by one.
+
+300 of them tell as much as the 30,000 that are looked at otherwise, which takes 50 ms.
+"""
 
 
 class Filled(PricesWritten, frozen=True, kw_only=True):
@@ -185,19 +195,26 @@ select min(coalesce(valid_from, '-infinity')) is not distinct from
 from pg_temp.import_prices
 """)
 """Whether all rows begin at one instant, and whether none can be a second tier of another."""
+_LOOKED_AT: Final = frozenset({"valid_from", "minimum_quantity"})
 
 
 async def fill_empty_draft(
-    tx: Transaction, list_id: UUID, supplier_id: UUID, draft_version: int
+    tx: Transaction,
+    list_id: UUID,
+    supplier_id: UUID,
+    draft_version: int,
+    loaded: frozenset[str],
 ) -> Filled | None:
     """Write all loaded rows into the draft of a locked list that has no ladder yet.
 
-    Then an offer has one ladder in a unit for each beginning, so ladders that all begin together
-    cannot overlap. Gives None, and writes nothing, where the list has one or anything is wrong with
-    a row: then `to_batch` and the careful statements say what.
+    `loaded` are the columns they have, as `load` gives them. An offer then has one ladder in a unit
+    for each beginning, so ladders that all begin together cannot overlap. Gives None, and writes
+    nothing, where the list has one or anything is wrong with a row: then `to_batch` and the careful
+    statements say what.
     """
     if not await tx.scalar(_IS_EMPTY.bindparams(list_id=list_id)):
         return None
+    await tx.execute(_SAMPLE_LITTLE)
     await tx.execute(_COUNT_LOADED)
     values = {
         "list_id": list_id,
@@ -205,14 +222,17 @@ async def fill_empty_draft(
         "draft": draft_version,
         "open": OPEN,
     }
-    loaded = await tx.one(_LOOK)
-    fill = _FILL_SINGLE if loaded.single else _FILL.bindparams(tiers_max=TIERS_MAX)
+    begins_together = single = True
+    if not loaded.isdisjoint(_LOOKED_AT):
+        looked_at = await tx.one(_LOOK)
+        begins_together, single = looked_at.begins_together, looked_at.single
+    fill = _FILL_SINGLE if single else _FILL.bindparams(tiers_max=TIERS_MAX)
     try:
         async with tx.connection.begin_nested():
             written = await tx.execute(fill.bindparams(**values))
     except IntegrityError:
         return None
-    return Filled(written=written, unchanged=0, cannot_overlap=loaded.begins_together)
+    return Filled(written=written, unchanged=0, cannot_overlap=begins_together)
 
 
 _TO_BATCH: Final = text("""

@@ -52,10 +52,12 @@ async def test_an_import_tells_format_rows_and_phase(market: Market) -> None:
     assert done.rows_total_estimated == 1
 
 
+HEADER = "sku;unit;minimum_quantity;amount\n"
 SHAPES = {
-    "one tier": "A;C62;1;10\nB;C62;1;20\n",
-    "tiers apart": "A;C62;1;10.50\nB;C62;1;20\nA;C62;10;9.125\n",
-    "quoted": '"A";C62;1;10\nB;C62;1;20\n',
+    "one tier": f"{HEADER}A;C62;1;10\nB;C62;1;20\n",
+    "no quantities": "sku;unit;amount\nA;C62;10\nB;C62;20\n",
+    "tiers apart": f"{HEADER}A;C62;1;10.50\nB;C62;1;20\nA;C62;10;9.125\n",
+    "quoted": f'{HEADER}"A";C62;1;10\nB;C62;1;20\n',
 }
 
 
@@ -65,7 +67,7 @@ async def test_an_empty_list_is_filled_at_once_as_it_is_row_by_row(
 ) -> None:
     await market.offer("A")
     await market.offer("B")
-    data = "sku;unit;minimum_quantity;amount\n" + SHAPES[shape]
+    data = SHAPES[shape]
 
     async def ladders() -> list[Any]:
         base = await market.price_list(publish=False, priority=len(made))
@@ -107,7 +109,7 @@ async def test_what_spoils_a_filling_is_named_row_by_row(
 ) -> None:
     await market.offer("A")
     base = await market.price_list(publish=False)
-    data = "sku;unit;minimum_quantity;amount\n" + rows
+    data = HEADER + rows
     refused = await market.upload(PRICES, data, list_id=base.id, publish=True)
     assert (refused.status, [e.code for e in refused.errors]) == ("failed", codes)
     assert await count(market, "price_ladders") == 0
