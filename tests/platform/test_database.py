@@ -151,6 +151,33 @@ async def test_a_hot_read_that_fails_or_is_given_up_leaves_no_tenant(settings: S
     await platform.close()
 
 
+async def test_a_read_that_is_given_up_does_not_go_on_in_the_server(
+    platform: Platform, settings: Settings
+) -> None:
+    watching = await asyncpg.connect(settings.database_url)
+    try:
+
+        async def runs() -> bool:
+            found: bool = await watching.fetchval(
+                "select exists (select from pg_stat_activity"
+                " where state = 'active' and query = 'select pg_sleep(100)'"
+                " and datname = current_database())"
+            )
+            return found
+
+        async with asyncio.timeout(60):
+            reading = asyncio.create_task(platform.database.hot.fetch("select pg_sleep(100)"))
+            while not await runs():
+                await asyncio.sleep(0.01)
+            reading.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await reading
+            while await runs():
+                await asyncio.sleep(0.05)
+    finally:
+        await watching.close()
+
+
 async def test_a_read_under_way_when_the_process_closes_is_answered_and_its_connection_closed(
     settings: Settings,
 ) -> None:

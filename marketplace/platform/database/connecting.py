@@ -10,6 +10,8 @@ import msgspec
 from marketplace.kernel.limits import REQUEST_SECONDS_MAX
 
 _WATCH_CLIENT: Final = "2s"
+"""Who gives a statement up leaves by closing its connection; by itself Postgres would notice with
+the first row it sends. See docs/decisions/0134-given-up-statements-end.md."""
 
 
 class Role(Enum):
@@ -26,9 +28,6 @@ async def connect(
 ) -> asyncpg.Connection:
     """Open a connection in `role`; the login itself has no rights."""
     options = _connection_options(role) | {"command_timeout": statement_seconds}
-    if statement_seconds > REQUEST_SECONDS_MAX:
-        # Who dies in a statement of minutes must not keep its locks for minutes.
-        options["server_settings"]["client_connection_check_interval"] = _WATCH_CLIENT
     return await asyncpg.connect(url, **options)
 
 
@@ -41,6 +40,7 @@ def _connection_options(role: Role) -> dict[str, Any]:
             # A plan per call costs more than it gains on our short statements.
             "plan_cache_mode": "force_generic_plan",
             "jit": "off",
+            "client_connection_check_interval": _WATCH_CLIENT,
         },
         "command_timeout": REQUEST_SECONDS_MAX,
         "timeout": 10,
