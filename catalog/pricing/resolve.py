@@ -97,7 +97,7 @@ def resolve(
     if winner.commitment is None or _covered(winner, price.line_amount, quantity):
         return price
     others = [candidate for candidate in candidates if candidate is not winner]
-    return _split(price, others, buyer, as_of, currency)
+    return _split(price, others, buyer, as_of, currency, explain=explain)
 
 
 def _alone(
@@ -213,6 +213,8 @@ def _split(
     buyer: Buyer,
     as_of: datetime,
     currency: str,
+    *,
+    explain: bool,
 ) -> Price | NoPrice:
     """Draw what is left, and price the rest as a line of its own."""
     winner, unit = price.winner, price.winner.unit
@@ -224,7 +226,7 @@ def _split(
     rest = resolve(others, buyer, price.quantity - part, unit, currency, as_of, policy=price.policy)
     if isinstance(rest, NoPrice):
         exhausted = Loser(winner, Reason.COMMITMENT_EXHAUSTED)
-        losers = (exhausted, *price.losers) if price.losers else ()
+        losers = (exhausted, *price.losers) if explain else ()
         return NoPrice(reason=Reason.COMMITMENT_EXHAUSTED, losers=losers)
     drawn = Part(winner, tier, part, winner.ladder.amount_at(tier, part, unit, currency))
     parts = rest.parts or (Part(rest.winner, rest.tier, rest.quantity, rest.line_amount),)

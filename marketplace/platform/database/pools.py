@@ -171,8 +171,12 @@ class HotConnections:
         return connection
 
     async def close(self) -> None:
-        """Close those that are idle; the others are closed by whoever uses them last."""
+        """Close all for good: those that are in use are closed by whoever uses them."""
         self._closed = True
+        await self.close_idle()
+
+    async def close_idle(self) -> None:
+        """Close those that are idle: what asks next plans anew."""
         while self._idle:
             await self._idle.pop().close()
 

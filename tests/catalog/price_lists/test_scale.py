@@ -73,7 +73,7 @@ async def test_a_price_reads_as_little_with_many_organizations_as_with_few(
         rows = await load_prices(settings.owner_url, added, ["Organization %"])
         assert rows >= added * LINES // 2
         await owner.execute("vacuum (analyze)")
-        await market.platform.database.hot.close()  # so that what was planned is planned anew
+        await market.platform.database.hot.close_idle()  # so that what was planned is planned anew
         found.append(await asked(market))
     await owner.close()
     few, many = found

@@ -6,13 +6,17 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
+from msgspec import structs
 
 from catalog.pricing.resolve import resolve, told_to_buyer
 from catalog.pricing.terms import (
+    AtExhaustion,
     Buyer,
     Candidate,
+    Commitment,
     Ladder,
     Level,
+    Measure,
     Mode,
     NoPrice,
     Price,
@@ -216,6 +220,13 @@ def test_what_others_pay_is_not_told_to_a_buyer() -> None:
 
 def test_losers_are_told_on_request_only() -> None:
     assert resolve([BASE, LISTED], BUYER, Decimal(1), "C62", "EUR", NOW).losers == ()
+
+
+def test_the_only_contract_there_is_is_told_where_its_rest_has_no_price() -> None:
+    drawn = Commitment(UUID(int=7), Measure.QUANTITY, Decimal(1), AtExhaustion.SPLIT)
+    split = structs.replace(CONTRACT, commitment=drawn)
+    exhausted = {"contract": "commitment_exhausted"}
+    assert outcome([split], "2") == ("commitment_exhausted", exhausted)
 
 
 def test_the_line_amount_uses_the_basis_of_the_winning_ladder() -> None:
