@@ -29,8 +29,9 @@ demo: $(STAMP) ## walk the whole road once over HTTP, from the invitation to the
 
 .PHONY: long
 long: $(STAMP) ## tests in their long forms: all recorded orders, many examples of every property
-	@ADVENTUREWORKS_ORDERS=4012 SCHEMATHESIS_EXAMPLES=50 HYPOTHESIS_PROFILE=long \
-	    $(BIN)/pytest -q -n 2 tests/adventureworks tests/journeys/test_contract.py \
+	@ADVENTUREWORKS_ORDERS=4012 SCHEMATHESIS_EXAMPLES=50 HOSTILE_VALUES=all \
+	    HYPOTHESIS_PROFILE=long $(BIN)/pytest -q -n 2 tests/adventureworks \
+	    tests/journeys/test_contract.py tests/journeys/test_bad_input.py \
 	    tests/kernel tests/auctions/engine tests/catalog/pricing tests/rfq/rules $(ARGS)
 
 .PHONY: test

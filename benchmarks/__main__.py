@@ -1,6 +1,7 @@
 """`make bench`: measure, and print one table."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -161,8 +162,8 @@ async def _measure(
     lively: list[Row] = []
     ran_on = await machine_facts(installation)
     await make_tables(installation.services.owner_url)
-    async with installation.worker() as worker:
-        async with installation.api() as api:
+    async with _served(installation, behind_meters=smoke) as (api, metered):
+        async with installation.worker() as worker:
             tell("Filling")
             operator = await _operator(installation, api)
             async with operator.http:
@@ -189,10 +190,11 @@ async def _measure(
                         api=api,
                         worker_runs=True,
                     )
-        trips = await _count_trips(installation, load, tell, pace.requests_max or 50)
-        rows = [_with_trips(row, trips) for row in rows]
-    async with installation.api("one") as api:
-        rows += await bids.two_process_rows(installation, load.bids, pace, tell, api)
+            requests = pace.requests_max or 50
+            trips = await _count_trips(installation, load, tell, requests, metered)
+            rows = [_with_trips(row, trips) for row in rows]
+        async with nullcontext(api) if smoke else installation.api("one") as one:
+            rows += await bids.two_process_rows(installation, load.bids, pace, tell, one)
         if smoke:
             async with _http(api) as http:
                 operator = replace(operator, http=http)
@@ -334,16 +336,49 @@ async def _rows(api: Api, load: _Load, pace: Pace, tell: Tell) -> list[Row]:
     ]
 
 
-async def _count_trips(
-    installation: Installation, load: _Load, tell: Tell, requests: int
-) -> dict[str, Trips]:
-    """Count round trips on a process of its own, whose servers are behind proxies."""
+@dataclass(frozen=True, slots=True)
+class _Metered:
+    """A process that serves the API, and what counts its round trips."""
+
+    api: Api
+    postgres: Meter
+    redis: Meter
+
+
+@asynccontextmanager
+async def _metered(installation: Installation) -> AsyncIterator[_Metered]:
+    """Serve the API by a process of its own whose servers are behind proxies."""
     services = installation.services
     async with (
         counted(services.database_url) as postgres,
         counted(services.redis_url) as redis,
         installation.api("counted", DATABASE_URL=postgres.url, REDIS_URL=redis.url) as api,
     ):
+        yield _Metered(api, postgres, redis)
+
+
+@asynccontextmanager
+async def _served(
+    installation: Installation, *, behind_meters: bool
+) -> AsyncIterator[tuple[Api, _Metered | None]]:
+    """Serve what is measured; a smoke run, whose times say nothing, counts round trips there."""
+    if behind_meters:
+        async with _metered(installation) as metered:
+            yield metered.api, metered
+    else:
+        async with installation.api() as api:
+            yield api, None
+
+
+async def _count_trips(
+    installation: Installation,
+    load: _Load,
+    tell: Tell,
+    requests: int,
+    running: _Metered | None,
+) -> dict[str, Trips]:
+    """Count round trips on the process that runs behind proxies, or one of their own."""
+    async with nullcontext(running) if running else _metered(installation) as metered:
         found = {}
         asked = {
             "empty GET": subjects.empty("GET"),
@@ -358,17 +393,16 @@ async def _count_trips(
         }
         for name, clients in asked.items():
             tell(f"{name}: counting round trips")
-            found[name] = await _trips(api, clients[:1], postgres, redis, requests)
+            found[name] = await _trips(metered, clients[:1], requests)
     return found
 
 
-async def _trips(
-    api: Api, clients: Sequence[Client], postgres: Meter, redis: Meter, requests: int
-) -> Trips:
+async def _trips(metered: _Metered, clients: Sequence[Client], requests: int) -> Trips:
     """Ask one at a time, after a while to warm up, and give the means."""
-    await drive(api.port, clients, 30, requests)
+    port, postgres, redis = metered.api.port, metered.postgres, metered.redis
+    await drive(port, clients, 30, requests)
     before = (postgres.count, redis.count)
-    outcome = await drive(api.port, clients, 30, requests)
+    outcome = await drive(port, clients, 30, requests)
     after = (postgres.count, redis.count)
     return Trips((after[0] - before[0]) / outcome.counted, (after[1] - before[1]) / outcome.counted)
 

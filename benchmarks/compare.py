@@ -31,7 +31,7 @@ class Pace:
 
 
 FULL: Final = Pace(rounds=7, seconds=1.5, warm_seconds=1.0)
-QUICK: Final = Pace(rounds=1, seconds=5.0, warm_seconds=5.0, requests_max=10)
+QUICK: Final = Pace(rounds=1, seconds=5.0, warm_seconds=5.0, requests_max=4)
 
 
 class Driven(Protocol):
@@ -54,8 +54,8 @@ class Subject:
     outcomes: list[Outcome] = field(default_factory=list)
 
     async def drive(self, seconds: float, requests_max: int | None) -> Outcome:
-        """Let its clients run for so long, or until so many answers."""
-        return await drive(self.port, self.clients, seconds, requests_max)
+        """Let its clients run for so long, or until so many answers, by no more clients."""
+        return await drive(self.port, self.clients[:requests_max], seconds, requests_max)
 
 
 def rate(subject: Driven) -> float:

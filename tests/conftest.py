@@ -33,6 +33,7 @@ from marketplace.platform.http.edge import Edge
 from marketplace.platform.settings import Settings
 from marketplace.platform.telemetry import log_processors
 from marketplace.worker import Worker
+from tests.support.folders import ENDS, TOGETHER, folder_of
 from tests.support.once import learn_types_once, look_at_the_queue_once
 from tests.support.scratch import scratch_directory
 from tests.support.servers import TestServers
@@ -58,9 +59,6 @@ structlog.configure(processors=log_processors())
 
 MoveClock = Callable[[timedelta], Awaitable[None]]
 
-TOGETHER = ("tests/journeys/", "tests/faults/", "tests/adventureworks/")
-"""Folders whose tests share what takes long to set up: one test process runs all of them."""
-
 
 class FoldersTogether(LoadScopeScheduling):
     """Give each test to the next free process, but those of some folders to one and the same.
@@ -69,13 +67,10 @@ class FoldersTogether(LoadScopeScheduling):
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((folder for folder in TOGETHER if nodeid.startswith(folder)), nodeid)
+        return folder_of(nodeid) or nodeid
 
 
-LONG = (
-    *("tests/journeys/", "tests/faults/", "tests/adventureworks/"),
-    *("tests/test_cli.py::test_one_command", "tests/benchmarks/test_bench.py"),
-)
+LONG = (*TOGETHER, "tests/test_cli.py::test_one_command", "tests/benchmarks/test_bench.py")
 """What takes longest is begun first, so that none is left to the end."""
 
 
@@ -86,6 +81,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next((n for n, start in enumerate(LONG) if item.nodeid.startswith(start)), len(LONG))
 
     items.sort(key=rank)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """End what ends with the last test of a folder."""
+    folder = folder_of(item.nodeid)
+    if folder is not None and (nextitem is None or folder_of(nextitem.nodeid) != folder):
+        ENDS[folder].close()
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:

@@ -183,7 +183,7 @@ def test_one_command_runs_everything_survives_kills_and_leaves_nothing(directory
 
     def is_ready() -> bool:
         try:
-            return httpx.get(f"http://127.0.0.1:{port}/health/ready", timeout=1).is_success
+            return http.get("/health/ready", timeout=1).is_success
         except httpx.TransportError:
             return False
 
@@ -193,6 +193,7 @@ def test_one_command_runs_everything_survives_kills_and_leaves_nothing(directory
         return named[0]
 
     with (
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as http,
         subprocess.Popen(  # noqa: S603 - our own program
             marketplace("dev", f"--port={port}"), env=environ, cwd=ROOT, stdout=subprocess.PIPE
         ) as run,
@@ -206,13 +207,13 @@ def test_one_command_runs_everything_survives_kills_and_leaves_nothing(directory
         assert within(100, keys.exists)  # the catalog is sent first
         assert keys.stat().st_mode & 0o777 == 0o600
         buyer = json.loads(keys.read_text())["buyer"]
-        assert status_of(port, buyer["keys"]["administrator"]) == 200
+        assert status_of(http, buyer["keys"]["administrator"]) == 200
 
         # Another terminal finds the servers.
         assert "The schema is at" in in_another_terminal("migrate")
         assert "There is an operator already" in in_another_terminal("seed")
         operator_key = in_another_terminal("seed", "--new-key").split()[-1]
-        assert status_of(port, operator_key) == 200
+        assert status_of(http, operator_key) == 200
 
         os.kill(child("\0serve\0"), signal.SIGKILL)
         assert within(5, lambda: not is_ready())
@@ -252,9 +253,8 @@ def running_postgres(directory: Path) -> int | None:
         return None
 
 
-def status_of(port: int, key: str) -> int:
-    headers = {"Authorization": f"Bearer {key}"}
-    return httpx.get(f"http://127.0.0.1:{port}/v1/me", headers=headers, timeout=10).status_code
+def status_of(http: httpx.Client, key: str) -> int:
+    return http.get("/v1/me", headers={"Authorization": f"Bearer {key}"}).status_code
 
 
 def is_child(pid: int, parent: int) -> bool:

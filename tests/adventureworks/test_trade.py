@@ -24,7 +24,7 @@ from tests.adventureworks.conftest import Trade
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600)]
 
 LAST_INSTANT = timedelta(microseconds=1)
-ORDERS_PLACED = int(os.environ.get("ADVENTUREWORKS_ORDERS", "800"))
+ORDERS_PLACED = int(os.environ.get("ADVENTUREWORKS_ORDERS", "320"))
 """How many of the 4,012 orders are placed; `make long` places all."""
 
 

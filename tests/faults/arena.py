@@ -120,7 +120,7 @@ class Arena:
     async def move_to_close(self, auction: Auction, seconds: float) -> None:
         """Move the one clock to `seconds` before an auction's end."""
         ahead = auction.ends_at - timedelta(seconds=seconds) - await self._clock()
-        owner = await asyncpg.connect(self.product.services.owner_url)
+        owner = await asyncpg.connect(self.product.urls.owner_url)
         try:
             await owner.execute("update clock_offset set ahead = ahead + $1", ahead)
         finally:
@@ -192,7 +192,7 @@ class Arena:
 
     @asynccontextmanager
     async def database(self, role: Role) -> AsyncIterator[asyncpg.Connection]:
-        connection = await connect(self.product.services.database_url, role)
+        connection = await connect(self.product.urls.database_url, role)
         try:
             await set_codecs(connection)
             yield connection
@@ -243,7 +243,7 @@ class Arena:
         Then board and standings must be what follows from the ledger. To be asked while nobody
         bids.
         """
-        redis = Redis.from_url(self.product.services.redis_url)
+        redis = Redis.from_url(self.product.urls.redis_url)
         began = time.monotonic()
         try:
             for auction in self.auctions:

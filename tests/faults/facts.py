@@ -8,9 +8,9 @@ from uuid import uuid4
 
 import httpx
 
-from tests.faults.bidders import RETRY_S, Crowd
+from tests.faults.bidders import LONG, RETRY_S, Crowd
 
-PAUSE_S = 0.1
+PAUSE_S = 0.1 if LONG else 0.3
 RUN_NAME = "company-"
 
 

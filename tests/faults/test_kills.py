@@ -216,7 +216,7 @@ async def test_wiped_boards_are_back_within_a_second(grounds: Grounds) -> None:
     async with arena_on(grounds) as arena:
         hot, quiet = await arena.open_auction(chance), await arena.open_auction(chance)
         keys = [board_key(hot.lot_id), board_key(quiet.lot_id)]
-        redis = Redis.from_url(arena.product.services.redis_url)
+        redis = Redis.from_url(arena.product.urls.redis_url)
 
         async def are_back() -> bool:
             return await redis.exists(*keys) == len(keys)

@@ -63,7 +63,7 @@ async def test_no_viewer_sees_time_go_back_whatever_becomes_of_redis(grounds: Gr
                     arena.crowd.may_bid.set()
                     await arena.crowd.bids(BIDS)
                     await arena.crowd.rest()
-                    redis = Redis.from_url(product.services.redis_url)
+                    redis = Redis.from_url(product.urls.redis_url)
                     began = time.monotonic()
                     await redis.flushall()
                     await redis.aclose()

@@ -59,7 +59,7 @@ async def _kill_valkey(product: RunningProduct, chance: random.Random) -> None:
 
 async def _kill_session(product: RunningProduct, _chance: random.Random) -> None:
     """Kill one process of Postgres, as the kernel does when memory runs out: all sessions end."""
-    connection = await connect(product.services.database_url, Role.ENGINE)
+    connection = await connect(product.urls.database_url, Role.ENGINE)
     try:
         pid = await connection.fetchval(_A_LEDGERS_SESSION)
     finally:

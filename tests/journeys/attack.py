@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import httpx
 
+from tests.journeys.asking import Answer, Asker
 from tests.journeys.bodies import Bodies
 from tests.journeys.conftest import Played
 from tests.journeys.identifiers import identifiers
@@ -88,18 +89,16 @@ def writing(key: str, **headers: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}", **JSON, **once, **named}
 
 
-async def key_for(http: httpx.AsyncClient, played: Played, operation: Operation) -> str:
+def key_for(asker: Asker, played: Played, operation: Operation) -> str:
     """The key of somebody on the road whom the operation is for."""
     for key in keys(played):
-        answer = await http.request(
-            operation.method, operation.path, headers=writing(key), json=operation.body
-        )
+        answer = asker.request(operation.method, operation.path, writing(key), body=operation.body)
         if answer.status_code not in {401, 403, 404}:
             return key
     return keys(played)[0]
 
 
-def check_refusal(answer: httpx.Response, tried: object) -> list[dict[str, str]]:
+def check_refusal(answer: Answer | httpx.Response, tried: object) -> list[dict[str, str]]:
     """The answer is no fault of ours; a refusal is a problem in plain words. Gives its errors."""
     assert answer.status_code < 500, (tried, answer.text)
     if answer.status_code < 400:

@@ -1,6 +1,5 @@
 """Bodies made from the OpenAPI document, with every field there is."""
 
-import copy
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -81,11 +80,12 @@ def at(value: Any, path: Path) -> Any:
 
 
 def put(body: Any, path: Path, value: Any) -> Any:
-    """The body with another value at a place."""
+    """The body with another value at a place; what is beside the way there is shared."""
     if not path:
         return value
-    changed = copy.deepcopy(body)
-    at(changed, path[:-1])[path[-1]] = value
+    name, *rest = path
+    changed = body.copy()
+    changed[name] = put(body[name], tuple(rest), value) if rest else value
     return changed
 
 

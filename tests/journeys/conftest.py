@@ -4,6 +4,7 @@ Beside it a second one is played, at the same time: those tests that do harm do 
 """
 
 import asyncio
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,7 +14,11 @@ from marketplace.demo.journey import play
 from marketplace.demo.registration import DemoCompany, register_company
 from marketplace.demo.road import Road
 from marketplace.demo.story import Actor, Exchange, Recorder, Silence
-from tests.support.running import RunningProduct, running_product
+from marketplace.devservices import ServiceUrls
+from tests.support.folders import ENDS, JOURNEYS
+from tests.support.running import RunningProduct, running_on
+from tests.support.scratch import scratch_directory
+from tests.support.servers import TestServers
 
 
 @dataclass(frozen=True)
@@ -143,26 +148,40 @@ async def quote(road: Road, recorder: Recorder) -> None:
 
 
 @pytest.fixture(scope="session")
-def played() -> Iterator[Played]:
-    with running_product() as product:
-        recorder, spares = Recorder(), Recorder()
+def played(servers: TestServers) -> Iterator[Played]:
+    name = f"journeys_{os.getpid()}"
+    with ENDS[JOURNEYS] as ends:
+        servers.clone(name)
+        ends.callback(servers.drop, name)
+        urls = ServiceUrls(
+            servers.database_url(name), servers.owner_url(name), servers.redis_url, os.getpid()
+        )
+        directory = ends.enter_context(scratch_directory("marketplace-journeys-"))
+        many = {"MARKETPLACE_REQUESTS_PER_MINUTE": "1000000"}
+        running = running_on(servers.services, urls, directory, **many)
+        yield played_on(ends.enter_context(running))
 
-        async def run() -> tuple[Road, Road, DemoCompany]:
-            async with product.client() as http:
-                key = product.operator_key()
-                road, spare = await asyncio.gather(
-                    play(http, key, Silence(), recorder=recorder),
-                    play(http, key, Silence(), recorder=spares, suffix=" Spare"),
-                )
-                for recorded, suffix in ((recorder, ""), (spares, "-spare")):
-                    await describe(Actor(http, "the operator", key, recorded), suffix)
-                for bought, recorded in ((road, recorder), (spare, spares)):
-                    await shop(bought, recorded)
-                    await correct(bought, recorded)
-                    await quote(bought, recorded)
-                operator = Actor(http, "the operator", key, Recorder())
-                stranger = await register_company(operator, "Fremdwerk", "buyer", "supplier")
-                return road, spare, stranger
 
-        road, spare, stranger = asyncio.run(run())
-        yield Played(product, road, recorder.exchanges, stranger, spare, spares.exchanges)
+def played_on(product: RunningProduct) -> Played:
+    """Play both roads, and what is beside them."""
+    recorder, spares = Recorder(), Recorder()
+    key = product.operator_key()
+
+    async def run() -> tuple[Road, Road, DemoCompany]:
+        async with product.client() as http:
+            road, spare = await asyncio.gather(
+                play(http, key, Silence(), recorder=recorder),
+                play(http, key, Silence(), recorder=spares, suffix=" Spare"),
+            )
+            for recorded, suffix in ((recorder, ""), (spares, "-spare")):
+                await describe(Actor(http, "the operator", key, recorded), suffix)
+            for bought, recorded in ((road, recorder), (spare, spares)):
+                await shop(bought, recorded)
+                await correct(bought, recorded)
+                await quote(bought, recorded)
+            operator = Actor(http, "the operator", key, Recorder())
+            stranger = await register_company(operator, "Fremdwerk", "buyer", "supplier")
+            return road, spare, stranger
+
+    road, spare, stranger = asyncio.run(run())
+    return Played(product, road, recorder.exchanges, stranger, spare, spares.exchanges)

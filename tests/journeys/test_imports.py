@@ -126,7 +126,7 @@ async def test_an_import_whose_worker_is_killed_leaves_the_old_list_and_can_be_s
     await seller.post(f"/v1/price-lists/{list_id}/publish")
     tiers = (f"{sku},C62,{least},{100 - least}" for sku in skus for least in range(1, TIERS + 1))
     file = table("sku,unit,minimum_quantity,amount", tiers)
-    owner = await asyncpg.connect(product.services.owner_url)
+    owner = await asyncpg.connect(product.urls.owner_url)
     try:
         async with owner.transaction():
             await owner.execute("lock table price_ladders in share mode")

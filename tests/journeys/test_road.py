@@ -39,7 +39,7 @@ def test_no_log_holds_a_key(played: Played) -> None:
 
 
 async def test_no_table_holds_a_key(played: Played) -> None:
-    connection = await asyncpg.connect(played.product.services.owner_url)
+    connection = await asyncpg.connect(played.product.urls.owner_url)
     try:
         secret = played.road.buyer.keys["administrator"].split("_")[-1]
         tables = await connection.fetch("select tablename from pg_tables where schemaname='public'")
@@ -71,7 +71,7 @@ async def test_every_audit_trail_of_the_road_verifies(played: Played) -> None:
 
 
 async def test_event_numbers_of_the_road_have_no_gap(played: Played) -> None:
-    connection = await asyncpg.connect(played.product.services.owner_url)
+    connection = await asyncpg.connect(played.product.urls.owner_url)
     try:
         await connection.execute("alter table events no force row level security")
         rows = await connection.fetch("select number from events order by number")

@@ -1,9 +1,9 @@
 """The whole product as processes of its own, as users run it: for journeys and for faults."""
 
+import asyncio
 import os
 import signal
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,22 +11,27 @@ from pathlib import Path
 
 import httpx
 
+from marketplace.app import assemble
 from marketplace.development import Child, local_environment, wait_until_ready
 from marketplace.devservices import DevServices, ServiceUrls
+from marketplace.organizations.service import seed_operator
+from marketplace.platform.schema import upgrade
+from marketplace.platform.settings import Settings, load_settings
 from tests.support.scratch import scratch_directory
 
 SECRET = "a-secret-of-the-test-run-" + "0123456789abcdef" * 2
 
 
 class RunningProduct:
-    """Embedded servers, API and worker; each can be killed and started again."""
+    """API and worker, and the servers they are on; each can be killed and started again."""
 
-    def __init__(self, services: DevServices, directory: Path, port: int) -> None:
+    def __init__(
+        self, services: DevServices, urls: ServiceUrls, directory: Path, **environ: str
+    ) -> None:
+        port = free_port()
         self.services = services
+        self.urls = urls
         self.url = f"http://127.0.0.1:{port}"
-        urls = ServiceUrls(
-            services.database_url, services.owner_url, services.redis_url, os.getpid()
-        )
         bare = {k: v for k, v in os.environ.items() if not k.startswith(("MARKETPLACE_", "PYTEST"))}
         self.environ = local_environment(
             {
@@ -35,7 +40,7 @@ class RunningProduct:
                 "MARKETPLACE_DATA": str(directory),
                 "MARKETPLACE_ENVIRONMENT": "test",
                 "MARKETPLACE_PUBLIC_URL": self.url,
-                "MARKETPLACE_REQUESTS_PER_MINUTE": "1000000",
+                **environ,
             },
             urls,
         )
@@ -62,30 +67,47 @@ class RunningProduct:
         child.stop()
 
     def operator_key(self) -> str:
-        """Make the operator's first key, as an administrator does on the command line."""
-        command = [sys.executable, "-m", "marketplace.cli", "seed"]
-        done = subprocess.run(command, env=self.environ, capture_output=True, check=True)  # noqa: S603
-        return done.stdout.decode().split()[-1]
+        """Make the operator's first key; not for inside of an event loop."""
+        return asyncio.run(_operator_key(load_settings(self.environ)))
 
     def client(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(base_url=self.url, timeout=30)
 
 
+async def _operator_key(settings: Settings) -> str:
+    platform = assemble(settings).platform
+    try:
+        return str((await seed_operator(platform)).key)
+    finally:
+        await platform.close()
+
+
 @contextmanager
-def running_product(*, durable: bool = False) -> Iterator[RunningProduct]:
+def running_product(*, durable: bool = False, **environ: str) -> Iterator[RunningProduct]:
     """Run the product on servers of its own for the length of the block."""
     with (
         scratch_directory("marketplace-run-", durable=durable) as directory,
         DevServices(directory / "services", durable=durable) as services,
     ):
-        product = RunningProduct(services, directory, free_port())
-        migrate = [sys.executable, "-m", "marketplace.cli", "migrate"]
-        subprocess.run(migrate, env=product.environ, check=True, capture_output=True)  # noqa: S603
-        product.start()
-        try:
+        upgrade(services.owner_url)
+        urls = ServiceUrls(
+            services.database_url, services.owner_url, services.redis_url, os.getpid()
+        )
+        with running_on(services, urls, directory, **environ) as product:
             yield product
-        finally:
-            product.stop()
+
+
+@contextmanager
+def running_on(
+    services: DevServices, urls: ServiceUrls, directory: Path, **environ: str
+) -> Iterator[RunningProduct]:
+    """Run the product on a migrated database for the length of the block."""
+    product = RunningProduct(services, urls, directory, **environ)
+    try:
+        product.start()
+        yield product
+    finally:
+        product.stop()
 
 
 def free_port() -> int:
