@@ -136,3 +136,24 @@ async def test_no_more_items_are_known_than_the_bound(market: Market) -> None:
     for _ in range(2):
         assert len(await market.catalog()) == 12
         assert len(known._known) <= 8
+
+
+async def test_of_a_page_one_of_whose_items_was_changed_no_other_is_read_again(
+    market: Market, shelf: Shelf
+) -> None:
+    for sku in ("A", "B"):
+        await shelf.proposed(sku, name=f"Thing {sku}")
+    third = await shelf.proposed("C", name="Thing C")
+    known = market.platform._parts[KnownItems] = KnownItems()
+
+    async def held() -> dict[str, int]:
+        """Give which object each item of the page is."""
+        found = [known._seen.get(item.id) for item in await market.catalog()]
+        return {item.name: id(item) for item in found if item is not None}
+
+    before = await held()
+    await shelf.change(third, name="Thing D")
+    after = await held()
+    assert set(after) == {"Thing A", "Thing B", "Thing D"}
+    for name in ("Thing A", "Thing B"):
+        assert after[name] == before[name]
