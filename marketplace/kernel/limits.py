@@ -124,8 +124,9 @@ none, or a tenth of it of ladders; about 10 MB."""
 KEPT_OFFERS_MAX: Final = 10_000
 """Offers one process keeps read: about 5 MB."""
 SHELF_ITEMS_MAX: Final = 10_000
-SHELF_PAGES_MAX: Final = 2_000
-"""Items, and pages, that are known to be what everybody sees: lists of items kept anyhow; 2 MB."""
+"""Items known to be what everybody sees: they are kept anyhow, so the places alone; 1 MB."""
+SHELF_PAGES_MAX: Final = 500
+"""Pages known to be what everybody sees, 9 kB each of 50 products: 5 MB."""
 STANDINGS_MAX: Final = 10_000
 """Of what buyers have of suppliers, so many pairs are known; about 3 MB."""
 WRITTEN_FORMS_MAX: Final = 500
