@@ -34,12 +34,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 
-from catalog.customers.tables import CustomerRow
 from catalog.exports.shapes import MARKS, MISSING
 from catalog.price_lists.candidates import HIS, faces_of, ladder_of
 from catalog.price_lists.tables import PriceLadderRow
 from catalog.price_lists.visibility import COMPANY, constant, visible_offer
-from catalog.pricing.terms import Policy, VolumeMode
+from catalog.pricing.terms import VolumeMode
 from catalog.products.tables import OfferRow
 from marketplace.contracts.rules import ContractState
 from marketplace.contracts.tables import ContractPriceRow
@@ -83,7 +82,10 @@ def _put_together(*texts: Any) -> ColumnElement[str]:
 
 
 def _offers() -> CTE:
-    """Find the next offers, what their rows begin with, and on what of them a price depends."""
+    """Find the next offers, what their rows begin with, and on what of them a price depends.
+
+    Whether the best price counts is the same for all of a supplier, whose lists say who he is.
+    """
     offer, agreed = OfferRow, ContractPriceRow
     key = tuple_(offer.supplier_id, offer.sku)
     after = tuple_(bindparam("after_supplier", type_=Uuid), bindparam("after_sku", type_=Text))
@@ -94,19 +96,12 @@ def _offers() -> CTE:
             agreed.buyer_id == COMPANY, agreed.state == constant(ContractState.ACTIVE.value)
         )
     )
-    best_price = offer.supplier_id.in_(
-        select(CustomerRow.supplier_id).where(
-            CustomerRow.buyer_id == COMPANY,
-            CustomerRow.price_policy == constant(Policy.BEST_PRICE.value),
-        )
-    )
     as_usual = and_(
         offer.minimum_quantity == literal_column("1"),
         offer.multiple.is_(None),
         offer.maximum_quantity.is_(None),
-        ~best_price,
     )
-    limits = (offer.minimum_quantity, offer.multiple, offer.maximum_quantity, best_price)
+    limits = (offer.minimum_quantity, offer.multiple, offer.maximum_quantity)
     parted = [each for limit in limits for each in (_text(WITHIN_CANDIDATE), limit)]
     return (
         select(

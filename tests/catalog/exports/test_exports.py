@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.exports import own_prices, service, streaming, writers
+from catalog.exports import own_prices, service, writers
 from catalog.exports.streaming import started
 from catalog.exports.writers import (
     Cell,
@@ -180,7 +180,8 @@ async def test_no_more_exports_run_at_once_than_there_are_connections_for(market
 async def test_who_goes_away_in_the_middle_of_a_file_leaves_nothing_under_way(
     market: Market, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streaming, "EXPORT_PAGE_ROWS", 1)
+    monkeypatch.setattr(own_prices, "EXPORT_FIRST_ROWS", 1)
+    monkeypatch.setattr(own_prices, "EXPORT_JOINED_ROWS", 1)
     await _stocked(market)
     for _ in range(EXPORTS_AT_ONCE_MAX + 1):
         stream = own_prices.export_own_prices(market.platform, market.buyer, CSV, None)

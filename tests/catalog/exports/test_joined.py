@@ -91,7 +91,7 @@ async def _fill(market: Market) -> None:
         ),
     )
     await market.price_list(
-        *(entry(sku, ("3" if n % 2 else "1", "9.5")) for n, sku in enumerate(skus[2:8])),
+        *(entry(sku, ("3" if n % 2 else "1", "9.5")) for n, sku in enumerate(skus[2:18])),
         level="organization",
         to=[market.site],
         mode="fill_gaps",
@@ -102,12 +102,14 @@ async def _fill(market: Market) -> None:
         to=[market.buyer, market.other],
     )
     await market.contract(skus[9], ("5", "7"))
-    percent = PriceDiscountInput(percent_off="10", of_list_id=base.id)
+    percents = [
+        PriceDiscountInput(sku=sku, percent_off="10", of_list_id=base.id) for sku in skus[1:18:4]
+    ]
     rivals = await market.price_list(
         entry(skus[0], ("1", "1")), level="organization", to=[market.rival]
     )
     await discounts.put_discounts(
-        market.platform, market.supplier, rivals.id, PriceDiscountsInput(discounts=[percent])
+        market.platform, market.supplier, rivals.id, PriceDiscountsInput(discounts=percents)
     )
     await market.publish(rivals.id)
     async with transaction(market.platform, market.supplier) as tx:
