@@ -177,7 +177,7 @@ class ScoringInput(Input):
 
 
 class CurrencyRateInput(Input):
-    """What one unit of another currency is worth in the auction's, fixed for the auction."""
+    """What one unit of another currency is worth in the own one, fixed with the terms."""
 
     currency: CurrencyText
     rate: FactorText
@@ -272,7 +272,7 @@ class ScoringView(Output):
 
 
 class CurrencyRateView(Output):
-    """What one unit of another currency is worth in the auction's."""
+    """What one unit of another currency is worth in the own one."""
 
     currency: str
     rate: str

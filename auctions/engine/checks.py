@@ -1,6 +1,6 @@
 """Whether the terms of a lot, and what is laid down for each bidder, fit together."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Final
@@ -13,6 +13,7 @@ from auctions.engine.terms import (
     Format,
     Measure,
     Overtime,
+    Rate,
     ScoringMethod,
     Step,
     Terms,
@@ -52,7 +53,7 @@ def check_terms(terms: Terms, pointer: str = "") -> Terms:
         *_clock_errors(terms, digits),
         *_turns_errors(terms),
         *_scoring_errors(terms),
-        *_rate_errors(terms),
+        *rate_errors(terms.rates, terms.currency),
         *_hidden_bid_errors(terms),
         *FORMATS[terms.format].check(terms),
     ]
@@ -250,11 +251,12 @@ def _scoring_errors(terms: Terms) -> Iterator[FieldError]:
         yield FieldError("/scoring/features", "out_of_range", detail)
 
 
-def _rate_errors(terms: Terms) -> Iterator[FieldError]:
-    if len(terms.rates) > AUCTION_RATES_MAX:
+def rate_errors(rates: Sequence[Rate], currency: str) -> Iterator[FieldError]:
+    """Name what is wrong with rates of other currencies into this one."""
+    if len(rates) > AUCTION_RATES_MAX:
         yield FieldError("/rates", "too_many", f"There are at most {AUCTION_RATES_MAX} rates.")
-    seen = {terms.currency}
-    for place, rate in enumerate(terms.rates):
+    seen = {currency}
+    for place, rate in enumerate(rates):
         if rate.currency in seen or rate.currency not in CURRENCIES:
             detail = "A rate is for another currency of ISO 4217, once each."
             yield FieldError(f"/rates/{place}/currency", "unknown_currency", detail)

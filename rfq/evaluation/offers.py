@@ -16,6 +16,7 @@ from marketplace.platform.http.schemas import MoneyView
 from rfq.evaluation.opened import bid_of, opened_bids
 from rfq.evaluation.schemas import OpenedLineView
 from rfq.procedures.reading import Loaded
+from rfq.rules.currencies import exchanges
 from rfq.rules.evaluation import Offer, PricedLine, Standing, lot_lines, ranked
 from rfq.rules.validity import binds_until
 
@@ -32,6 +33,7 @@ async def evaluate(tx: Transaction, loaded: Loaded) -> Evaluated:
     """Read the opened bids that this transaction may see and rank them, lot by lot."""
     rows = await tx.all(opened_bids(loaded.procedure.id))
     bids = [(row, bid) for row in rows if (bid := bid_of(row)) is not None]
+    taken = exchanges(loaded.procedure)
     standings = {}
     for lot in loaded.procedure.lots:
         offers = (
@@ -45,7 +47,7 @@ async def evaluate(tx: Transaction, loaded: Loaded) -> Evaluated:
                 len(lot.lines) - len(lines),
             )
             for row, bid in bids
-            if (lines := lot_lines(lot, bid))
+            if (lines := lot_lines(lot, bid, taken.get(bid.currency)))
         )
         standings[lot.id] = ranked(offers)
     return Evaluated(rows, standings)

@@ -100,6 +100,10 @@ def _terms(reader: Reader, view: BuyerProcedureView | SupplierProcedureView) -> 
         fact("Currency", view.currency),
         fact("Division of the award", words.DIVISIONS[view.award_division]),
     ]
+    facts += [
+        fact(f"Rate of {each.currency}", f"1 {each.currency} is {each.rate} {view.currency}")
+        for each in view.rates
+    ]
     if view.partial_bids:
         facts.append(fact("Lines left out", "A bid may leave out lines of a lot"))
     if view.award_shares:

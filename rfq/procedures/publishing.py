@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from auctions.engine.terms import Rate
 from marketplace.contracts.documents import terms_document
 from marketplace.contracts.frameworks import members_of
 from marketplace.contracts.tables import FrameworkRow
@@ -179,6 +180,7 @@ def _offering(data: ProcedureInput) -> Offering:
         framework_id=data.framework_id,
         two_envelopes=data.two_envelopes,
         partial_bids=data.partial_bids,
+        rates=tuple(Rate(each.currency, Decimal(each.rate)) for each in data.rates),
     )
 
 

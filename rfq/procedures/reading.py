@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import Row, or_, select
 
+from auctions.terms_schemas import CurrencyRateView
 from marketplace.contracts.documents import read_terms, terms_document
 from marketplace.kernel.canonical import content_hash, plain_decimal
 from marketplace.kernel.errors import NotFound
@@ -367,6 +368,10 @@ def _shared(loaded: Loaded) -> dict[str, Any]:
         "bids_valid_until": procedure.offering.valid_until,
         "two_envelopes": procedure.two_envelopes,
         "partial_bids": procedure.offering.partial_bids,
+        "rates": [
+            CurrencyRateView(currency=each.currency, rate=plain_decimal(each.rate))
+            for each in procedure.offering.rates
+        ],
         "award_division": Division(row.award_division),
         "award_shares": row.award_shares,
         "standstill_days": row.standstill_days,

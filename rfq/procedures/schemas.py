@@ -7,9 +7,11 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
+from auctions.terms_schemas import CurrencyRateInput, CurrencyRateView
 from marketplace.contracts.terms import LineTerms
 from marketplace.kernel.limits import (
     ANSWER_HOURS_MAX,
+    AUCTION_RATES_MAX,
     AWARD_SHARES_MAX,
     CHOICES_MAX,
     INVITATIONS_MAX,
@@ -238,6 +240,14 @@ class ProcedureInput(Input):
             "for such offers compare by line alone."
         ),
     ] = False
+    rates: Annotated[
+        list[CurrencyRateInput],
+        Meta(
+            max_length=AUCTION_RATES_MAX,
+            description="Other currencies that bids may be in. Prices are converted at these "
+            "rates, unit by unit; ranking, auction and contract are in the procedure's currency.",
+        ),
+    ] = msgspec.field(default_factory=list)
     strict: StrictKeysInput | None = None
     officer_ids: Annotated[
         list[UUID],
@@ -403,6 +413,7 @@ class SupplierProcedureView(ProcedureSummary):
     bids_valid_until: datetime | None
     two_envelopes: bool
     partial_bids: bool
+    rates: list[CurrencyRateView]
     award_division: Division
     award_shares: list[int]
     standstill_days: int

@@ -22,6 +22,7 @@ from marketplace.kernel.money import UNIT_PRICE_PLACES, exact_line_amount
 from marketplace.kernel.states import StateMachine, transition
 from marketplace.kernel.units import places
 from rfq.rules.conditions import Conditions, condition_errors
+from rfq.rules.currencies import Exchange, exchanges
 from rfq.rules.documents import check_name
 from rfq.rules.offering import Answer, answer_errors, validity_errors
 from rfq.rules.procedure import Line, Lot, Procedure
@@ -161,15 +162,17 @@ def check_bid(procedure: Procedure, bid: Bid) -> None:
     and again at the opening, for an envelope that the client sealed is read there first.
     """
     errors: list[FieldError] = []
-    if bid.currency != procedure.currency:
-        detail = f"This procedure is in {procedure.currency}."
+    taken = exchanges(procedure)
+    if bid.currency not in taken:
+        detail = f"Bids of this procedure are in {' or '.join(taken)}; it has no rate for others."
         errors.append(FieldError("/currency", "other_currency", detail))
     if not bid.lines and procedure.lots:
         errors.append(FieldError("/lines", "empty", "A bid prices at least one lot."))
     asked = {line.id: line for lot in procedure.lots for line in lot.lines}
     twice = {id_ for id_, times in Counter(line.line_id for line in bid.lines).items() if times > 1}
     for number, line in enumerate(bid.lines):
-        errors += _line_errors(line, asked.get(line.line_id), f"/lines/{number}")
+        exchange = taken.get(bid.currency)
+        errors += _line_errors(line, asked.get(line.line_id), exchange, f"/lines/{number}")
         if line.line_id in twice:
             detail = f"Line {line.line_id} is priced twice."
             errors.append(FieldError(f"/lines/{number}/line_id", "twice", detail))
@@ -225,7 +228,9 @@ def check_skus(procedure: Procedure, bid: Bid, offered: Mapping[str, str]) -> No
         raise InvalidInput(errors[0].detail, errors=errors)
 
 
-def _line_errors(line: BidLine, asked: Line | None, pointer: str) -> Iterable[FieldError]:
+def _line_errors(
+    line: BidLine, asked: Line | None, exchange: Exchange | None, pointer: str
+) -> Iterable[FieldError]:
     if asked is None:
         detail = f"This procedure has no line {line.line_id}."
         yield FieldError(f"{pointer}/line_id", "unknown_line", detail)
@@ -242,19 +247,22 @@ def _line_errors(line: BidLine, asked: Line | None, pointer: str) -> Iterable[Fi
             return
     if asked is not None:
         yield from deviations(asked.terms, line.terms, f"{pointer}/terms")
-    if asked is not None and _is_beyond_storage(line, asked):
+    if asked is not None and _is_beyond_storage(line, asked, exchange):
         detail = f"A line costs less than {LINE_AMOUNT_MAX}; this one would cost more."
         yield FieldError(f"{pointer}/unit_amount", "too_large", detail)
 
 
-def _is_beyond_storage(line: BidLine, asked: Line) -> bool:
+def _is_beyond_storage(line: BidLine, asked: Line, exchange: Exchange | None) -> bool:
     """Tell whether a total with this line may have more digits than are stored.
 
     Otherwise a bidder could enter an auction, or win, with what nobody can write down.
     """
     if max(line.unit_amount, line.basis) >= SMALLEST_TOO_LARGE:
         return True
-    return exact_line_amount(asked.quantity, line.unit_amount, line.basis) >= LINE_AMOUNT_MAX
+    price = line.unit_amount if exchange is None else exchange.unit_price(line.unit_amount)
+    if price >= SMALLEST_TOO_LARGE:
+        return True
+    return exact_line_amount(asked.quantity, price, line.basis) >= LINE_AMOUNT_MAX
 
 
 def _missing_lines(lots: Iterable[Lot], priced: set[UUID]) -> Iterable[FieldError]:

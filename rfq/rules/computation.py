@@ -14,8 +14,9 @@ from uuid import UUID
 import msgspec
 
 from marketplace.kernel.canonical import plain_decimal
-from marketplace.kernel.money import currency_digits
+from marketplace.kernel.money import UNIT_PRICE_PLACES, currency_digits
 from rfq.rules.criteria import CriterionKind, Method
+from rfq.rules.currencies import Exchange
 from rfq.rules.division import LineOffer
 from rfq.rules.evaluation import Part, PricedLine, Standing
 from rfq.rules.procedure import Line
@@ -191,6 +192,8 @@ def _total(standing: Standing, reached: str | None, agreed: str | None) -> Itera
         yield _step("The total reached in the auction", "total", shown(amount), figures, amount)
         return
     for line in standing.offer.lines:
+        if line.quoted is not None:
+            yield _conversion(line, *line.quoted, standing.offer.bid_id)
         yield _line(line, agreed or f"bid {standing.offer.bid_id}")
     amounts = [line.amount.amount for line in standing.offer.lines]
     yield _step(
@@ -199,6 +202,22 @@ def _total(standing: Standing, reached: str | None, agreed: str | None) -> Itera
         " + ".join(plain_decimal(amount) for amount in amounts),
         [],
         Fraction(standing.total.amount),
+    )
+
+
+def _conversion(line: PricedLine, amount: Decimal, exchange: Exchange, bid_id: UUID) -> Step:
+    """Tell how a price that was bid in another currency was converted."""
+    figures = (
+        Figure("price bid", plain_decimal(amount), f"bid {bid_id}, line {line.line.id}"),
+        Figure("rate", plain_decimal(exchange.rate), f"terms, rate of {exchange.currency}"),
+    )
+    return Step(
+        f"Unit price of {line.line.description!r} in {exchange.base}",
+        "price bid × rate",
+        f"{plain_decimal(amount)} × {plain_decimal(exchange.rate)}",
+        figures,
+        plain_decimal(line.unit_amount),
+        rounding=f"half up to {UNIT_PRICE_PLACES} places",
     )
 
 

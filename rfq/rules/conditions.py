@@ -26,6 +26,7 @@ from marketplace.kernel.limits import (
     VOLUME_DISCOUNTS_MAX,
 )
 from marketplace.kernel.money import UNIT_PRICE_PLACES
+from rfq.rules.currencies import Exchange
 
 HUNDRED: Final = Decimal(100)
 PERCENT_STEP: Final = Decimal("0.01")
@@ -77,6 +78,17 @@ def complete(packages: Sequence[Package], lots: frozenset[UUID]) -> list[int]:
             counting.append(place)
             taken |= own
     return counting
+
+
+def in_base(conditions: Conditions, exchange: Exchange | None) -> Conditions:
+    """Give conditions with their amounts in the procedure's currency, exactly."""
+    if exchange is None:
+        return conditions
+    volume = tuple(
+        msgspec.structs.replace(each, from_amount=exchange.exactly(each.from_amount))
+        for each in conditions.volume
+    )
+    return msgspec.structs.replace(conditions, volume=volume)
 
 
 def condition_errors(

@@ -18,6 +18,7 @@ from marketplace.contracts.terms import LineTerms, completed
 from marketplace.kernel.money import Money, line_amount, total
 from rfq.rules.bid import Bid
 from rfq.rules.criteria import LOWEST_PRICE, Criterion, CriterionKind, Judging, Method
+from rfq.rules.currencies import Exchange
 from rfq.rules.procedure import Line, Lot
 
 
@@ -25,7 +26,8 @@ from rfq.rules.procedure import Line, Lot
 class PricedLine:
     """One asked line with one bidder's price: `unit_amount` per `basis` of the line's unit.
 
-    `terms` are those asked, completed by those offered.
+    `terms` are those asked, completed by those offered. `quoted` is the price as it was bid in
+    another currency, and how it was converted.
     """
 
     line: Line
@@ -34,6 +36,7 @@ class PricedLine:
     currency: str
     sku: str | None = None
     terms: LineTerms | None = None
+    quoted: tuple[Decimal, Exchange] | None = None
 
     @property
     def amount(self) -> Money:
@@ -114,17 +117,21 @@ class Standing:
         return tuple(part.failure for part in self.parts if part.failure is not None)
 
 
-def lot_lines(lot: Lot, bid: Bid) -> tuple[PricedLine, ...]:
-    """Give the lot's lines with the bid's prices; none if the bid leaves the lot out."""
+def lot_lines(lot: Lot, bid: Bid, exchange: Exchange | None = None) -> tuple[PricedLine, ...]:
+    """Give the lot's lines with the bid's prices; none if the bid leaves the lot out.
+
+    The prices of a bid in another currency are converted by `exchange`.
+    """
     prices = bid.priced(lot)
     return tuple(
         PricedLine(
             line,
-            price.unit_amount,
+            price.unit_amount if exchange is None else exchange.unit_price(price.unit_amount),
             price.basis,
-            bid.currency,
+            bid.currency if exchange is None else exchange.base,
             price.sku,
             completed(line.terms, price.terms),
+            None if exchange is None else (price.unit_amount, exchange),
         )
         for line in lot.lines
         if (price := prices.get(line.id)) is not None

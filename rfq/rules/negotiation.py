@@ -248,6 +248,7 @@ def priced_lines(bid: Sequence[PricedLine], offer: Sequence[OfferedLine]) -> tup
             unit_amount=prices[priced.line.id].unit_amount,
             basis=prices[priced.line.id].basis,
             terms=completed(prices[priced.line.id].terms, priced.terms),
+            quoted=None,
         )
         for priced in bid
     )

@@ -13,6 +13,7 @@ from uuid import UUID
 
 import msgspec
 
+from auctions.engine.terms import Rate
 from marketplace.kernel.errors import FieldError
 from marketplace.kernel.limits import QUESTIONNAIRE_ITEMS_MAX, TEXT_CHARACTERS_MAX
 
@@ -52,7 +53,8 @@ class Offering(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     A bid binds until `valid_until` or longer; without it, until it says so itself. Where members of
     a framework compete, `framework_id` is theirs. With `two_envelopes` prices are sealed apart, and
-    with `partial_bids` a bid may leave out lines of a lot.
+    with `partial_bids` a bid may leave out lines of a lot. `rates` are the other currencies a bid
+    may be in.
     """
 
     questionnaire: tuple[Item, ...] = ()
@@ -60,6 +62,7 @@ class Offering(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     framework_id: UUID | None = None
     two_envelopes: bool = False
     partial_bids: bool = False
+    rates: tuple[Rate, ...] = ()
 
 
 NOTHING_ELSE: Final = Offering()

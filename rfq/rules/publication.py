@@ -11,6 +11,7 @@ from marketplace.kernel.periods import Counting, end_of_period
 from marketplace.kernel.units import Quantity
 from rfq.rules.awarding import Division, errors_of
 from rfq.rules.criteria import Method, judging_errors
+from rfq.rules.currencies import currency_errors
 from rfq.rules.offering import offering_errors
 from rfq.rules.officers import officer_errors
 from rfq.rules.procedure import Kind, Lot, LowOfferRule, Openness, Procedure, Status
@@ -20,7 +21,7 @@ from rfq.rules.qualification import requirement_errors
 def check_terms(procedure: Procedure) -> None:
     """Refuse terms that could not be published; raises InvalidInput with every pointer at once."""
     currency_digits(procedure.currency)
-    errors: list[FieldError] = []
+    errors: list[FieldError] = [*currency_errors(procedure)]
     if procedure.minimum_bids < 1:
         errors.append(
             FieldError("/minimum_bids", "not_positive", "At least one bid is needed to award.")

@@ -22,10 +22,11 @@ from rfq.procedures.reading import Loaded
 from rfq.qualification.reading import qualifications
 from rfq.rules.abnormal import check_award
 from rfq.rules.awarding import Division
-from rfq.rules.conditions import Conditions
+from rfq.rules.conditions import Conditions, in_base
+from rfq.rules.currencies import exchanges
 from rfq.rules.division import left_open, whole
 from rfq.rules.evaluation import Final as FinalOffer
-from rfq.rules.procedure import LOT, Lot, LotAction, check_bids_readable
+from rfq.rules.procedure import LOT, Lot, LotAction, Procedure, check_bids_readable
 from rfq.rules.scenario import Constraint, Part, Priced, Problem
 from rfq.rules.settlement import AwardStatus
 from rfq.rules.validity import check_binding, why_ended
@@ -107,7 +108,9 @@ async def prepare(tx: Transaction, loaded: Loaded, asked: ScenarioInput) -> Prep
         digits=currency_digits(currency),
         parts=parts,
         offers=tuple(found.offers),
-        conditions=_conditions(compared, found.offers) if asked.conditions else {},
+        conditions=_conditions(loaded.procedure, compared, found.offers)
+        if asked.conditions
+        else {},
         constraints=await _constraints(tx, loaded, asked.constraints, parts, found.offers, at),
     )
     return Prepared(problem, compared, found.bids, tuple(found.left_out))
@@ -164,14 +167,17 @@ def _barred(ranking: Ranking, final: FinalOffer, at: datetime) -> str | None:
     return None
 
 
-def _conditions(compared: Compared, offers: Sequence[Priced]) -> dict[UUID, Conditions]:
+def _conditions(
+    procedure: Procedure, compared: Compared, offers: Sequence[Priced]
+) -> dict[UUID, Conditions]:
     """Give the conditions in the opened bids of those who can win something by them."""
     able = {offer.bidder for offer in offers if offer.own}
+    taken = exchanges(procedure)
     found = {}
     for row in compared.evaluated.bids:
         bid = bid_of(row) if row.bidder_id in able else None
         if bid is not None and bid.conditions is not None:
-            found[row.bidder_id] = bid.conditions
+            found[row.bidder_id] = in_base(bid.conditions, taken.get(bid.currency))
     return dict(sorted(found.items()))
 
 

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auctions.engine.terms import Rate
 from marketplace.kernel.errors import InvalidInput
 from rfq.rules import bid as rules
 from rfq.rules.bid import Bid, BidLine
+from rfq.rules.offering import Offering
 from tests.rfq.rules.cases import CABLE, OFFICE, PAPER, TONER, bid, price, procedure
 
 AMOUNTS = st.decimals("0.000001", "99999999", places=6)
@@ -109,8 +111,10 @@ def test_a_text_of_no_known_form_is_no_bid(text: bytes) -> None:
 
 
 def test_a_bid_in_a_currency_without_a_rate() -> None:
-    """A procedure has one currency and no rates: the bid is refused; opened, it is invalid."""
+    """The bid is refused; opened, it is invalid."""
     foreign = bid(price(PAPER, "3"), price(TONER, "90"), currency="USD")
-    with pytest.raises(InvalidInput) as refusal:
-        rules.check_bid(procedure(), foreign)
-    assert [error.pointer for error in refusal.value.errors] == ["/currency"]
+    pounds = Offering(rates=(Rate("GBP", Decimal("1.15")),))
+    for asked in (procedure(), replace(procedure(), offering=pounds)):
+        with pytest.raises(InvalidInput) as refusal:
+            rules.check_bid(asked, foreign)
+        assert [error.pointer for error in refusal.value.errors] == ["/currency"]
