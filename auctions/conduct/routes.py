@@ -251,6 +251,23 @@ async def allow_surrogate(
     return await surrogates.allow_surrogate(platform, caller, auction_id, lot_id)
 
 
+@delete(
+    "/v1/auctions/{auction_id:uuid}/surrogate-consent",
+    operation_id="revokeSurrogate",
+    tags=_TAGS,
+    summary="Let the buyer enter no more bids for you",
+    status_code=200,
+)
+async def revoke_surrogate(
+    auction_id: FromPath[UUID],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    lot_id: LotId = None,
+) -> SnapshotView:
+    """Take your consent back; bids the buyer entered for you before stand, and the log has both."""
+    return await surrogates.revoke_surrogate(platform, caller, auction_id, lot_id)
+
+
 @post(
     "/v1/auctions/{auction_id:uuid}/surrogate-bids",
     operation_id="enterSurrogateBid",
@@ -342,6 +359,7 @@ ROUTES: Final = (
     read_proxy,
     delete_proxy,
     allow_surrogate,
+    revoke_surrogate,
     enter_bid,
     read_result,
 )

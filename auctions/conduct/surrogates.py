@@ -12,6 +12,7 @@ from auctions.engine.events import (
     PlaceBid,
     Rejection,
     RejectionCode,
+    RevokeSurrogate,
 )
 from auctions.engine.terms import check_amount
 from auctions.engine.visibility import explain
@@ -27,16 +28,32 @@ from marketplace.platform.core import Platform
 async def allow_surrogate(
     platform: Platform, caller: Caller, auction_id: UUID, lot_id: UUID | None = None
 ) -> SnapshotView:
-    """Let the buyer enter bids for the company, from now to the end of the auction.
+    """Let the buyer enter bids for the company, from now on.
 
-    Once given, consenting again changes nothing. Raises NotFound for who is not invited, WrongState
-    where the terms have no surrogates or the auction has ended.
+    Once given, consenting again changes nothing; it can be taken back. Raises NotFound for who is
+    not invited, WrongState where the terms have no surrogates or the auction has ended.
     """
     card = await bidders_card(platform, caller, auction_id, lot_id)
     bidder = caller.organization_id
     state = (await platform.get(Ledger).read(card.lot_id)).state
     if bidder not in state.course.consents:
         await platform.get(Intake).submit(card.lot_id, AllowSurrogate(bidder))
+    return await shown(platform, card, bidder)
+
+
+async def revoke_surrogate(
+    platform: Platform, caller: Caller, auction_id: UUID, lot_id: UUID | None = None
+) -> SnapshotView:
+    """Let the buyer enter no more bids for the company; those he entered before stand.
+
+    Where there is no consent nothing changes. Raises NotFound for who is not invited, WrongState
+    where the auction has ended.
+    """
+    card = await bidders_card(platform, caller, auction_id, lot_id)
+    bidder = caller.organization_id
+    state = (await platform.get(Ledger).read(card.lot_id)).state
+    if bidder in state.course.consents:
+        await platform.get(Intake).submit(card.lot_id, RevokeSurrogate(bidder))
     return await shown(platform, card, bidder)
 
 

@@ -17,6 +17,7 @@ from auctions.engine.events import (
     Paused,
     Resumed,
     SurrogateAllowed,
+    SurrogateRevoked,
     WithdrawalRequested,
 )
 from auctions.engine.state import LotState
@@ -68,6 +69,10 @@ def _allowed(event: SurrogateAllowed, _state: LotState) -> Told:
     return "auction.surrogate_allowed", {"organization_id": event.bidder}, event.bidder
 
 
+def _revoked(event: SurrogateRevoked, _state: LotState) -> Told:
+    return "auction.surrogate_revoked", {"organization_id": event.bidder}, event.bidder
+
+
 def _entered(event: BidAccepted, state: LotState) -> Told | None:
     if event.surrogate is None:
         return None
@@ -88,6 +93,7 @@ _TELL: Final[Mapping[type, Callable[[Any, LotState], Told | None]]] = {
     BidWithdrawn: _withdrawn,
     WithdrawalRequested: _requested,
     SurrogateAllowed: _allowed,
+    SurrogateRevoked: _revoked,
     BidAccepted: _entered,
 }
 

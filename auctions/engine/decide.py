@@ -39,12 +39,14 @@ from auctions.engine.events import (
     RequestWithdrawal,
     Resume,
     Resumed,
+    RevokeSurrogate,
     Scheduled,
     SetProxy,
     Start,
     Started,
     StartMoved,
     SurrogateAllowed,
+    SurrogateRevoked,
     Tick,
     Withdraw,
     WithdrawalRequested,
@@ -270,6 +272,16 @@ def _decide_consent(state: LotState, command: AllowSurrogate, at: datetime, _: D
     return (SurrogateAllowed(seq=state.seq + 1, at=at, bidder=command.bidder),)
 
 
+def _decide_revocation(
+    state: LotState, command: RevokeSurrogate, at: datetime, _: Duel
+) -> Decision:
+    if state.phase in {Phase.CLOSED, Phase.CANCELLED}:
+        return _ended(state)
+    if command.bidder not in state.course.consents:
+        return Rejection(code=RejectionCode.NO_CONSENT)
+    return (SurrogateRevoked(seq=state.seq + 1, at=at, bidder=command.bidder),)
+
+
 def _decide_withdrawal(state: LotState, command: Withdraw, at: datetime, fight: Duel) -> Decision:
     """Strike a standing bid; where the auction runs, proxies it kept back may lead now.
 
@@ -443,6 +455,7 @@ def _runs(state: LotState) -> bool:
 _DECIDERS: Final[dict[type, Callable[..., Decision]]] = {
     SetProxy: _decide_proxy,
     AllowSurrogate: _decide_consent,
+    RevokeSurrogate: _decide_revocation,
     Withdraw: _decide_withdrawal,
     RequestWithdrawal: _decide_request,
     Extend: _decide_extension,

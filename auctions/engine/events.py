@@ -82,6 +82,12 @@ class AllowSurrogate(msgspec.Struct, frozen=True):
     bidder: UUID
 
 
+class RevokeSurrogate(msgspec.Struct, frozen=True):
+    """A bidder takes back that the buyer may enter bids for him; what was entered stands."""
+
+    bidder: UUID
+
+
 class Withdraw(msgspec.Struct, frozen=True):
     """The buyer strikes a bidder's standing bid, as if it had not been made.
 
@@ -160,6 +166,7 @@ Command = (
     PlaceBid
     | SetProxy
     | AllowSurrogate
+    | RevokeSurrogate
     | Withdraw
     | RequestWithdrawal
     | Extend
@@ -294,6 +301,16 @@ class SurrogateAllowed(
     bidder: UUID
 
 
+class SurrogateRevoked(
+    msgspec.Struct, frozen=True, kw_only=True, tag="surrogate_revoked", tag_field="kind"
+):
+    """A bidder took back that the buyer may enter bids for him."""
+
+    seq: int
+    at: datetime
+    bidder: UUID
+
+
 class BidWithdrawn(
     msgspec.Struct, frozen=True, kw_only=True, tag="bid_withdrawn", tag_field="kind"
 ):
@@ -402,6 +419,7 @@ Event = (
     | BidRefused
     | ProxySet
     | SurrogateAllowed
+    | SurrogateRevoked
     | BidWithdrawn
     | WithdrawalRequested
     | Announced

@@ -27,6 +27,7 @@ from auctions.engine.events import (
     Started,
     StartMoved,
     SurrogateAllowed,
+    SurrogateRevoked,
     WithdrawalRequested,
 )
 from auctions.engine.ranking import Place, rank_of
@@ -153,8 +154,10 @@ def _after_proxy(state: LotState, event: ProxySet) -> LotState:
     return replace(state, witnessed=witnessed.by_one(state.witnessed, event.bidder))
 
 
-def _after_consent(state: LotState, event: SurrogateAllowed) -> LotState:
-    consents = state.course.consents | {event.bidder}
+def _after_consent(state: LotState, event: SurrogateAllowed | SurrogateRevoked) -> LotState:
+    consents = state.course.consents - {event.bidder}
+    if isinstance(event, SurrogateAllowed):
+        consents |= {event.bidder}
     return replace(
         state,
         course=replace(state.course, consents=consents),
@@ -242,6 +245,7 @@ _AFTER: Final[dict[type, Callable[[LotState, Any], LotState]]] = {
     Started: _after_start,
     ProxySet: _after_proxy,
     SurrogateAllowed: _after_consent,
+    SurrogateRevoked: _after_consent,
     BidWithdrawn: _after_withdrawal,
     WithdrawalRequested: _after_request,
     Announced: _after_announcement,

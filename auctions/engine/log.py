@@ -34,6 +34,7 @@ from auctions.engine.events import (
     StageOpened,
     StartMoved,
     SurrogateAllowed,
+    SurrogateRevoked,
     WithdrawalRequested,
 )
 from auctions.engine.scoring import Adjustment
@@ -219,7 +220,7 @@ def _secrets_of_withdrawal(event: BidWithdrawn | WithdrawalRequested) -> Secrets
     return secrets
 
 
-def _whose(event: StageOpened | BidderLeft | SurrogateAllowed) -> Secrets:
+def _whose(event: StageOpened | BidderLeft | SurrogateAllowed | SurrogateRevoked) -> Secrets:
     return {} if event.bidder is None else {IDENTITY: {"bidder": str(event.bidder)}}
 
 
@@ -232,6 +233,7 @@ _SECRETS: Final[dict[type, Callable[[Any], Secrets]]] = {
     StageOpened: _whose,
     BidderLeft: _whose,
     SurrogateAllowed: _whose,
+    SurrogateRevoked: _whose,
 }
 
 

@@ -36,6 +36,7 @@ from auctions.engine.events import (
     RequestWithdrawal,
     Resume,
     Resumed,
+    RevokeSurrogate,
     Scheduled,
     SetProxy,
     StageOpened,
@@ -43,6 +44,7 @@ from auctions.engine.events import (
     Started,
     StartMoved,
     SurrogateAllowed,
+    SurrogateRevoked,
     Tick,
     Withdraw,
     WithdrawalRequested,
@@ -176,8 +178,9 @@ def _commands_of(event: Event) -> tuple[Command, ...]:
                 step=event.step,
             ),
         )
-    if isinstance(event, SurrogateAllowed):
-        return (AllowSurrogate(event.bidder),)
+    if isinstance(event, SurrogateAllowed | SurrogateRevoked):
+        given = isinstance(event, SurrogateAllowed)
+        return (AllowSurrogate(event.bidder) if given else RevokeSurrogate(event.bidder),)
     if isinstance(event, BidWithdrawn):
         return (Withdraw(event.bidder, event.reason, event.by_bidder),)
     if isinstance(event, WithdrawalRequested):

@@ -18,6 +18,7 @@ from auctions.engine.events import (
     ProxySet,
     RequestWithdrawal,
     Resume,
+    RevokeSurrogate,
     SetProxy,
     Start,
     Withdraw,
@@ -100,7 +101,9 @@ def _command(house: House, number: int) -> Command:
 def _of_the_buyer(house: House, bidder: UUID) -> Command:
     chance = house.chance
     if house.state.terms.surrogates and chance.random() < 0.5:
-        return AllowSurrogate(bidder)
+        # Seldom: what is entered for bidders needs consents that last.
+        leaves = bidder in house.state.course.consents and house.state.seq % 4 == 0
+        return RevokeSurrogate(bidder) if leaves else AllowSurrogate(bidder)
     overtime = house.state.terms.overtime
     if overtime is not None and overtime.all_lots and chance.random() < 0.5:
         later = house.state.closes_at + timedelta(seconds=chance.randint(-30, 60))

@@ -27,6 +27,7 @@ from auctions.engine.events import (
     Rejection,
     RejectionCode,
     Resumed,
+    SurrogateRevoked,
     WithdrawalRequested,
 )
 from auctions.engine.evolve import evolve
@@ -199,6 +200,7 @@ class Watch:
     def _note_words(self, event: Event) -> None:
         self.reached["withdrawal asked for"] += isinstance(event, WithdrawalRequested)
         self.reached["message to all"] += isinstance(event, Announced)
+        self.reached["consent taken back"] += isinstance(event, SurrogateRevoked)
         if isinstance(event, BidWithdrawn):
             self._note_withdrawal(event)
 

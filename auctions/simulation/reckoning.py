@@ -24,6 +24,7 @@ from auctions.engine.events import (
     StageOpened,
     StartMoved,
     SurrogateAllowed,
+    SurrogateRevoked,
 )
 from auctions.engine.scoring import Adjustment
 from auctions.engine.terms import Measure, Reference, ScoringMethod, Step, Terms, Ties
@@ -133,6 +134,8 @@ class Reckoning:
             self.out.add(event.bidder)
         elif isinstance(event, SurrogateAllowed):
             self.consents.add(event.bidder)
+        elif isinstance(event, SurrogateRevoked):
+            self.consents.discard(event.bidder)
 
     def would_stand(self, event: BidAccepted) -> Standing:
         """Give the standing bid an event makes."""

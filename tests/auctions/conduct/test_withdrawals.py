@@ -129,6 +129,13 @@ async def test_the_buyer_enters_a_bid_by_both_consents_and_the_log_says_who_and_
     assert (await floor.standing(acme))["amount"]["amount"] == "900.00"
     status, _ = await floor.refused(floor.buyer, "POST", path, entered(bolt, "800.00"))
     assert status == 409, "nobody is bid for who has not consented"
+    for _ in range(2):
+        revoked = await floor.ask(acme, "DELETE", "/surrogate-consent")
+        assert "surrogate_allowed" not in revoked.json()["standing"]
+    assert "surrogates_allowed" not in await floor.standing(floor.buyer)
+    status, _ = await floor.refused(floor.buyer, "POST", path, entered(acme, "850.00"))
+    assert status == 409, "nor for who took his consent back"
+    assert (await floor.standing(acme))["amount"]["amount"] == "900.00", "what was entered stands"
     await floor.close()
     member = str(floor.buyer.caller.member_id)
     for reader, opened in ((floor.buyer, True), (acme, True), (bolt, False)):

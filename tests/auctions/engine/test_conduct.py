@@ -13,6 +13,7 @@ from auctions.engine.events import (
     Pause,
     RequestWithdrawal,
     Resume,
+    RevokeSurrogate,
     SetProxy,
 )
 from auctions.engine.terms import Disclosure, Withdrawals
@@ -40,6 +41,8 @@ def conducted(limit: str, disclosure: Disclosure, *, rivals_wish: bool) -> Lot:
     if rivals_wish:
         lot.submit(RequestWithdrawal(CORE, "a slip"), START)
         lot.submit(AllowSurrogate(BOLT), START)
+        lot.submit(AllowSurrogate(CORE), START)
+        lot.submit(RevokeSurrogate(CORE), START)
     lot.submit(AllowSurrogate(ACME), LATER)
     lot.submit(Pause("a question"), LATER)
     lot.submit(Announce(UUID(int=80), "an answer"), LATER)

@@ -19,6 +19,7 @@ from auctions.engine.events import (
     Rejection,
     RejectionCode,
     Resume,
+    RevokeSurrogate,
     SetProxy,
     Withdraw,
 )
@@ -185,6 +186,23 @@ def test_the_buyer_bids_for_those_alone_who_consented_and_the_log_says_who_did()
     last = lot.log[-1]
     assert isinstance(last, BidAccepted)
     assert last.surrogate == clerk
+    lot.submit(RevokeSurrogate(ACME), START)
+    assert lot.submit(RevokeSurrogate(ACME), START) == Rejection(code=RejectionCode.NO_CONSENT)
+    assert lot.state.places[ACME].amount == Decimal("900.00")
+    lower = a_bid(ACME, "890.00")
+    again = type(bid)(
+        bid_id=lower.bid_id,
+        bidder=ACME,
+        client_bid_id="by telephone",
+        amount=lower.amount,
+        surrogate=clerk,
+    )
+    refused = lot.submit(again, START)
+    assert isinstance(refused, Rejection)
+    assert refused.code is RejectionCode.NO_CONSENT
+    lot.submit(AllowSurrogate(ACME), START)
+    lot.submit(again, START)
+    assert lot.state.places[ACME].amount == Decimal("890.00")
 
 
 def test_another_lots_overtime_moves_this_close_within_its_own_cap() -> None:
