@@ -1,4 +1,4 @@
-"""Real servers: one Postgres and one Valkey per test process, a database per test."""
+"""Real servers: one Postgres and one Valkey per test process; each test finds them empty."""
 
 import asyncio
 import gc
@@ -34,6 +34,7 @@ from marketplace.platform.settings import Settings
 from marketplace.platform.telemetry import log_processors
 from marketplace.worker import Worker
 from tests.support.folders import ENDS, TOGETHER, folder_of
+from tests.support.kept import Kept
 from tests.support.once import learn_types_once, look_at_the_queue_once
 from tests.support.scratch import scratch_directory
 from tests.support.servers import TestServers
@@ -69,6 +70,9 @@ class FoldersTogether(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
         return folder_of(nodeid) or nodeid
 
+
+OF_THEIR_OWN = ("tests/platform/", "tests/architecture/", "tests/faults/", "tests/journeys/")
+"""Folders whose tests change schemas or look at connections: a database of its own for each."""
 
 LONG = (*TOGETHER, "tests/test_cli.py::test_one_command", "tests/benchmarks/test_bench.py")
 """What takes longest is begun first, so that none is left to the end."""
@@ -169,27 +173,48 @@ def statements_compiled_once(
         yield
 
 
-@pytest.fixture
-def settings(servers: TestServers, tmp_path: Path) -> Iterator[Settings]:
-    """Settings on a database of the test's own."""
-    name = f"test_{os.getpid()}_{secrets.token_hex(4)}"
-    servers.clone(name)
-    servers.flush_redis()
-    yield servers.settings(name, tmp_path / "data")
-    servers.drop(name)
+@pytest.fixture(scope="session")
+async def kept(servers: TestServers) -> AsyncIterator[Kept]:
+    """A database and connections that are emptied from test to test."""
+    kept = Kept(servers)
+    yield kept
+    await kept.give_up()
 
 
 @pytest.fixture
-def assembly(settings: Settings) -> Assembly:
+async def settings(
+    request: pytest.FixtureRequest, servers: TestServers, kept: Kept, tmp_path: Path
+) -> AsyncIterator[Settings]:
+    """Settings on a database that holds the test's own rows alone."""
+    await asyncio.to_thread(servers.flush_redis)
+    alone = request.node.get_closest_marker("fresh_database") is not None
+    if alone or request.node.nodeid.startswith(OF_THEIR_OWN):
+        name = f"test_{os.getpid()}_{secrets.token_hex(4)}"
+        await asyncio.to_thread(servers.clone, name)
+        yield servers.settings(name, tmp_path / "data")
+        await asyncio.to_thread(servers.drop, name)
+    else:
+        yield servers.settings(await kept.database(), tmp_path / "data")
+        await kept.take_back()
+
+
+@pytest.fixture
+def assembly(settings: Settings, kept: Kept) -> Assembly:
     """All installed features on one platform."""
-    return assemble(settings)
+    with kept.lent(settings):
+        return assemble(settings)
 
 
 @pytest.fixture
 async def platform(assembly: Assembly) -> AsyncIterator[Platform]:
-    """A platform as services are handed it."""
+    """A platform as services are handed it; what it left running ends with it."""
+    before = asyncio.all_tasks()
     yield assembly.platform
     await assembly.platform.close()
+    left = asyncio.all_tasks() - before - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
 
 
 @pytest.fixture

@@ -10,12 +10,14 @@ from marketplace.platform.settings import Settings
 from marketplace.worker import Worker
 from tests.catalog.parties import Market
 from tests.catalog.shop import Shop
+from tests.support.kept import Kept
 from tests.support.world import World
 
 
 @pytest.fixture
-def assembly(settings: Settings) -> Assembly:
-    return assemble(replace(settings, features=("catalog",)))
+def assembly(settings: Settings, kept: Kept) -> Assembly:
+    with kept.lent(settings):
+        return assemble(replace(settings, features=("catalog",)))
 
 
 @pytest.fixture

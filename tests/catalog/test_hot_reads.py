@@ -11,6 +11,8 @@ from catalog.search import known, matching, page_statements
 from marketplace.platform.core import Platform
 from marketplace.platform.database import HotRead, Role
 
+pytestmark = pytest.mark.fresh_database
+
 READS = {
     "the price check": checking._CHECK,
     "a page by versions": page_statements.BROWSE.known,

@@ -26,6 +26,7 @@ from marketplace.orders.schemas import (
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Role, system_transaction
 from marketplace.platform.settings import Settings
+from tests.support.kept import Kept
 from tests.support.world import Actor, Company, World, fresh_key
 
 
@@ -115,9 +116,10 @@ class Trade:
 
 
 @pytest.fixture
-def assembly(settings: Settings) -> Assembly:
+def assembly(settings: Settings, kept: Kept) -> Assembly:
     """The product without the packages above it: trading needs none of them."""
-    return assemble(replace(settings, features=()))
+    with kept.lent(settings):
+        return assemble(replace(settings, features=()))
 
 
 @pytest.fixture

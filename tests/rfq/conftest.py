@@ -1,6 +1,7 @@
 """A buyer and three suppliers on a database of the test's own."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from marketplace.platform.core import Platform
 from marketplace.platform.settings import Settings
 from tests.rfq.parties import BUYER_SCOPES, SUPPLIER_SCOPES, Parties, caller
+from tests.support.servers import TestServers
 
 
 @pytest.fixture
@@ -19,13 +21,10 @@ async def parties(platform: Platform) -> Parties:
 
 
 @pytest.fixture
-async def owner(settings: Settings) -> AsyncIterator[asyncpg.Connection]:
-    """A database administrator who put himself past row-level security, as an owner can."""
-    connection = await asyncpg.connect(settings.owner_url)
-    for table in await connection.fetch(
-        "select tablename from pg_tables where schemaname='public'"
-    ):
-        await connection.execute(f"alter table {table[0]} no force row level security")
+async def owner(settings: Settings, servers: TestServers) -> AsyncIterator[asyncpg.Connection]:
+    """A database administrator, whom no row-level security holds."""
+    name = urlsplit(settings.database_url).path.removeprefix("/")
+    connection = await asyncpg.connect(servers.administrator_url(name))
     yield connection
     await connection.close()
 

@@ -40,6 +40,8 @@ from tests.support.planted import Needles, found, found_in, price_needles, text_
 from tests.support.servers import TestServers
 from tests.support.world import World
 
+pytestmark = pytest.mark.fresh_database
+
 PLANTED = "73190.90517"
 NOTE = b"the-planted-note-of-a-sealed-bid"
 CONTENT = b"the planted content of an attachment, 52 kN at 20 degrees"

@@ -43,6 +43,11 @@ class TestServers:
     def owner_url(self, name: str) -> str:
         return _with_database(self.services.owner_url, name)
 
+    def administrator_url(self, name: str) -> str:
+        """For who stands above row-level security: the superuser of the server."""
+        parts = urlsplit(self.owner_url(name))
+        return urlunsplit(parts._replace(netloc="postgres@"))
+
     def settings(self, database: str, directory: Path, **more: Any) -> Settings:
         """Give the settings of a process on one of the databases, its files in `directory`."""
         usual: dict[str, Any] = {

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
+import pytest
 
 from benchmarks.scale import load_prices
 from catalog.price_lists import checking
@@ -55,6 +56,7 @@ async def asked(market: Market) -> dict[str, tuple[int, set[str]]]:
     }
 
 
+@pytest.mark.fresh_database
 async def test_a_price_reads_as_little_with_many_organizations_as_with_few(
     market: Market, settings: Settings
 ) -> None:
