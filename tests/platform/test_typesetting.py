@@ -25,9 +25,10 @@ async def _processes_end() -> AsyncIterator[None]:
         workers: set[Process] = anyio.to_process._process_pool_workers.get()
     except LookupError:
         return
-    for each in list(workers):
-        each.kill()
-        await each.aclose()
+    for each in workers:
+        if each.returncode is None:
+            each.kill()
+            await each.aclose()
 
 
 def text_of(pdf: bytes) -> str:

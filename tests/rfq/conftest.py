@@ -1,7 +1,6 @@
 """A buyer and three suppliers on a database of the test's own."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -23,8 +22,7 @@ async def parties(platform: Platform) -> Parties:
 @pytest.fixture
 async def owner(settings: Settings, servers: TestServers) -> AsyncIterator[asyncpg.Connection]:
     """A database administrator, whom no row-level security holds."""
-    name = urlsplit(settings.database_url).path.removeprefix("/")
-    connection = await asyncpg.connect(servers.administrator_url(name))
+    connection = await asyncpg.connect(servers.administrator_of(settings))
     yield connection
     await connection.close()
 

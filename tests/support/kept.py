@@ -146,6 +146,10 @@ class Cleaner:
         await self._connection.execute("select pg_temp.clean()")
         return True
 
+    async def sessions(self) -> set[int]:
+        """Give the server's processes of the others' sessions in this database."""
+        return {pid for pid, _ in await self._connection.fetch(_OTHERS)}
+
     async def close(self) -> None:
         await self._connection.close()
 
@@ -162,6 +166,8 @@ class Kept:
 
     async def database(self) -> str:
         """Give the name of a database that is migrated and empty."""
+        if self._name is not None and not await self._is_there():
+            await self.give_up()
         if self._name is None:
             self._name = f"kept_{os.getpid()}_{secrets.token_hex(4)}"
             await asyncio.to_thread(self._servers.clone, self._name)
@@ -186,8 +192,17 @@ class Kept:
 
     async def take_back(self) -> None:
         """Empty the database for the next test, or give it up."""
-        if self._uses >= USES_MAX or not await self._cleaned():
+        if self._uses >= USES_MAX or not await self._is_there() or not await self._cleaned():
             await self.give_up()
+
+    async def _is_there(self) -> bool:
+        """Tell whether nobody, such as a test that ends all sessions, ended one of the kept."""
+        pools = self._pools
+        pids = {c.get_server_pid() for c in pools.connections()} if pools is not None else set()
+        try:
+            return self._cleaner is not None and await self._cleaner.sessions() >= pids
+        except (asyncpg.InterfaceError, asyncpg.PostgresConnectionError, OSError):
+            return False
 
     async def _cleaned(self) -> bool:
         if self._cleaner is None:

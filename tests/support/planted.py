@@ -20,6 +20,8 @@ Needles = Mapping[str, bytes]
 _BASE: Final = 10_000
 _MILLION: Final = 1_000_000
 _PIECE: Final = 1_996
+_ZEROS_AT_AN_END: Final = 64
+"""As many may belong to what is looked for, such as a whole number in eight bytes."""
 # A page of the write-ahead log: its header, and the bit of its flags that says it is the long one.
 _PAGE: Final = 8_192
 _SHORT_HEADER: Final = 24
@@ -78,12 +80,17 @@ def found_in(
     for directory in directories:
         for path in directory.rglob("*"):
             if path.is_file() and not path.is_symlink() and path.stat().st_mtime >= since:
-                content = path.read_bytes()
+                content = _written(path.read_bytes())
                 names = found(needles, records(content) if "pg_wal" in path.parts else content)
                 if names:
                     part = "/".join(path.relative_to(directory).parts[:2])
                     parts.setdefault(part, set()).update(names)
     return parts
+
+
+def _written(file: bytes) -> bytes:
+    """What a file holds, without the zeros it is filled up with (the log by megabytes)."""
+    return file[: len(file.rstrip(b"\0")) + _ZEROS_AT_AN_END]
 
 
 def records(log: bytes) -> bytes:

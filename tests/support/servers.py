@@ -48,6 +48,10 @@ class TestServers:
         parts = urlsplit(self.owner_url(name))
         return urlunsplit(parts._replace(netloc="postgres@"))
 
+    def administrator_of(self, settings: Settings) -> str:
+        """The same for the database of `settings`."""
+        return self.administrator_url(urlsplit(settings.database_url).path.removeprefix("/"))
+
     def settings(self, database: str, directory: Path, **more: Any) -> Settings:
         """Give the settings of a process on one of the databases, its files in `directory`."""
         usual: dict[str, Any] = {

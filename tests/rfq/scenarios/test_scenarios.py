@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import structs
 from sqlalchemy import select
 
 from marketplace.kernel.errors import (
@@ -269,14 +270,12 @@ async def test_nothing_is_told_before_the_opening_nor_to_others_nor_to_who_may_o
     made = await opened(parties, move_clock)
     scenario = await solved(parties, worker, made)
     for stranger in (parties.acme, caller(BUYER_SCOPES)):
-        able = msgspec.convert(msgspec.to_builtins(stranger), type(stranger))
-        object.__setattr__(able, "scopes", BUYER_SCOPES)
+        able = structs.replace(stranger, scopes=BUYER_SCOPES)
         with pytest.raises(NotFound):
             await service.read_scenario(platform, able, scenario.id)
         with pytest.raises(NotFound):
             await comparing.compare_scenarios(platform, able, made.id)
-    reader = msgspec.convert(msgspec.to_builtins(parties.buyer), type(parties.buyer))
-    object.__setattr__(reader, "scopes", BUYER_SCOPES - {"rfq:write"})
+    reader = structs.replace(parties.buyer, scopes=BUYER_SCOPES - {"rfq:write"})
     with pytest.raises(NotPermitted):
         await service.read_scenario(platform, reader, scenario.id)
 
