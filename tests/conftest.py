@@ -76,8 +76,6 @@ KEEPING = tuple(
     for area in "approvals billing catalog contracts integration orders organizations rfq".split()
 )
 """Folders whose tests share a database, emptied in between; the others' have one of their own."""
-LOADING = "tests/catalog/imports/"
-"""Not these: what was planned for tables of ten rows takes minutes for files of thousands."""
 
 LONG = (*TOGETHER, "tests/test_cli.py::test_one_command", "tests/benchmarks/test_bench.py")
 """What takes longest is begun first, so that none is left to the end."""
@@ -193,7 +191,7 @@ async def settings(
     """Settings on a database that holds the test's own rows alone."""
     await asyncio.to_thread(servers.flush_redis)
     node = request.node
-    alone = node.nodeid.startswith(LOADING) or node.get_closest_marker("fresh_database") is not None
+    alone = node.get_closest_marker("fresh_database") is not None
     if alone or not node.nodeid.startswith(KEEPING):
         name = f"test_{os.getpid()}_{secrets.token_hex(4)}"
         await asyncio.to_thread(servers.clone, name)

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import asyncpg
 import pytest
-from sqlalchemy import Insert, func, insert, select
+from sqlalchemy import Insert, func, insert, select, text
 from sqlalchemy.exc import DBAPIError
 
 from marketplace.kernel.errors import NotFound, Unavailable
@@ -220,6 +220,21 @@ async def test_a_hot_read_cannot_write(platform: Platform) -> None:
     async with fast_read(platform, caller()) as connection:
         with pytest.raises(Exception, match="read-only"):
             await connection.execute("delete from timers")
+
+
+async def test_where_a_statement_may_take_minutes_it_is_planned_whenever_it_runs(
+    platform: Platform,
+) -> None:
+    plans = text(
+        "select generic_plans, custom_plans from pg_prepared_statements where statement ~ 'k[e]y = '"
+    )
+    row = ROWS.where(IdempotencyRow.key == "k")
+    for patient in (False, True):
+        async with transaction(platform, caller(), patient=patient) as tx:
+            for _ in range(8):
+                await tx.all(row)
+            kept_plans, made_anew = await tx.one(plans)
+        assert (kept_plans > 0, made_anew > 0) == (not patient, patient)
 
 
 async def test_the_clock_goes_on_inside_of_a_transaction(

@@ -7,7 +7,7 @@ from typing import Any, Final
 import asyncpg
 import msgspec
 
-from marketplace.kernel.limits import REQUEST_SECONDS_MAX
+from marketplace.kernel.limits import IMPORT_STATEMENT_SECONDS_MAX, REQUEST_SECONDS_MAX
 
 _WATCH_CLIENT: Final = "2s"
 """Who gives a statement up leaves by closing its connection; by itself Postgres would notice with
@@ -23,11 +23,16 @@ class Role(Enum):
     AUTH = "marketplace_auth"
 
 
-async def connect(
-    url: str, role: Role, statement_seconds: float = REQUEST_SECONDS_MAX
-) -> asyncpg.Connection:
-    """Open a connection in `role`; the login itself has no rights."""
-    options = _connection_options(role) | {"command_timeout": statement_seconds}
+async def connect(url: str, role: Role, *, patient: bool = False) -> asyncpg.Connection:
+    """Open a connection in `role`; the login itself has no rights.
+
+    On a `patient` one a statement may take minutes, and is planned whenever it runs: what was
+    planned for a file of ten rows takes minutes for one of thousands.
+    """
+    options = _connection_options(role)
+    if patient:
+        options["command_timeout"] = IMPORT_STATEMENT_SECONDS_MAX
+        options["server_settings"]["plan_cache_mode"] = "force_custom_plan"
     return await asyncpg.connect(url, **options)
 
 

@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from marketplace.kernel.limits import (
     AUTH_CONNECTIONS,
-    IMPORT_STATEMENT_SECONDS_MAX,
     JOBS_AT_ONCE_MAX,
     REQUEST_SECONDS_MAX,
     WORKER_CONNECTIONS,
@@ -49,18 +48,16 @@ class Database:
             Role.AUTH: AUTH_CONNECTIONS,
             Role.WORKER: WORKER_CONNECTIONS,
         }
-        self._patient = self._engine(Role.API, JOBS_AT_ONCE_MAX, IMPORT_STATEMENT_SECONDS_MAX)
+        self._patient = self._engine(Role.API, JOBS_AT_ONCE_MAX, patient=True)
         self._fast: dict[Role, asyncpg.Pool] = {}
         self.hot = HotConnections(self._url, settings.fast_connections)
         self._opening = asyncio.Lock()
         self._closed = False
 
-    def _engine(
-        self, role: Role, size: int, statement_seconds: float = REQUEST_SECONDS_MAX
-    ) -> AsyncEngine:
+    def _engine(self, role: Role, size: int, *, patient: bool = False) -> AsyncEngine:
         return create_async_engine(
             "postgresql+asyncpg://",
-            async_creator=functools.partial(connect, self._url, role, statement_seconds),
+            async_creator=functools.partial(connect, self._url, role, patient=patient),
             pool_size=size,
             max_overflow=0,
             pool_timeout=REQUEST_SECONDS_MAX,
