@@ -226,7 +226,7 @@ async def test_where_a_statement_may_take_minutes_it_is_planned_whenever_it_runs
     platform: Platform,
 ) -> None:
     plans = text(
-        "select generic_plans, custom_plans from pg_prepared_statements where statement ~ 'k[e]y = '"
+        "select generic_plans, custom_plans from pg_prepared_statements where statement ~ 'k[e]y ='"
     )
     row = ROWS.where(IdempotencyRow.key == "k")
     for patient in (False, True):
