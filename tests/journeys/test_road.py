@@ -26,7 +26,8 @@ def test_the_road_is_played_from_the_registration_to_the_provenance(played: Play
 def test_no_process_logged_an_error(played: Played) -> None:
     for child in (played.product.api, played.product.worker):
         lines = [json.loads(line) for line in child.log.read_text().splitlines() if line[:1] == "{"]
-        assert [line for line in lines if line.get("level") in {"error", "critical"}] == []
+        wrong = [line for line in lines if line.get("level") in {"error", "critical"}]
+        assert not wrong, "\n".join(map(repr, wrong))
 
 
 def test_no_log_holds_a_key(played: Played) -> None:

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 from litestar import Request
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, WebSocketDisconnect
 from litestar.testing import RequestFactory
 from sqlalchemy.exc import DBAPIError
 from structlog.testing import capture_logs
@@ -46,6 +46,7 @@ def test_what_may_succeed_when_tried_again_is_a_503_and_our_faults_say_nothing_o
         (HTTPException(status_code=500), ["socket_failed"]),
         (HTTPException(status_code=404), []),
         (ClientDisconnected(), []),
+        (WebSocketDisconnect(detail="connection is disconnected"), []),
     ],
 )
 async def test_what_ends_a_live_channel_is_logged_unless_the_viewer_left_or_was_refused(

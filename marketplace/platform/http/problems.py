@@ -11,6 +11,7 @@ from litestar.exceptions import (
     MethodNotAllowedException,
     NotFoundException,
     ValidationException,
+    WebSocketDisconnect,
 )
 from litestar.types import Scope
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -173,7 +174,8 @@ async def log_socket_error(error: Exception, scope: Scope) -> None:
     A viewer who left while a message was on its way to him is no failure.
     """
     refused = isinstance(error, HTTPException) and error.status_code < 500  # noqa: PLR2004
-    left = isinstance(error, ClientDisconnected)
+    # By the server where it noticed first, by Litestar where who reads from him did.
+    left = isinstance(error, ClientDisconnected | WebSocketDisconnect)
     if scope["type"] == ScopeType.WEBSOCKET and not refused and not left:
         log.error("socket_failed", path=scope["path"], exc_info=error)
 
