@@ -20,6 +20,7 @@ from litestar.openapi.spec import (
 )
 from litestar.params import HeaderParameter, QueryParameter
 from litestar.response.base import ASGIResponse
+from uvicorn.protocols.utils import ClientDisconnected
 
 from auctions.admission import Admission
 from auctions.bidding import READ
@@ -168,7 +169,10 @@ async def live(
 
 async def _serve_socket(socket: "WebSocket[Any, Any, Any]", platform: Platform, seat: Seat) -> None:
     async def send(message: Message) -> None:
-        await socket.send_data(message.json, "text")
+        try:
+            await socket.send_data(message.json, "text")
+        except RuntimeError as error:  # so uvicorn says that the connection was closed meanwhile
+            raise ClientDisconnected from error
 
     async def read_until_left() -> None:
         with suppress(WebSocketDisconnect):

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
+from uvicorn.protocols.utils import ClientDisconnected
 from websockets.asyncio.client import unix_connect
 from websockets.exceptions import InvalidStatus
 
@@ -191,6 +192,22 @@ async def test_a_viewer_who_takes_nothing_loses_his_place(
     seat.deliver(heartbeat(seat.lots[0], 1, datetime.now(UTC)))
     async with asyncio.timeout(30):
         await _serve_socket(cast("Any", Stuck()), platform, seat)
+
+
+async def test_a_connection_that_was_closed_during_a_send_is_a_viewer_who_left(
+    platform: Platform,
+) -> None:
+    class Closed:
+        async def send_data(self, *_given: object) -> None:
+            raise RuntimeError("Unexpected ASGI message")
+
+        async def receive_data(self, _mode: str) -> None:
+            await asyncio.sleep(60)
+
+    seat = Seat()
+    seat.deliver(heartbeat(seat.lots[0], 1, datetime.now(UTC)))
+    with pytest.raises(ClientDisconnected):
+        await _serve_socket(cast("Any", Closed()), platform, seat)
 
 
 async def test_viewers_follow_once_a_second_while_redis_is_away(
