@@ -9,18 +9,10 @@ from rfq.opening.tables import OpenedPricesRow, TechnicalResultRow
 from rfq.rules import bid as bid_rules
 from rfq.rules.bid import Bid
 from rfq.rules.envelopes import joined, read_financial, read_technical
-from rfq.rules.validity import ExtensionStatus
 from rfq.tables import OpenedBidRow
-from rfq.validity.tables import BidExtensionRow
+from rfq.validity.binding import extended_until
 
-_EXTENDED_UNTIL: Final = (
-    select(func.max(BidExtensionRow.until))
-    .where(
-        BidExtensionRow.bid_id == OpenedBidRow.id,
-        BidExtensionRow.status == ExtensionStatus.EXTENDED.value,
-    )
-    .scalar_subquery()
-)
+_EXTENDED_UNTIL: Final = extended_until(OpenedBidRow.id)
 
 
 def opened_bids(procedure_id: UUID) -> Any:

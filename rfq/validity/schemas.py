@@ -37,7 +37,7 @@ class BidExtensionAnswerInput(Input):
 class BidExtensionView(Output):
     """What one bidder is asked, and his answer; `bound_until` is when his bid ended as it stood.
 
-    `lapsed` is one that he had not answered then: silence is a no.
+    `lapsed` is one that he had not answered when it ended: silence is a no.
     """
 
     id: UUID

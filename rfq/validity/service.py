@@ -18,6 +18,7 @@ from rfq.bids.receiving import bids_lock, hold_own
 from rfq.procedures.reading import load, reads_as_buyer
 from rfq.rules.procedure import check_words
 from rfq.rules.validity import ExtensionStatus, answered, check_request, shown, to_ask
+from rfq.validity.binding import extended_until
 from rfq.validity.reading import bids_in_the_running
 from rfq.validity.schemas import (
     BidExtensionAnswerInput,
@@ -41,6 +42,7 @@ _COLUMNS: Final = (
     BidExtensionRow.reason,
     BidExtensionRow.requested_at,
     BidExtensionRow.answered_at,
+    extended_until(BidExtensionRow.bid_id).label("extended_until"),
 )
 
 
@@ -132,7 +134,7 @@ async def answer_extension(
         status = answered(
             loaded.procedure.status,
             ExtensionStatus(row.status),
-            await _end_of(tx, row),
+            _end_of(row),
             at,
             extend=data.extend,
         )
@@ -163,16 +165,10 @@ async def _own(tx: Transaction, caller: Caller, extension_id: UUID) -> Row[Any]:
     return row
 
 
-async def _end_of(tx: Transaction, row: Row[Any]) -> datetime:
+def _end_of(row: Row[Any]) -> datetime:
     """Give when the bid ends as it stands: another request may have been answered by yes."""
-    extended: datetime | None = await tx.scalar(
-        select(func.max(BidExtensionRow.until)).where(
-            BidExtensionRow.bid_id == row.bid_id,
-            BidExtensionRow.status == ExtensionStatus.EXTENDED.value,
-        )
-    )
     bound: datetime = row.bound_until
-    return bound if extended is None else max(bound, extended)
+    return bound if row.extended_until is None else max(bound, row.extended_until)
 
 
 async def list_extensions(
@@ -198,7 +194,7 @@ def _view(row: Row[Any], at: datetime) -> BidExtensionView:
         procedure_id=row.procedure_id,
         bid_id=row.bid_id,
         bidder_id=row.bidder_id,
-        status=shown(ExtensionStatus(row.status), row.bound_until, at),
+        status=shown(ExtensionStatus(row.status), _end_of(row), at),
         bound_until=row.bound_until,
         until=row.until,
         reason=row.reason,

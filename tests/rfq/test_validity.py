@@ -149,3 +149,28 @@ async def test_who_does_not_extend_leaves_the_running_when_his_bid_ends_and_the_
     await move_clock(20 * DAY)
     await worker.run_until_idle()
     assert (await standing(parties, second)).status is ProposalStatus.AWARDED
+
+
+async def test_an_answer_is_waited_for_as_long_as_a_yes_to_another_request_keeps_the_bid_alive(
+    parties: Parties, move_clock: MoveClock
+) -> None:
+    platform = parties.platform
+    terms = await parties.terms()
+    ends = terms.deadline_at + 30 * DAY
+    made = await opened(parties, move_clock, bids_valid_until=ends)
+    for number, days in enumerate((30, 60)):
+        wish = BidExtensionRequestInput(until=ends + days * DAY, reason="It takes longer.")
+        await request_extension(platform, parties.buyer, made.id, wish, key(f"{number}"))
+    first, second = (await list_extensions(platform, parties.acme, made.id, FIRST)).items
+    await answer_extension(platform, parties.acme, first.id, YES, 1)
+    await move_clock(40 * DAY)
+
+    async def read(who: Caller) -> dict[UUID, ExtensionStatus]:
+        items = (await list_extensions(platform, who, made.id, FIRST)).items
+        return {each.id: each.status for each in items}
+
+    for who in (parties.acme, parties.buyer):
+        assert (await read(who))[second.id] is ExtensionStatus.ASKED
+    assert set((await read(parties.coil)).values()) == {ExtensionStatus.LAPSED}
+    answer = await answer_extension(platform, parties.acme, second.id, YES, 1)
+    assert answer.status is ExtensionStatus.EXTENDED
