@@ -49,10 +49,13 @@ async def try_auction(
     data: JSONBody[TrialInput],
     caller: Given[Caller],
     platform: Given[Platform],
-    lot_id: LotId = None,
 ) -> TrialView:
-    """Try bids on an auction's terms, before anybody is invited or later. Nothing is kept."""
-    return await trials.try_auction(platform, caller, auction_id, data, lot_id)
+    """Try bids and proxies on an auction's terms, before anybody is invited or later.
+
+    All its lots run on one clock, as they would: overtime of all lots moves each of them, and a
+    serial lot starts when the one before has ended. Nothing is kept.
+    """
+    return await trials.try_auction(platform, caller, auction_id, data)
 
 
 @post(

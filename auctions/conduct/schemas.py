@@ -105,13 +105,20 @@ class MessageList(Output):
 
 
 class TrialBidInput(Input):
-    """A bid to try: whose, how much, and how long after the start."""
+    """A bid to try: whose, how much, and how long after the first lot starts.
+
+    A `proxy` bids down to the amount, a `step` at a time, as far as others make it. An auction of
+    several lots needs the `lot_id`.
+    """
 
     organization_id: UUID
     amount: MoneyInput
     after: Annotated[
-        timedelta, Meta(description="ISO 8601, since the start.", examples=["PT2M"])
+        timedelta, Meta(description="ISO 8601, since the first start.", examples=["PT2M"])
     ] = timedelta(0)
+    lot_id: UUID | None = None
+    proxy: bool = False
+    step: MoneyInput | None = None
 
 
 class TrialInput(Input):
@@ -120,17 +127,27 @@ class TrialInput(Input):
     bids: Annotated[list[TrialBidInput], Meta(min_length=1, max_length=AUCTION_TRIAL_BIDS_MAX)]
 
 
+class TrialProxyBidView(Output):
+    """A bid that a proxy would make at once because of the bid that is tried."""
+
+    organization_id: UUID
+    amount: MoneyView
+    rank: int
+
+
 class TrialBidView(Output):
     """What would become of a bid: its rank, or why it would be refused.
 
-    `limit` is the highest amount its bidder could bid afterwards; `closes_at` the close as it would
-    be then.
+    `limit` is the highest amount its bidder could bid afterwards; `closes_at` the lot's close as it
+    would be then. A proxy has no rank of its own: its bids are among the `proxy_bids`.
     """
 
+    lot_id: UUID
     outcome: Literal["accepted", "refused"]
     at: datetime
     rank: int | None
     refusal: RefusalView | None
+    proxy_bids: list[TrialProxyBidView]
     limit: MoneyView | None
     closes_at: datetime
 
@@ -145,13 +162,23 @@ class WinnerView(Output):
     price: MoneyView
 
 
-class TrialView(Output):
-    """What the terms would make of the bids, and how it all would end."""
+class TrialLotView(Output):
+    """How a lot would end: when, and who would win, or why nobody would."""
 
-    bids: list[TrialBidView]
+    lot_id: UUID
     closed_at: datetime
     winner: WinnerView | None
     no_winner: str | None
+
+
+class TrialView(Output):
+    """What the terms would make of the bids, and how the lots they are on would end.
+
+    Lots that must end for one of these to start are among them.
+    """
+
+    bids: list[TrialBidView]
+    lots: list[TrialLotView]
 
 
 class SavingView(Output):

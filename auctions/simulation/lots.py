@@ -100,16 +100,10 @@ class LotsPlayed:
         batch = house.decide(commands)  # type: ignore[arg-type]
         self.watches[place].look(before, commands, batch)  # type: ignore[arg-type]
         for command in neighbours.moved_by(batch.state, batch.events):
-            for other in range(len(self.houses)):
-                if other != place and self._concerns(command, place, other):
+            for other, neighbour in enumerate(self.houses):
+                if neighbours.concerns(command, batch.state, neighbour.state):
                     self._follow(other, command, batch.state.at)
         self._check(place, batch.events)
-
-    def _concerns(self, command: FollowClose | FollowLot, place: int, other: int) -> bool:
-        if isinstance(command, FollowClose):
-            return self.houses[other].state.phase is Phase.OPEN
-        follows = self.houses[other].terms.follows
-        return follows is not None and follows.lot == self.houses[place].state.lot_id
 
     def _follow(self, place: int, command: FollowClose | FollowLot, at: datetime) -> None:
         house = self.houses[place]

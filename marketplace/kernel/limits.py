@@ -370,7 +370,9 @@ AUCTION_MESSAGES_MAX: Final = 100
 AUCTION_MESSAGE_CHARACTERS_MAX: Final = 1_000
 """Of a message to all: the last one is part of every view and of the board."""
 AUCTION_TRIAL_BIDS_MAX: Final = 50
-"""Bids tried on terms in one request: with 500 bidders and 1,000 called prices about 0.2 s."""
+"""Bids tried on terms in one request: on 50 lots with 1,000 called prices each about 0.5 s."""
+AUCTION_TRIAL_PARTICIPANTS_MAX: Final = 2_000
+"""Of all lots that are tried together: each is an entry of a log that is played in the request."""
 LIVE_VIEWERS_MAX: Final = 4_000
 """Per process: about 36 kB each, 140 MB in all; beyond it 503."""
 LIVE_VIEWERS_OF_COMPANY_MAX: Final = 500

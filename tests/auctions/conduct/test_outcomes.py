@@ -44,11 +44,12 @@ async def test_a_draft_says_what_its_terms_would_make_of_bids_and_keeps_nothing_
     assert late["rank"] == 1
     assert late["closes_at"] > first["closes_at"], "a bid in the last second moves the close"
     assert too_little["refusal"]["code"] == "above_limit"
-    assert (answer.json()["winner"], answer.json()["no_winner"]) == (None, "above_reserve")
+    (ended,) = answer.json()["lots"]
+    assert (ended["winner"], ended["no_winner"]) == (None, "above_reserve")
     bids.append(tried(bolt, "650.00", "PT10M"))
     won = await client.post(f"{path}/trial", json={"bids": bids}, headers=buyer.headers)
-    assert won.json()["winner"]["organization_id"] == str(bolt.id)
-    assert won.json()["winner"]["price"]["amount"] == "650.00"
+    (winner,) = (lot["winner"] for lot in won.json()["lots"])
+    assert (winner["organization_id"], winner["price"]["amount"]) == (str(bolt.id), "650.00")
     after = await client.get(path, headers=buyer.headers)
     assert after.json() == made.json()
     for stranger in (acme, await world.buyer("Stranger")):
@@ -64,14 +65,58 @@ async def test_bids_that_cannot_be_tried_are_named_each_with_its_place(
     draft = a_draft([acme], await clock(platform))
     made = await client.post("/v1/auctions", json=draft, headers=buyer.writing)
     in_dollars = tried(acme, "1.00") | {"amount": {"amount": "1.00", "currency": "USD"}}
-    bids = [tried(stranger, "1.00"), in_dollars, tried(acme, "0.001")]
+    stepped = tried(acme, "1.00") | {"step": {"amount": "1.00", "currency": "EUR"}}
+    bids = [tried(stranger, "1.00"), in_dollars, tried(acme, "0.001"), stepped]
     path = f"/v1/auctions/{made.json()['id']}/trial"
-    answer = await client.post(path, json={"bids": bids}, headers=buyer.headers)
-    assert [(e["pointer"], e["code"]) for e in answer.json()["errors"]] == [
+
+    async def wrong(bids: list[dict[str, Any]]) -> list[tuple[str, str]]:
+        answer = await client.post(path, json={"bids": bids}, headers=buyer.headers)
+        return [(e["pointer"], e["code"]) for e in answer.json()["errors"]]
+
+    assert await wrong(bids) == [
         ("/bids/0/organization_id", "not_invited"),
         ("/bids/1/amount/currency", "wrong_currency"),
         ("/bids/2/amount/amount", "too_many_decimals"),
+        ("/bids/3/step", "not_a_proxy"),
     ]
+    elsewhere = tried(acme, "1.00") | {"lot_id": str(acme.id)}
+    assert await wrong([tried(acme, "1.00"), elsewhere]) == [("/bids/1/lot_id", "unknown")]
+
+
+async def test_lots_are_tried_together_and_each_bid_says_on_which(
+    client: httpx.AsyncClient, platform: Platform, world: World
+) -> None:
+    buyer, acme, bolt = await world.buyer(), await world.supplier("Acme"), await world.supplier()
+    now = await clock(platform)
+    draft = a_draft([acme, bolt], now, proxies=True)
+    second = a_draft([acme, bolt], now)["lots"][0]
+    del second["starts_at"], second["ends_at"]
+    draft |= {"lots": [*draft["lots"], second], "lot_order": "serial"}
+    made = (await client.post("/v1/auctions", json=draft, headers=buyer.writing)).json()
+    path = f"/v1/auctions/{made['id']}/trial"
+    first, then = (lot["id"] for lot in made["lots"])
+
+    async def answer(*bids: dict[str, Any]) -> Any:
+        return (await client.post(path, json={"bids": bids}, headers=buyer.headers)).json()
+
+    unnamed = await answer(tried(acme, "900.00"))
+    assert [(e["pointer"], e["code"]) for e in unnamed["errors"]] == [
+        ("/bids/0/lot_id", "required")
+    ]
+    told = await answer(
+        tried(acme, "600.00", "PT1M") | {"lot_id": first, "proxy": True},
+        tried(bolt, "900.00", "PT9M59S") | {"lot_id": first},
+        tried(acme, "800.00", "PT13M") | {"lot_id": then},
+    )
+    assert [bid["outcome"] for bid in told["bids"]] == ["accepted"] * 3
+    (moved,) = told["bids"][1]["proxy_bids"]
+    assert (moved["organization_id"], moved["amount"]["amount"]) == (str(acme.id), "890.00")
+    assert [(lot["lot_id"], lot["winner"]["price"]["amount"]) for lot in told["lots"]] == [
+        (first, "890.00"),
+        (then, "800.00"),
+    ]
+    (alone,) = (await answer(tried(acme, "900.00") | {"lot_id": first}))["lots"]
+    assert alone["lot_id"] == first, "the lot after it has no part in it"
 
 
 async def results(floor: Floor) -> list[Any]:
