@@ -110,6 +110,6 @@ def _result(found: Verification, state: LotState) -> list[str]:
 @click.option("--check", is_flag=True, help="Fail if the file is not what the code would write.")
 def asyncapi(path: Path | None, *, check: bool) -> None:
     """Write the AsyncAPI document of the live channel, to PATH or to the terminal."""
-    from auctions.live.document import asyncapi_document  # noqa: PLC0415 - see marketplace/cli.py
+    from auctions.live.document import asyncapi_document  # noqa: PLC0415 - see marketplace/commands
 
     keep(document_text(asyncapi_document()), path, check=check, cure="make openapi")

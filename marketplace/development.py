@@ -42,6 +42,11 @@ def directory_of(environ: Mapping[str, str]) -> Path:
     return Path(environ.get("MARKETPLACE_DATA", DIRECTORY))
 
 
+def demo_keys_file(environ: Mapping[str, str]) -> Path:
+    """Give the file that keeps the keys of the demo's companies."""
+    return directory_of(environ) / "demo-keys.json"
+
+
 def has_own_services(environ: Mapping[str, str]) -> bool:
     """Tell whether the environment names servers. Raises SettingsError if it names only one."""
     named = [name for name in ("DATABASE_URL", "REDIS_URL") if environ.get(name)]

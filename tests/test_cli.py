@@ -19,7 +19,8 @@ import pytest
 from click.testing import CliRunner
 
 from marketplace import development
-from marketplace.cli import main, says_what_is_wrong
+from marketplace.cli import main
+from marketplace.commands.terminal import says_what_is_wrong
 from marketplace.devservices import running_services
 from marketplace.platform.settings import SettingsError
 
