@@ -50,7 +50,7 @@ def left_open(
 
 
 def whole(offer: Breakdown, left: Mapping[UUID, Decimal]) -> Breakdown:
-    """Give one offer all that is left of a lot."""
+    """Give one offer all that is left of a lot, or of a share of it."""
     return _part(offer, left)
 
 
@@ -63,17 +63,24 @@ def by_shares(
     is nothing gets None.
     """
     winners = offers[: len(shares)]
-    weights = shares[: len(winners)]
     units = {line.line.id: line.line.unit for offer in winners[:1] for line in offer.lines}
-    parts: list[dict[UUID, Decimal]] = [{} for _ in winners]
-    for line_id, quantity in left.items():
-        split = split_quantity(quantity, units[line_id], weights)
-        for part, amount in zip(parts, split, strict=True):
-            part[line_id] = amount
+    parts = share_quantities(left, units, shares[: len(winners)])
     return [
-        _part(offer, part) if any(part.values()) else None
+        whole(offer, part) if any(part.values()) else None
         for offer, part in zip(winners, parts, strict=True)
     ]
+
+
+def share_quantities(
+    left: Mapping[UUID, Decimal], units: Mapping[UUID, str], shares: Sequence[int]
+) -> list[dict[UUID, Decimal]]:
+    """Divide what is left of each line by shares: the quantities of each share, in their order."""
+    parts: list[dict[UUID, Decimal]] = [{} for _ in shares]
+    for line_id, quantity in left.items():
+        split = split_quantity(quantity, units[line_id], shares)
+        for part, amount in zip(parts, split, strict=True):
+            part[line_id] = amount
+    return parts
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Scenarios: which bidder gets which part of a procedure, under constraints of the buyer's.
 
-A part is what goes to one bidder: a lot, or a line where lots are divided by line. Amounts are
-whole numbers of the currency's minor unit. A solver proposes an allocation; what it costs, and
+A part is what goes to one bidder: a lot, a line where lots are divided by line, or a share where
+they are divided by shares, of which nobody gets two in one lot. Amounts are whole numbers of the
+currency's minor unit. A solver proposes an allocation; what it costs, and
 whether it keeps each constraint, is reckoned here in integers from the offers alone, whatever the
 solver's floating-point numbers said.
 """
@@ -12,7 +13,7 @@ from decimal import ROUND_CEILING, Decimal
 from fractions import Fraction
 from functools import cached_property
 from typing import Final
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import msgspec
 
@@ -52,12 +53,17 @@ class AtLeastShare(msgspec.Struct, frozen=True, tag=True):
     percent: Decimal
 
 
-class KeepsParts(msgspec.Struct, frozen=True, tag=True):
-    """A bidder gets at least `percent` of these parts, counted and rounded up."""
+class KeepsParts(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
+    """A bidder gets at least `percent` of these parts, counted and rounded up.
+
+    Where nobody can get them all, `of` is how many there are to count: lots, of which parts are
+    shares.
+    """
 
     bidder: UUID
     percent: Decimal
     parts: frozenset[UUID]
+    of: int | None = None
 
 
 class RankedAtMost(msgspec.Struct, frozen=True, tag=True):
@@ -91,11 +97,20 @@ class Constraint(msgspec.Struct, frozen=True):
     rule: Rule
 
 
-class Part(msgspec.Struct, frozen=True):
-    """What goes to one bidder; of a lot that is not divided `id` is the lot's."""
+class Part(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What goes to one bidder; of a lot that is not divided `id` is the lot's.
+
+    `place` is that of a share among the lot's, from 0 on.
+    """
 
     id: UUID
     lot_id: UUID
+    place: int | None = None
+
+
+def share_part(lot_id: UUID, place: int) -> Part:
+    """Give the part that is a share of a lot; its id follows from lot and place."""
+    return Part(uuid5(lot_id, f"share/{place}"), lot_id, place)
 
 
 class Priced(msgspec.Struct, frozen=True):
@@ -141,6 +156,12 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def lot_of(self) -> Mapping[UUID, UUID]:
         """Give the lot of each part."""
         return {part.id: part.lot_id for part in self.parts}
+
+    @cached_property
+    def shared_lots(self) -> Mapping[UUID, frozenset[UUID]]:
+        """Give the parts of each lot that is divided by shares."""
+        shared = {part.lot_id for part in self.parts if part.place is not None}
+        return {lot_id: self.parts_of_lots[lot_id] for lot_id in shared}
 
     def without(self, names: Iterable[str]) -> "Problem":
         """Give the problem without some of its constraints."""
@@ -220,7 +241,16 @@ def from_minor(problem: Problem, amount: Decimal) -> int:
 
 def parts_kept(rule: KeepsParts) -> int:
     """Give how many parts a bidder has to get: the percentage, rounded up."""
-    return -(-Fraction(rule.percent) * len(rule.parts) // HUNDRED)
+    count = len(rule.parts) if rule.of is None else rule.of
+    return -(-Fraction(rule.percent) * count // HUNDRED)
+
+
+def is_apart(problem: Problem, allocation: Allocation) -> bool:
+    """Tell whether the shares of each lot go to bidders of their own."""
+    return all(
+        len({allocation[part] for part in parts}) == len(parts)
+        for parts in problem.shared_lots.values()
+    )
 
 
 def is_kept(  # noqa: PLR0911 - one answer per rule
@@ -271,6 +301,11 @@ def broken(problem: Problem, allocation: Allocation) -> list[Constraint]:
     return [
         each for each in problem.constraints if not is_kept(problem, each.rule, allocation, amounts)
     ]
+
+
+def holds(problem: Problem, allocation: Allocation) -> bool:
+    """Tell exactly whether an allocation of all parts is an award that keeps every constraint."""
+    return is_apart(problem, allocation) and not broken(problem, allocation)
 
 
 def gap_of(cost: int, bound: int) -> Decimal:

@@ -78,8 +78,11 @@ def _incumbent(kept: IncumbentInput, parts: Sequence[Part]) -> Rule:
     if kept.of is KeptMeasure.VALUE:
         return AtLeastShare(frozenset([kept.supplier_id]), percent)
     wanted = set(kept.lot_ids)
-    counted = frozenset(part.id for part in parts if not wanted or part.lot_id in wanted)
-    return KeepsParts(kept.supplier_id, percent, counted)
+    counted = [part for part in parts if not wanted or part.lot_id in wanted]
+    lots = None
+    if any(part.place is not None for part in counted):
+        lots = len({part.lot_id for part in counted})
+    return KeepsParts(kept.supplier_id, percent, frozenset(part.id for part in counted), lots)
 
 
 def _choices(asked: ConstraintsInput) -> Iterator[Constraint]:
@@ -96,7 +99,7 @@ def _errors(loaded: Loaded, asked: ConstraintsInput, bidders: Collection[UUID]) 
     errors: list[FieldError] = []
     by_line = loaded.procedure.awarding.division is Division.LINES
     if asked.suppliers_per_lot_max is not None and not by_line:
-        detail = "This procedure does not divide its lots: each has one supplier anyway."
+        detail = "This procedure's terms say how many suppliers each lot has."
         pointer = "/constraints/suppliers_per_lot_max"
         errors.append(FieldError(pointer, "not_divided", detail))
     for number, kept in enumerate(asked.incumbents):

@@ -1,7 +1,8 @@
 """A scenario as a mixed-integer program, in whole minor units.
 
     minimise    Σ amount·x − Σ off·y − Σ off·w
-    subject to  Σ_bidders x[part] = 1, and a row or more for each constraint
+    subject to  Σ_bidders x[part] = 1, Σ_shares x[lot, bidder] ≤ 1 where lots are divided by shares,
+                and a row or more for each constraint
 
 `x` is one where a bidder gets a part. `z` is one where he reaches a volume discount, and `y` is
 x·z, so that exactly the reached one counts; `w` is one where a package counts, as `complete` says.
@@ -126,6 +127,7 @@ def build(
     cheapest = (min(problem.offers[n].amount for n in numbers) for numbers in by_part.values())
     model.scale = max(1, sum(cheapest))
     builder = _Builder(problem, model, form, granted)
+    builder.keep_apart()
     for bidder, conditions in problem.conditions.items():
         builder.add_conditions(bidder, conditions)
     for constraint in problem.constraints:
@@ -147,6 +149,19 @@ class _Builder:
         self.off: dict[UUID, Terms] = {}
         self.paid: dict[UUID, int] = {}
         self.total = -1
+
+    def keep_apart(self) -> None:
+        """Give no bidder two shares of a lot."""
+        lot_of, shared = self.problem.lot_of, self.problem.shared_lots
+        for offers in self.offers.values():
+            theirs: dict[UUID, Terms] = {}
+            for number, offer in offers:
+                lot_id = lot_of[offer.part_id]
+                if lot_id in shared:
+                    theirs.setdefault(lot_id, []).append((number, 1))
+            for terms in theirs.values():
+                if len(terms) > 1:
+                    self.model.row(terms, UNBOUNDED, 1)
 
     def add_conditions(self, bidder: UUID, conditions: Conditions) -> None:
         own = [(number, offer) for number, offer in self.offers.get(bidder, ()) if offer.own]

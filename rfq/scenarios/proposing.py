@@ -27,7 +27,7 @@ from rfq.awards.service import Together, propose
 from rfq.awards.tables import ProposalRow
 from rfq.bids.receiving import hold_own
 from rfq.procedures.reading import Loaded
-from rfq.rules.scenario import GAP_PERCENT_MAX, Bill, bill, broken
+from rfq.rules.scenario import GAP_PERCENT_MAX, Bill, bill, holds, share_part
 from rfq.rules.scenario_run import SCENARIO, ScenarioAction, ScenarioStatus
 from rfq.scenarios.reading import Prepared, prepare
 from rfq.scenarios.rows import asked_of, find
@@ -99,12 +99,18 @@ def _reckoned(prepared: Prepared, row: Row[Any], result: ScenarioResult) -> Bill
             "Bids, qualifications or lots have changed since this scenario was solved: "
             "make it again."
         )
-    allocation = {each.line_id or each.lot_id: each.supplier_id for each in result.awards}
+    allocation = {_part_of(each): each.supplier_id for each in result.awards}
     made = bill(prepared.problem, allocation)
     total = prepared.problem.major(made.total)
-    if broken(prepared.problem, allocation) or total != Decimal(result.total or 0):
+    if not holds(prepared.problem, allocation) or total != Decimal(result.total or 0):
         raise Conflict("This scenario does not come to what it says: make it again.")
     return made
+
+
+def _part_of(award: ScenarioAward) -> UUID:
+    if award.share_rank is not None:
+        return share_part(award.lot_id, award.share_rank - 1).id
+    return award.line_id or award.lot_id
 
 
 def _check_gap(result: ScenarioResult, data: ScenarioProposalInput) -> None:

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
@@ -21,19 +22,26 @@ from rfq.evaluation.rankings import Ranking, rank_lot
 from rfq.procedures.reading import Loaded
 from rfq.qualification.reading import qualifications
 from rfq.rules.abnormal import check_award
-from rfq.rules.awarding import Division
+from rfq.rules.awarding import Awarding, Division
 from rfq.rules.conditions import Conditions, in_base
 from rfq.rules.currencies import exchanges
-from rfq.rules.division import left_open, whole
+from rfq.rules.division import left_open, share_quantities, whole
 from rfq.rules.evaluation import Final as FinalOffer
 from rfq.rules.procedure import LOT, Lot, LotAction, Procedure, check_bids_readable
-from rfq.rules.scenario import Constraint, Part, Priced, Problem
+from rfq.rules.scenario import Constraint, Part, Priced, Problem, share_part
 from rfq.rules.settlement import AwardStatus
 from rfq.rules.validity import check_binding, why_ended
 from rfq.scenarios.asking import constraints_of
 from rfq.scenarios.schemas import ConstraintsInput, LeftOut, ScenarioInput
 
 _NOBODY: Final = "Nobody is left who could win it."
+_TOO_FEW: Final = (
+    "It has more shares than offers that can be awarded now: decide on the others first."
+)
+_TOO_FEW_ANYWHERE: Final = (
+    "The open lots have more shares than offers that can be awarded now: decide first on those "
+    "that are abnormally low."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +72,6 @@ class _Offers:
 def open_lots(loaded: Loaded) -> list[Lot]:
     """Give the lots that can be decided now; raises WrongState, Conflict where there are none."""
     check_bids_readable(loaded.procedure)
-    if loaded.procedure.awarding.division is Division.SHARES:
-        raise Conflict(
-            "This procedure divides its lots by share and rank: there is nothing left to choose."
-        )
     lots = [
         lot
         for lot in loaded.procedure.lots
@@ -95,14 +99,18 @@ async def prepare(tx: Transaction, loaded: Loaded, asked: ScenarioInput) -> Prep
         await _gather(tx, loaded, lot, ranking, standing.get(lot.id, ()), at, found)
     offered = {offer.part_id for offer in found.offers}
     by_line = loaded.procedure.awarding.division is Division.LINES
-    for part in found.parts:
-        if part.id not in offered:
-            line_id = part.id if by_line else None
-            found.left_out.append(LeftOut(part.lot_id, line_id, None, _NOBODY))
+    nobodys = {
+        (part.lot_id, part.id if by_line else None): None
+        for part in found.parts
+        if part.id not in offered
+    }
+    found.left_out += [LeftOut(lot_id, line_id, None, _NOBODY) for lot_id, line_id in nobodys]
     currency = loaded.procedure.currency
     parts = tuple(part for part in found.parts if part.id in offered)
     if not parts:
-        raise Conflict("Nobody is left who could win any of the open lots.")
+        undecided = any(each.reason == _TOO_FEW for each in found.left_out)
+        nobody = "Nobody is left who could win any of the open lots."
+        raise Conflict(_TOO_FEW_ANYWHERE if undecided else nobody)
     problem = Problem(
         currency=currency,
         digits=currency_digits(currency),
@@ -126,34 +134,57 @@ async def _gather(
     found: _Offers,
 ) -> None:
     """Add a lot's parts, and what each bidder who can win now offers for them."""
-    left = left_open(
-        {line.id: line.quantity for line in lot.lines}, [a.quantities() for a in standing]
-    )
-    by_line = loaded.procedure.awarding.division is Division.LINES
-    part_ids = list(left) if by_line else [lot.id]
-    found.parts += [Part(part_id, lot.id) for part_id in part_ids]
     digits = currency_digits(loaded.procedure.currency)
     found.left_out += [
         LeftOut(lot.id, None, final.offer.bidder_id, why)
         for final in ranking.ended
         if (why := why_ended(final.offer.binds_until, at)) is not None
     ]
+    able: list[tuple[int, FinalOffer]] = []
     for rank, final in enumerate(ranking.finals, start=1):
+        if (why := _barred(ranking, final, at)) is None:
+            able.append((rank, final))
+        else:
+            found.left_out.append(LeftOut(lot.id, None, final.offer.bidder_id, why))
+    parts = _parts(loaded.procedure.awarding, lot, standing, len(ranking.finals))
+    if 0 < len(able) < sum(part.place is not None for part in parts):
+        found.left_out.append(LeftOut(lot.id, None, None, _TOO_FEW))
+        return
+    found.parts += parts
+    for rank, final in able:
         bidder = final.offer.bidder_id
-        if (why := _barred(ranking, final, at)) is not None:
-            found.left_out.append(LeftOut(lot.id, None, bidder, why))
-            continue
-        offer = whole(await priced(tx, loaded, lot.id, final, ranking.auction), left)
-        amounts = {line.line.id: line.amount for line in offer.lines}
+        offer = await priced(tx, loaded, lot.id, final, ranking.auction)
         # A condition is for the bid's own prices, and for lots that are open whole.
         own = ranking.auction is None and bidder not in ranking.agreed and not standing
-        for part_id in part_ids:
-            if by_line and part_id not in amounts:
-                continue
-            money = amounts[part_id] if by_line else offer.total
-            minor = int(money.amount.scaleb(digits, context=EXACT))
-            found.offers.append(Priced(part_id, bidder, minor, rank, own))
-            found.bids[part_id, bidder] = final.offer.bid_id
+        for part, quantities in parts.items():
+            its = whole(offer, quantities)
+            if its.lines:
+                minor = int(its.total.amount.scaleb(digits, context=EXACT))
+                found.offers.append(Priced(part.id, bidder, minor, rank, own))
+                found.bids[part.id, bidder] = final.offer.bid_id
+
+
+def _parts(
+    awarding: Awarding, lot: Lot, standing: Sequence[Award], ranked: int
+) -> dict[Part, dict[UUID, Decimal]]:
+    """Give what goes to one bidder of a lot, with its quantities by line.
+
+    As `awards.service` divides a lot: into as many shares as there are bidders ranked, at most
+    those of the terms, and what a winner gave back not at all. A share of nothing is none.
+    """
+    asked = {line.id: line.quantity for line in lot.lines}
+    left = left_open(asked, [award.quantities() for award in standing])
+    if awarding.division is Division.LINES:
+        return {Part(line_id, lot.id): {line_id: amount} for line_id, amount in left.items()}
+    if awarding.division is Division.LOT or standing or not ranked:
+        return {Part(lot.id, lot.id): left}
+    units = {line.id: line.unit for line in lot.lines}
+    shares = share_quantities(left, units, awarding.shares[:ranked])
+    return {
+        share_part(lot.id, place): quantities
+        for place, quantities in enumerate(shares)
+        if any(quantities.values())
+    }
 
 
 def _barred(ranking: Ranking, final: FinalOffer, at: datetime) -> str | None:

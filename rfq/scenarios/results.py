@@ -6,7 +6,16 @@ from fractions import Fraction
 from uuid import UUID
 
 from marketplace.platform.http.schemas import shown_amount
-from rfq.rules.scenario import Bill, Problem, bill, broken, by_bidder, cost_between, gap_of
+from rfq.rules.scenario import (
+    Bill,
+    Problem,
+    bill,
+    broken,
+    by_bidder,
+    cost_between,
+    gap_of,
+    is_apart,
+)
 from rfq.scenarios.messages import Found, PricedConstraint, Solution
 from rfq.scenarios.reading import Prepared
 from rfq.scenarios.schemas import (
@@ -28,6 +37,8 @@ def checked(problem: Problem, solution: Solution) -> Bill:
         raise WrongSolution("not all parts are awarded")
     if any(place not in problem.by_place for place in solution.allocation.items()):
         raise WrongSolution("something is awarded that was not offered")
+    if not is_apart(problem, solution.allocation):
+        raise WrongSolution("a bidder has two shares of one lot")
     if breaks := broken(problem, solution.allocation):
         raise WrongSolution(f"{breaks[0].name} is broken")
     return bill(problem, solution.allocation)
@@ -71,12 +82,13 @@ def _awards(prepared: Prepared, solution: Solution, made: Bill) -> list[Scenario
         awards.append(
             ScenarioAward(
                 lot_id=part.lot_id,
-                line_id=None if part.id == part.lot_id else part.id,
+                line_id=None if part.id == part.lot_id or part.place is not None else part.id,
                 bid_id=prepared.bids[part.id, bidder],
                 supplier_id=bidder,
                 rank=offer.rank,
                 offered=shown(problem, offer.amount),
                 amount=shown(problem, made.amounts[part.id]),
+                share_rank=None if part.place is None else part.place + 1,
             )
         )
     return awards

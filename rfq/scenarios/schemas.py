@@ -67,7 +67,7 @@ class IncumbentInput(Input):
     """A supplier keeps at least `percent` of all that is paid, or of these lots, counted.
 
     Without `lot_ids` of all lots; the count is rounded up. Where lots are divided by line, lines
-    are counted.
+    are counted; where by shares, lots of which he gets one.
     """
 
     supplier_id: UUID
@@ -114,9 +114,11 @@ class ScenarioInput(Input):
 
 
 class ScenarioAward(Output):
-    """One part and who gets it: a lot, or a line where lots are divided by line.
+    """One part and who gets it: a lot, a line where lots are divided by line, or a share of a lot.
 
-    `offered` is his price for it, `amount` what is paid after his conditions.
+    `share_rank` is which of the lot's shares, the first from 1 on, and `rank` the supplier's in the
+    ranking: a scenario may give the first share to the second of it. `offered` is his price for
+    it, `amount` what is paid after his conditions.
     """
 
     lot_id: UUID
@@ -126,6 +128,7 @@ class ScenarioAward(Output):
     rank: int
     offered: str
     amount: str
+    share_rank: int | None = None
 
 
 class ScenarioSupplier(Output):

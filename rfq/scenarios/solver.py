@@ -16,7 +16,7 @@ import highspy
 import numpy as np
 from msgspec.structs import replace
 
-from rfq.rules.scenario import Allocation, Problem, bill, broken, gap_of
+from rfq.rules.scenario import Allocation, Problem, bill, gap_of, holds
 from rfq.scenarios.messages import Progress, Solution, SolutionOutcome, Tell
 from rfq.scenarios.model import Form, Model, build
 
@@ -63,7 +63,7 @@ def solve(
             break
         if found.outcome is SolutionOutcome.IMPOSSIBLE and best is None:
             return replace(found, seconds=seconds - left())
-        if found.allocation and not broken(problem, found.allocation):
+        if found.allocation and holds(problem, found.allocation):
             best = first.cheaper(best, found.allocation)
             break
         if found.outcome is SolutionOutcome.UNKNOWN:
@@ -93,7 +93,7 @@ class _Search:
 
     def best(self, start: Allocation | None) -> Allocation | None:
         """Give the cheapest award found, or None; `bound` is then known."""
-        best = start if start is None or not broken(self.problem, start) else None
+        best = start if start is None or holds(self.problem, start) else None
         if not any(each.volume for each in self.problem.conditions.values()):
             return best
         model = build(self.problem)
@@ -107,7 +107,7 @@ class _Search:
                 break
             fixed = _Run(self.problem, build(self.problem, granted=granted), lambda _: None)
             found = fixed.solve(self.gap_percent / 4, self.left() - until, None).allocation
-            if found and not broken(self.problem, found):
+            if found and holds(self.problem, found):
                 best = self.cheaper(best, found)
         return best
 

@@ -23,6 +23,7 @@ from rfq.rules.scenario import (
     Without,
     bill,
     broken,
+    share_part,
 )
 
 ACME, BOLT, COIL = BIDDERS = tuple(UUID(int=n) for n in (11, 12, 13))
@@ -32,14 +33,21 @@ def problem(
     amounts: Sequence[Sequence[int | None]],
     *rules: Rule,
     lots: Sequence[int] | None = None,
+    shared: bool = False,
     conditions: dict[UUID, Conditions] | None = None,
 ) -> Problem:
-    """A row of amounts in cents for each part, one for each bidder; None where he does not bid."""
+    """A row of amounts in cents for each part, one for each bidder; None where he does not bid.
+
+    `lots` tells the lot of each part, which is a line or, where `shared`, a share.
+    """
     lot_ids = [UUID(int=100 + n) for n in lots or range(len(amounts))]
     parts = tuple(
         Part(lot_ids[n] if lots is None else UUID(int=200 + n), lot_ids[n])
         for n in range(len(amounts))
     )
+    if shared:
+        places = [lot_ids[:n].count(lot_id) for n, lot_id in enumerate(lot_ids)]
+        parts = tuple(map(share_part, lot_ids, places))
     offers = []
     for part, row in zip(parts, amounts, strict=True):
         ranked = sorted(
@@ -72,10 +80,16 @@ def volume(from_amount: str, percent: str) -> VolumeDiscount:
 
 
 def awards(of: Problem) -> Iterator[dict[UUID, UUID]]:
-    """Every way to give each part to one who offered it."""
+    """Every way to give each part to one who offered it, and nobody two shares of a lot."""
     bidders = [[o.bidder for o in of.offers if o.part_id == part.id] for part in of.parts]
     for chosen in product(*bidders):
-        yield {part.id: bidder for part, bidder in zip(of.parts, chosen, strict=True)}
+        shares = [
+            (part.lot_id, bidder)
+            for part, bidder in zip(of.parts, chosen, strict=True)
+            if part.place is not None
+        ]
+        if len(set(shares)) == len(shares):
+            yield {part.id: bidder for part, bidder in zip(of.parts, chosen, strict=True)}
 
 
 def cheapest(of: Problem) -> int | None:
@@ -96,7 +110,16 @@ def problems(draw: st.DrawFn) -> Problem:
         [draw(amount), *(draw(st.none() | amount) for _ in BIDDERS[1:])] for _ in range(count)
     ]
     lots = draw(st.none() | st.just([n // 2 for n in range(count)]))
-    made = problem(amounts, lots=lots)
+    shared = lots is not None and draw(st.booleans())
+    if shared:
+        # Whoever prices one share of a lot prices all, and there are no more shares than bidders.
+        amounts = [
+            [None if first is None else draw(amount) for first in amounts[n // 2 * 2]]
+            for n in range(count)
+        ]
+        for row in amounts:
+            row[1] = row[1] or draw(amount)
+    made = problem(amounts, lots=lots, shared=shared)
     conditions = {}
     for bidder in BIDDERS:
         packages = draw(
@@ -139,4 +162,4 @@ def problems(draw: st.DrawFn) -> Problem:
         st.builds(Without, st.frozensets(st.sampled_from(BIDDERS), min_size=1, max_size=2)),
     )
     rules = draw(st.lists(rule, max_size=3))
-    return problem(amounts, *rules, lots=lots, conditions=conditions)
+    return problem(amounts, *rules, lots=lots, shared=shared, conditions=conditions)

@@ -303,6 +303,54 @@ async def test_lines_that_are_awarded_apart_have_a_supplier_each_and_at_most_so_
     assert [each.total.amount for each in awarded.proposals] == ["575.00"] * 3
 
 
+async def test_of_lots_that_are_shared_each_share_goes_to_a_supplier_of_its_own(
+    platform: Platform, parties: Parties, move_clock: MoveClock, worker: Worker
+) -> None:
+    shares = {"award_division": Division.SHARES, "award_shares": [60, 40]}
+    made = await opened(parties, move_clock, **shares)
+    cheapest = await solved(parties, worker, made)
+    assert cheapest.result is not None
+    # Bolt stands before Acme, but 60 paper and 2 toner from Acme (366.00) beside 40 and 1 from
+    # Bolt (211.00) cost less than 364.00 and 214.00.
+    assert cheapest.result.total == "1731.00"
+    of_lot = [each for each in cheapest.result.awards if each.lot_id == made.lots[0].id]
+    assert [(each.share_rank, each.rank, each.amount, each.line_id) for each in of_lot] == [
+        (1, 2, "366.00", None),
+        (2, 1, "211.00", None),
+    ]
+    kept = IncumbentInput(
+        supplier_id=parties.coil.organization_id, percent="50", of=KeptMeasure.LOTS
+    )
+    with_coil = await solved(parties, worker, made, incumbents=[kept])
+    assert with_coil.result is not None
+    # A share of two lots of three: Coil first, Bolt second at 581.00.
+    assert (with_coil.result.total, with_coil.result.constraints[0].cost) == ("1739.00", "8.00")
+    reason = "It is one euro less per lot."
+    awarded = await propose_scenario(
+        platform,
+        parties.buyer,
+        cheapest.id,
+        await proposal(parties, reason),
+        version=2,
+        key=key(),
+    )
+    assert [each.total.amount for each in awarded.proposals] == ["577.00"] * 3
+    first = await read_proposal(platform, parties.buyer, awarded.proposals[0].proposal_id)
+    assert [(each.share, each.total.amount) for each in first.awards] == [
+        (60, "366.00"),
+        (40, "211.00"),
+    ]
+
+
+async def test_a_lot_is_not_shared_among_fewer_than_its_terms_say_while_a_low_offer_is_undecided(
+    parties: Parties, move_clock: MoveClock
+) -> None:
+    shares = {"award_division": Division.SHARES, "award_shares": [40, 30, 30]}
+    made = await opened(parties, move_clock, **shares, low_below_mean=1)
+    with pytest.raises(Conflict, match="more shares than offers"):
+        await asked(parties, made)
+
+
 async def test_volume_discounts_count_from_their_amount_on_and_only_where_they_are_wanted(
     platform: Platform, parties: Parties, move_clock: MoveClock, worker: Worker
 ) -> None:
