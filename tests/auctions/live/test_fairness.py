@@ -8,7 +8,8 @@ All he got, by REST, WebSocket and server-sent events, errors and look-ups inclu
 import json
 import random
 import re
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -129,6 +130,24 @@ class Bidder:
         self.trace.note_answer(answer)
 
 
+@asynccontextmanager
+async def first_bidder(served: str, hall: Hall) -> AsyncIterator[Bidder]:
+    """Give a hall's first bidder, who has seen where it stands on both channels."""
+    me = hall.suppliers[0]
+    transport = httpx.AsyncHTTPTransport(uds=served)
+    async with (
+        httpx.AsyncClient(
+            transport=transport, base_url="http://a.test", headers=me.headers
+        ) as http,
+        watching(served, hall, me) as socket,
+        listening(served, hall, me) as events,
+    ):
+        path = f"/v1/auctions/{hall.auction_id}"
+        bidder = Bidder(http, path, socket, events, Trace())
+        await bidder.changes()
+        yield bidder
+
+
 async def a_hall(
     platform: Platform, buyer: Company, companies: list[Company], terms: Terms
 ) -> Hall:
@@ -157,18 +176,8 @@ async def play(
     platform: Platform, served: str, hall: Hall, script: list[Hidden], chance: random.Random
 ) -> list[bytes]:
     """Play one auction; give all its first bidder got."""
-    me, trace = hall.suppliers[0], Trace()
     await bid(platform, hall, 1, ALWAYS_BEST)
-    transport = httpx.AsyncHTTPTransport(uds=served)
-    async with (
-        httpx.AsyncClient(
-            transport=transport, base_url="http://a.test", headers=me.headers
-        ) as http,
-        watching(served, hall, me) as socket,
-        listening(served, hall, me) as events,
-    ):
-        bidder = Bidder(http, f"/v1/auctions/{hall.auction_id}", socket, events, trace)
-        await bidder.changes()
+    async with first_bidder(served, hall) as bidder:
         await bidder.looks_around("hidden")
         for step, behind in enumerate(script):
             await bidder.bids(f"{OWN[step]}.00", f"own-{step}")
@@ -183,7 +192,7 @@ async def play(
                     with pytest.raises(InvalidInput):
                         await bid(platform, hall, 2 + rival, "999.00")
             await bidder.looks_around("hidden")
-    return trace.got
+        return bidder.trace.got
 
 
 async def played_twice(
@@ -243,20 +252,12 @@ async def play_silent(
 ) -> tuple[list[bytes], list[str]]:
     """Play one auction whose rivals do what they like; give what its first bidder got, and they."""
     _, own, theirs = SILENT[terms.format]
-    me, trace, behind = hall.suppliers[0], Trace(), []
+    behind: list[str] = []
     # Else it begins with the first bid, and its beginning comes together with that bid or alone.
     with suppress(Conflict):
         await platform.get(Intake).submit(hall.lot_id, Start())
-    transport = httpx.AsyncHTTPTransport(uds=served)
-    async with (
-        httpx.AsyncClient(
-            transport=transport, base_url="http://a.test", headers=me.headers
-        ) as http,
-        watching(served, hall, me) as socket,
-        listening(served, hall, me) as events,
-    ):
-        bidder = Bidder(http, f"/v1/auctions/{hall.auction_id}", socket, events, trace)
-        await bidder.changes()
+    async with first_bidder(served, hall) as bidder:
+        trace = bidder.trace
         assert b'"phase":"open"' in trace.got[0]
         for step, amount in enumerate(own):
             for rival in range(1, len(hall.suppliers)):
@@ -272,7 +273,7 @@ async def play_silent(
                 # The next change is his own: nothing came of theirs.
                 await bidder.changes()
         await bidder.looks_around("hidden")
-    return trace.got, behind
+        return trace.got, behind
 
 
 async def test_in_formats_that_show_nothing_of_rivals_nothing_of_them_changes_a_byte(
