@@ -21,6 +21,7 @@ from auctions.schemas import (
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.http.access import versioned
+from marketplace.platform.http.direct import Direct
 from marketplace.platform.http.given import FromPath, Given, JSONBody
 from marketplace.platform.http.paging import Page, PageRequest, paged
 from marketplace.platform.idempotency import IdempotencyKey
@@ -147,6 +148,7 @@ async def close_auction(
     operation_id="placeBid",
     tags=_TAGS,
     summary="Bid",
+    middleware=[Direct],
 )
 async def place_bid(
     auction_id: FromPath[UUID],

@@ -28,6 +28,7 @@ from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.http.given import Given
 from marketplace.platform.http.rate_limit import RateLimiter
+from marketplace.platform.http.request import header
 from marketplace.platform.idempotency import IdempotencyKey
 
 SESSION_COOKIE: Final = "marketplace_session"
@@ -96,22 +97,22 @@ async def provide_visitor(request: Request[Any, Any, Any], platform: Given[Platf
 
 async def authenticate(connection: Any, platform: Platform, unit_id: UUID | None = None) -> Caller:
     """Give the caller of a request or of a WebSocket's handshake."""
-    headers = connection.headers
-    authorization = headers.get("authorization")
+    scope = connection.scope
+    authorization = header(scope, b"authorization")
     bearer = None
     if authorization is not None:
         kind, _, bearer = authorization.partition(" ")
         if kind.lower() != "bearer" or not bearer:
             raise NotAuthenticated("Send the key as: Authorization: Bearer <key>.")
-    client = connection.scope.get("client")
+    client = scope.get("client")
     credentials = Credentials(
         bearer=bearer.strip() if bearer else None,
         session=None if bearer else connection.cookies.get(SESSION_COOKIE),
         unit_id=unit_id,
         address=client[0] if client else "",
-        request_id=connection.scope.get("request_id", ""),
-        origin=headers.get("origin"),
-        safe_method=connection.scope.get("method") in {"GET", "HEAD"},
+        request_id=scope.get("request_id", ""),
+        origin=header(scope, b"origin"),
+        safe_method=scope.get("method") in {"GET", "HEAD"},
     )
     if credentials.bearer is None and credentials.session is None:
         raise NotAuthenticated("Send a key: Authorization: Bearer <key>.")

@@ -14,6 +14,7 @@ from litestar.typing import FieldDefinition
 
 from marketplace.kernel.errors import FieldError, WrongMediaType
 from marketplace.platform.http.problems import decode_body
+from marketplace.platform.http.request import header
 
 JSON: Final = "application/json"
 _DECODER: Final = "body decoder"
@@ -48,13 +49,13 @@ class StrictBody(AbstractDTO[Any]):
     def decode_bytes(self, value: bytes) -> Any:
         """Decode a body."""
         connection = self.asgi_connection
-        headers = connection.headers
-        given = headers.get("content-type", JSON)
-        if given != JSON:
+        given = header(connection.scope, b"content-type")
+        if given is not None and given != JSON:
             media_type = given.partition(";")[0].strip().lower()
             if media_type != JSON and not media_type.endswith("+json"):
                 raise wrong_header("Content-Type", f"Send the body as {JSON}.")
-        if headers.get("content-encoding", "identity").lower() != "identity":
+        encoding = header(connection.scope, b"content-encoding")
+        if encoding is not None and encoding.lower() != "identity":
             raise wrong_header("Content-Encoding", "Send the body as it is, not compressed.")
         handler = connection.route_handler
         decoder = handler.opt.get(_DECODER)

@@ -1,5 +1,6 @@
 """Requests as handlers get them: Litestar's, whose body costs little where it is here already."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from litestar import Request
@@ -8,6 +9,18 @@ from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.types import Empty
 
 from marketplace.platform.http.server import WHOLE
+
+
+def header(scope: Mapping[str, Any], name: bytes) -> str | None:
+    """Give a request's first header of this name, which is in small letters; None if it has none.
+
+    Litestar's `headers` first makes a dictionary of all of them.
+    """
+    for given, value in scope["headers"]:
+        if given == name:
+            text: str = value.decode("latin-1")
+            return text
+    return None
 
 
 class WholeRequest(Request[Any, Any, Any]):
