@@ -17,6 +17,7 @@ from benchmarks import (
     engine,
     evaluation,
     live,
+    proposals,
     scale,
     scenarios,
     search,
@@ -201,6 +202,9 @@ async def _measure(
                 parts = [part for part in live.PARTS if part != "deadlines"]
                 lively += await live.live_rows(installation, operator, live.QUICK, parts, api=api)
                 lively += await tenders.tender_rows(installation, api, operator, tenders.QUICK)
+                lively += await proposals.proposal_rows(
+                    installation, api, operator, proposals.QUICK
+                )
     rows += moved
     rows += engine.engine_rows(engine.FULL if pace.requests_max is None else engine.QUICK)
     full = pace.requests_max is None
@@ -274,7 +278,10 @@ async def _measure_tenders(
         operator = await _operator(installation, api)
         async with operator.http:
             chosen = tenders.QUICK if quick else tenders.FULL
-            return await tenders.tender_rows(installation, api, operator, chosen), ran_on
+            rows = await tenders.tender_rows(installation, api, operator, chosen)
+            size = proposals.QUICK if quick else proposals.FULL
+            rows += await proposals.proposal_rows(installation, api, operator, size)
+            return rows, ran_on
 
 
 async def _measure_transfer(

@@ -85,15 +85,15 @@ async def tender_rows(
                 range(scale.suppliers),
             )
             await installation.settle()
-            calm = await _published(buyer, scale, scale.good_time_s)
+            calm = await published(buyer, _lots(scale), scale.good_time_s)
             await each(lambda bidder: _submitted(api, bidder, _bid(calm, bidder, 0)), suppliers)
-            tender = await _published(buyer, scale, scale.ahead_s + RUSH_S)
+            tender = await published(buyer, _lots(scale), scale.ahead_s + RUSH_S)
             busy, own = api.processor_seconds(), time.process_time()
             answers = await _rush(api, tender, suppliers)
             busy, own = api.processor_seconds() - busy, time.process_time() - own
-            await _opened(platform, UUID(tender["id"]))
-            await asyncio.sleep(max(0.0, _instant(calm) - time.time()))
-            spent = await _opened(platform, UUID(calm["id"]))
+            await opened(platform, UUID(tender["id"]))
+            await asyncio.sleep(max(0.0, instant(calm) - time.time()))
+            spent = await opened(platform, UUID(calm["id"]))
             received = await _received(platform, UUID(tender["id"]))
     finally:
         await platform.close()
@@ -107,20 +107,26 @@ async def tender_rows(
     return [*rows, mean, _opening_row(spent, scale)]
 
 
-def _instant(tender: Any) -> float:
+def instant(tender: Any) -> float:
+    """Give a tender's deadline as seconds of the clock."""
     return datetime.fromisoformat(tender["deadline_at"]).timestamp()
 
 
-async def _published(buyer: Party, scale: Scale, ahead_s: float) -> Any:
+def _lots(scale: Scale) -> list[dict[str, Any]]:
     lines = [
         {"quantity": "10", "unit": "C62", "description": f"Part {n}"} for n in range(scale.lines)
     ]
+    return [{"title": "All", "lines": lines}]
+
+
+async def published(buyer: Party, lots: list[dict[str, Any]], ahead_s: float) -> Any:
+    """Publish an open tender whose bids are received for so many seconds."""
     body = {
         "title": "Parts",
         "currency": "EUR",
         "openness": "open",
         "deadline_at": (datetime.now().astimezone() + timedelta(seconds=ahead_s)).isoformat(),
-        "lots": [{"title": "All", "lines": lines}],
+        "lots": lots,
     }
     draft = await buyer.post("/v1/procedures", body)
     match = {"If-Match": f'"{draft["version"]}"'}
@@ -129,7 +135,7 @@ async def _published(buyer: Party, scale: Scale, ahead_s: float) -> Any:
 
 async def _rush(api: Api, tender: Any, suppliers: list[Party]) -> list[Answered]:
     """Let each submit at its instant, evenly spread until a moment after the deadline."""
-    deadline = _instant(tender)
+    deadline = instant(tender)
     bids = [_bid(tender, supplier, number) for number, supplier in enumerate(suppliers)]
     step = (RUSH_S + AFTER_S) / (len(suppliers) - 1)
     for supplier in suppliers[:: max(1, len(suppliers) // 20)]:  # callers known, connections open
@@ -186,7 +192,8 @@ class Spent:
     bids: int
 
 
-async def _opened(platform: Platform, procedure_id: UUID) -> Spent:
+async def opened(platform: Platform, procedure_id: UUID) -> Spent:
+    """Close and open a tender whose deadline has passed."""
     began = time.perf_counter()
     await close_bids(platform, procedure_id)
     store = platform.get(KeyStore)  # type: ignore[type-abstract]

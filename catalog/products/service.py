@@ -1,5 +1,6 @@
 """Keep offers."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final, cast
 from uuid import UUID
@@ -227,25 +228,45 @@ async def add_private_offer(
     Joins an open transaction of that buyer or of the engine. Raises InvalidInput for an unknown
     unit.
     """
-    check_unit(unit)
-    offer_id = new_id()
-    sku = f"AWARD-{offer_id.hex[:8]}-{offer_id.hex[-12:]}".upper()
-    await tx.execute(
-        insert(OfferRow).values(
-            id=offer_id,
-            supplier_id=supplier_id,
-            sku=sku,
-            name=description.strip()[:NAME_CHARACTERS_MAX] or sku,
-            description=description,
-            unit=unit,
-            content_numerator=1,
-            content_denominator=1,
-            content_unit=unit,
-            minimum_quantity=Decimal(1).scaleb(-decimals_allowed(unit)),
-            tax_category=tax_category,
-            audience_id=buyer_id,
-            origin=AWARD,
-            state="active",
-        )
-    )
+    things = [(description, unit)]
+    (sku,) = await add_private_offers(tx, supplier_id, buyer_id, things, tax_category=tax_category)
     return sku
+
+
+async def add_private_offers(
+    tx: Transaction,
+    supplier_id: UUID,
+    buyer_id: UUID,
+    things: Sequence[tuple[str, str]],
+    *,
+    tax_category: str = "S",
+) -> list[str]:
+    """Make offers only one buyer sees of things, each a description and a unit; give their SKUs.
+
+    As `add_private_offer`, of any number at once.
+    """
+    rows = []
+    for description, unit in things:
+        check_unit(unit)
+        offer_id = new_id()
+        sku = f"AWARD-{offer_id.hex[:8]}-{offer_id.hex[-12:]}".upper()
+        rows.append(
+            {
+                "id": offer_id,
+                "supplier_id": supplier_id,
+                "sku": sku,
+                "name": description.strip()[:NAME_CHARACTERS_MAX] or sku,
+                "description": description,
+                "unit": unit,
+                "content_numerator": 1,
+                "content_denominator": 1,
+                "content_unit": unit,
+                "minimum_quantity": Decimal(1).scaleb(-decimals_allowed(unit)),
+                "tax_category": tax_category,
+                "audience_id": buyer_id,
+                "origin": AWARD,
+                "state": "active",
+            }
+        )
+    await tx.execute(insert(OfferRow), rows)
+    return [str(row["sku"]) for row in rows]

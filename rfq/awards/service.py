@@ -28,7 +28,6 @@ from rfq.awards.reading import proposal_view
 from rfq.awards.schemas import AwardInput, AwardProposalView
 from rfq.awards.tables import AwardLineRow, AwardRow, ProposalRow
 from rfq.bids.receiving import hold_own
-from rfq.evaluation.comparing import Compared
 from rfq.evaluation.computing import computation
 from rfq.evaluation.rankings import Ranking, rank_lot
 from rfq.handover.service import EndedAuction
@@ -101,11 +100,13 @@ async def award_lot(
 class Together:
     """What lots that are decided together bring: the one way to propose is `propose`.
 
-    `compared` are their bids; `off` is what conditional offers take off, by lot and bidder;
-    `amount` is what is decided in all, and `document` says how, for the computation.
+    `rankings` and `standing`, the awards in force, are theirs, read in this transaction for all of
+    them at once; `off` is what conditional offers take off, by lot and bidder; `amount` is what is
+    decided in all, and `document` says how, for the computation.
     """
 
-    compared: Compared
+    rankings: Mapping[UUID, Ranking]
+    standing: Mapping[UUID, Sequence[Award]]
     off: Mapping[tuple[UUID, UUID], Decimal]
     amount: Money
     document: Mapping[str, Any]
@@ -128,9 +129,13 @@ async def propose(
     loaded = await move_lot(tx, loaded, lot.id, LotAction.PROPOSE)
     at = await tx.clock()
     _check_days(loaded, data, at)
-    ranking = await rank_lot(tx, loaded, lot.id, together.compared if together else None)
-    before = await read_awards(tx, loaded, AwardRow.lot_id == lot.id)
-    made = await _decide(tx, loaded, lot, data, ranking=ranking, before=before, at=at)
+    if together is None:
+        ranking = await rank_lot(tx, loaded, lot.id)
+        in_force = AwardRow.status == AwardStatus.AWARDED.value
+        standing = await read_awards(tx, loaded, AwardRow.lot_id == lot.id, in_force)
+    else:
+        ranking, standing = together.rankings[lot.id], list(together.standing.get(lot.id, ()))
+    made = await _decide(tx, loaded, lot, data, ranking=ranking, standing=standing, at=at)
     document = _computation(loaded, ranking, data, made)
     if together is not None:
         made = replace(made, parts=[_reduced(part, together, lot.id) for part in made.parts])
@@ -174,7 +179,7 @@ async def _decide(
     data: AwardInput,
     *,
     ranking: Ranking,
-    before: Sequence[Award],
+    standing: Sequence[Award],
     at: datetime,
 ) -> Decided:
     """Give what each winner gets of what is left of the lot.
@@ -182,7 +187,6 @@ async def _decide(
     What a winner who fell away gives back goes undivided to the next; so does a lot that is not
     divided at all.
     """
-    standing = [award for award in before if award.status is AwardStatus.AWARDED]
     asked = {line.id: line.quantity for line in lot.lines}
     left = left_open(asked, [award.quantities() for award in standing])
     finals = ranking.finals

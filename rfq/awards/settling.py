@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 
-from catalog.products.service import add_private_offer
+from catalog.products.service import add_private_offers
 from marketplace.contracts.concluding import conclude
 from marketplace.contracts.documents import provenance_document
 from marketplace.contracts.rules import (
@@ -207,24 +207,23 @@ async def _conclude(
 
 async def _with_skus(tx: Transaction, loaded: Loaded, given: Award) -> Award:
     """Make an offer for this buyer alone of each line whose bid named no SKU."""
-    lines = []
-    for line in given.breakdown.lines:
-        if line.sku is not None:
-            lines.append(line)
-            continue
-        sku = await add_private_offer(
-            tx,
-            given.supplier_id,
-            loaded.procedure.buyer_id,
-            line.line.description,
-            line.line.unit,
-        )
-        await tx.execute(
-            update(AwardLineRow)
-            .where(AwardLineRow.award_id == given.id, AwardLineRow.line_id == line.line.id)
-            .values(sku=sku)
-        )
-        lines.append(replace(line, sku=sku))
+    unnamed = [line.line for line in given.breakdown.lines if line.sku is None]
+    if not unnamed:
+        return given
+    things = [(line.description, line.unit) for line in unnamed]
+    buyer_id = loaded.procedure.buyer_id
+    made = await add_private_offers(tx, given.supplier_id, buyer_id, things)
+    skus = {line.id: sku for line, sku in zip(unnamed, made, strict=True)}
+    await tx.execute(
+        update(AwardLineRow)
+        .where(AwardLineRow.award_id == given.id, AwardLineRow.line_id == bindparam("of_line"))
+        .values(sku=bindparam("its_sku")),
+        [{"of_line": line_id, "its_sku": sku} for line_id, sku in skus.items()],
+    )
+    lines = (
+        line if line.sku is not None else replace(line, sku=skus[line.line.id])
+        for line in given.breakdown.lines
+    )
     return replace(given, breakdown=Breakdown(tuple(lines), given.breakdown.total))
 
 

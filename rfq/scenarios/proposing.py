@@ -143,7 +143,7 @@ async def _propose_lots(
     loaded = loaded.with_terms_hash()
     for lot_id, awards in lots.items():
         of_lot = {**document, "awards": [msgspec.to_builtins(each) for each in awards]}
-        together = Together(prepared.compared, off, amount, of_lot)
+        together = Together(prepared.rankings, prepared.standing, off, amount, of_lot)
         own = _input(lot_id, awards, data)
         try:
             # Each lot that is settled moves the procedure on.

@@ -18,7 +18,7 @@ from rfq.awards.service import priced
 from rfq.awards.tables import AwardRow
 from rfq.evaluation.comparing import Compared, compare
 from rfq.evaluation.opened import bid_of
-from rfq.evaluation.rankings import Ranking, rank_lot
+from rfq.evaluation.rankings import Ranking, rank_lots
 from rfq.procedures.reading import Loaded
 from rfq.qualification.reading import qualifications
 from rfq.rules.abnormal import check_award
@@ -46,10 +46,14 @@ _TOO_FEW_ANYWHERE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A problem with what it was made from; `bids` is by part and bidder."""
+    """A problem with what it was made from; `bids` is by part and bidder.
+
+    `rankings` and `standing`, the awards in force, are by lot.
+    """
 
     problem: Problem
-    compared: Compared
+    rankings: Mapping[UUID, Ranking]
+    standing: Mapping[UUID, Sequence[Award]]
     bids: Mapping[tuple[UUID, UUID], UUID]
     left_out: tuple[LeftOut, ...]
 
@@ -94,9 +98,9 @@ async def prepare(tx: Transaction, loaded: Loaded, asked: ScenarioInput) -> Prep
         standing.setdefault(award.lot_id, []).append(award)
     at = await tx.clock()
     found = _Offers()
+    rankings = await rank_lots(tx, loaded, [lot.id for lot in lots], compared)
     for lot in lots:
-        ranking = await rank_lot(tx, loaded, lot.id, compared)
-        await _gather(tx, loaded, lot, ranking, standing.get(lot.id, ()), at, found)
+        await _gather(tx, loaded, lot, rankings[lot.id], standing.get(lot.id, ()), at, found)
     offered = {offer.part_id for offer in found.offers}
     by_line = loaded.procedure.awarding.division is Division.LINES
     nobodys = {
@@ -121,7 +125,7 @@ async def prepare(tx: Transaction, loaded: Loaded, asked: ScenarioInput) -> Prep
         else {},
         constraints=await _constraints(tx, loaded, asked.constraints, parts, found.offers, at),
     )
-    return Prepared(problem, compared, found.bids, tuple(found.left_out))
+    return Prepared(problem, rankings, standing, found.bids, tuple(found.left_out))
 
 
 async def _gather(
