@@ -12,6 +12,7 @@ from rfq.amendments import routes as amendments
 from rfq.attachments import routes as attachments
 from rfq.attachments.contents import HeldContents
 from rfq.attachments.documents import FORGET_TIMER, forget_document
+from rfq.attachments.examining import EXAMINE_TIMER, examine_files
 from rfq.attachments.scanning import ClamdScanner, EmbeddedScanner, Scanner
 from rfq.awards import routes as awards
 from rfq.awards.approving import AwardApprovals
@@ -150,6 +151,7 @@ FEATURE: Final = Feature(
         Timer(STANDSTILL_TIMER, end_standstill),
         Timer(DECLINED_TIMER, give_way),
         Timer(FORGET_TIMER, forget_document),
+        Timer(EXAMINE_TIMER, examine_files),
     ),
     provides={
         KeyStore: _local_key_store,

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from marketplace.kernel.errors import Conflict, MarketplaceError
 from rfq.rules.bid import Part
 from rfq.rules.officers import APPROVALS_NEEDED, Approval
-from rfq.rules.sealed_files import Box
+from rfq.rules.sealing import Box
 
 NO_OFFICERS: Final[Mapping[UUID, bytes]] = MappingProxyType({})
 

@@ -29,8 +29,7 @@ from rfq.key_store import (
 )
 from rfq.rules.bid import Part
 from rfq.rules.officers import APPROVALS_NEEDED, Approval, code_hash
-from rfq.rules.sealed_files import Box, unwrapped_box
-from rfq.rules.sealing import GCM_NONCE_BYTES, new_procedure_key
+from rfq.rules.sealing import GCM_NONCE_BYTES, Box, new_procedure_key, unwrapped_box
 
 OWNER_ONLY: Final = 0o700
 FILE_OWNER_ONLY: Final = 0o600

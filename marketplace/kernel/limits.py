@@ -202,6 +202,8 @@ DOCUMENTS_MAX: Final = 50
 ATTACHMENTS_PER_BID_MAX: Final = 20
 ATTACHMENT_UPLOADS_MAX: Final = 100
 """Of one company in one procedure, those it replaced and forgot included."""
+SET_ASIDE_MAX: Final = 500
+"""Attachments whose reason the minutes name; all are listed with the others, page by page."""
 DOCUMENTS_AT_ONCE_MAX: Final = 4
 """Per process, going in or out: each holds its content once or twice, 160 MB in all."""
 DOCUMENTS_OF_COMPANY_MAX: Final = 2
@@ -242,8 +244,10 @@ PLOT_POINTS_MAX: Final = 200
 PLOT_SERIES_MAX: Final = 20
 
 # Procedures
-ENVELOPE_BYTES_MAX: Final = 480_000
-"""Of a bid that its bidder sealed: in hexadecimal it fits a body, and a thousand lines fit it."""
+ENVELOPE_BYTES_MAX: Final = 600_000
+"""Of a bid that its bidder sealed: a thousand lines are padded to 524,288 bytes."""
+ENVELOPES_BODY_BYTES_MAX: Final = 4 * ENVELOPE_BYTES_MAX + 16_384
+"""Two envelopes in hexadecimal, and what stands around them."""
 OFFICERS_MAX: Final = 5
 """Who may open a procedure, any two of them; more are no closed circle."""
 INVITATIONS_MAX: Final = 500

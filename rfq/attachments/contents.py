@@ -89,7 +89,7 @@ async def received(platform: Platform, chunks: AsyncIterator[bytes]) -> Content:
     Raises BodyTooLarge, and InvalidInput for what is not taken or the scanner refuses. With the
     scanner away it is taken as not scanned: a deadline waits for no scanner.
     """
-    data = await _gathered(chunks)
+    data = await gathered(chunks, DOCUMENT_BYTES_MAX)
     kind = await asyncio.to_thread(recognised, data)
     verdict, reason = await scanned(platform, data)
     if verdict is Scan.REFUSED:
@@ -97,19 +97,30 @@ async def received(platform: Platform, chunks: AsyncIterator[bytes]) -> Content:
     return Content(data, kind, digest(data), verdict)
 
 
-async def _gathered(chunks: AsyncIterator[bytes]) -> bytes:
+async def gathered(chunks: AsyncIterator[bytes], bytes_max: int) -> bytes:
+    """Take a body in whole; raises BodyTooLarge, Unavailable for who dawdles."""
     data = bytearray()
     try:
         async with asyncio.timeout(DOCUMENT_SECONDS_MAX):
             async for chunk in chunks:
                 data += chunk
-                if len(data) > DOCUMENT_BYTES_MAX:
+                if len(data) > bytes_max:
                     most = DOCUMENT_BYTES_MAX // 1_048_576
                     raise BodyTooLarge(f"A document has at most {most} MB; send it in parts.")
     except TimeoutError:
         detail = f"The upload took more than {DOCUMENT_SECONDS_MAX} s; nothing was stored."
         raise Unavailable(detail, retry_after_s=10) from None
     return bytes(data)
+
+
+def sealed_key(procedure_id: UUID, stored_digest: bytes, attachment_id: UUID | None = None) -> str:
+    """Give where a sealed file lies; with its id where two uploads may be the same bytes.
+
+    What we seal never is. What a client sealed he may send twice, and the upload that fails removes
+    its own file, not the other.
+    """
+    name = stored_digest.hex()
+    return f"sealed/{procedure_id}/{name if attachment_id is None else f'{name}-{attachment_id}'}"
 
 
 async def stored(platform: Platform, key: str) -> bytes:

@@ -24,11 +24,19 @@ from marketplace.platform.http.body import wrong_header
 from marketplace.platform.http.given import FromPath, Given
 from marketplace.platform.http.paging import Page, PageRequest, paged
 from marketplace.platform.http.schemas import Name
-from rfq.attachments import documents, sealed
+from rfq.attachments import client_sealed, documents, sealed
 from rfq.attachments.contents import Download
-from rfq.attachments.schemas import AttachmentView, DocumentList, DocumentView, UploadView
+from rfq.attachments.schemas import (
+    AttachmentView,
+    DocumentList,
+    DocumentView,
+    SealedUploadView,
+    UploadView,
+)
 from rfq.rules.bid import Part
 from rfq.rules.documents import TAKEN, DocumentKind
+from rfq.rules.strict_files import SEALED_FILE_BYTES_MAX
+from rfq.strict.schemas import HashText
 
 TAGS: Final = ["documents"]
 _BINARY: Final = "application/octet-stream"
@@ -49,6 +57,22 @@ class DocumentUpload(Operation):
                 "tells, not its name or Content-Type. Documents with macros are not taken."
             ),
             content=dict.fromkeys(_TYPES, text),
+        )
+
+
+@dataclass
+class SealedUpload(Operation):
+    """An operation whose body is a sealed file."""
+
+    def __post_init__(self) -> None:
+        """Describe the body, which no parameter of the handler does."""
+        self.request_body = RequestBody(
+            required=True,
+            description=(
+                "The file as docs/examples/strict_client.py seals it: chunks of 64 KiB, padded, of "
+                f"a document with at most {DOCUMENT_BYTES_MAX // 1_048_576} MB."
+            ),
+            content={_BINARY: OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))},
         )
 
 
@@ -170,6 +194,28 @@ async def upload_attachment(
     return await sealed.upload_attachment(platform, caller, procedure_id, chunks, part)
 
 
+@post(
+    "/v1/procedures/{procedure_id:uuid}/sealed-attachments",
+    operation_id="uploadSealedAttachment",
+    operation_class=SealedUpload,
+    tags=TAGS,
+    summary="Upload an attachment that your own program sealed, for a strict procedure",
+    request_max_body_size=SEALED_FILE_BYTES_MAX + 1,
+)
+async def upload_sealed(
+    request: Request[Any, Any, Any],
+    procedure_id: FromPath[UUID],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    sha256: Annotated[
+        HashText, QueryParameter(name="sha256", description="The SHA-256 of what is sent.")
+    ],
+) -> SealedUploadView:
+    """Upload a sealed attachment."""
+    chunks = _stream(request)
+    return await client_sealed.upload_sealed(platform, caller, procedure_id, sha256, chunks)
+
+
 @get(
     "/v1/procedures/{procedure_id:uuid}/attachments",
     operation_id="listAttachments",
@@ -213,6 +259,7 @@ ROUTES: Final[tuple[ControllerRouterHandler, ...]] = (
     download_document,
     remove_document,
     upload_attachment,
+    upload_sealed,
     list_attachments,
     download_attachment,
 )

@@ -58,8 +58,25 @@ class UploadView(Output):
     uploaded_at: datetime
 
 
+class SealedUploadView(Output):
+    """A file that the bidder's own program sealed, as it arrived.
+
+    It belongs to no bid yet: name its `id` in the bid, with the key, name and SHA-256 of the
+    document.
+    """
+
+    id: UUID
+    procedure_id: UUID
+    sealed_sha256: str
+    sealed_bytes: int
+    uploaded_at: datetime
+
+
 class AttachmentView(Output):
-    """An attachment of an opened bid; one with an `invalid_reason` did not open."""
+    """An attachment of an opened bid; one with an `invalid_reason` is set aside: nobody reads it.
+
+    Of one that the bidder's own program sealed kind and size are known soon after the opening.
+    """
 
     id: UUID
     procedure_id: UUID

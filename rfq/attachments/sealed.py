@@ -5,12 +5,11 @@ sealed. Which attachments a bid has its sealed text says, by their ids and hashe
 """
 
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-from sqlalchemy import Row, func, insert, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from marketplace.kernel.errors import Conflict, NotFound, invalid
@@ -28,9 +27,11 @@ from rfq.attachments.contents import (
     keep_file,
     keep_verdict,
     received,
+    sealed_key,
     stored,
     verdict_now,
 )
+from rfq.attachments.examining import OPENED, examine
 from rfq.attachments.naming import ADDRESS_KEY
 from rfq.attachments.schemas import AttachmentView, Scan, UploadView
 from rfq.attachments.tables import OpenedAttachmentRow, SealedAttachmentRow
@@ -39,29 +40,18 @@ from rfq.evaluation.panel import own_part
 from rfq.key_store import KeyStore
 from rfq.procedures.reading import Loaded, load, reads_as_buyer
 from rfq.rules import procedure as rules
-from rfq.rules.bid import BidAttachment, Part
+from rfq.rules.bid import Part
 from rfq.rules.documents import DocumentKind
 from rfq.rules.procedure import PRICES_HIDDEN
 from rfq.rules.sealed_files import (
-    Box,
     FilePlace,
     SealedFile,
-    Slip,
     content_address,
     open_file,
-    read_slip,
     seal_file,
-    unwrapped_box,
 )
-from rfq.rules.sealing import Broken, Wrapped
+from rfq.rules.sealing import Broken
 from rfq.rules.strict import check_strict
-
-Unwrap = Callable[[Sequence[Box]], Awaitable[Sequence[bytes | None]]]
-"""Unwraps slips; gives None for what does not open."""
-
-
-def _key(procedure_id: UUID, stored_digest: bytes) -> str:
-    return f"sealed/{procedure_id}/{stored_digest.hex()}"
 
 
 async def upload_attachment(
@@ -81,7 +71,7 @@ async def upload_attachment(
     caller.require("bids:write")
     bidder_id = caller.organization_id
     async with transaction(platform, caller) as tx:
-        loaded = await _check_receiving(tx, caller, procedure_id)
+        loaded = await check_uploading(tx, caller, procedure_id)
     if part is Part.FINANCIAL and not loaded.procedure.two_envelopes:
         detail = "Bids of this procedure have no financial envelope."
         raise invalid("/part", "no_such_envelope", detail)
@@ -93,16 +83,22 @@ async def upload_attachment(
         public = await store.public_key(procedure_id, of_key)
         sealed = seal_file(content.data, content.kind, place, public)
         stored_digest = hashlib.sha256(sealed.ciphertext).digest()
-        key = _key(procedure_id, stored_digest)
+        key = sealed_key(procedure_id, stored_digest)
         await keep_file(platform, key, sealed.ciphertext)
     secret = platform.secrets.key(ADDRESS_KEY)
     address = content_address(secret, procedure_id, bidder_id, content.sha256, of_key)
     try:
         async with transaction(platform, caller) as tx:
             await tx.execute(select(func.pg_advisory_xact_lock_shared(bids_lock(procedure_id))))
-            await _check_receiving(tx, caller, procedure_id)
-            row = await _kept(
-                tx, place, sealed, content.scan, address, stored_digest=stored_digest, part=of_key
+            await check_uploading(tx, caller, procedure_id)
+            row = await keep_upload(
+                tx,
+                place,
+                sealed,
+                content.scan,
+                address=address,
+                stored_digest=stored_digest,
+                part=of_key,
             )
     except BaseException:
         await platform.files.delete(key)
@@ -124,24 +120,27 @@ def _upload(row: Row[Any], content: Content) -> UploadView:
     )
 
 
-async def _check_receiving(tx: Transaction, caller: Caller, procedure_id: UUID) -> Loaded:
+async def check_uploading(
+    tx: Transaction, caller: Caller, procedure_id: UUID, *, strict: bool = False
+) -> Loaded:
+    """Let in who may bid here now, in the way bids are sealed here; see `upload_attachment`."""
     loaded = await load_for_bidder(tx, caller, procedure_id)
     rules.check_receiving(loaded.procedure, await tx.clock())
-    check_strict(loaded.procedure, strict=False)
+    check_strict(loaded.procedure, strict=strict)
     return loaded
 
 
-async def _kept(
+async def keep_upload(
     tx: Transaction,
     place: FilePlace,
     sealed: SealedFile,
     scan: Scan,
-    address: bytes,
     *,
+    address: bytes,
     stored_digest: bytes,
-    part: Part,
+    part: Part = Part.WHOLE,
 ) -> Row[Any]:
-    """Write the row, or give that of the same document sent before."""
+    """Write the row, or give that of the same document sent before; raises Conflict."""
     own = (
         SealedAttachmentRow.procedure_id == place.procedure_id,
         SealedAttachmentRow.bidder_id == place.bidder_id,
@@ -180,127 +179,6 @@ async def _kept(
     return row
 
 
-def with_key(key: X25519PrivateKey | None) -> Unwrap:
-    """Unwrap slips with a released key; without one there are none: strict bids have no files."""
-
-    async def unwrap(boxes: Sequence[Box]) -> Sequence[bytes | None]:
-        return [None if key is None else unwrapped_box(box, key) for box in boxes]
-
-    return unwrap
-
-
-async def open_attachments(
-    tx: Transaction,
-    loaded: Loaded,
-    named: Mapping[UUID, tuple[UUID, Sequence[BidAttachment]]],
-    unwrap: Unwrap,
-) -> None:
-    """Open the slips of what the opened bids name: by bid its bidder and his attachments.
-
-    What no bid names stays sealed. One that does not open says why and stops nothing else.
-    """
-    ids = [each.attachment_id for _, attachments in named.values() for each in attachments]
-    if not ids:
-        return
-    rows = await tx.all(
-        select(
-            SealedAttachmentRow.id,
-            SealedAttachmentRow.bidder_id,
-            SealedAttachmentRow.stored_digest,
-            SealedAttachmentRow.ephemeral_key,
-            SealedAttachmentRow.wrapped_slip,
-            SealedAttachmentRow.scan,
-        ).where(
-            SealedAttachmentRow.procedure_id == loaded.procedure.id,
-            SealedAttachmentRow.id.in_(ids),
-        )
-    )
-    sealed = {(row.bidder_id, row.id): row for row in rows}
-    wanted = [
-        (bid_id, bidder_id, each, row)
-        for bid_id, (bidder_id, attachments) in named.items()
-        for each in attachments
-        if (row := sealed.get((bidder_id, each.attachment_id))) is not None
-    ]
-    slips = await unwrap(
-        [
-            (
-                FilePlace(loaded.procedure.id, bidder_id, row.id),
-                Wrapped(bytes(row.ephemeral_key), bytes(row.wrapped_slip)),
-            )
-            for _, bidder_id, _, row in wanted
-        ]
-    )
-    blocks = {
-        (bid_id, each.attachment_id): slip
-        for (bid_id, _, each, _), slip in zip(wanted, slips, strict=True)
-    }
-    opened = [
-        _opened(
-            loaded,
-            bid_id,
-            bidder_id,
-            each,
-            sealed.get((bidder_id, each.attachment_id)),
-            blocks.get((bid_id, each.attachment_id)),
-        )
-        for bid_id, (bidder_id, attachments) in named.items()
-        for each in attachments
-    ]
-    await tx.execute(insert(OpenedAttachmentRow), opened)
-
-
-def _opened(
-    loaded: Loaded,
-    bid_id: UUID,
-    bidder_id: UUID,
-    named: BidAttachment,
-    row: Row[Any] | None,
-    block: bytes | None,
-) -> dict[str, Any]:
-    slip = _slip(named, row, block)
-    good = slip if isinstance(slip, Slip) else None
-    return {
-        "id": named.attachment_id,
-        "procedure_id": loaded.procedure.id,
-        "buyer_id": loaded.procedure.buyer_id,
-        "bidder_id": bidder_id,
-        "bid_id": bid_id,
-        "name": named.name,
-        "part": named.part.value,
-        "kind": good and good.kind.value,
-        "size_bytes": good and good.size,
-        "digest": bytes.fromhex(named.sha256),
-        "stored_digest": row and bytes(row.stored_digest),
-        "file_key": good and bytes.fromhex(good.key),
-        "scan": Scan.UNSCANNED.value if row is None else row.scan,
-        "invalid_reason": slip.reason if isinstance(slip, Broken) else None,
-    }
-
-
-def _slip(named: BidAttachment, row: Row[Any] | None, block: bytes | None) -> Slip | Broken:
-    if row is None:
-        return Broken("The bid names an attachment that its bidder did not upload.")
-    return read_slip(block, named.sha256)
-
-
-_OPENED = (
-    OpenedAttachmentRow.id,
-    OpenedAttachmentRow.procedure_id,
-    OpenedAttachmentRow.bid_id,
-    OpenedAttachmentRow.bidder_id,
-    OpenedAttachmentRow.name,
-    OpenedAttachmentRow.part,
-    OpenedAttachmentRow.kind,
-    OpenedAttachmentRow.size_bytes,
-    OpenedAttachmentRow.digest,
-    OpenedAttachmentRow.stored_digest,
-    OpenedAttachmentRow.file_key,
-    OpenedAttachmentRow.scan,
-    OpenedAttachmentRow.invalid_reason,
-)
-
-
 async def list_attachments(
     platform: Platform, caller: Caller, procedure_id: UUID, asked: PageRequest
 ) -> Page[AttachmentView]:
@@ -310,7 +188,7 @@ async def list_attachments(
     before the opening, NotPermitted for who has not declared his interests, or has a conflict.
     """
     statement = (
-        select(*_OPENED)
+        select(*OPENED)
         .where(OpenedAttachmentRow.procedure_id == procedure_id)
         .order_by(OpenedAttachmentRow.id)
         .limit(asked.fetch)
@@ -324,7 +202,7 @@ async def list_attachments(
     return page(asked, [_view(row) for row in rows], lambda item: item.id)
 
 
-async def _check_opened(tx: Transaction, caller: Caller, procedure_id: UUID) -> None:
+async def _check_opened(tx: Transaction, caller: Caller, procedure_id: UUID) -> Loaded:
     loaded = await load(tx, procedure_id)
     buys = reads_as_buyer(caller, loaded)
     # While prices are hidden row security leaves the buyer the technical ones.
@@ -332,6 +210,7 @@ async def _check_opened(tx: Transaction, caller: Caller, procedure_id: UUID) -> 
         rules.check_bids_readable(loaded.procedure)
     elif await own_part(tx, caller, loaded) is None:
         caller.require("rfq:write")
+    return loaded
 
 
 async def download_attachment(
@@ -343,9 +222,9 @@ async def download_attachment(
     refuses, Unavailable while it is not scanned.
     """
     async with transaction(platform, caller) as tx:
-        await _check_opened(tx, caller, procedure_id)
+        loaded = await _check_opened(tx, caller, procedure_id)
         row = await tx.maybe(
-            select(*_OPENED)
+            select(*OPENED)
             .where(
                 OpenedAttachmentRow.procedure_id == procedure_id,
                 OpenedAttachmentRow.id == attachment_id,
@@ -358,7 +237,9 @@ async def download_attachment(
         raise NotFound("There is no such attachment of a bid you may read.")
     check_released(Scan(row.scan), row.invalid_reason)
     with platform.get(HeldContents).room(caller.organization_id):
-        sealed = await stored(platform, _key(procedure_id, row.stored_digest))
+        if loaded.procedure.strict:
+            return await _looked_at(platform, row)
+        sealed = await stored(platform, sealed_key(procedure_id, bytes(row.stored_digest)))
         place = FilePlace(procedure_id, row.bidder_id, attachment_id)
         data = open_file(sealed, place, bytes(row.file_key), row.digest.hex())
         if isinstance(data, Broken):
@@ -368,6 +249,13 @@ async def download_attachment(
             await keep_verdict(platform, OpenedAttachmentRow, attachment_id, verdict)
             check_released(verdict)
     return Download(data, DocumentKind(row.kind), row.name)
+
+
+async def _looked_at(platform: Platform, row: Row[Any]) -> Download:
+    """Give a file that a client sealed, as it was found, or is found now."""
+    found = await examine(platform, row)
+    check_released(found.scan, found.invalid_reason)
+    return Download(found.data, found.kind, row.name)
 
 
 def _view(row: Row[Any]) -> AttachmentView:

@@ -15,7 +15,8 @@ from rfq.rules.sealing import Envelope, Place, Sealed, envelope_bytes, seal
 class SealedVersion:
     """What is stored of a version, and the nonces that its bidder alone is told, by envelope.
 
-    `envelope` is the whole or the technical one; `prices` and `parts` are there with two.
+    Those of a client's own envelopes only he knows. `envelope` is the whole or the technical one;
+    `prices` and `parts` are there with two.
     """
 
     envelope: Envelope

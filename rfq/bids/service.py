@@ -24,7 +24,7 @@ from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, retries_conflicts, transaction
 from marketplace.platform.idempotency import IdempotencyKey, keep, replay
 from rfq.attachments.naming import check_attachments
-from rfq.bids.envelopes import seal_version
+from rfq.bids.envelopes import SealedVersion, seal_version
 from rfq.bids.inputs import bid_from
 from rfq.bids.receiving import VERSION, Version, receiving, version_of
 from rfq.bids.schemas import (
@@ -224,9 +224,7 @@ async def _take(
     sealed = await seal_version(platform, procedure, bid, place)
     receipt = Receipt(procedure_id, bidder_id, bid_id, version, at, sealed.commitment)
     terms = procedure.terms_version
-    await store_bid(tx, receipt, sealed.envelope, terms, sealed.parts)
-    if sealed.prices is not None:
-        await _store_prices(tx, receipt, sealed.prices)
+    await store_version(tx, receipt, sealed, terms)
     facts: dict[str, object] = {
         "procedure_id": procedure_id,
         "commitment": sealed.commitment.hex(),
@@ -270,14 +268,11 @@ async def _store_prices(tx: Transaction, receipt: Receipt, envelope: Envelope) -
     )
 
 
-async def store_bid(
-    tx: Transaction,
-    receipt: Receipt,
-    envelope: Envelope,
-    terms: int,
-    parts: Commitments | None = None,
+async def store_version(
+    tx: Transaction, receipt: Receipt, sealed: SealedVersion, terms: int
 ) -> None:
-    """Write down a version of a bid, sealed; of two envelopes the first."""
+    """Write down a version of a bid, sealed, in one envelope or two."""
+    parts, envelope = sealed.parts, sealed.envelope
     await tx.execute(
         _STORE,
         {
@@ -296,6 +291,8 @@ async def store_bid(
             "ciphertext": envelope.ciphertext,
         },
     )
+    if sealed.prices is not None:
+        await _store_prices(tx, receipt, sealed.prices)
 
 
 _STORE: Final = insert(SealedBidRow)

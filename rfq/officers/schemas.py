@@ -41,8 +41,23 @@ class OpeningApprovalView(Output):
     approved_at: datetime
 
 
+class SetAsideView(Output):
+    """An attachment that nobody reads, and why: it did not open, or is nothing that is taken."""
+
+    attachment_id: UUID
+    bid_id: UUID
+    bidder_id: UUID
+    part: Part
+    name: str
+    reason: str
+
+
 class OpeningMinutesView(Output):
-    """The minutes: when bids closed under which root, who approved, when they were opened."""
+    """The minutes: when bids closed under which root, who approved, when they were opened.
+
+    `set_aside` are attachments that failed. `not_looked_at` counts those which bidders' own
+    programs sealed and that are still to be looked at: it is 0 soon after the opening.
+    """
 
     procedure_id: UUID
     status: Status
@@ -53,3 +68,5 @@ class OpeningMinutesView(Output):
     approvals: list[OpeningApprovalView]
     opened_at: datetime | None
     prices_opened_at: datetime | None
+    set_aside: list[SetAsideView]
+    not_looked_at: int

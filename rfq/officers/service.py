@@ -13,6 +13,7 @@ from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import retries_conflicts, transaction
 from marketplace.platform.timers import set_timer
+from rfq.attachments.examining import not_looked_at, set_aside
 from rfq.hexadecimal import hexadecimal
 from rfq.key_store import KeyStore
 from rfq.officers.records import approvals_of, write_minutes
@@ -21,6 +22,7 @@ from rfq.officers.schemas import (
     OpeningApprovalView,
     OpeningCodeView,
     OpeningMinutesView,
+    SetAsideView,
 )
 from rfq.officers.tables import OfficerCodeRow
 from rfq.opening.clock import database_clock
@@ -136,6 +138,8 @@ async def read_minutes(
     async with transaction(platform, caller) as tx:
         loaded = await load_own(tx, caller, procedure_id)
         rows = await approvals_of(tx, procedure_id)
+        aside = await set_aside(tx, procedure_id)
+        left = await not_looked_at(tx, procedure_id)
     row = loaded.row
     return OpeningMinutesView(
         procedure_id=procedure_id,
@@ -154,4 +158,16 @@ async def read_minutes(
         ],
         opened_at=row.opened_at,
         prices_opened_at=row.prices_opened_at,
+        set_aside=[
+            SetAsideView(
+                attachment_id=each.id,
+                bid_id=each.bid_id,
+                bidder_id=each.bidder_id,
+                part=Part(each.part),
+                name=each.name,
+                reason=each.invalid_reason,
+            )
+            for each in aside
+        ],
+        not_looked_at=left,
     )

@@ -12,7 +12,7 @@ from rich.console import Console
 from rfq.bids.schemas import ReceiptView
 from rfq.rules.bid import Part
 from rfq.rules.envelopes import Commitments
-from rfq.rules.proof import FORM, OpeningProof, SignedReceipt, verify_opening
+from rfq.rules.proof import FORM, OpeningProof, SignedReceipt, find_document, verify_opening
 from rfq.rules.receipt import Receipt
 
 T = TypeVar("T")
@@ -27,8 +27,17 @@ T = TypeVar("T")
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A receipt as it was answered to a submission; may be given several times.",
 )
+@click.option(
+    "--attachment",
+    "attachments",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A document as it was downloaded, to find the bid that names it; several times.",
+)
 @click.option("--key", help="The marketplace's signing key, in hexadecimal, from elsewhere.")
-def check_opening(path: Path, receipts: tuple[Path, ...], key: str | None) -> None:
+def check_opening(
+    path: Path, receipts: tuple[Path, ...], attachments: tuple[Path, ...], key: str | None
+) -> None:
     """Check the opening of a procedure, saved from ``GET /v1/procedures/{id}/opening``.
 
     Needs no server. Finds a bid that was changed, dropped or added after the close; exits with 1 if
@@ -42,6 +51,7 @@ def check_opening(path: Path, receipts: tuple[Path, ...], key: str | None) -> No
         signer = Ed25519PublicKey.from_public_bytes(bytes.fromhex(key)) if key else None
         signed = [_signed(view) for view in kept]
         found = verify_opening(opening, signed, signer)
+        found += tuple(find_document(opening, each.name, each.read_bytes()) for each in attachments)
     except ValueError as error:
         raise click.ClickException(f"A key or hash is not in hexadecimal: {error}") from error
     report = Console(highlight=False, soft_wrap=True)

@@ -5,10 +5,12 @@ passed; the key store records it, once and for ever; only then it unwraps, and o
 Afterwards the key is destroyed, so the other envelopes stay closed for ever.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final
 from uuid import UUID
 
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from sqlalchemy import Row, insert, select, update
 
 from marketplace.contracts.frameworks import prices_under
@@ -22,7 +24,7 @@ from marketplace.platform.database import (
     system_transaction,
 )
 from marketplace.platform.timers import set_timer
-from rfq.attachments.sealed import open_attachments
+from rfq.attachments.opening import open_attachments
 from rfq.evaluation.comparing import read_marks
 from rfq.evaluation.judged_bids import judged_bids
 from rfq.evaluation.moving import move, settle_empty_lots
@@ -37,15 +39,34 @@ from rfq.procedures.reading import Loaded, load
 from rfq.qualification.reading import exclusions
 from rfq.rules.bid import BID, Bid, BidAction, BidAttachment, BidStatus, Part, check_bid
 from rfq.rules.competition import check_within_framework
-from rfq.rules.envelopes import check_same_lots, joined, read_financial, read_technical
+from rfq.rules.envelopes import (
+    check_financial,
+    check_same_lots,
+    joined,
+    read_financial,
+    read_technical,
+)
 from rfq.rules.evaluation import failures
 from rfq.rules.procedure import PRICES_HIDDEN, LotStatus, Status
 from rfq.rules.progress import status_after_prices
-from rfq.rules.sealing import Broken, Place, Unsealed, Wrapped, unseal_with
+from rfq.rules.sealing import (
+    Box,
+    Broken,
+    Place,
+    Unsealed,
+    Wrapped,
+    unseal_with,
+    unwrapped_box,
+)
+from rfq.rules.strict import HalfPlace, Holder, half_box, joined_key, pair_of
 from rfq.tables import OpenedBidRow, ProcedureRow, SealedBidRow
 
 SEALED_UNTIL: frozenset[Status] = PRICES_HIDDEN | {Status.PUBLISHED, Status.CLOSED, Status.OPENED}
 """The states in which financial envelopes may still be opened one day."""
+
+Shown = Mapping[Holder, X25519PrivateKey]
+"""Keys for the financial envelopes that holders beside the platform have shown."""
+NOBODYS: Final[Shown] = MappingProxyType({})
 
 
 async def write_result(tx: Transaction, procedure_id: UUID) -> None:
@@ -95,20 +116,25 @@ async def _results(tx: Transaction, loaded: Loaded) -> list[dict[str, Any]]:
     return results
 
 
-async def open_prices(platform: Platform, procedure_id: UUID) -> None:
+async def open_prices(platform: Platform, procedure_id: UUID, shown: Shown = NOBODYS) -> None:
     """Open the financial envelopes of who passed, once, and destroy the key of the others.
 
-    Where officers are to approve it waits for them. Harmless for a procedure of one envelope, and
-    before and after its time.
+    Where officers are to approve it waits for them, and in a strict procedure for the key that a
+    second holder shows. Harmless for a procedure of one envelope, and before and after its time.
+    Raises AwaitingOfficers to who shows a key before they have approved.
     """
     loaded = await _loaded(platform, procedure_id)
     if not loaded.procedure.two_envelopes:
         return
     if loaded.procedure.status is Status.LOCKED:
         await record_result(platform, procedure_id)
+        if loaded.procedure.strict and not shown:
+            return
         try:
-            await _open(platform, procedure_id, await database_clock(platform))
+            await _open(platform, procedure_id, await database_clock(platform), shown)
         except AwaitingOfficers:
+            if shown:
+                raise
             return
         loaded = await _loaded(platform, procedure_id)
     if loaded.procedure.status not in SEALED_UNTIL:
@@ -138,22 +164,23 @@ async def record_result(platform: Platform, procedure_id: UUID) -> None:
 
 
 @retries_conflicts
-async def _open(platform: Platform, procedure_id: UUID, clock: DatabaseClock) -> None:
+async def _open(platform: Platform, procedure_id: UUID, clock: DatabaseClock, shown: Shown) -> None:
     store = platform.get(KeyStore)  # type: ignore[type-abstract]
     async with system_transaction(platform, Role.ENGINE) as tx:
         loaded = await load(tx, procedure_id, lock=True)
         if loaded.procedure.status is not Status.LOCKED:
             return
         sealed = await _sealed(tx, procedure_id)
-        keys = await store.unwrap(procedure_id, [_box(row) for row in sealed], clock)
+        boxes = [_box(row, shown) for row in sealed]
+        ours = await store.unwrap(procedure_id, boxes, clock)
+        keys = [_key(*each, shown) for each in zip(sealed, ours, strict=True)]
         agreed = await _framework_prices(tx, loaded)
         opened = [_opened(loaded, row, key, agreed) for row, key in zip(sealed, keys, strict=True)]
         if opened:
             await tx.execute(insert(OpenedPricesRow), [row for row, _ in opened])
         await _reject(tx, procedure_id, [row["bid_id"] for row, bid in opened if bid is None])
-        await open_attachments(
-            tx, loaded, _named(opened), lambda boxes: store.unwrap(procedure_id, boxes, clock)
-        )
+        unwrap = None if shown else lambda boxes: store.unwrap(procedure_id, boxes, clock)
+        await open_attachments(tx, loaded, _named(opened), unwrap)
         approvals = await store.approvals(procedure_id, Part.FINANCIAL)
         await write_minutes(tx, loaded, Part.FINANCIAL, approvals)
         await _move(tx, loaded)
@@ -187,8 +214,25 @@ def _place(row: Row[Any]) -> Place:
     return Place(row.procedure_id, row.bidder_id, row.version, Part.FINANCIAL)
 
 
-def _box(row: Row[Any]) -> tuple[Place, Wrapped]:
-    return _place(row), Wrapped(bytes(row.ephemeral_key), bytes(row.wrapped_key))
+def _box(row: Row[Any], shown: Shown) -> Box:
+    """Give what the platform's key unwraps: the envelope's key, or in a strict one a half of it."""
+    if not shown:
+        return _place(row), Wrapped(bytes(row.ephemeral_key), bytes(row.wrapped_key))
+    holder = next(iter(shown))
+    pair = pair_of([holder, Holder.PLATFORM])
+    return half_box(bytes(row.wrapped_key), HalfPlace(_place(row), pair, Holder.PLATFORM))
+
+
+def _key(row: Row[Any], ours: bytes | None, shown: Shown) -> bytes | None:
+    """Give an envelope's key of what the platform's key unwrapped."""
+    if not shown:
+        return ours
+    holder, key = next(iter(shown.items()))
+    pair = pair_of([holder, Holder.PLATFORM])
+    theirs = unwrapped_box(
+        half_box(bytes(row.wrapped_key), HalfPlace(_place(row), pair, holder)), key
+    )
+    return joined_key(ours, theirs)
 
 
 async def _framework_prices(tx: Transaction, loaded: Loaded) -> Any:
@@ -228,6 +272,7 @@ def _valid(
         return None, "The financial envelope holds no prices of a known form."
     bid = joined(technical, financial)
     try:
+        check_financial(financial)
         check_bid(loaded.procedure, bid)
         check_same_lots(loaded.procedure, technical, bid)
         if agreed is not None:

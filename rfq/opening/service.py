@@ -29,7 +29,7 @@ from marketplace.platform.database import (
     system_transaction,
     transaction,
 )
-from rfq.attachments.sealed import open_attachments, with_key
+from rfq.attachments.opening import open_attachments, with_key
 from rfq.bids.receiving import bids_lock
 from rfq.evaluation.judged_bids import Words, lay_out, words_of_bids
 from rfq.key_store import AwaitingOfficers, KeyStore, StillSealed
@@ -243,10 +243,10 @@ async def open_bids(
         agreed = await _framework_prices(tx, loaded, at)
         opened = [_opened(loaded, row, key, agreed) for row in sealed]
         await _store(tx, loaded, opened)
-        whole = key if isinstance(key, X25519PrivateKey) else None
         words = await words_of_bids(tx, loaded)
         named = {row.id: (row.bidder_id, part.attachments) for row, part in words}
-        await open_attachments(tx, loaded, named, with_key(whole))
+        unwrap = with_key(key) if isinstance(key, X25519PrivateKey) else None
+        await open_attachments(tx, loaded, named, unwrap)
         await write_minutes(tx, loaded, first_part(loaded.procedure), approvals)
         lots = await _open_lots(tx, loaded, words)
         status = status_after_opening(loaded.procedure, lots)

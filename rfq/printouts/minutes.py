@@ -38,6 +38,15 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class SetAside:
+    """An attachment that nobody reads, and why."""
+
+    bidder: str
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Opening:
     """What the minutes tell."""
 
@@ -55,6 +64,7 @@ class Opening:
     approvals: Sequence[tuple[Part, str, datetime]]
     lots: Sequence[Lot]
     bids: Sequence[Found]
+    set_aside: Sequence[SetAside] = ()
 
 
 def minutes_sheet(reader: Reader, opening: Opening) -> Sheet:
@@ -74,6 +84,7 @@ def minutes_sheet(reader: Reader, opening: Opening) -> Sheet:
             _received(opening),
             *_officers(reader, opening),
             _bids(reader, opening),
+            *_set_aside(opening),
             *_lots(reader, opening),
         ),
         notes=(
@@ -135,6 +146,14 @@ def _bids(reader: Reader, opening: Opening) -> Section:
     texts = () if rows else ("No valid bid was received.",)
     heading = "Your bid" if own else "Bids opened"
     return Section(heading, texts=texts, tables=(Table(columns, rows),) if rows else ())
+
+
+def _set_aside(opening: Opening) -> Sequence[Section]:
+    if not opening.set_aside:
+        return ()
+    columns = (Column("Bidder", width=2), Column("Attachment", width=2), Column("Why", width=4))
+    rows = tuple(row(each.bidder, each.name, each.reason) for each in opening.set_aside)
+    return (Section("Attachments set aside", tables=(Table(columns, rows),)),)
 
 
 def _lots(reader: Reader, opening: Opening) -> Sequence[Section]:

@@ -24,6 +24,7 @@ from marketplace.platform.sheets.model import Sheet
 from marketplace.platform.sheets.reader import Reader, reader_of
 from rfq.amendments.service import list_amendments
 from rfq.attachments.documents import list_documents
+from rfq.attachments.examining import set_aside
 from rfq.awards.complaints import list_complaints
 from rfq.awards.notices import list_notices
 from rfq.awards.reading import list_awards, list_proposals
@@ -35,7 +36,7 @@ from rfq.evaluation.offers import evaluate
 from rfq.officers.records import approvals_of
 from rfq.opening.proofs import copy_of
 from rfq.printouts.decision import Decided, Told, bidder_sheet, buyer_sheet
-from rfq.printouts.minutes import Found, Opening, minutes_sheet
+from rfq.printouts.minutes import Found, Opening, SetAside, minutes_sheet
 from rfq.printouts.procedure import procedure_sheet
 from rfq.procedures.reading import Loaded, load, read_procedure
 from rfq.procedures.schemas import BuyerProcedureView
@@ -144,6 +145,9 @@ async def print_minutes(
         found = await (_judged(tx, loaded) if hidden else _opened(tx, loaded))
         approvals = await approvals_of(tx, procedure_id) if copy is Copy.BUYER else ()
         officers = await _officers(tx, loaded) if copy is Copy.BUYER else {}
+        # Row-level security leaves a bidder his own, and while prices are hidden the technical.
+        aside = await set_aside(tx, procedure_id)
+        names = await names_of(tx, {each.bidder_id for each in aside}) if aside else {}
     row = loaded.row
     opening = Opening(
         procedure_id=procedure_id,
@@ -167,6 +171,10 @@ async def print_minutes(
         ),
         lots=loaded.procedure.lots,
         bids=found,
+        set_aside=[
+            SetAside(names.get(each.bidder_id, str(each.bidder_id)), each.name, each.invalid_reason)
+            for each in aside
+        ],
     )
     return Printout(minutes_sheet(asked.reader(row.time_zone), opening), row.opened_at)
 

@@ -55,6 +55,7 @@ from rfq.rules.procedure import (
     Party,
     Procedure,
     Status,
+    StrictKeys,
 )
 from rfq.rules.publication import check_invitation, check_publication, check_terms
 from rfq.tables import BudgetRow, InvitationRow, LineRow, LotRow, ProcedureRow
@@ -149,7 +150,7 @@ def _drafted(caller: Caller, data: ProcedureInput, procedure_id: UUID, days: Day
         low_offers=LowOfferRule(data.low_below_mean, data.low_below_next),
         offering=_offering(data),
         officer_ids=tuple(data.officer_ids),
-        strict=data.strict is not None,
+        strict=None if data.strict is None else data.strict.keys(),
         awarding=Awarding(
             data.award_division,
             tuple(data.award_shares),
@@ -254,8 +255,7 @@ def _settings(data: ProcedureInput, procedure: Procedure, days: DayCount) -> dic
         "low_below_next": data.low_below_next,
         "offering": msgspec.to_builtins(_offering(data)),
         "officer_ids": data.officer_ids,
-        "buyer_key": data.strict and bytes.fromhex(data.strict.buyer_key),
-        "auditor_key": data.strict and bytes.fromhex(data.strict.auditor_key),
+        **_key_columns(procedure.strict),
         "award_division": data.award_division.value,
         "award_shares": data.award_shares,
         "standstill_days": data.standstill_days,
@@ -264,6 +264,17 @@ def _settings(data: ProcedureInput, procedure: Procedure, days: DayCount) -> dic
         "calendar": stored_day_count(days),
         "judging": stored_judging(procedure.judging),
         "requirements": stored_requirements(procedure.requirements),
+    }
+
+
+def _key_columns(keys: StrictKeys | None) -> dict[str, bytes | None]:
+    first = None if keys is None else keys.first
+    apart = None if keys is None else keys.financial
+    return {
+        "buyer_key": None if first is None else first.buyer,
+        "auditor_key": None if first is None else first.auditor,
+        "financial_buyer_key": None if apart is None else apart.buyer,
+        "financial_auditor_key": None if apart is None else apart.auditor,
     }
 
 
@@ -443,8 +454,9 @@ async def publish_procedure(
         store = platform.get(KeyStore)  # type: ignore[type-abstract]
         officers = {each: codes[each] for each in loaded.procedure.officer_ids}
         sealing_key = await store.create(procedure_id, deadline_at, officers)
+        prices_key = None
         if loaded.procedure.two_envelopes:
-            await store.create(procedure_id, deadline_at, officers, Part.FINANCIAL)
+            prices_key = await store.create(procedure_id, deadline_at, officers, Part.FINANCIAL)
         openness = loaded.procedure.openness
         seen_by = [PUBLIC] if openness is Openness.OPEN else [row.supplier_id for row in invited]
         if openness is Openness.MEMBERS:
@@ -457,6 +469,7 @@ async def publish_procedure(
                 version=version + 1,
                 audience=sorted(seen_by),
                 sealing_key=sealing_key.public_bytes_raw(),
+                financial_sealing_key=prices_key and prices_key.public_bytes_raw(),
                 published_at=at,
             )
         )

@@ -31,6 +31,7 @@ from rfq.procedures.judging import (
 )
 from rfq.procedures.schemas import (
     BuyerProcedureView,
+    FinancialKeysView,
     ProcedureLineView,
     ProcedureLotView,
     ProcedureSummary,
@@ -44,6 +45,7 @@ from rfq.rules.differences import TermsDocument
 from rfq.rules.offering import Offering
 from rfq.rules.procedure import (
     BIDS_COUNTED,
+    HolderKeys,
     Kind,
     Line,
     Lot,
@@ -52,6 +54,7 @@ from rfq.rules.procedure import (
     Openness,
     Procedure,
     Status,
+    StrictKeys,
 )
 from rfq.rules.sealing import Leaf, leaf_hashes
 from rfq.tables import BudgetRow, InvitationRow, LineRow, LotRow, ProcedureRow
@@ -217,6 +220,9 @@ async def load(tx: Transaction, procedure_id: UUID, *, lock: bool = False) -> Lo
         ProcedureRow.buyer_key,
         ProcedureRow.auditor_key,
         ProcedureRow.sealing_key,
+        ProcedureRow.financial_buyer_key,
+        ProcedureRow.financial_auditor_key,
+        ProcedureRow.financial_sealing_key,
         ProcedureRow.bids_root,
         ProcedureRow.bids_blinding,
         ProcedureRow.bid_entries,
@@ -251,7 +257,7 @@ async def load(tx: Transaction, procedure_id: UUID, *, lock: bool = False) -> Lo
         low_offers=LowOfferRule(row.low_below_mean, row.low_below_next),
         offering=msgspec.convert(row.offering, Offering),
         officer_ids=tuple(row.officer_ids),
-        strict=row.buyer_key is not None,
+        strict=_strict_keys(row),
         awarding=Awarding(
             Division(row.award_division),
             tuple(row.award_shares),
@@ -266,6 +272,15 @@ async def load(tx: Transaction, procedure_id: UUID, *, lock: bool = False) -> Lo
         requirements=read_requirements(row.requirements),
     )
     return Loaded(procedure, statuses, row, row.version)
+
+
+def _strict_keys(row: Row[Any]) -> StrictKeys | None:
+    if row.buyer_key is None:
+        return None
+    apart = None
+    if row.financial_buyer_key is not None:
+        apart = HolderKeys(bytes(row.financial_buyer_key), bytes(row.financial_auditor_key))
+    return StrictKeys(HolderKeys(bytes(row.buyer_key), bytes(row.auditor_key)), apart)
 
 
 def no_such_procedure() -> NotFound:
@@ -386,6 +401,7 @@ def _shared(loaded: Loaded) -> dict[str, Any]:
         "sealing_key": hexadecimal(row.sealing_key) or "",
         "buyer_key": hexadecimal(row.buyer_key),
         "auditor_key": hexadecimal(row.auditor_key),
+        "financial_keys": _financial_keys(row),
         "closed_at": row.closed_at,
         "opened_at": row.opened_at,
         "prices_opened_at": row.prices_opened_at,
@@ -394,6 +410,16 @@ def _shared(loaded: Loaded) -> dict[str, Any]:
         "bid_leaves": _leaves(row) if opened else None,
         "bids_blinding": hexadecimal(row.bids_blinding) if opened else None,
     }
+
+
+def _financial_keys(row: Row[Any]) -> FinancialKeysView | None:
+    if row.financial_buyer_key is None:
+        return None
+    return FinancialKeysView(
+        sealing_key=hexadecimal(row.financial_sealing_key) or "",
+        buyer_key=bytes(row.financial_buyer_key).hex(),
+        auditor_key=bytes(row.financial_auditor_key).hex(),
+    )
 
 
 def _leaves(row: Row[Any]) -> list[str]:

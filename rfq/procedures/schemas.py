@@ -47,7 +47,7 @@ from rfq.procedures.judging import (
 )
 from rfq.rules.awarding import Division
 from rfq.rules.offering import AnswerForm, Item
-from rfq.rules.procedure import Kind, LotStatus, Openness, Status
+from rfq.rules.procedure import HolderKeys, Kind, LotStatus, Openness, Status, StrictKeys
 
 
 class ProcedureLineInput(Input):
@@ -134,14 +134,32 @@ def questionnaire(items: list[QuestionnaireItemInput]) -> tuple[Item, ...]:
     )
 
 
+class FinancialKeysInput(Input):
+    """Public keys for the financial envelopes of a strict procedure, others than the first ones."""
+
+    buyer_key: PublicKeyText
+    auditor_key: PublicKeyText
+
+
 class StrictKeysInput(Input):
     """Public keys of a strict procedure: bidders' own programs seal, and two of three keys open.
 
-    The third is the platform's. Keep the private halves where this product cannot read them.
+    The third is the platform's. Keep the private halves where this product cannot read them. With
+    two envelopes these are for the technical ones, and `financial` for the others.
     """
 
     buyer_key: PublicKeyText
     auditor_key: PublicKeyText
+    financial: FinancialKeysInput | None = None
+
+    def keys(self) -> StrictKeys:
+        """Give the keys as the rules know them."""
+        apart = self.financial
+        return StrictKeys(_holder_keys(self), None if apart is None else _holder_keys(apart))
+
+
+def _holder_keys(keys: StrictKeysInput | FinancialKeysInput) -> HolderKeys:
+    return HolderKeys(bytes.fromhex(keys.buyer_key), bytes.fromhex(keys.auditor_key))
 
 
 class ProcedureInput(Input):
@@ -389,6 +407,14 @@ class ProcedureSummary(Output):
     published_at: datetime | None
 
 
+class FinancialKeysView(Output):
+    """The keys to which financial envelopes are sealed: the platform's is the `sealing_key`."""
+
+    sealing_key: str
+    buyer_key: str
+    auditor_key: str
+
+
 class SupplierProcedureView(ProcedureSummary):
     """A procedure as those see it who may bid: nothing of who else may, or did.
 
@@ -428,6 +454,7 @@ class SupplierProcedureView(ProcedureSummary):
     sealing_key: str
     buyer_key: str | None
     auditor_key: str | None
+    financial_keys: FinancialKeysView | None
     closed_at: datetime | None
     opened_at: datetime | None
     prices_opened_at: datetime | None

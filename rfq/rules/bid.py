@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final
+from typing import Annotated, Final
 from uuid import UUID
 
 import msgspec
@@ -32,6 +32,8 @@ SHA256: Final = re.compile("[0-9a-f]{64}")
 SMALLEST: Final = Decimal(1).scaleb(-UNIT_PRICE_PLACES)
 SMALLEST_TOO_LARGE: Final = Decimal(10) ** 18
 """No column holds a price or a basis with more digits before the point."""
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+"""One without its offset from UTC compares with no other: a text with one is no bid."""
 
 
 class Part(StrEnum):
@@ -98,13 +100,14 @@ class BidAttachment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """An attachment of a bid: which upload, what it is called, and the SHA-256 of its content.
 
     A technical one is shown to those who judge, before prices are. With two envelopes each is in
-    one of them.
+    one of them. `key` is that of the file in hexadecimal, where the bidder's own program sealed it.
     """
 
     attachment_id: UUID
     name: str
     sha256: str
     part: Part = Part.WHOLE
+    key: str | None = None
 
 
 def shown_status(status: BidStatus, bid_terms: int, terms: int) -> BidStatus:
@@ -125,7 +128,7 @@ class Bid(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     lines: tuple[BidLine, ...]
     note: str = ""
     answers: tuple[Answer, ...] = ()
-    valid_until: datetime | None = None
+    valid_until: Instant | None = None
     attachments: tuple[BidAttachment, ...] = ()
     conditions: Conditions | None = None
 

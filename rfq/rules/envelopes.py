@@ -8,7 +8,6 @@ tree covers a version whole, though one of its envelopes may stay closed for eve
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -20,6 +19,7 @@ from rfq.rules.bid import (
     Bid,
     BidAttachment,
     BidLine,
+    Instant,
     Part,
     attachment_errors,
 )
@@ -39,7 +39,7 @@ class TechnicalPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     lot_ids: tuple[UUID, ...]
     note: str = ""
     answers: tuple[Answer, ...] = ()
-    valid_until: datetime | None = None
+    valid_until: Instant | None = None
     attachments: tuple[BidAttachment, ...] = ()
 
 
@@ -147,8 +147,27 @@ def check_technical(procedure: Procedure, part: TechnicalPart | None) -> None:
     errors = [*_lot_errors(procedure, part.lot_ids)]
     errors += answer_errors(procedure.offering.questionnaire, part.answers)
     errors += attachment_errors(procedure, part.attachments)
+    errors += _apart_errors(part.attachments, Part.TECHNICAL)
     if errors:
         raise InvalidInput(errors[0].detail, errors=errors)
+
+
+def check_financial(part: FinancialPart) -> None:
+    """Refuse a financial envelope that names technical attachments; raises InvalidInput.
+
+    Its prices are checked as those of a bid are, once both are joined.
+    """
+    errors = [*_apart_errors(part.attachments, Part.FINANCIAL)]
+    if errors:
+        raise InvalidInput(errors[0].detail, errors=errors)
+
+
+def _apart_errors(attachments: Iterable[BidAttachment], part: Part) -> Iterable[FieldError]:
+    # Only where a client sealed: what we seal ourselves we have divided.
+    for number, each in enumerate(attachments):
+        if each.part is not part:
+            detail = f"The {part} envelope names {part} attachments."
+            yield FieldError(f"/attachments/{number}/part", "other_envelope", detail)
 
 
 def _lot_errors(procedure: Procedure, lot_ids: tuple[UUID, ...]) -> Iterable[FieldError]:

@@ -255,6 +255,30 @@ class LowOfferRule:
 
 
 @dataclass(frozen=True, slots=True)
+class HolderKeys:
+    """Public keys of those beside the platform to whom an envelope is sealed."""
+
+    buyer: bytes
+    auditor: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StrictKeys:
+    """The keys of a strict procedure: for the first envelope, and for a financial one apart.
+
+    Each envelope has its own: who shows a key for the first opens nothing of the second.
+    """
+
+    first: HolderKeys
+    financial: HolderKeys | None = None
+
+    def all(self) -> tuple[bytes, ...]:
+        """Give all keys."""
+        both = (self.first, self.financial)
+        return tuple(key for each in both if each for key in (each.buyer, each.auditor))
+
+
+@dataclass(frozen=True, slots=True)
 class Procedure:
     """What the rules need to know of a procedure.
 
@@ -288,7 +312,7 @@ class Procedure:
     officer_ids: tuple[UUID, ...] = ()
     awarding: Awarding = UNDIVIDED
     receiving_days: int | None = None
-    strict: bool = False
+    strict: StrictKeys | None = None
 
     @property
     def two_envelopes(self) -> bool:

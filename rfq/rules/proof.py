@@ -18,8 +18,10 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from rfq.rules.bid import BidStatus, Part
-from rfq.rules.envelopes import Commitments
+from rfq.rules.bid import read as read_bid
+from rfq.rules.envelopes import Commitments, read_financial, read_technical
 from rfq.rules.receipt import Receipt, is_signed_by
+from rfq.rules.sealed_files import digest
 from rfq.rules.sealing import Leaf, Place, commitment, leaf_hashes, merkle_root
 
 FORM: Final = "rfq.opening/1"
@@ -126,6 +128,27 @@ def verify_opening(
         *_completeness(opening),
         *(found for signed in receipts for found in _receipt(opening, signed, key)),
     )
+
+
+def find_document(opening: OpeningProof, name: str, content: bytes) -> Finding:
+    """Check that a document is one that an opened bid names, by its SHA-256."""
+    sha256 = digest(content)
+    naming = [bid.bid_id for bid in opening.bids if sha256 in _named(bid)]
+    if not naming:
+        return Finding(fits=False, what=f"{name}: no opened bid of this copy names this document")
+    return Finding(fits=True, what=f"{name}: named by bid {', '.join(map(str, naming))}")
+
+
+def _named(bid: OpenedBid) -> set[str]:
+    """Give the hashes of the documents that the opened texts of a bid name."""
+    texts = (bid.content, None if bid.envelopes is None else bid.envelopes.prices)
+    parts = [
+        read(text.encode())
+        for text in texts
+        if text is not None
+        for read in (read_bid, read_technical, read_financial)
+    ]
+    return {each.sha256 for part in parts if part is not None for each in part.attachments}
 
 
 def _root(opening: OpeningProof) -> Finding:

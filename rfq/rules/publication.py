@@ -38,6 +38,7 @@ def check_terms(procedure: Procedure) -> None:
         errors.append(FieldError("/questions_until", "after_deadline", detail))
     errors += offering_errors(procedure.offering, procedure.deadline_at)
     errors += _envelope_errors(procedure)
+    errors += _key_errors(procedure)
     errors += _partial_errors(procedure)
     errors += judging_errors(procedure.judging, [lot.id for lot in procedure.lots])
     errors += requirement_errors(procedure.requirements)
@@ -81,12 +82,23 @@ def _envelope_errors(procedure: Procedure) -> Iterator[FieldError]:
             "or to qualify by, or take one envelope."
         )
         yield FieldError(pointer, "nothing_to_judge", detail)
-    if procedure.strict:
+
+
+def _key_errors(procedure: Procedure) -> Iterator[FieldError]:
+    keys = procedure.strict
+    if keys is None:
+        return
+    if procedure.two_envelopes is (keys.financial is None):
         detail = (
-            "A strict procedure has one envelope: buyer and auditor together hold two of its three "
-            "keys, so no financial envelope could be promised to stay closed."
+            "Name keys of their own for the financial envelopes: those of the technical ones are "
+            "shown first."
+            if procedure.two_envelopes
+            else "Bids of this procedure have no financial envelope, and no keys for one."
         )
-        yield FieldError(pointer, "strict", detail)
+        yield FieldError("/strict/financial", "other_envelopes", detail)
+    if len(set(keys.all())) != len(keys.all()):
+        detail = "Each key is another one: who shows one of them opens nothing else with it."
+        yield FieldError("/strict", "twice", detail)
 
 
 def _partial_errors(procedure: Procedure) -> Iterator[FieldError]:

@@ -13,12 +13,12 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import Final
 from uuid import UUID
 
 import msgspec
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
 from marketplace.kernel.canonical import canonical_bytes
 from rfq.rules.bid import Part
@@ -28,13 +28,11 @@ from rfq.rules.sealing import (
     LENGTH_BYTES,
     Broken,
     Entropy,
-    Place,
     Wrapped,
     decrypted,
     encrypted,
     padded,
     unpadded,
-    unwrapped,
     wrapped,
 )
 
@@ -46,10 +44,14 @@ SLIP_BYTES: Final = 512
 class FilePlace:
     """Where a sealed file belongs: this attachment of this bidder in this procedure."""
 
-    PURPOSE: ClassVar[bytes] = b"rfq.attachment/1 slip"
     procedure_id: UUID
     bidder_id: UUID
     attachment_id: UUID
+
+    @property
+    def purpose(self) -> bytes:
+        """What is wrapped: the slip of the file."""
+        return b"rfq.attachment/1 slip"
 
     def associated_data(self) -> bytes:
         """Give the bytes both ciphers authenticate."""
@@ -110,23 +112,10 @@ def seal_file(
             padded(msgspec.json.encode(slip), SLIP_BYTES),
             bound,
             procedure_key,
-            purpose=place.PURPOSE,
+            purpose=place.purpose,
             entropy=entropy,
         ),
     )
-
-
-Box = tuple[Place | FilePlace, Wrapped]
-"""What is wrapped to a procedure's key, and where it belongs."""
-
-
-def unwrapped_box(box: Box, key: X25519PrivateKey) -> bytes | None:
-    """Unwrap the key of an envelope, or a slip; None where it does not open."""
-    place, wrapping = box
-    try:
-        return unwrapped(wrapping, place.associated_data(), key, purpose=place.PURPOSE)
-    except (InvalidTag, ValueError):
-        return None
 
 
 def read_slip(block: bytes | None, named_sha256: str) -> Slip | Broken:

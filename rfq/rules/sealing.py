@@ -15,10 +15,11 @@ A strict client may seal on its own with the public key; the form is the same.
 
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import Final, Protocol
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -41,7 +42,23 @@ BYTES_PER_LINE: Final = 256
 """A line of a bid takes at most this: its id, 24 digits, a basis and a SKU of 64 characters."""
 
 
+_ESCAPED_NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 Entropy = Callable[[int], bytes]
+
+
+class Placed(Protocol):
+    """Where a wrapped secret belongs, and what it is for: both are bound in the wrapping."""
+
+    @property
+    def bidder_id(self) -> UUID:
+        """Whose it is."""
+
+    @property
+    def purpose(self) -> bytes:
+        """What is wrapped."""
+
+    def associated_data(self) -> bytes:
+        """Give the bytes the cipher authenticates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +68,15 @@ class Place:
     With two envelopes also which of them.
     """
 
-    PURPOSE: ClassVar[bytes] = b"rfq.seal/1 bid key"
     procedure_id: UUID
     bidder_id: UUID
     version: int
     part: Part = Part.WHOLE
+
+    @property
+    def purpose(self) -> bytes:
+        """What is wrapped: the key of the bid."""
+        return b"rfq.seal/1 bid key"
 
     def associated_data(self) -> bytes:
         """Give the bytes both ciphers authenticate."""
@@ -90,6 +111,10 @@ class Wrapped:
 
     ephemeral_key: bytes
     box: bytes
+
+
+Box = tuple[Placed, Wrapped]
+"""What is wrapped to a key of a procedure, and where it belongs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +202,7 @@ def seal(
     nonce = entropy(COMMITMENT_NONCE_BYTES)
     bid_key = entropy(KEY_BYTES)
     bound = place.associated_data()
-    key = wrapped(bid_key, bound, procedure_key, purpose=place.PURPOSE, entropy=entropy)
+    key = wrapped(bid_key, bound, procedure_key, purpose=place.purpose, entropy=entropy)
     ciphertext = encrypted(bid_key, nonce + padded(text, size_bytes), bound, entropy)
     envelope = Envelope(key.ephemeral_key, key.box, ciphertext)
     return Sealed(envelope, commitment(place, nonce, text), nonce)
@@ -190,11 +215,8 @@ def unseal(
 
     Never raises for bad content: a broken envelope is an invalid bid and must not stop the others.
     """
-    try:
-        key = Wrapped(envelope.ephemeral_key, envelope.wrapped_key)
-        bid_key = unwrapped(key, place.associated_data(), procedure_key, purpose=place.PURPOSE)
-    except (InvalidTag, ValueError):
-        bid_key = None
+    box = Wrapped(envelope.ephemeral_key, envelope.wrapped_key)
+    bid_key = unwrapped_box((place, box), procedure_key)
     return unseal_with(bid_key, envelope.ciphertext, place, committed)
 
 
@@ -221,8 +243,8 @@ def opened_block(block: bytes, place: Place, committed: bytes) -> Unsealed | Bro
         found = commitment(place, nonce, text)
     except UnicodeDecodeError:
         return Broken("The envelope's content is no text.")
-    # Text to Unicode and to no database; JSON has no such character outside of an escape.
-    if b"\x00" in text:
+    # Text to Unicode and to no database, as itself and as JSON escapes it.
+    if b"\x00" in text or _ESCAPED_NUL.search(text):
         return Broken("The envelope's content is no text.")
     if not hmac.compare_digest(found, committed):
         return Broken("The envelope holds something else than its receipt says.")
@@ -250,6 +272,15 @@ def unwrapped(box: Wrapped, bound: bytes, recipient: X25519PrivateKey, *, purpos
     shared, public = recipient.exchange(ephemeral), recipient.public_key()
     wrapping = _wrapping_key(shared, (ephemeral, public), purpose, bound)
     return decrypted(wrapping, box.box, bound)
+
+
+def unwrapped_box(box: Box, key: X25519PrivateKey) -> bytes | None:
+    """Unwrap what belongs to a place; None where it does not open."""
+    place, wrapping = box
+    try:
+        return unwrapped(wrapping, place.associated_data(), key, purpose=place.purpose)
+    except (InvalidTag, ValueError):
+        return None
 
 
 def _wrapping_key(

@@ -6,6 +6,7 @@ from uuid import UUID
 from litestar import Response, post
 from litestar.types import ControllerRouterHandler
 
+from marketplace.kernel.limits import ENVELOPES_BODY_BYTES_MAX
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.http.access import versioned
@@ -24,6 +25,7 @@ TAGS: Final = ["procedures"]
     operation_id="submitEnvelope",
     tags=TAGS,
     summary="Submit a bid that your own program sealed, or replace yours by it",
+    request_max_body_size=ENVELOPES_BODY_BYTES_MAX,
 )
 async def submit_envelope(
     procedure_id: FromPath[UUID],
@@ -42,7 +44,7 @@ async def submit_envelope(
     "/v1/procedures/{procedure_id:uuid}/opening-keys",
     operation_id="showOpeningKeys",
     tags=TAGS,
-    summary="Open a strict procedure after its deadline with the buyer's or the auditor's key",
+    summary="Open the envelopes of a strict procedure with the buyer's or the auditor's key",
     status_code=200,
 )
 async def show_keys(

@@ -23,33 +23,46 @@ HashText = Annotated[
 ]
 
 
+HalvesText = Annotated[
+    str,
+    Meta(
+        pattern=r"^[0-9a-f]*(?!\n)$",
+        max_length=2 * HALVES_BYTES,
+        description="The six wrapped halves of the envelope's key, one after the other.",
+        examples=["00" * HALVES_BYTES],
+    ),
+]
+CiphertextText = Annotated[
+    str,
+    Meta(
+        pattern=r"^([0-9a-f]{2})*(?!\n)$",
+        max_length=2 * ENVELOPE_BYTES_MAX,
+        description="The encrypted text, with its nonce in front.",
+        examples=["00"],
+    ),
+]
+
+
+class FinancialEnvelopeInput(Input):
+    """The financial envelope of a version, sealed to the `financial_keys` of the procedure."""
+
+    commitment: HashText
+    halves: HalvesText
+    ciphertext: CiphertextText
+
+
 class EnvelopeInput(Input):
     """A version of a bid, sealed by the bidder's own program (`docs/examples/strict_client.py`).
 
     `version` is one more than that of the bid before, 1 for the first: it is bound in the envelope.
-    `halves` are the six wrapped halves of the bid's key.
+    With two envelopes this is the technical one, and `financial` the other.
     """
 
     version: Annotated[int, Meta(ge=1, le=1_000_000)]
     commitment: HashText
-    halves: Annotated[
-        str,
-        Meta(
-            pattern=r"^[0-9a-f]*(?!\n)$",
-            max_length=2 * HALVES_BYTES,
-            description="The six wrapped halves, one after the other.",
-            examples=["00" * HALVES_BYTES],
-        ),
-    ]
-    ciphertext: Annotated[
-        str,
-        Meta(
-            pattern=r"^([0-9a-f]{2})*(?!\n)$",
-            max_length=2 * ENVELOPE_BYTES_MAX,
-            description="The encrypted bid, with its nonce in front.",
-            examples=["00"],
-        ),
-    ]
+    halves: HalvesText
+    ciphertext: CiphertextText
+    financial: FinancialEnvelopeInput | None = None
 
 
 class HeldKeyInput(Input):

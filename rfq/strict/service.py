@@ -1,6 +1,5 @@
 """Take envelopes that clients sealed, and open them with the keys of two holders."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -13,20 +12,31 @@ from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, retries_conflicts, transaction
 from marketplace.platform.idempotency import IdempotencyKey, keep, replay
+from rfq.bids.envelopes import SealedVersion
 from rfq.bids.receiving import Version, receiving
 from rfq.bids.schemas import ReceiptView
-from rfq.bids.service import leave, receipt_view, store_bid
+from rfq.bids.service import leave, receipt_view, store_version
 from rfq.key_store import KeyStore
+from rfq.opening.prices import Shown, open_prices
 from rfq.opening.service import close_bids, open_bids, released_key
 from rfq.procedures.publishing import load_own
-from rfq.procedures.reading import Loaded, buyer_view, load
+from rfq.procedures.reading import buyer_view, load
 from rfq.procedures.schemas import BuyerProcedureView
-from rfq.rules.bid import BidAction, BidStatus, entry_count
-from rfq.rules.procedure import Status
+from rfq.rules.bid import BidAction, BidStatus, Part, entry_count
+from rfq.rules.envelopes import Commitments
+from rfq.rules.procedure import Procedure, Status
 from rfq.rules.receipt import Receipt
 from rfq.rules.sealing import Envelope, envelope_bytes
-from rfq.rules.strict import Holder, check_envelope, check_key, check_keys_awaited, check_strict
-from rfq.strict.schemas import EnvelopeInput, OpeningKeysInput
+from rfq.rules.strict import (
+    Holder,
+    awaited_part,
+    check_envelope,
+    check_envelopes,
+    check_key,
+    check_strict,
+    public_keys,
+)
+from rfq.strict.schemas import EnvelopeInput, FinancialEnvelopeInput, OpeningKeysInput
 
 
 @retries_conflicts
@@ -48,30 +58,43 @@ async def submit_envelope(
             return earlier
         procedure, latest, at = await receiving(platform, tx, caller, procedure_id)
         check_strict(procedure, strict=True)
-        envelope = Envelope(b"", _bytes(data.halves), bytes.fromhex(data.ciphertext))
-        check_envelope(envelope, envelope_bytes(entry_count(procedure)))
+        sealed = _sealed(procedure, data)
         bid_id = await _make_way(tx, latest, data.version, at)
         receipt = Receipt(
-            procedure_id,
-            caller.organization_id,
-            bid_id,
-            data.version,
-            at,
-            bytes.fromhex(data.commitment),
+            procedure_id, caller.organization_id, bid_id, data.version, at, sealed.commitment
         )
         terms = procedure.terms_version
-        await store_bid(tx, receipt, envelope, terms)
-        facts: dict[str, object] = {"procedure_id": procedure_id, "commitment": data.commitment}
+        await store_version(tx, receipt, sealed, terms)
+        commitment = sealed.commitment.hex()
+        facts: dict[str, object] = {"procedure_id": procedure_id, "commitment": commitment}
         audience = frozenset([caller.organization_id])
         tx.emit(Event("bid.submitted", "bid", bid_id, data.version, audience, facts))
         tx.record("bid.submitted", "bid", bid_id, after={"version": data.version, **facts})
-        return await keep(tx, key, receipt_view(platform, receipt, BidStatus.LIVE, terms))
+        shown = receipt_view(platform, receipt, BidStatus.LIVE, terms, parts=sealed.parts)
+        return await keep(tx, key, shown)
 
 
-def _bytes(halves: str) -> bytes:
-    if len(halves) % 2:
-        raise invalid("/halves", "wrong_size", "Hexadecimal has two digits for each byte.")
-    return bytes.fromhex(halves)
+def _sealed(procedure: Procedure, data: EnvelopeInput) -> SealedVersion:
+    """Check what can be checked of a version before the opening; raises InvalidInput."""
+    check_envelopes(procedure, apart=data.financial is not None)
+    size = envelope_bytes(entry_count(procedure))
+    first, committed = _envelope(data, size), bytes.fromhex(data.commitment)
+    if data.financial is None:
+        return SealedVersion(first, committed, {})
+    prices = _envelope(data.financial, size, "/financial")
+    parts = Commitments(committed, bytes.fromhex(data.financial.commitment))
+    return SealedVersion(first, parts.combined(), {}, prices, parts)
+
+
+def _envelope(
+    data: EnvelopeInput | FinancialEnvelopeInput, size_bytes: int, pointer: str = ""
+) -> Envelope:
+    if len(data.halves) % 2:
+        detail = "Hexadecimal has two digits for each byte."
+        raise invalid(f"{pointer}/halves", "wrong_size", detail)
+    envelope = Envelope(b"", bytes.fromhex(data.halves), bytes.fromhex(data.ciphertext))
+    check_envelope(envelope, size_bytes, pointer)
+    return envelope
 
 
 async def _make_way(tx: Transaction, latest: Version | None, version: int, at: datetime) -> UUID:
@@ -90,33 +113,44 @@ async def _make_way(tx: Transaction, latest: Version | None, version: int, at: d
 async def show_keys(
     platform: Platform, caller: Caller, procedure_id: UUID, data: OpeningKeysInput
 ) -> BuyerProcedureView:
-    """Open a strict procedure after its deadline with the keys shown, and the platform's if one is.
+    """Open a strict procedure with the keys shown, and the platform's: after its deadline.
 
-    The keys are used for this and kept nowhere. Raises NotFound, Conflict before the deadline,
-    WrongState where none are awaited, InvalidInput for keys of others, AwaitingOfficers.
+    Where the technical result is locked these are the keys for the financial envelopes, of which
+    those of who passed are opened. They are used for this and kept nowhere. Raises NotFound,
+    Conflict before the deadline, WrongState where none are awaited, InvalidInput for keys of
+    others, AwaitingOfficers.
     """
     caller.require("rfq:write")
     async with transaction(platform, caller) as tx:
         loaded = await load_own(tx, caller, procedure_id)
     if await close_bids(platform, procedure_id) is not Status.CLOSED:
-        check_keys_awaited(loaded.procedure)
+        awaited_part(loaded.procedure)
     async with transaction(platform, caller) as tx:
         loaded = await load_own(tx, caller, procedure_id)
-        check_keys_awaited(loaded.procedure)
-        keys = _keys(loaded, data)
-        facts = {"holders": sorted(keys)}
+        part = awaited_part(loaded.procedure)
+        keys = _keys(loaded.procedure, part, data)
+        facts = {"holders": sorted(keys), "envelope": part}
         tx.record("procedure.keys_shown", "procedure", procedure_id, after=facts)
+    if part is Part.FINANCIAL:
+        await open_prices(platform, procedure_id, keys)
+    else:
+        await _open_first(platform, procedure_id, keys)
+    async with transaction(platform, caller) as tx:
+        return await buyer_view(tx, await load(tx, procedure_id))
+
+
+async def _open_first(platform: Platform, procedure_id: UUID, keys: Shown) -> None:
     # The deadline, and officers where there are some, are the key store's to judge in any case.
     released = await released_key(platform, procedure_id)
     store = platform.get(KeyStore)  # type: ignore[type-abstract]
     approvals = await store.approvals(procedure_id)
     await open_bids(platform, procedure_id, {Holder.PLATFORM: released, **keys}, approvals)
-    async with transaction(platform, caller) as tx:
-        return await buyer_view(tx, await load(tx, procedure_id))
+    # Where no lot has enough bids no price is ever opened.
+    await open_prices(platform, procedure_id)
 
 
-def _keys(loaded: Loaded, data: OpeningKeysInput) -> Mapping[Holder, X25519PrivateKey]:
-    public = {Holder.BUYER: loaded.row.buyer_key, Holder.AUDITOR: loaded.row.auditor_key}
+def _keys(procedure: Procedure, part: Part, data: OpeningKeysInput) -> Shown:
+    public = public_keys(procedure, part)
     keys = {}
     for number, shown in enumerate(data.keys):
         if shown.holder not in public:

@@ -163,7 +163,7 @@ def boxed(
     """A bid's key, wrapped as it is in a financial envelope."""
     place = Place(PROCEDURE, bidder, version, Part.FINANCIAL)
     bound = place.associated_data()
-    return place, wrapped(bytes(32), bound, public, purpose=place.PURPOSE)
+    return place, wrapped(bytes(32), bound, public, purpose=place.purpose)
 
 
 async def financial(path: Path, at: datetime) -> tuple[LocalKeyStore, X25519PublicKey]:

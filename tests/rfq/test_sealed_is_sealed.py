@@ -32,9 +32,12 @@ from rfq.opening.clock import database_clock
 from rfq.opening.service import open_at_deadline, open_procedure
 from rfq.procedures.publishing import publish_procedure
 from rfq.rules.bid import Part
+from rfq.rules.strict import Holder
 from tests.rfq.panels import Panel
 from tests.rfq.parties import HOUR, MoveClock, Parties, bid, key
+from tests.rfq.strict_bidders import BUYER, BUYERS_SECOND, Strict
 from tests.rfq.test_routes import priced, published
+from tests.rfq.test_strict_envelopes import strict_tender
 from tests.rfq.test_two_envelopes import Tender, chunks, terms
 from tests.support.planted import Needles, found, found_in, price_needles, text_needles
 from tests.support.servers import TestServers
@@ -51,6 +54,11 @@ APART = "64207.31859"
 SPOKEN = b"the-note-of-a-technical-envelope"
 SHEET = b"the planted sheet of a financial envelope, in pieces"
 SHEET_NAME = b"planted-sheet.txt"
+# Of a strict bid, that its bidder's program sealed: with attachments, in two envelopes.
+STRICT = "81427.60523"
+WORDS = b"the-note-of-a-strict-technical-envelope"
+PLAN = b"the planted plan of a strict technical envelope, which is opened"
+PRICES = b"the planted list of a strict financial envelope, which never is"
 
 
 async def everything_is_on_disk(settings: Settings) -> None:
@@ -164,6 +172,38 @@ async def test_before_the_opening_nothing_planted_is_in_dump_wal_valkey_logs_and
     assert {"text", "note", "name"} <= after["pg18/pg_wal"]
 
 
+async def strict_bid(parties: Parties, directory: Path) -> tuple[Strict, Needles]:
+    """A strict bid of two envelopes with a file in each, and what must be nowhere before two keys.
+
+    Nor may the private keys be anywhere, nor those of the files.
+    """
+    strict, _, _ = await strict_tender(parties, directory)
+    files = [
+        await strict.attachment(parties.acme, content, f"{part}-planted-name", part=part)
+        for content, part in ((PLAN, "technical"), (PRICES, "financial"))
+    ]
+    sealed = strict.envelope(parties.acme, STRICT, "90", note=WORDS.decode(), attachments=files)
+    await strict.submit(parties.acme, sealed)
+    needles: Needles = {
+        **{f"strict price, {form}": each for form, each in price_needles(STRICT).items()},
+        **text_needles("strict note", WORDS),
+        **text_needles("strict plan", PLAN),
+        **text_needles("strict prices", PRICES),
+        **text_needles("strict name", b"technical-planted-name"),
+        **text_needles("strict prices' name", b"financial-planted-name"),
+    }
+    for number, each in enumerate(files):
+        needles |= text_needles(f"strict file's hash {number}", each["sha256"].encode())
+        needles |= text_needles(f"strict file's key {number}", each["key"].encode())
+        needles[f"strict file's key {number}, itself"] = bytes.fromhex(each["key"])
+    for number, key_ in enumerate((BUYER, BUYERS_SECOND)):
+        needles[f"strict private key {number}, itself"] = key_.private_bytes_raw()
+        needles |= text_needles(
+            f"strict private key {number}", key_.private_bytes_raw().hex().encode()
+        )
+    return strict, needles
+
+
 async def test_between_the_two_openings_no_price_is_in_dump_wal_valkey_and_logs(
     parties: Parties,
     worker: Worker,
@@ -171,7 +211,9 @@ async def test_between_the_two_openings_no_price_is_in_dump_wal_valkey_and_logs(
     search: Search,
     capfd: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
+    tmp_path: Path,
 ) -> None:
+    strict, strict_needles = await strict_bid(parties, tmp_path)
     draft = await parties.drafted(await terms(parties))
     anna = await Panel(parties).member()
     await Panel(parties).name(draft.id, anna)
@@ -195,11 +237,14 @@ async def test_between_the_two_openings_no_price_is_in_dump_wal_valkey_and_logs(
         **text_needles("name", SHEET_NAME),
         "hash itself": bytes.fromhex(sheet.sha256),
         **text_needles("note", SPOKEN),
+        **strict_needles,
     }
+    # Of the strict bid nothing is open after the deadline either, for nobody has shown a key.
     # The technical envelopes are open, and the same search finds what was in them.
     between = await search(needles, printed_by(capfd, caplog))
     assert {name.split(",")[0] for names in between.values() for name in names} == {"note"}
     await tender.locked()
+    await strict.show(parties.buyer, (Holder.BUYER, BUYER))
     await worker.run_until_idle()
     after = await search(needles, "")
     assert "text" in after["dump"]
@@ -207,6 +252,10 @@ async def test_between_the_two_openings_no_price_is_in_dump_wal_valkey_and_logs(
     # Bolt did not pass: what was in his financial envelope is nowhere, and never will be.
     everywhere = {name.split(",")[0] for names in after.values() for name in names}
     assert not everywhere & {"content", "name", "hash itself"}
+    # A key for the technical envelopes was shown: it is kept nowhere, the files lie sealed as they
+    # lay, and of what belongs to the prices there is still nothing.
+    opened = {"strict note", "strict name", "strict file's hash 0", "strict file's key 0"}
+    assert {name for name in everywhere if name.startswith("strict")} == opened
 
 
 FORMS = {

@@ -1,11 +1,8 @@
 """Strict procedures: the documented client seals, and any two of three keys open."""
 
-import importlib.util
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -13,80 +10,27 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from marketplace.kernel.errors import Conflict, InvalidInput, StaleVersion, WrongState
-from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.worker import Worker
-from rfq.bids.schemas import ReceiptView
 from rfq.opening.proofs import read_opening
 from rfq.procedures.reading import read_procedure
-from rfq.procedures.schemas import BuyerProcedureView, StrictKeysInput
 from rfq.rules.procedure import Openness, Status
 from rfq.rules.proof import verify_opening
 from rfq.rules.sealing import Broken, Place, Unsealed
 from rfq.rules.strict import PAIRS, Holder, seal_strictly, unseal_strictly
-from rfq.strict import service
-from rfq.strict.schemas import EnvelopeInput, HeldKeyInput, OpeningKeysInput
 from tests.rfq.documents import PDF
-from tests.rfq.parties import HOUR, MoveClock, Parties, key, line_ids
+from tests.rfq.parties import HOUR, MoveClock, Parties
+from tests.rfq.strict_bidders import AUDITOR, BUYER, ONE_ENVELOPE, Strict, strict_client
 from tests.rfq.test_attachments import upload
 
-CLIENT = Path(__file__).parents[2] / "docs" / "examples" / "strict_client.py"
-BUYER, AUDITOR = (X25519PrivateKey.from_private_bytes(bytes([n]) * 32) for n in (7, 8))
 PLACE = Place(UUID(int=1), UUID(int=2), 1)
 
 
-@pytest.fixture(scope="module")
-def client() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("strict_client", CLIENT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def public(key: X25519PrivateKey) -> str:
-    return key.public_key().public_bytes_raw().hex()
-
-
-@dataclass(frozen=True)
-class Strict:
-    """A strict procedure, and bidders with the documented client."""
-
-    platform: Platform
-    procedure: BuyerProcedureView
-    client: Any
-
-    def envelope(self, who: Caller, *prices: str, version: int = 1) -> EnvelopeInput:
-        lines = zip(line_ids(self.procedure), prices, strict=False)
-        bid = {
-            "currency": "EUR",
-            "lines": [{"line_id": str(id_), "unit_amount": price} for id_, price in lines],
-            "note": "Größe – 52 kN",
-        }
-        shown = msgspec.to_builtins(self.procedure)
-        sealed = self.client.seal(bid, shown, str(who.organization_id), version)
-        return msgspec.convert(sealed.body, EnvelopeInput)
-
-    async def submit(self, who: Caller, envelope: EnvelopeInput, once: str = "") -> ReceiptView:
-        return await service.submit_envelope(
-            self.platform, who, self.procedure.id, envelope, key(once)
-        )
-
-    async def show(self, who: Caller, *keys: tuple[Holder, X25519PrivateKey]) -> BuyerProcedureView:
-        held = [
-            HeldKeyInput(holder=holder, private_key=each.private_bytes_raw().hex())
-            for holder, each in keys
-        ]
-        data = OpeningKeysInput(keys=held)
-        return await service.show_keys(self.platform, who, self.procedure.id, data)
-
-
 @pytest.fixture
-async def strict(platform: Platform, parties: Parties, client: ModuleType) -> Strict:
+async def strict(platform: Platform, parties: Parties, tmp_path: Path) -> Strict:
     terms = await parties.terms(openness=Openness.OPEN)
-    terms.strict = StrictKeysInput(buyer_key=public(BUYER), auditor_key=public(AUDITOR))
-    return Strict(platform, await parties.published(terms), client)
+    terms.strict = ONE_ENVELOPE
+    return Strict(platform, await parties.published(terms), strict_client(), tmp_path)
 
 
 async def test_a_bid_sealed_by_the_documented_client_opens_with_the_buyers_key(

@@ -43,7 +43,7 @@ from rfq.printouts.service import Asked, print_minutes
 from rfq.procedures import publishing
 from rfq.procedures.judging import CriterionInput, JudgingInput, RequirementInput
 from rfq.procedures.reading import read_procedure
-from rfq.procedures.schemas import BuyerProcedureView, ProcedureInput, StrictKeysInput
+from rfq.procedures.schemas import BuyerProcedureView, ProcedureInput
 from rfq.qualification.schemas import BidderDecisionInput, FindingInput
 from rfq.qualification.service import decide_bidder, end_qualification
 from rfq.rules.bid import BidStatus, Part
@@ -473,7 +473,6 @@ async def test_without_a_panel_the_qualification_decides_whose_prices_open(
     ("change", "code"),
     [
         ({"judging": None}, "nothing_to_judge"),
-        ({"strict": StrictKeysInput(buyer_key="09" + "00" * 31, auditor_key="0a" * 32)}, "strict"),
         ({"kind": Kind.RFI, "lots": [], "judging": None}, "no_prices"),
     ],
 )

@@ -16,9 +16,8 @@ from rfq.rules.sealed_files import (
     padme,
     read_slip,
     seal_file,
-    unwrapped_box,
 )
-from rfq.rules.sealing import Broken
+from rfq.rules.sealing import Broken, unwrapped_box
 
 KEY = X25519PrivateKey.from_private_bytes(bytes(range(32)))
 PLACE = FilePlace(UUID(int=1), UUID(int=2), UUID(int=3))

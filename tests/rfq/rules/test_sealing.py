@@ -106,6 +106,17 @@ def test_a_text_that_is_no_text_is_invalid() -> None:
     assert result == Broken("The envelope's content is no text.")
 
 
+@pytest.mark.parametrize(
+    ("text", "opens"), [(rb'{"note":"\u0000"}', False), (rb'{"note":"\\u0000"}', True)]
+)
+def test_an_escaped_character_that_no_database_takes_makes_an_invalid_bid(
+    text: bytes, *, opens: bool
+) -> None:
+    made = sealed(text)
+    opened = rules.unseal(made.envelope, PLACE, made.commitment, KEY)
+    assert isinstance(opened, Broken) is not opens
+
+
 def test_sealing_twice_gives_nothing_in_common() -> None:
     one, two = sealed(), sealed()
     assert one.commitment != two.commitment
