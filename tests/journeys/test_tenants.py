@@ -197,7 +197,11 @@ BODIES: dict[str, Any] = {
     "sendNegotiationMessage": {"message": "because"},
     "sendBreakdown": {"lines": [{"line_id": "{line}", "unit_amount": "1"}]},
 }
-PARAMS = {"startImport": {"kind": "offers"}, "addDocument": {"name": "mine.txt"}}
+PARAMS = {
+    "startImport": {"kind": "offers"},
+    "addDocument": {"name": "mine.txt"},
+    "uploadSealedAttachment": {"sha256": "00" * 32},
+}
 HEADERS = {"If-Match": '"1"', "Idempotency-Key": "stranger"}
 
 
