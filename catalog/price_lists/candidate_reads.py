@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
+    CTE,
     ColumnElement,
     CompoundSelect,
     DateTime,
@@ -181,6 +182,37 @@ def own_of_known(
         )
         found.append(agreed(sold, [sold.c.place, cast(null(), Integer)], HIS))
     return union_all(known_row(list(listed.selected_columns), counted), *found)
+
+
+def with_listed(
+    offers: CTE, shown: Sequence[str], counted: ColumnElement[Any], *, contracts: bool
+) -> CompoundSelect[*tuple[Any, ...]]:
+    """Make the statement that gives `shown` columns of offers, and prices in lists that are known.
+
+    As `with_heads`, where the buyer's lists are known and none has percentages: what is told of a
+    list is the number of it, from 1. With `contracts` their prices are found too.
+    """
+    columns = [offers.c[name] for name in shown]
+    head = [columns[0], *(cast(null(), column.type) for column in columns[1:])]
+    own = _written(
+        "own",
+        ("list_id", Uuid),
+        ("list_supplier_id", Uuid),
+        ("published_version", Integer),
+        ("valid_from", DateTime(timezone=True)),
+        ("valid_until", DateTime(timezone=True)),
+    )
+    listed = select(*head, cast(own.c.number, Text), *ladder_columns(own)).select_from(
+        offers.join(own, own.c.list_supplier_id == offers.c.supplier_id).join(
+            PriceLadderRow, ladder_of(own, offers.c.offer_id)
+        )
+    )
+    found: list[Select[*tuple[Any, ...]]] = [listed]
+    if contracts:
+        found.append(agreed(offers, head, HIS))
+    all_columns = list(listed.selected_columns)
+    empty = [cast(null(), column.type) for column in all_columns[len(columns) :]]
+    return union_all(select(*columns, *empty), *found, known_row(all_columns, counted))
 
 
 CANDIDATES_OF_OFFERS: Final = _by_offers()

@@ -294,6 +294,27 @@ class KeptPrices:
                 now.told[place].append(candidate)
         return now
 
+    def read_listed(
+        self, rows: Iterable[Any], at: int, lists: Sequence[List], heads: Heads
+    ) -> Heads:
+        """Read offers' prices in `lists` where the rest of `heads` is known; see `with_listed`."""
+        now = heads.anew()
+        for row in rows:
+            place, said = row[0], row[at]
+            if said is None:
+                continue
+            if place == KNOWN:
+                now.counted, now.clock = int(said), row[at + _BEGINS]
+                continue
+            one = lists[int(said) - 1] if said.isdigit() else None
+            described = said if one is None else one.described
+            candidate = read_candidate((described, *row[at + 1 :]))
+            if candidate is not None:
+                now.told[place].append(candidate)
+                if one is not None:
+                    now.listed.setdefault((described, place), []).append(candidate)
+        return now
+
     def candidates_of(
         self, offer: Offer, place: int, heads: Heads, *, own_read: bool
     ) -> list[Candidate] | None:

@@ -114,6 +114,11 @@ def visible_offer() -> ColumnElement[bool]:
     return and_(_ACTIVE, or_(_FOR_HIM, and_(_RESTRICTED, in_granted.is_not(None))))
 
 
+def open_offer() -> ColumnElement[bool]:
+    """Say which offers are in everybody's catalog: all that one sees who sees no more."""
+    return and_(_ACTIVE, OfferRow.audience_id == literal_column(f"'{PUBLIC}'::uuid", Uuid))
+
+
 def sees_more() -> ColumnElement[bool]:
     """Say whether the buyer might see more than everybody: he was granted or made something."""
     not_open = OfferRow.audience_id != literal_column(f"'{PUBLIC}'::uuid", Uuid)

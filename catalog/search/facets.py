@@ -9,7 +9,6 @@ from msgspec import UNSET
 
 from catalog.languages.asked import Languages
 from catalog.languages.tags import name_in
-from catalog.price_lists.mark import Mark
 from catalog.search.finding import Found
 from catalog.search.known import NamedAttribute, Names, read_names
 from catalog.search.matching import FACET, LEAD_TIME, NUMBER, SUPPLIER
@@ -30,7 +29,7 @@ LEAD_TIMES: Final = (1, 3, 7, 14, 30)
 
 
 async def facets_of(
-    platform: Platform, caller: Caller, languages: Languages, found: Found, mark: Mark
+    platform: Platform, caller: Caller, languages: Languages, found: Found
 ) -> CatalogFacets:
     """Name what was counted; the largest counts first."""
     categories: dict[UUID, int] = {}
@@ -45,7 +44,7 @@ async def facets_of(
     numbers = {row[3]: row for row in found.counts.get(NUMBER, ())}
     suppliers = {row[1]: row[4] for row in found.counts.get(SUPPLIER, ())}
     named = await read_names(
-        platform, caller, mark, [*categories], [*values, *numbers], [*suppliers]
+        platform, caller, found.mark, [*categories], [*values, *numbers], [*suppliers]
     )
     return CatalogFacets(
         categories=sorted(
@@ -87,7 +86,7 @@ def _attributes(
     for code, attribute in sorted(named.items()):
         name, unit = _called(attribute.names, code, languages), attribute.unit
         if code in numbers:
-            _, _, _, _, count, low, high = numbers[code]
+            count, low, high = numbers[code][4:7]
             found.append(
                 AttributeCounts(
                     code=code,

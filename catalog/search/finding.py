@@ -12,12 +12,13 @@ from uuid import UUID
 import msgspec
 
 from catalog.languages.tags import base_language
-from catalog.price_lists.mark import Mark
+from catalog.price_lists.mark import Mark, read_mark
 from catalog.price_lists.visibility import scopes_of
-from catalog.search.known import read_synonyms
+from catalog.search.known import Known, read_synonyms
 from catalog.search.matching import (
     FOUND,
     HIT,
+    OPEN_SEARCHES,
     RESTS,
     SEARCHES,
     Filters,
@@ -31,6 +32,7 @@ from catalog.search.rules import (
     groups_of,
     words_of,
 )
+from catalog.search.shelf import Shelf
 from marketplace.kernel.limits import SEARCH_COUNTED_MAX, SEARCH_FEW_HITS
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
@@ -80,6 +82,8 @@ class Hit(msgspec.Struct, frozen=True):
 
     id: UUID
     place: Place
+    language: str = ""
+    """Of its name; '' for no known one."""
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -87,7 +91,7 @@ class Found(msgspec.Struct, frozen=True):
 
     `near` are hits that fail one group of the filter alone; only a search by prices asks for them,
     for they count for that group's facet. `few` says that hardly any match, the filter aside;
-    `bounded`, that there are more than `count` and the others counted.
+    `bounded`, that there are more than `count` and the others counted. `mark` was read no later.
     """
 
     hits: list[Hit]
@@ -96,6 +100,7 @@ class Found(msgspec.Struct, frozen=True):
     bounded: bool
     counts: dict[str, list[Any]]
     near: list[Hit]
+    mark: Mark
 
 
 class _Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,12 +108,14 @@ class _Asked(msgspec.Struct, frozen=True, kw_only=True):
 
     query: Query
     words: tuple[str, ...]
-    synonyms: list[Synonym]
+    synonyms: Sequence[Synonym] = ()
     after: Place | None = None
     fetch: int
     priced: Sequence[UUID] | None = None
     stage: int = 0
     meanings: Meanings | None = None
+    is_open: bool = False
+    """The caller is known to see no more than what is open."""
 
     @property
     def narrowed(self) -> bool:
@@ -147,7 +154,7 @@ async def find(
     platform: Platform,
     caller: Caller,
     query: Query,
-    mark: Mark,
+    mark: Mark | None,
     after: Place | None,
     fetch: int,
     stage: int | None = None,
@@ -157,18 +164,43 @@ async def find(
 
     `stage` is which way to match; None where that is not decided yet, as for a first page.
     `priced` are the hits in a range of prices, where one narrows the search.
+
+    Synonyms, and whether the caller sees more than what is open, are known under a mark. Where none
+    was read, the one expected is taken: the statements tell the present one, and where it is
+    another, they are asked once more.
     """
-    words = words_of(query.text)
-    synonyms = await _synonyms(platform, caller, query, mark, words)
-    asked = _Asked(
-        query=query, words=words, synonyms=synonyms, after=after, fetch=fetch, priced=priced
-    )
     if stage is None and after is not None:
         stage = after.stage
+    asked = _Asked(query=query, words=words_of(query.text), after=after, fetch=fetch, priced=priced)
+    known = platform.get(Known)
+    expected = mark or known.expected or await read_mark(platform)
+    is_open = platform.get(Shelf).sees_what_is_open(caller.path, expected.changes)
+    found = await _find(platform, caller, asked, expected, stage, is_open=is_open)
+    known.saw(found.mark)
+    if found.mark.changes != expected.changes:
+        present = found.mark
+        found = await _find(platform, caller, asked, present, stage, is_open=False)
+        return msgspec.structs.replace(found, mark=present)
+    return found
+
+
+async def _find(
+    platform: Platform,
+    caller: Caller,
+    asking: _Asked,
+    mark: Mark,
+    stage: int | None,
+    *,
+    is_open: bool,
+) -> Found:
+    """Find under a mark; another is told where the catalog has changed."""
+    query, words = asking.query, asking.words
+    synonyms = await _synonyms(platform, caller, query, mark, words)
+    asked = msgspec.structs.replace(asking, synonyms=synonyms, is_open=is_open)
     found: Found | None = None
     if not stage:
         found = await _run(platform, caller, asked)
-        if stage == 0 or not words or not found.few:
+        if stage == 0 or not words or not found.few or found.mark.changes != mark.changes:
             return found
     meant = await read_meanings(platform, caller, mark, words, query.language)
     if found is not None and not any(meant.values()):
@@ -201,23 +233,24 @@ async def _synonyms(
 async def _run(platform: Platform, caller: Caller, asked: _Asked) -> Found:
     hits: list[Hit] = []
     near: list[Hit] = []
-    counted = count = matching = 0
     counts: dict[str, list[Any]] = {}
-    statement = SEARCHES[bool(asked.words), asked.narrowed, asked.query.facets]
-    for row in await hot_rows(platform, caller, statement, asked.values(caller)):
+    statements = OPEN_SEARCHES if asked.is_open else SEARCHES
+    statement = statements[bool(asked.words), asked.narrowed, asked.query.facets]
+    rows = await hot_rows(platform, caller, statement, asked.values(caller))
+    for row in rows:
         kind = row[0]
         if kind == HIT:
             (near if row[4] else hits).append(_hit(row, asked.stage))
-        elif kind == FOUND:
-            counted, count, matching = row[2], row[4], int(row[5])
         else:
             counts.setdefault(kind, []).append(row)
+    ((_, _, counted, _, count, matching, changes, _, at),) = counts.pop(FOUND)
     bounded = counted > SEARCH_COUNTED_MAX
     if bounded and len(hits) < asked.fetch:
         hits = await _run_uncounted(platform, caller, asked)
     hits.sort(key=_in_order)
     few = matching < SEARCH_FEW_HITS
-    return Found(hits, few, min(count, SEARCH_COUNTED_MAX), bounded, counts, near)
+    mark = Mark(int(changes), at)
+    return Found(hits, few, min(count, SEARCH_COUNTED_MAX), bounded, counts, near, mark)
 
 
 async def _run_uncounted(platform: Platform, caller: Caller, asked: _Asked) -> list[Hit]:
@@ -227,7 +260,7 @@ async def _run_uncounted(platform: Platform, caller: Caller, asked: _Asked) -> l
 
 
 def _hit(row: Any, stage: int) -> Hit:
-    return Hit(row[1], Place(row[2], row[3], row[1], stage))
+    return Hit(row[1], Place(row[2], row[3], row[1], stage), row[7])
 
 
 def _in_order(hit: Hit) -> tuple[int, str, UUID]:

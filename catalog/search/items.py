@@ -3,7 +3,7 @@
 One statement finds the offers of all items and what their prices follow from; the resolver decides.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
@@ -28,6 +28,8 @@ from catalog.search.page_statements import (
     KNOWN_COLUMNS,
     OFFER_END,
     ONE,
+    OPEN_CHOSEN,
+    OPEN_CHOSEN_AND_AGREED,
     OWN,
     OWN_AND_AGREED,
     PageRead,
@@ -36,6 +38,7 @@ from catalog.search.schemas import CatalogItem, CatalogOffer
 from catalog.search.shelf import Held, Shelf, array
 from catalog.search.written_items import WrittenItems, for_everybody
 from marketplace.kernel.canonical import plain_decimal
+from marketplace.kernel.limits import LISTS_NAMED_MAX
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import HotRead, hot_rows
@@ -245,6 +248,11 @@ async def _made(
             shelf.learn(caller.path, values, page.items, page.heads)
             with suppress(_NotKnownError):
                 return page, make(page)
+    elif read is CHOSEN:
+        page = await _read_open(platform, caller, chosen, shelf)
+        if page is not None:
+            shelf.learn(caller.path, values, page.items, page.heads)
+            return page, make(page)
     page = await _read_whole(platform, caller, read.whole, asking)
     shelf.learn(caller.path, values, page.items, page.heads)
     return page, make(page)
@@ -278,6 +286,48 @@ async def _read_own(platform: Platform, caller: Caller, held: Held) -> "_Page | 
     if heads.counted != held.changes:
         return None
     return _Page(items.placed, heads, held.standing.buyer, kept)
+
+
+async def _read_open(
+    platform: Platform, caller: Caller, chosen: Sequence[UUID], shelf: Shelf
+) -> _Page | None:
+    """Find all that is shown of items to a buyer who sees what is open.
+
+    His lists are known; None where they are not all, or the mark has moved.
+    """
+    known = shelf.standing(caller.path)
+    if known is None:
+        return None
+    standing, changes = known
+    lists = [
+        each for supplier_id in standing.suppliers for each in standing.heads.lists[supplier_id]
+    ]
+    if len(lists) > LISTS_NAMED_MAX or any(each.discounts for each in lists):
+        return None
+    list_ids, versions, begins, ends = (
+        array([each.written[at] for each in lists]) for at in range(4)
+    )
+    values: dict[str, object] = {
+        "chosen": chosen,
+        "list_id": list_ids,
+        "list_supplier_id": array([str(each.supplier_id) for each in lists]),
+        "published_version": versions,
+        "valid_from": begins,
+        "valid_until": ends,
+        "company_id": caller.organization_id,
+    }
+    read = OPEN_CHOSEN_AND_AGREED if standing.heads.has_contracts else OPEN_CHOSEN
+    rows = await hot_rows(platform, caller, read, values)
+    kept = platform.get(KeptPrices)
+    heads = kept.read_listed(rows, OFFER_END, lists, standing.heads)
+    if heads.counted != changes:
+        return None
+    placed = platform.get(KnownItems).learn(_of_offers(rows, OFFER_END))
+    offers = _in_place(placed)
+    if not standing.suppliers.issuperset(offer.supplier_id for offer in offers):
+        return None
+    kept.learn(caller.path, offers, heads, own=False)
+    return _Page(_first(placed, values), heads, standing.buyer, None)
 
 
 async def _read_known(
@@ -315,12 +365,7 @@ async def _read_whole(
     kept = platform.get(KeptPrices)
     heads = kept.read_heads(rows, OFFER_END)
     placed = platform.get(KnownItems).learn(_of_offers(rows, OFFER_END), keep=keep)
-    by_place = {
-        place: offer
-        for item, places in placed
-        for place, offer in zip(places, item.offers, strict=True)
-    }
-    kept.learn(caller.path, [by_place[place] for place in sorted(by_place)], heads, own=False)
+    kept.learn(caller.path, _in_place(placed), heads, own=False)
     return _Page(_first(placed, asking), heads, heads.buyer(caller.path), None)
 
 
@@ -333,6 +378,16 @@ def _of_offers(rows: Sequence[Any], described_at: int) -> list[Any]:
     found = [row for row in rows if row[described_at] is None and row[0] > 0]
     found.sort(key=itemgetter(0))
     return found
+
+
+def _in_place(placed: Iterable[Placed]) -> list[Offer]:
+    """Give the offers of items in the order of their places."""
+    by_place = {
+        place: offer
+        for item, places in placed
+        for place, offer in zip(places, item.offers, strict=True)
+    }
+    return [by_place[place] for place in sorted(by_place)]
 
 
 def _first(placed: list[Placed], values: dict[str, object]) -> list[Placed]:

@@ -59,6 +59,8 @@ class Known:
     def __init__(self) -> None:
         self._changes = -1
         self._kept: dict[Any, Any] = {}
+        self._newest: Mark | None = None
+        self._steady = False
 
     def under(self, mark: Mark) -> dict[Any, Any]:
         """Give what is known and still true, to be added to."""
@@ -67,6 +69,16 @@ class Known:
         if mark.changes > self._changes or len(self._kept) > CATALOG_NAMES_KEPT_MAX:
             self._changes, self._kept = mark.changes, {}
         return self._kept
+
+    @property
+    def expected(self) -> Mark | None:
+        """Guess the present mark by the one seen last; None where that was new then."""
+        return self._newest if self._steady else None
+
+    def saw(self, mark: Mark) -> None:
+        """Note the mark that a statement told."""
+        self._steady = self._newest is not None and self._newest.changes == mark.changes
+        self._newest = mark
 
 
 _NAMES: Final = statement_of(

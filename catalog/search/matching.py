@@ -5,6 +5,10 @@ offer the caller may see, or an offer made for him alone: what he may not see is
 anything is ordered, counted or cut off. There is no share of the whole in a rank, such as how rare
 a word is: it would tell of what is hidden.
 
+Most callers see no more than what is open to everybody. Of those of whom that is known, under the
+mark of the catalog that the statement tells too, only open offers are asked: none of them stands by
+itself, and what makes a restricted one visible need not be looked at.
+
 A filter has groups (the categories, an attribute, the suppliers, the lead time); a hit passes if it
 passes each. A facet is counted over what passes all groups but its own, so that a second value can
 be chosen.
@@ -27,7 +31,7 @@ from sqlalchemy import ARRAY, Boolean, ColumnElement, Integer, Numeric, Text, Uu
 from sqlalchemy import select as select_
 from sqlalchemy.dialects import postgresql
 
-from catalog.price_lists.visibility import visible_by_itself, visible_offer
+from catalog.price_lists.visibility import open_offer, visible_by_itself, visible_offer
 from catalog.products.tables import OfferRow
 from catalog.search.rules import Group
 from marketplace.kernel.limits import SEARCH_FEW_HITS
@@ -83,12 +87,17 @@ def sql_of(condition: ColumnElement[bool]) -> str:
 
 
 VISIBLE: Final = sql_of(visible_offer())
+OPEN: Final = sql_of(open_offer())
 VISIBLE_BY_ITSELF: Final = tuple(map(sql_of, visible_by_itself()))
 
-# Terms put together: what must match, the better part of it, and the text as a code. A word is a
-# stop word where no language asked has a stem for it; alone, it is asked for as it stands.
+# Terms put together: what must match, the better part of it, and the text as a code, with the range
+# of codes that begin alike: a range is leakproof. A word is a stop word where no language asked has
+# a stem for it; alone, it is asked for as it stands.
 _ASKED: Final = """
 asked as materialized (
+    select *, case when length(code) > 1 then code end as sku_from,
+           case when length(code) > 1 then code || chr(1114111) end as sku_until
+    from (
     select coalesce(string_agg(one, ' & ') filter (where not stop),
                     string_agg(one, ' & '))::tsquery as match,
            coalesce(string_agg(coalesce(better, one), ' & ') filter (where not stop),
@@ -110,23 +119,19 @@ asked as materialized (
         ) as parsed
         group by place
     ) as grouped
+    ) as put_together
 )
 """
 # What matches by its better part comes before what does not, and codes come before all else.
 _RANK: Final = """
-coalesce(ts_rank('{{0.05, 0.2, 0.5, 1.0}}', {vector}, (select match from asked), 1) * 100000, 0
+coalesce(ts_rank('{{0.05, 0.2, 0.5, 1.0}}', {vector}, asked.match, 1) * 100000, 0
 )::integer + case
     when {whole} then 2000000
     when {begins} then 1000000
-    when {vector} @@ (select better from asked) then 500000
+    when {vector} @@ asked.better then 500000
     else 0 end
 """
-# The last character there is ends the range of codes that begin alike: a range is leakproof.
-_BY_SKU: Final = """
-offers.sku_key >= (select code from asked)
-and offers.sku_key < (select code from asked) || chr(1114111)
-and length((select code from asked)) > 1
-"""
+_BY_SKU: Final = "offers.sku_key >= asked.sku_from and offers.sku_key < asked.sku_until"
 # A product has one document for the languages asked: the first of these it has, or the fallback.
 IN_LANGUAGE: Final = """
 (d.language = case when d.languages = '{}' then '' else coalesce((
@@ -137,21 +142,21 @@ IN_LANGUAGE: Final = """
 # Where categories have a facet, the other ones are counted too.
 _IN_CATEGORY: Final = "(cardinality(:categories) = 0 or d.facets && :categories)"
 _DOCUMENT: Final = """
-d.product_id, null::uuid as offer_id, d.name, d.facets, d.number_codes, d.number_values,
+d.product_id, null::uuid as offer_id, d.name, d.language, d.facets, d.number_codes, d.number_values,
 null::uuid[] as own_suppliers, null::integer as own_lead_time
 """
 _OFFER: Final = """
-null::uuid, offers.id, offers.name, '{}'::text[], '{}'::text[], '{}'::numeric[],
+null::uuid, offers.id, offers.name, '', '{}'::text[], '{}'::text[], '{}'::numeric[],
 array[offers.supplier_id], offers.lead_time_days
 """
 
 
-def _by_itself(rank: str, condition: str) -> str:
+def _by_itself(rank: str, source: str, condition: str) -> str:
     """Find offers of no product; they have no category."""
     return "".join(
         f"""
         union all
-        select {_OFFER}, {rank} from offers
+        select {_OFFER}, {rank} from {source}
         where offers.product_id is null and {visible} and cardinality(:categories) = 0
           and {condition}
         """
@@ -159,48 +164,42 @@ def _by_itself(rank: str, condition: str) -> str:
     )
 
 
-def _matched_by_text() -> str:
+def _matched_by_text(seen: str) -> str:
+    """Find what matches: by the words of documents, or because an offer's SKU begins like that."""
     document_rank = _RANK.format(
         vector="d.document",
-        whole="coalesce(sku.whole, false) or (select code from asked) = any (d.codes)",
-        begins="sku.product_id is not null",
+        whole="asked.code = any (d.codes) "
+        "or d.product_id in (select product_id from sku where whole)",
+        begins="d.product_id in (select product_id from sku)",
     )
     offer_rank = _RANK.format(
-        vector="offers.search_document",
-        whole="offers.sku_key = (select code from asked)",
-        begins=_BY_SKU,
+        vector="offers.search_document", whole="offers.sku_key = asked.code", begins=_BY_SKU
     )
-    matches = "d.document @@ (select match from asked)"
+    offer_matches = f"(offers.search_document @@ asked.match or ({_BY_SKU}))"
     return f"""
     {_ASKED},
     sku as materialized (
-        select product_id, bool_or(offers.sku_key = (select code from asked)) as whole
-        from offers where {_BY_SKU} and product_id is not null and {VISIBLE}
+        select product_id, bool_or(offers.sku_key = asked.code) as whole
+        from asked, offers where {_BY_SKU} and product_id is not null and {seen}
         group by product_id
     ),
     matched as (
         select {_DOCUMENT}, {document_rank} as rank
-        from search_documents d left join sku on sku.product_id = d.product_id
-        where {matches} and {IN_LANGUAGE} and {_IN_CATEGORY}
-        union all
-        select {_DOCUMENT}, {document_rank}
-        from sku join search_documents d on d.product_id = sku.product_id
-        where not coalesce({matches}, false) and {IN_LANGUAGE} and {_IN_CATEGORY}
-        {
-        _by_itself(
-            offer_rank, f"(offers.search_document @@ (select match from asked) or ({_BY_SKU}))"
-        )
-    }
+        from asked, search_documents d
+        where (d.document @@ (select match from asked)
+               or d.product_id = any (array(select product_id from sku)))
+          and {IN_LANGUAGE} and {_IN_CATEGORY}
+        {_by_itself(offer_rank, "asked, offers", offer_matches) if seen == VISIBLE else ""}
     )
     """
 
 
-def _matched_by_nothing() -> str:
+def _matched_by_nothing(seen: str) -> str:
     return f"""
     matched as (
         select {_DOCUMENT}, 0 as rank from search_documents d
         where {IN_LANGUAGE} and {_IN_CATEGORY}
-        {_by_itself("0", "true")}
+        {_by_itself("0", "offers", "true") if seen == VISIBLE else ""}
     )
     """
 
@@ -247,19 +246,19 @@ def _ranked(*, narrowed: bool) -> str:
     {_WANTED if narrowed else ""}
     ranked as materialized (
         select coalesce(product_id, offer_id) as id, product_id, {_SORTED_RANK} as rank,
-               name collate "C" as name, facets, number_codes, number_values,
+               name collate "C" as name, language, facets, number_codes, number_values,
                own_suppliers, own_lead_time, {_FAILING if narrowed else _NOTHING} as failing
         from matched
     )
     """
 
 
-def _offered(*, narrowed: bool) -> str:
+def _offered(seen: str, *, narrowed: bool) -> str:
     return f"""
     lateral (
         select array_agg(distinct offers.supplier_id) as suppliers,
                min(offers.lead_time_days) as lead_time_days
-        from offers where offers.product_id = r.product_id and {VISIBLE}
+        from offers where offers.product_id = r.product_id and {seen}
     ) o, lateral (
         select coalesce(r.own_suppliers, o.suppliers) as suppliers,
                coalesce(r.own_lead_time, o.lead_time_days) as lead_time_days
@@ -267,24 +266,24 @@ def _offered(*, narrowed: bool) -> str:
     """
 
 
-def _hits(*, narrowed: bool) -> str:
+def _hits(seen: str, *, narrowed: bool) -> str:
     return f"""
     {_ranked(narrowed=narrowed)},
     hits as materialized (
-        select r.id, r.rank, r.name, r.facets, r.number_codes, r.number_values, s.suppliers,
-               s.lead_time_days, f.failing
+        select r.id, r.rank, r.name, r.language, r.facets, r.number_codes, r.number_values,
+               s.suppliers, s.lead_time_days, f.failing
         from (
             select *, cardinality(failing) as failed from ranked where cardinality(failing) <= 1
             order by failed, {_IN_ORDER}
-        ) r, {_offered(narrowed=narrowed)}
+        ) r, {_offered(seen, narrowed=narrowed)}
         where s.suppliers is not null
         order by failed, r.rank, r.name, r.id limit :counted + 1
     )
     """
 
 
-def _page(*, narrowed: bool) -> str:
-    """Give the hits of the page, and how many there are.
+def _page(seen: str, *, narrowed: bool) -> str:
+    """Give the hits of the page, how many there are, and the mark of the catalog.
 
     How many match, whatever the filter says, is asked for no more than tells few from many.
     """
@@ -292,53 +291,65 @@ def _page(*, narrowed: bool) -> str:
     if narrowed:
         matching = f"""(
             select count(*) from (
-                select from ranked r, {_offered(narrowed=False)} where s.suppliers is not null
+                select from ranked r, {_offered(seen, narrowed=False)} where s.suppliers is not null
                 limit {SEARCH_FEW_HITS}
             ) as few
         )"""
     return f"""
     (select 'hit' as kind, id, rank, name as word, cardinality(failing)::bigint as count,
-            null::numeric as low, null::numeric as high
+            null::numeric as low, null::numeric as high, language, null::timestamptz as at
      from hits
      where cardinality(failing) <= :failing_max and {_BEHIND}
      order by cardinality(failing), {_IN_ORDER} limit :fetch)
     union all
-    select 'found', null, count(*)::integer, '',
-           count(*) filter (where cardinality(failing) = 0), {matching}, null
+    select 'found', null, count(*)::integer, '', count(*) filter (where cardinality(failing) = 0),
+           {matching}, (select {_CHANGES}), null, (select clock())
     from hits
     """
 
 
-_COUNTS: Final = """
-union all
-select 'facet', null, null, token, count(*), null, null
-from hits, unnest(facets) as token
-where cardinality(failing) = 0
-   or (cardinality(failing) = 1 and starts_with(token, failing[1]))
-group by token
-union all
-select 'supplier', supplier_id, null, '', count(*), null, null
-from hits, unnest(suppliers) as supplier_id where failing <@ array['suppliers']
-group by supplier_id
-union all
-select 'lead_time', null, lead_time_days, '', count(*), null, null
-from hits where failing <@ array['lead_time'] and lead_time_days is not null
-group by lead_time_days
-union all
-select 'number', null, null, code, count(*), min(value), max(value)
-from hits, unnest(number_codes, number_values) as n (code, value)
-where failing <@ array['n:' || code]
-group by code
-"""
+_CHANGES: Final = "coalesce(sum(changes), 0) from catalog_changes"
+# Values of a hit that count for facets: all where it passes the filter, and where it fails one
+# group, those of that one's facet.
+_COUNTED: Final = {
+    False: "facet, code, value, supplier_id, days",
+    True: """
+    case when failing = '{}' or (cardinality(failing) = 1 and starts_with(facet, failing[1]))
+         then facet end as facet,
+    case when failing <@ array['n:' || code] then code end as code, value,
+    case when failing <@ array['suppliers'] then supplier_id end as supplier_id,
+    case when failing <@ array['lead_time'] then days end as days
+    """,
+}
 
 
-def _rest(*, narrowed: bool) -> str:
+def _counts(*, narrowed: bool) -> str:
+    """Count the values of all facets by one look at the hits."""
+    return f"""
+    union all
+    select case when facet is not null then 'facet' when code is not null then 'number'
+                when supplier_id is not null then 'supplier' else 'lead_time' end,
+           supplier_id, days, coalesce(facet, code), count(*), min(value), max(value),
+           null, null
+    from (
+        select {_COUNTED[narrowed]}
+        from hits, unnest(
+            facets, number_codes, number_values, suppliers, array[lead_time_days]
+        ) as u (facet, code, value, supplier_id, days)
+    ) as counted
+    group by grouping sets ((facet), (code), (supplier_id), (days))
+    having coalesce(facet, code) is not null or supplier_id is not null
+        or days is not null
+    """
+
+
+def _rest(seen: str, *, narrowed: bool) -> str:
     return f"""
     select 'hit' as kind, r.id, r.rank, r.name as word, 0::bigint as count,
-           null::numeric as low, null::numeric as high
+           null::numeric as low, null::numeric as high, r.language
     from (
         select * from ranked where cardinality(failing) = 0 and {_BEHIND} order by {_IN_ORDER}
-    ) r, {_offered(narrowed=narrowed)}
+    ) r, {_offered(seen, narrowed=narrowed)}
     where s.suppliers is not null and cardinality(f.failing) = 0
     order by r.rank, r.name, r.id limit :fetch
     """
@@ -383,23 +394,35 @@ def _asking(sql: str) -> HotRead:
     return statement_of(sql, *own)
 
 
-_TEXTS: Final = {True: _matched_by_text(), False: _matched_by_nothing()}
 _EITHER: Final = (False, True)
-SEARCHES: Final = {
-    (with_text, narrowed, facets): _asking(
-        f"with {matched}, {_hits(narrowed=narrowed)} {_page(narrowed=narrowed)} "
-        f"{_COUNTS if facets else ''}"
-    )
-    for with_text, matched in _TEXTS.items()
-    for narrowed in _EITHER
-    for facets in _EITHER
-}
+
+
+def _matched(seen: str, *, with_text: bool) -> str:
+    return _matched_by_text(seen) if with_text else _matched_by_nothing(seen)
+
+
+def _searches(seen: str) -> Mapping[tuple[bool, bool, bool], HotRead]:
+    return {
+        (with_text, narrowed, facets): _asking(
+            f"with {_matched(seen, with_text=with_text)}, {_hits(seen, narrowed=narrowed)} "
+            f"{_page(seen, narrowed=narrowed)} {_counts(narrowed=narrowed) if facets else ''}"
+        )
+        for with_text in _EITHER
+        for narrowed in _EITHER
+        for facets in _EITHER
+    }
+
+
+SEARCHES: Final = _searches(VISIBLE)
 """The statements, by whether there is a text, a filter, and whether facets are counted."""
+OPEN_SEARCHES: Final = _searches(OPEN)
+"""The same for callers who see no more than what is open."""
 RESTS: Final = {
     (with_text, narrowed): _asking(
-        f"with {matched}, {_ranked(narrowed=narrowed)} {_rest(narrowed=narrowed)}"
+        f"with {_matched(VISIBLE, with_text=with_text)}, {_ranked(narrowed=narrowed)} "
+        f"{_rest(VISIBLE, narrowed=narrowed)}"
     )
-    for with_text, matched in _TEXTS.items()
+    for with_text in _EITHER
     for narrowed in _EITHER
 }
 """Statements for pages behind what is counted, by whether there is a text and a filter."""

@@ -16,11 +16,12 @@ from sqlalchemy import ARRAY, Text, Uuid, bindparam
 from catalog.price_lists.mark import Mark
 from catalog.price_lists.visibility import scopes_of
 from catalog.search.known import Known
-from catalog.search.matching import VISIBLE, statement_of
+from catalog.search.matching import OPEN, VISIBLE, statement_of
 from catalog.search.rules import Term, compound_of, configurations, correctable, meanings_of
+from catalog.search.shelf import Shelf
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
-from marketplace.platform.database import hot_rows
+from marketplace.platform.database import HotRead, hot_rows
 
 _ALIKE: Final = statement_of(
     """
@@ -59,20 +60,31 @@ what stands in documents of hidden products may add words, and take none away.
 """
 # A scalar sub-select for each word: it stops at the first product that is seen, and an `exists`
 # might be made a join, which would look at every product with the word.
-_SEEN: Final = statement_of(
-    f"""
-    select place from unnest(:queries) with ordinality as given (query, place)
-    where (
-        select 1 from search_documents d
-        where d.document @@ to_tsquery('search_simple', given.query) and (
-            select 1 from offers where offers.product_id = d.product_id and {VISIBLE} limit 1
+_EVERYBODY: Final = "everybody"
+"""In the place of a buyer's path: what all see who see no more than what is open."""
+
+
+def _seen_in(visible: str) -> HotRead:
+    parameters = [bindparam("queries", type_=ARRAY(Text))]
+    if ":scopes" in visible:
+        parameters.append(bindparam("scopes", type_=ARRAY(Uuid)))
+    return statement_of(
+        f"""
+        select place from unnest(:queries) with ordinality as given (query, place)
+        where (
+            select 1 from search_documents d
+            where d.document @@ to_tsquery('search_simple', given.query) and (
+                select 1 from offers where offers.product_id = d.product_id and {visible} limit 1
+            ) is not null
+            limit 1
         ) is not null
-        limit 1
-    ) is not null
-    """,
-    bindparam("queries", type_=ARRAY(Text)),
-    bindparam("scopes", type_=ARRAY(Uuid)),
-)
+        """,
+        *parameters,
+    )
+
+
+_SEEN: Final = {True: _seen_in(OPEN), False: _seen_in(VISIBLE)}
+"""By whether the caller sees no more than what is open."""
 
 
 async def read_meanings(
@@ -87,12 +99,19 @@ async def read_meanings(
             known[word, language] = terms
     alike = {word: known[word, language] for word in asked}
     every = {term for terms in alike.values() for term in terms}
-    unasked = [term for term in every if (caller.path, term) not in known]
+    is_open = platform.get(Shelf).sees_what_is_open(caller.path, mark.changes)
+    whose = _EVERYBODY if is_open else caller.path
+    # What everybody sees he sees too.
+    unasked = [
+        term for term in every if not known.get((_EVERYBODY, term)) and (whose, term) not in known
+    ]
     if unasked:
-        seen = await _seen(platform, caller, unasked)
-        known |= {(caller.path, term): term in seen for term in unasked}
+        seen = await _seen(platform, caller, unasked, is_open=is_open)
+        known |= {(whose, term): term in seen for term in unasked}
     return {
-        word: tuple(term for term in terms if known[caller.path, term])
+        word: tuple(
+            term for term in terms if known.get((_EVERYBODY, term)) or known.get((whose, term))
+        )
         for word, terms in alike.items()
     }
 
@@ -114,8 +133,10 @@ async def _alike(
     return {given: tuple(found) for given, found in terms.items()}
 
 
-async def _seen(platform: Platform, caller: Caller, terms: Sequence[Term]) -> set[Term]:
+async def _seen(
+    platform: Platform, caller: Caller, terms: Sequence[Term], *, is_open: bool
+) -> set[Term]:
     """Give those of the terms that stand in a document of a product in the caller's catalog."""
     values = {"queries": [term.text for term in terms], "scopes": scopes_of(caller.path)}
-    rows = await hot_rows(platform, caller, _SEEN, values)
+    rows = await hot_rows(platform, caller, _SEEN[is_open], values)
     return {terms[place - 1] for (place,) in rows}

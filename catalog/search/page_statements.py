@@ -32,10 +32,15 @@ from sqlalchemy import (
     union_all,
 )
 
-from catalog.price_lists.candidate_reads import own_of_known
+from catalog.price_lists.candidate_reads import own_of_known, with_listed
 from catalog.price_lists.candidates import with_heads
 from catalog.price_lists.mark import CHANGES
-from catalog.price_lists.visibility import OFFER_COLUMNS, visible_by_itself, visible_offer
+from catalog.price_lists.visibility import (
+    OFFER_COLUMNS,
+    open_offer,
+    visible_by_itself,
+    visible_offer,
+)
 from catalog.products.tables import OfferRow, ProductRow
 from catalog.search.details import FOUND_STATES, READ_STATES, seen_product
 from marketplace.kernel.limits import OFFERS_PER_PRODUCT_MAX, OFFERS_PER_PRODUCT_SHOWN
@@ -75,7 +80,10 @@ def _keyed(table: Any) -> ColumnElement[bytes]:
 
 
 def _products(
-    *conditions: Any, states: Sequence[Any] = FOUND_STATES, described: bool = False
+    *conditions: Any,
+    states: Sequence[Any] = FOUND_STATES,
+    described: bool = False,
+    seen: ColumnElement[bool] | None = None,
 ) -> _Statement:
     """Select products; pages do not show how they are described, so that is not read for them."""
     product = ProductRow
@@ -87,7 +95,7 @@ def _products(
         product.maker.label("maker"),
         product.maker_number.label("maker_number"),
         product.gtin.label("gtin"),
-    ).where(product.state.in_(states), seen_product(), *conditions)
+    ).where(product.state.in_(states), seen_product() if seen is None else seen, *conditions)
 
 
 def _private_offers(*conditions: Any, described: bool = False) -> _Statement:
@@ -112,12 +120,13 @@ def _offers_of(
     private_offers: Sequence[_Statement],
     offers_max: int,
     shown_columns: Sequence[str],
+    visible: ColumnElement[bool],
 ) -> CTE:
     """Join a page's products to their offers, and put offers of no product beside them."""
     shown = products.cte("item")
     own = (
         select(*_offer_columns())
-        .where(OfferRow.product_id == shown.c.item_id, visible_offer())
+        .where(OfferRow.product_id == shown.c.item_id, visible)
         .order_by(OfferRow.supplier_id, OfferRow.sku)
         .limit(literal_column(str(offers_max)))
         .lateral("own")
@@ -134,7 +143,7 @@ def _offers_of(
 
 def _page(products: _Statement, private_offers: Sequence[_Statement], offers_max: int) -> PageRead:
     def read(columns: Sequence[str], *, whole: bool) -> HotRead:
-        offers = _offers_of(products, private_offers, offers_max, columns)
+        offers = _offers_of(products, private_offers, offers_max, columns, visible_offer())
         changes = select(CHANGES).scalar_subquery()
         return HotRead(with_heads(offers, columns, changes, whole=whole))
 
@@ -178,9 +187,20 @@ def _one() -> HotRead:
     ).whole
 
 
+def _open(*, contracts: bool) -> HotRead:
+    chosen = any_(bindparam("chosen", type_=ARRAY(Uuid)))
+    products = _products(ProductRow.id == chosen, seen=true())  # joined to offers that are seen
+    offers = _offers_of(products, [], OFFERS_PER_PRODUCT_SHOWN, _WHOLE_COLUMNS, open_offer())
+    changes = select(CHANGES).scalar_subquery()
+    return HotRead(with_listed(offers, _WHOLE_COLUMNS, changes, contracts=contracts))
+
+
 OWN: Final = HotRead(own_of_known(CHANGES, contracts=False))
 """What is the buyer's own for items that are known, and the mark that says if they still are."""
 OWN_AND_AGREED: Final = HotRead(own_of_known(CHANGES, contracts=True))
 BROWSE: Final = _browse()
 CHOSEN: Final = _chosen()
+OPEN_CHOSEN: Final = _open(contracts=False)
+"""All that is shown of chosen items to a buyer who sees what is open, whose lists are known."""
+OPEN_CHOSEN_AND_AGREED: Final = _open(contracts=True)
 ONE: Final = _one()

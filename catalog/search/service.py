@@ -5,6 +5,7 @@ that are of no product, in the order of their names. What he may not see takes p
 in matching, not in order, not in where a page ends.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final, NamedTuple, cast
 from uuid import UUID
@@ -17,7 +18,7 @@ from catalog.price_lists.mark import Mark, read_mark
 from catalog.search.answers import Answer, CatalogAnswers
 from catalog.search.details import add_availability, add_details, add_texts
 from catalog.search.facets import facets_of
-from catalog.search.finding import Query, find
+from catalog.search.finding import Hit, Query, find
 from catalog.search.items import chosen_items, costs_of, items_of, one_item
 from catalog.search.matching import Place
 from catalog.search.own_prices import CostPlace, following, ordered, ranges_of
@@ -59,8 +60,7 @@ async def search_catalog(
     InvalidInput for an unknown currency, and where own prices decide and no currency is named.
     """
     asking = query if isinstance(query, Query) else Query(text=query)
-    made, _, _ = await _make_page(platform, caller, asking, currency, asked)
-    await add_texts(platform, caller, made.items, languages)
+    made, _, _ = await _make_page(platform, caller, asking, currency, asked, languages)
     if stock:
         await add_availability(platform, caller, made.items)
     return made
@@ -86,15 +86,14 @@ async def answer_search(
     asking = query if isinstance(query, Query) else Query(text=query)
     answers = platform.get(CatalogAnswers)
     key = (caller.path, asking, currency, asked.limit, asked.after, languages)
-    # A page of all that was never made brings the mark along: one round trip.
+    # A page that was never made brings the mark along: one round trip.
     mark = await read_mark(platform) if key in answers else None
     answer = None if mark is None else answers.find(key, mark)
     if answer is None:
         written = platform.get(WrittenItems)
         made, true_until, mark = await _make_page(
-            platform, caller, asking, currency, asked, mark, written
+            platform, caller, asking, currency, asked, languages, mark, written
         )
-        await add_texts(platform, caller, made.items, languages)
         items = msgspec.Raw(msgspec.json.encode(made.items))
         more = None if made.found is UNSET else msgspec.Raw(msgspec.json.encode(made.found))
         answer = Answer(items, made.next, true_until, more)
@@ -122,6 +121,7 @@ async def _make_page(
     query: Query,
     currency: str | None,
     asked: PageRequest,
+    languages: Languages,
     mark: Mark | None = None,
     written: WrittenItems | None = None,
 ) -> _Made:
@@ -129,10 +129,25 @@ async def _make_page(
     if currency is not None:
         currency_digits(currency, "?currency")
     if query.plain and not query.by_price:
-        return await _page_of_all(platform, caller, currency, asked, written)
-    mark = mark or await read_mark(platform)
-    make = _page_by_price if query.by_price else _page_of_hits
-    return await make(platform, caller, query, currency, asked, mark, written)
+        made = await _page_of_all(platform, caller, currency, asked, written)
+    else:
+        make = _page_by_price if query.by_price else _page_of_hits
+        made = await make(platform, caller, query, currency, asked, mark, written)
+        if query.languages == languages:  # then items are called as they were found
+            return made
+    await add_texts(platform, caller, made.page.items, languages)
+    return made
+
+
+def _called(items: list[CatalogItem], hits: Iterable[Hit]) -> list[CatalogItem]:
+    """Call items as they were found: by the document in the first language asked that they have."""
+    found = {hit.id: hit for hit in hits}
+    for item in items:
+        hit = found[item.id]
+        item.name = hit.place.name
+        if hit.language:
+            item.language = hit.language
+    return items
 
 
 async def _page_of_all(
@@ -176,7 +191,7 @@ async def _page_of_hits(
     query: Query,
     currency: str | None,
     asked: PageRequest,
-    mark: Mark,
+    mark: Mark | None,
     written: WrittenItems | None,
 ) -> _Made:
     found = await find(platform, caller, query, mark, asked.key(Place), asked.fetch)
@@ -186,8 +201,9 @@ async def _page_of_hits(
     )
     findings = CatalogFindings(count=found.count, count_bounded=found.bounded)
     if query.facets:
-        findings.facets = await facets_of(platform, caller, query.languages, found, mark)
-    return _Made(CatalogPage(items=items, next=shown.next, found=findings), true_until, mark)
+        findings.facets = await facets_of(platform, caller, query.languages, found)
+    page_found = CatalogPage(items=_called(items, shown.items), next=shown.next, found=findings)
+    return _Made(page_found, true_until, found.mark)
 
 
 async def _page_by_price(
@@ -196,7 +212,7 @@ async def _page_by_price(
     query: Query,
     currency: str | None,
     asked: PageRequest,
-    mark: Mark,
+    mark: Mark | None,
     written: WrittenItems | None,
 ) -> _Made:
     """Price what is found, as far as the bound goes, and give the page in that order."""
@@ -209,6 +225,7 @@ async def _page_by_price(
     # A range of prices narrows all facets but its own: they are counted when it is known who is in.
     uncounted = msgspec.structs.replace(query, facets=query.facets and not limited)
     found = await find(platform, caller, uncounted, mark, None, PRICES_SORTED_MAX, stage)
+    mark = found.mark
     near = found.near if limited and query.facets else []
     costs = await costs_of(
         platform, caller, [hit.id for hit in (*found.hits, *near)], currency, mark
@@ -232,9 +249,10 @@ async def _page_by_price(
             within = (*places, *ordered(near, costs, query, limited=True))
             priced = [place.id for place in within]
             counted = await find(platform, caller, query, mark, None, 1, stage, priced)
-        findings.facets = await facets_of(platform, caller, query.languages, counted, mark)
+        findings.facets = await facets_of(platform, caller, query.languages, counted)
         findings.facets.prices = ranges_of(found, costs)
     ends = [at for at in (true_until, costs.true_until) if at is not None]
+    items = _called(items, found.hits)
     shown_page = CatalogPage(items=items, next=shown.next, found=findings)
     return _Made(shown_page, min(ends, default=None), mark)
 

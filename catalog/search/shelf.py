@@ -63,6 +63,15 @@ class Shelf:
             return None
         return Held(page, standing, self._changes)
 
+    def standing(self, path: Path) -> tuple[Standing, int] | None:
+        """Give what is known of a buyer who sees what is open, and under which mark."""
+        standing = self._standings.of(path, ())
+        return None if standing is None else (standing, self._standings.changes)
+
+    def sees_what_is_open(self, path: Path, changes: int) -> bool:
+        """Tell whether under this mark a buyer is known to see no more than everybody."""
+        return self._standings.changes == changes and path in self._standings
+
     def _page(self, asked: Mapping[str, object]) -> ShownItems | None:
         chosen = asked.get("chosen")
         if chosen is None:

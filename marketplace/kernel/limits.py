@@ -127,6 +127,9 @@ SHELF_ITEMS_MAX: Final = 10_000
 """Items known to be what everybody sees: they are kept anyhow, so the places alone; 1 MB."""
 SHELF_PAGES_MAX: Final = 500
 """Pages known to be what everybody sees, 9 kB each of 50 products: 5 MB."""
+LISTS_NAMED_MAX: Final = 100
+"""A buyer's lists that a statement is told by name; who has more has them looked up: it is as fast
+then."""
 STANDINGS_MAX: Final = 10_000
 """Of what buyers have of suppliers, so many pairs are known; about 3 MB."""
 WRITTEN_FORMS_MAX: Final = 500

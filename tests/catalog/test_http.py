@@ -244,6 +244,10 @@ async def test_a_price_and_a_page_take_the_same_few_round_trips_whatever_their_s
             for few in (2, 40):
                 sizes = iter(range(few, few + 10))
                 assert await trips_of(lambda: f"/v1/catalog?limit={next(sizes)}") == 1  # noqa: B023
+            # A search brings the mark and the names with its hits; then their prices are asked for.
+            numbers = iter(range(10, 60))
+            path = "/v1/catalog?q=thing+{}&facets=true&language=en"
+            assert await trips_of(lambda: path.format(f"{next(numbers):03}")) == 2
 
 
 async def test_who_keeps_a_page_is_told_that_it_is_still_this_one(

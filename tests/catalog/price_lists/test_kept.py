@@ -28,6 +28,8 @@ from catalog.price_lists.schemas import (
 from catalog.price_lists.standings import Standings
 from catalog.recent import Recent
 from catalog.search import service as search
+from catalog.search.finding import Query
+from catalog.search.known_items import KnownItems
 from catalog.search.shelf import Shelf
 from marketplace.app import assemble
 from marketplace.kernel.errors import NotFound
@@ -87,6 +89,21 @@ async def browsed(platform: Platform, who: Caller, limit: int) -> bytes:
     forget(platform)
     page = await search.search_catalog(platform, who, None, None, PageRequest(limit, None))
     return msgspec.json.encode(page.items)
+
+
+FACETED = Query(facets=True)
+
+
+async def searched(platform: Platform, who: Caller) -> bytes:
+    page, _ = await search.answer_search(platform, who, FACETED, None, PageRequest(50, None))
+    return msgspec.json.encode([page.items, page.found])
+
+
+async def found(platform: Platform, who: Caller) -> bytes:
+    """Give what `searched` should say, by the other way to write it, and read anew."""
+    forget(platform)
+    page = await search.search_catalog(platform, who, FACETED, None, PageRequest(50, None))
+    return msgspec.json.encode([page.items, page.found])
 
 
 def on_the_shelf(platform: Platform, who: Caller, limit: int) -> bool:
@@ -238,7 +255,7 @@ async def test_two_processes_agree_with_what_is_read_anew_whatever_changes(
     changes = Changes(market, region, random)
     await changes.prepare()
     first, second, anew = processes
-    known = shelved = standing = 0
+    known = shelved = standing = opened = 0
     for step in range(STEPS):
         for who in (market.buyer, market.site, moved, market.rival):
             some = random.choice([SKUS, SKUS[:2]])
@@ -250,14 +267,18 @@ async def test_two_processes_agree_with_what_is_read_anew_whatever_changes(
                 known += process.get(KeptPrices).expected(who.path, keys) is not None
                 assert await checked(process, who, asked) == expected, (seed, step)
                 standing += stands(process, who, keys)
-            for limit in (50, 3):
-                page = await browsed(anew, who, limit)
-                for process in random.sample([first, second], random.randint(1, 2)):
-                    shelved += on_the_shelf(process, who, limit)
-                    assert await paged(process, who, limit) == page, (seed, step)
+            page = await browsed(anew, who, 3)
+            for process in random.sample([first, second], random.randint(1, 2)):
+                shelved += on_the_shelf(process, who, 3)
+                assert await paged(process, who, 3) == page, (seed, step)
+            hits = await found(anew, who)
+            for process in random.sample([first, second], random.randint(1, 2)):
+                process._parts[KnownItems] = KnownItems()  # its items are read, and not only asked
+                opened += process.get(Shelf).standing(who.path) is not None
+                assert await searched(process, who) == hits, (seed, step)
         await changes.any()
     assert known > STEPS  # or nothing is proven
-    assert min(shelved, standing) > STEPS / 4
+    assert min(shelved, standing, opened) > STEPS / 4
 
 
 async def test_a_percentage_follows_the_list_it_is_off_though_both_were_known(

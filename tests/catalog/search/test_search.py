@@ -220,6 +220,28 @@ async def test_only_the_operator_keeps_synonyms(stocked: Shelf) -> None:
         )
 
 
+async def test_a_search_follows_what_its_caller_was_granted_and_offered_since_the_last(
+    stocked: Shelf,
+) -> None:
+    market = stocked.market
+    hidden = await stocked.add("Hexagon cap")
+    await market.offer("CAP", product_id=hidden.id, name="Hexagon cap", visibility="restricted")
+    bolts = await stocked.found("hexagon", "en")
+    assert len(bolts) == 2
+
+    async def told(*expected: str) -> None:
+        for facets in (False, True, False):  # by then it is known that he sees what is open
+            assert sorted(await stocked.found("hexagon", "en", facets=facets)) == sorted(expected)
+
+    await told(*bolts)
+    assortment = await market.assortment("CAP", to=[market.buyer])
+    await told("Hexagon cap", *bolts)
+    await market.withdraw(assortment, market.buyer)
+    await told(*bolts)
+    await market.offer("OWN", name="Hexagon pin", buyer_id=market.buyer.organization_id)
+    await told("Hexagon pin", *bolts)
+
+
 # Narrowing
 
 
