@@ -70,13 +70,14 @@ def place_of(state: LotState, seq: int, bidder: UUID, amount: Decimal, bid_id: U
 def _after_bid(state: LotState, event: BidAccepted) -> LotState:
     bidder = event.bidder
     place = place_of(state, event.seq, bidder, event.amount, event.bid_id)
-    order, old = state.order, state.places.get(bidder)
-    index = rank_of(order, place.key) - 1
-    old_index = None if old is None else rank_of(order, old.key) - 1
-    if old_index is None:
-        order = (*order[:index], place, *order[index:])
-    else:
-        order = (*order[:index], place, *order[index:old_index], *order[old_index + 1 :])
+    old = state.places.get(bidder)
+    index = rank_of(state.order, place) - 1
+    old_index = None if old is None else rank_of(state.order, old) - 1
+    ranking = list(state.order)
+    if old_index is not None:
+        del ranking[old_index]
+    ranking.insert(index, place)  # bids only fall: nobody stands behind where he stood
+    order = tuple(ranking)
     return LotState(
         lot_id=state.lot_id,
         terms=state.terms,

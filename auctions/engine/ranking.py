@@ -27,7 +27,7 @@ class Place(NamedTuple):
         return (self.score, self.seq)
 
 
-def rank_of(order: Sequence[Place], key: Key) -> int:
+def rank_of(order: Sequence[Place], key: Key | Place) -> int:
     """Give the rank, from 1, that `key` has or would take in `order` (places by key)."""
     return bisect_left(order, key) + 1
 
@@ -38,7 +38,7 @@ def shown_rank(order: Sequence[Place], place: Place, ties: Ties) -> int:
         return bisect_left(order, place.score, key=_score) + 1
     if ties is Ties.EQUAL_WORST:
         return bisect_right(order, place.score, key=_score)
-    return rank_of(order, place.key)
+    return rank_of(order, place)
 
 
 def _score(place: Place) -> Decimal:

@@ -6,7 +6,6 @@ common case (ranks by time, amounts that are scores) a bid is counted from the p
 where ranks are shared or amounts are converted, by comparing what each bidder is shown of rivals.
 """
 
-from typing import Final
 from uuid import UUID
 
 from auctions.engine.ranking import Place, rank_of, shown_rank
@@ -14,8 +13,6 @@ from auctions.engine.scoring import in_terms_of
 from auctions.engine.state import LotState, Phase, Witnessed
 from auctions.engine.terms import SEALED, Disclosure, Ties
 from marketplace.kernel.money import currency_digits
-
-_COUNTED_BY_PLACE: Final = frozenset({Ties.BY_TIME, Ties.FORBIDDEN})
 
 Shown = tuple[object, ...]
 """What a bidder is shown of rivals: his rank, and amounts in his own terms."""
@@ -28,7 +25,7 @@ def number_of_bidder(state: LotState, bidder: UUID) -> int:
     place = state.places.get(bidder)
     if place is None:
         return common
-    return common + count.by_ranked + count.own[rank_of(state.order, place.key) - 1]
+    return common + count.by_ranked + count.own[rank_of(state.order, place) - 1]
 
 
 def by_all(before: Witnessed) -> Witnessed:
@@ -52,24 +49,24 @@ def bid(state: LotState, order: tuple[Place, ...], index: int, old_index: int | 
     """
     if state.terms.disclosure is Disclosure.OWN_ONLY:
         return _unseen_bid(state, index, old_index)
-    if state.yardsticks or state.terms.ties not in _COUNTED_BY_PLACE:
+    ties = state.terms.ties
+    if state.yardsticks or not (ties is Ties.BY_TIME or ties is Ties.FORBIDDEN):
         return _compared_bid(state, order, index)
     before = state.witnessed
     disclosed = _discloses(state, index)
     gate = state.terms.starting_gate
     seen_by_all = before.by_all + (disclosed and not gate)
     seen_by_ranked = before.by_ranked + (disclosed and gate)
-    own = before.own
+    own = list(before.own)
+    if not disclosed:
+        for passed in range(index, len(own) if old_index is None else old_index):
+            own[passed] += 1
     if old_index is None:
         mover = before.by_all + 1 - seen_by_all - seen_by_ranked
-        passed, rest = own[index:], own[:0]
     else:
-        mover = own[old_index] + (not disclosed)
-        passed, rest = own[index:old_index], own[old_index + 1 :]
-    if not disclosed:
-        passed = tuple([count + 1 for count in passed])
-    own = (*own[:index], mover, *passed, *rest)
-    return Witnessed(seen_by_all, seen_by_ranked, before.by_owner + 1, own, before.personal)
+        mover = own.pop(old_index) + (not disclosed)
+    own.insert(index, mover)
+    return Witnessed(seen_by_all, seen_by_ranked, before.by_owner + 1, tuple(own), before.personal)
 
 
 def _discloses(state: LotState, index: int) -> bool:
@@ -107,7 +104,7 @@ def _compared_bid(state: LotState, order: tuple[Place, ...], index: int) -> Witn
 def withdrawal(before: LotState, after: LotState, withdrawn: UUID) -> Witnessed:
     """Count who sees that a standing bid was struck."""
     count = before.witnessed
-    index = rank_of(before.order, before.places[withdrawn].key) - 1
+    index = rank_of(before.order, before.places[withdrawn]) - 1
     personal = dict(count.personal)
     # He is counted as one without a bid from now on; what he saw as one with a bid stays his.
     seen = number_of_bidder(before, withdrawn) + 1

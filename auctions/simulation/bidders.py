@@ -154,7 +154,8 @@ def _proxy(house: House, bidder: UUID, number: int) -> SetProxy:
 
 def _amount(chance: Random, state: LotState, bidder: UUID) -> Decimal:
     """Give an amount to try: just acceptable, just not, a rival's, or anything."""
-    highest, lowest = FORMATS[state.terms.format].bounds(state, bidder)
+    allowed = FORMATS[state.terms.format].bounds(state, bidder)
+    highest, lowest = allowed.highest, allowed.lowest
     digits = digits_of(state, bidder)
     unit = smallest(digits)
     draw = chance.random()

@@ -75,7 +75,8 @@ def bounds(state: LotState, bidder: UUID) -> Bounds:
 
 def judge(state: LotState, bid: PlaceBid) -> Rejection | None:
     """Refuse what is too high, off the steps, equal to another, or by a slip much too low."""
-    highest, lowest = bounds(state, bid.bidder)
+    allowed = bounds(state, bid.bidder)
+    highest, lowest = allowed.highest, allowed.lowest
     if bid.amount > highest:
         return too_high(highest)
     if lowest is not None and bid.amount < lowest:

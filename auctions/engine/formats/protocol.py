@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple, Protocol
+from typing import Protocol
 from uuid import UUID
+
+import msgspec
 
 from auctions.engine.events import Event, PlaceBid, Rejection, RejectionCode
 from auctions.engine.scoring import in_terms_of
@@ -14,7 +16,7 @@ from marketplace.kernel.errors import FieldError
 from marketplace.kernel.money import currency_digits
 
 
-class Bounds(NamedTuple):
+class Bounds(msgspec.Struct, frozen=True, gc=False):
     """The amounts a bidder may bid now: at most `highest`; at least `lowest` where there is one.
 
     A `highest` of zero or less means that he cannot go lower: amounts are positive.
