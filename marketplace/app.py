@@ -1,7 +1,5 @@
 """The one assembly: settings and features to a platform, and to the HTTP application on it."""
 
-import asyncio
-import gc
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -20,6 +18,7 @@ from marketplace.kernel.limits import BODY_BYTES_MAX
 from marketplace.platform.caller import Rights
 from marketplace.platform.core import Platform
 from marketplace.platform.feature import Feature
+from marketplace.platform.garbage import settled
 from marketplace.platform.http import operations
 from marketplace.platform.http.access import (
     FingerprintKey,
@@ -39,13 +38,6 @@ from marketplace.platform.settings import Settings
 from marketplace.platform.sheets import answers as sheets
 
 VERSION: Final = "0.1.0"
-
-GARBAGE_THRESHOLDS: Final = (20_000, 10, 20)
-"""Rarely, since pages make thousands of values; not so rarely that garbage in cycles becomes a
-tenth of the process."""
-SETTLED_S: Final = 2.0
-"""After the start what it left behind is collected, once: looking takes a tenth of a second, for
-which neither the start nor, with luck, a request waits."""
 
 
 @dataclass(slots=True)
@@ -114,11 +106,7 @@ def create_litestar(assembly: Assembly) -> Litestar:
             for feature in assembly.features:
                 for part in feature.api_lifespans:
                     await stack.enter_async_context(part(platform))
-            settling = asyncio.get_running_loop().call_later(SETTLED_S, _collect_once)
-            stack.callback(settling.cancel)
-            # What lives as long as the process need not be looked at by every collection.
-            gc.freeze()
-            gc.set_threshold(*GARBAGE_THRESHOLDS)
+            stack.enter_context(settled())
             yield
 
     def provide_platform() -> Platform:
@@ -149,12 +137,6 @@ def create_litestar(assembly: Assembly) -> Litestar:
         logging_config=None,
         signature_types=[Platform],
     )
-
-
-def _collect_once() -> None:
-    gc.unfreeze()
-    gc.collect()
-    gc.freeze()
 
 
 def openapi_config() -> OpenAPIConfig:

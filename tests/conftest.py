@@ -25,8 +25,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from xdist.remote import Producer
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
-from marketplace.app import GARBAGE_THRESHOLDS, Assembly, assemble, create_litestar
+from marketplace.app import Assembly, assemble, create_litestar
 from marketplace.devservices import DevServices
+from marketplace.platform import garbage
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Database, Role
 from marketplace.platform.http.edge import Edge
@@ -115,7 +116,7 @@ def pytest_collection_finish() -> None:
     """Collect garbage as the product does: rarely, and without looking at what stays anyway."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*GARBAGE_THRESHOLDS)
+    gc.set_threshold(*garbage.THRESHOLDS)
     gc.enable()
 
 

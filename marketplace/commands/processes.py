@@ -70,6 +70,7 @@ def api() -> Any:
 @says_what_is_wrong
 def work() -> None:
     """Number events, fire timers, run jobs. Any number of these may run."""
+    gc.disable()  # as `serve` does, until all is made
     import uvloop
 
     from marketplace.platform.telemetry import configure_logging
@@ -82,6 +83,7 @@ def work() -> None:
 
 async def _work(settings: Settings) -> None:
     from marketplace.app import assemble
+    from marketplace.platform.garbage import settled
     from marketplace.platform.safety import refuse_unsafe
     from marketplace.worker import Worker
 
@@ -91,7 +93,8 @@ async def _work(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, working.cancel)
     try:
-        with contextlib.suppress(asyncio.CancelledError):
+        gc.enable()
+        with settled(), contextlib.suppress(asyncio.CancelledError):
             await working
     finally:
         await assembly.platform.close()

@@ -1,7 +1,9 @@
 """The worker's loops: they sleep until there is work, and wake in time."""
 
 import asyncio
+import gc
 import time
+import weakref
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -18,6 +20,7 @@ from marketplace.platform.beside import run_beside
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Role, Transaction, system_transaction
 from marketplace.platform.feature import Consumer
+from marketplace.platform.garbage import THRESHOLDS, settled
 from marketplace.platform.outbox import NumberedEvent
 from marketplace.platform.tables import AuditIntakeRow, OutboxRow
 from marketplace.platform.timers import fire_due, set_timer
@@ -152,6 +155,24 @@ async def test_work_beside_that_fails_is_told_and_cancelled_work_is_waited_for()
     with pytest.raises(asyncio.CancelledError):
         await task
     assert ended == [True]
+
+
+async def test_what_a_process_began_with_is_looked_through_for_garbage_once() -> None:
+    """A look at all of it holds up everything, an auction's close among it."""
+
+    class Cycle:
+        def __init__(self) -> None:
+            self.itself = self
+
+    thresholds, left_by_the_start = gc.get_threshold(), weakref.ref(Cycle())
+    try:
+        with settled(after_s=0.0):
+            frozen = gc.get_freeze_count()
+            await until(lambda: left_by_the_start() is None)
+            assert gc.get_freeze_count() > 0.9 * frozen
+            assert gc.get_threshold() == THRESHOLDS
+    finally:
+        gc.set_threshold(*thresholds)
 
 
 async def test_a_consumer_that_failed_gets_its_event_again_though_nothing_else_happens(
