@@ -18,7 +18,7 @@ from marketplace.kernel.limits import BODY_BYTES_MAX
 from marketplace.platform.caller import Rights
 from marketplace.platform.core import Platform
 from marketplace.platform.feature import Feature
-from marketplace.platform.garbage import settled
+from marketplace.platform.garbage import SELDOM, settled
 from marketplace.platform.http import operations
 from marketplace.platform.http.access import (
     FingerprintKey,
@@ -106,7 +106,7 @@ def create_litestar(assembly: Assembly) -> Litestar:
             for feature in assembly.features:
                 for part in feature.api_lifespans:
                     await stack.enter_async_context(part(platform))
-            stack.enter_context(settled())
+            stack.enter_context(settled(SELDOM))
             yield
 
     def provide_platform() -> Platform:

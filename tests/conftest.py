@@ -116,7 +116,7 @@ def pytest_collection_finish() -> None:
     """Collect garbage as the product does: rarely, and without looking at what stays anyway."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*garbage.THRESHOLDS)
+    gc.set_threshold(*garbage.SELDOM)
     gc.enable()
 
 

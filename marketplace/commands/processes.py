@@ -83,7 +83,7 @@ def work() -> None:
 
 async def _work(settings: Settings) -> None:
     from marketplace.app import assemble
-    from marketplace.platform.garbage import settled
+    from marketplace.platform.garbage import BRIEFLY, settled
     from marketplace.platform.safety import refuse_unsafe
     from marketplace.worker import Worker
 
@@ -94,7 +94,7 @@ async def _work(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, working.cancel)
     try:
         gc.enable()
-        with settled(), contextlib.suppress(asyncio.CancelledError):
+        with settled(BRIEFLY), contextlib.suppress(asyncio.CancelledError):
             await working
     finally:
         await assembly.platform.close()

@@ -10,20 +10,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-THRESHOLDS: Final = (20_000, 10, 20)
-"""Rarely, since pages make thousands of values; not so rarely that garbage in cycles becomes a
-tenth of the process."""
+Thresholds = tuple[int, int, int]
+SELDOM: Final = (20_000, 10, 20)
+"""Since pages make thousands of values; not so seldom that garbage in cycles becomes a tenth of the
+process."""
+BRIEFLY: Final = (2_000, 10, 20)
+"""For a worker, which makes much garbage: 20,000 values take 20 ms, as long as a close is late."""
 SETTLED_S: Final = 2.0
 """After the start what it left behind is collected, once: neither the start nor, with luck, a
 request waits for it."""
 
 
 @contextmanager
-def settled(after_s: float = SETTLED_S) -> Iterator[None]:
+def settled(thresholds: Thresholds, after_s: float = SETTLED_S) -> Iterator[None]:
     """Look no more at what a process has begun with; needs a running event loop."""
     settling = asyncio.get_running_loop().call_later(after_s, _collect_once)
     gc.freeze()
-    gc.set_threshold(*THRESHOLDS)
+    gc.set_threshold(*thresholds)
     try:
         yield
     finally:

@@ -20,7 +20,7 @@ from marketplace.platform.beside import run_beside
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Role, Transaction, system_transaction
 from marketplace.platform.feature import Consumer
-from marketplace.platform.garbage import THRESHOLDS, settled
+from marketplace.platform.garbage import BRIEFLY, settled
 from marketplace.platform.outbox import NumberedEvent
 from marketplace.platform.tables import AuditIntakeRow, OutboxRow
 from marketplace.platform.timers import fire_due, set_timer
@@ -166,11 +166,11 @@ async def test_what_a_process_began_with_is_looked_through_for_garbage_once() ->
 
     thresholds, left_by_the_start = gc.get_threshold(), weakref.ref(Cycle())
     try:
-        with settled(after_s=0.0):
+        with settled(BRIEFLY, after_s=0.0):
             frozen = gc.get_freeze_count()
             await until(lambda: left_by_the_start() is None)
             assert gc.get_freeze_count() > 0.9 * frozen
-            assert gc.get_threshold() == THRESHOLDS
+            assert gc.get_threshold() == BRIEFLY
     finally:
         gc.set_threshold(*thresholds)
 
