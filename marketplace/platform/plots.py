@@ -11,9 +11,11 @@ import warnings
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from marketplace.kernel.limits import PLOT_POINTS_MAX, PLOT_SECONDS_MAX, PLOT_SERIES_MAX
 from marketplace.platform.apart import run_apart
+from marketplace.platform.fonts import OURS, Fonts, fonts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,7 +46,10 @@ class Series(msgspec.Struct, frozen=True):
 
 
 class BarChart(msgspec.Struct, frozen=True, tag=True):
-    """A bar for each category and series, side by side or stacked, lying or standing."""
+    """A bar for each category and series, side by side or stacked, lying or standing.
+
+    `ends` are texts after stacked bars that lie, one for each.
+    """
 
     title: str
     description: str
@@ -53,6 +58,7 @@ class BarChart(msgspec.Struct, frozen=True, tag=True):
     series: tuple[Series, ...]
     stacked: bool = False
     lying: bool = False
+    ends: tuple[str, ...] = ()
 
 
 class LineChart(msgspec.Struct, frozen=True, tag=True):
@@ -111,13 +117,15 @@ def draw(plot: Plot) -> bytes:
     from cycler import cycler  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
 
+    known = _known_fonts()
+    plot = _legible(plot, known)
     settings: Any = {
         "svg.hashsalt": "marketplace",
         "svg.fonttype": "path",
         "text.parse_math": False,
         "text.usetex": False,
         "axes.formatter.use_mathtext": False,
-        "font.family": ["DejaVu Sans"],
+        "font.family": [OURS, *known.families],
         "font.size": 9,
         "axes.prop_cycle": cycler(color=list(_COLOURS)),
         "axes.spines.top": False,
@@ -126,9 +134,32 @@ def draw(plot: Plot) -> bytes:
     with mpl.rc_context(settings):
         figure = Figure(figsize=_size(plot), layout="constrained")
         axes = figure.add_subplot()
-        axes.set_title(plot.title, loc="left", fontweight="bold")
+        axes.set_title(known.legible(plot.title), loc="left", fontweight="bold")
         _DRAWN_BY[type(plot)](axes, plot)
         return _svg(figure, plot)
+
+
+def _known_fonts() -> Fonts:
+    from matplotlib.font_manager import fontManager  # noqa: PLC0415
+
+    known = fonts()
+    drawn = {each.fname for each in fontManager.ttflist}
+    for path in known.files:
+        if str(path) not in drawn:
+            fontManager.addfont(path)
+    return known
+
+
+def _legible(plot: Plot, known: Fonts) -> Plot:
+    """Give a plot whose names can all be drawn; what it says of itself in the file stays."""
+    match plot:
+        case PointChart():
+            points = (replace(each, label=known.legible(each.label)) for each in plot.points)
+            return replace(plot, points=tuple(points))
+        case _:
+            series = (replace(each, label=known.legible(each.label)) for each in plot.series)
+            names = tuple(known.legible(each) for each in plot.categories)
+            return replace(plot, series=tuple(series), categories=names)
 
 
 def _size(plot: Plot) -> tuple[float, float]:
@@ -143,7 +174,7 @@ def _svg(figure: "Figure", plot: Plot) -> bytes:
     out = io.BytesIO()
     metadata = {"Date": None, "Creator": None, "Title": plot.title, "Description": plot.description}
     with warnings.catch_warnings():
-        # A character without a glyph is drawn as a box; the title in the file still has it.
+        # What no font has was replaced; marks without a letter of their own may be left.
         warnings.filterwarnings("ignore", message="Glyph .* missing")
         figure.savefig(out, format="svg", metadata=metadata)
     return out.getvalue()
@@ -165,6 +196,10 @@ def _bars(axes: "Axes", plot: BarChart) -> None:
             axes.bar(places, values, thick, bottom=base, label=_short(series.label))
         below = [under + value for under, value in zip(below, values, strict=True)]
     names = [_short(each) for each in plot.categories]
+    for place, (end, text) in enumerate(zip(below, plot.ends, strict=False)):
+        axes.annotate(
+            text, (end, place), xytext=(4, 0), textcoords="offset points", va="center", fontsize=8
+        )
     if plot.lying:
         axes.set_yticks(range(count), names)
         axes.invert_yaxis()
@@ -241,7 +276,11 @@ def _plain_numbers(axes: "Axes", axis: Any) -> None:
 
 def _legend(axes: "Axes", plot: BarChart | LineChart) -> None:
     if len(plot.series) > 1:
-        axes.legend(frameon=False, ncols=2, fontsize=8)
+        # Below the axes: inside it would lie upon what is drawn.
+        handles, labels = axes.get_legend_handles_labels()
+        place = "outside lower left"
+        figure: Any = axes.get_figure()
+        figure.legend(handles, labels, frameon=False, ncols=3, fontsize=8, loc=place)
 
 
 def _short(text: str) -> str:

@@ -11,6 +11,8 @@
 ``MARKETPLACE_DATA``            directory of files and of the local key store
 ``MARKETPLACE_CLAMD``           a ClamAV daemon that scans documents: ``host:port`` or a socket's
                                 path; without it the embedded scanner does
+``MARKETPLACE_FONTS``           directories of fonts for documents and plots beside ours, with
+                                colons between; for Chinese, Japanese, Korean, scripts of India
 ``MARKETPLACE_SMTP_URL``        the server that takes mail; without it mail is written to files
 ``MARKETPLACE_MAIL_FROM``       whom mail is from
 ``MARKETPLACE_PUBLIC_URL``      where clients reach the API; also the allowed Origin
@@ -141,6 +143,12 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         refusals_per_minute=number("MARKETPLACE_REFUSALS_PER_MINUTE"),
         clamd=environ.get("MARKETPLACE_CLAMD") or None,
     )
+
+
+def font_directories(environ: Mapping[str, str] = os.environ) -> tuple[Path, ...]:
+    """Give where fonts lie beside ours; by itself, for processes that have no other setting."""
+    named = (environ.get("MARKETPLACE_FONTS") or "").split(os.pathsep)
+    return tuple(Path(each) for each in named if each)
 
 
 def _ocid_prefix(environ: Mapping[str, str]) -> str:

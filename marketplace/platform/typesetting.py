@@ -2,34 +2,32 @@
 
 A template is a ``.typ`` file of a package, and reads no file outside its directory. The data comes
 to it as JSON, as values that it shows: nothing of it is ever markup. Fonts are those of the
-typesetter and DejaVu Sans, so that the same data gives the same bytes on every machine; beyond
-Latin, Greek, Cyrillic, Arabic, Hebrew, Armenian and Georgian they have no glyphs. A document whose
-characters all have one is PDF/A-2a, tagged; another is tagged PDF and says so in its foot, see
-`Typeset.complete`.
+typesetter and those of `fonts`, never those of the machine, so that the same data gives the same
+bytes on each that is set up alike. Words without glyphs are put into Latin letters, and the
+document says so in its foot, see `Typeset.complete`. It is PDF/A-2a, tagged.
 """
 
-import importlib.util
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from marketplace.kernel.errors import InvalidInput, Unavailable
+from marketplace.kernel.errors import InvalidInput
 from marketplace.kernel.limits import (
     TYPESET_DATA_BYTES_MAX,
     TYPESET_PDF_BYTES_MAX,
     TYPESET_SECONDS_MAX,
 )
 from marketplace.platform.apart import run_apart
+from marketplace.platform.fonts import OURS, fonts
 
 PDF: Final = "application/pdf"
 ARCHIVAL: Final = "a-2a"
 # Without `fallback: false` a font that draws a box for whatever it does not know would stand in.
 _MAIN: Final = """
-#set text(font: ("Libertinus Serif", "DejaVu Sans"), fallback: false)
+#set text(font: ("Libertinus Serif"{}), fallback: false)
 #include "{}"
 """
 _NO_GLYPH: Final = "could not be displayed"
@@ -37,7 +35,7 @@ _NO_GLYPH: Final = "could not be displayed"
 
 @dataclass(frozen=True, slots=True)
 class Typeset:
-    """A PDF. Not `complete`, it holds characters without a glyph, and is not PDF/A."""
+    """A PDF. Not `complete`, some of its words are put into Latin letters."""
 
     pdf: bytes
     complete: bool
@@ -84,39 +82,58 @@ def compiled(template: str, data: str, at: datetime) -> Typeset | str:
     except Exception as error:  # noqa: BLE001 - the typesetter's errors are unknown where they go
         if _NO_GLYPH not in str(error):
             return str(error)
-    try:
-        return Typeset(_compile(template, data, at, complete=False), complete=False)
-    except Exception as error:  # noqa: BLE001
-        return str(error)
+    legible = _legible(data)
+    for archival in (True, False):
+        try:
+            pdf = _compile(template, legible, at, complete=False, archival=archival)
+            return Typeset(pdf, complete=False)
+        except Exception as error:  # noqa: BLE001
+            if not archival or _NO_GLYPH not in str(error):
+                return str(error)
+    return _NO_GLYPH
 
 
-def _compile(template: str, data: str, at: datetime, *, complete: bool) -> bytes:
+def _legible(data: str) -> str:
+    """Give data in which every text can be shown."""
+
+    def shown(value: Any) -> Any:
+        match value:
+            case str():
+                return fonts().legible(value)
+            case list():
+                return [shown(each) for each in value]
+            case dict():
+                return {name: shown(each) for name, each in value.items()}
+        return value
+
+    return msgspec.json.encode(shown(msgspec.json.decode(data))).decode()
+
+
+def _compile(
+    template: str, data: str, at: datetime, *, complete: bool, archival: bool = True
+) -> bytes:
     import typst  # noqa: PLC0415 - 30 MB, for the process apart alone
 
     path = Path(template)
     nowhere = path.parent / "no-packages"
     inputs = {"data": data, "complete": "yes" if complete else "no"}
+    families = "".join(f", {msgspec.json.encode(name).decode()}" for name in _families())
     # Its declared overloads know no list of paths.
     compile_: Any = typst.compile
     pdf: bytes = compile_(
-        _MAIN.format(path.name).encode(),
+        _MAIN.format(families, path.name).encode(),
         root=path.parent,
-        font_paths=list(_fonts()),
+        font_paths=list(fonts().directories),
         ignore_system_fonts=True,
         format="pdf",
         sys_inputs=inputs,
         timestamp=at,
         package_path=nowhere,
         package_cache_path=nowhere,
-        pdf_standards=[ARCHIVAL] if complete else [],
+        pdf_standards=[ARCHIVAL] if archival else [],
     )
     return pdf
 
 
-@lru_cache(maxsize=1)
-def _fonts() -> tuple[Path, ...]:
-    """Find DejaVu Sans, which the plotter brings with it, without importing the plotter."""
-    found = importlib.util.find_spec("matplotlib")
-    if found is None or found.origin is None:
-        raise Unavailable("The plotter with its fonts is not installed.", retry_after_s=60)
-    return (Path(found.origin).parent / "mpl-data" / "fonts" / "ttf",)
+def _families() -> tuple[str, ...]:
+    return (OURS, *fonts().families)

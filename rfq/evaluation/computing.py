@@ -14,7 +14,14 @@ from rfq.awards.tables import ProposalRow
 from rfq.evaluation.rankings import Ranking, rank_lot
 from rfq.procedures.publishing import load_own
 from rfq.procedures.reading import Loaded
-from rfq.rules.computation import RULES, Computation, ComputedOffer, computed
+from rfq.rules.computation import (
+    RULES,
+    Computation,
+    ComputedOffer,
+    LotComputation,
+    computed,
+    kept_computation,
+)
 from rfq.rules.evaluation import Standing
 from rfq.rules.procedure import LotStatus, check_bids_readable
 
@@ -63,7 +70,7 @@ def computation(loaded: Loaded, lot_id: UUID, ranking: Ranking) -> Computation:
 
 async def read_computation(
     platform: Platform, caller: Caller, procedure_id: UUID, lot_id: UUID
-) -> Computation:
+) -> LotComputation:
     """Show the buyer how a lot's ranking comes about; of a decided lot, how it came about then.
 
     Raises NotFound, WrongState while prices are hidden, Conflict while the lot's auction runs.
@@ -76,13 +83,17 @@ async def read_computation(
             raise NotFound("This procedure has no such lot.")
         status = loaded.lot_statuses[lot_id]
         if status in {LotStatus.PROPOSED, LotStatus.AWARDED}:
-            kept = await tx.scalar(
-                select(ProposalRow.computation["document"])
+            kept = await tx.maybe(
+                select(
+                    ProposalRow.computation["document"].label("document"),
+                    ProposalRow.computation["scenario"].label("scenario"),
+                )
                 .where(ProposalRow.lot_id == lot_id)
                 .order_by(ProposalRow.id.desc())
                 .limit(1)
             )
             # What was decided before this document was kept is reckoned from the same bids.
-            if kept is not None:
-                return msgspec.convert(kept, Computation)
-        return computation(loaded, lot_id, await rank_lot(tx, loaded, lot_id))
+            if kept is not None and kept.document is not None:
+                return kept_computation(kept.document, kept.scenario)
+        reckoned = computation(loaded, lot_id, await rank_lot(tx, loaded, lot_id))
+    return LotComputation(**msgspec.structs.asdict(reckoned))

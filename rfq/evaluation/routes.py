@@ -11,7 +11,7 @@ from marketplace.platform.core import Platform
 from marketplace.platform.http.given import FromPath, Given
 from rfq.evaluation import computing, listing, rankings
 from rfq.evaluation.schemas import LotRankingView, OpenedBidList
-from rfq.rules.computation import Computation
+from rfq.rules.computation import LotComputation
 
 TAGS: Final = ["procedures"]
 
@@ -56,7 +56,7 @@ async def read_computation(
     lot_id: FromPath[UUID],
     caller: Given[Caller],
     platform: Given[Platform],
-) -> Computation:
+) -> LotComputation:
     """Read a lot's computation."""
     return await computing.read_computation(platform, caller, procedure_id, lot_id)
 

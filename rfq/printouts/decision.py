@@ -17,7 +17,7 @@ from rfq.awards.schemas import (
 from rfq.printouts import words
 from rfq.printouts.procedure import money
 from rfq.procedures.schemas import ProcedureLineView, SupplierProcedureView
-from rfq.rules.computation import Computation
+from rfq.rules.computation import DecidedTogether, LotComputation, PartDecided
 from rfq.validity.schemas import BidExtensionView
 
 AWARDED: tuple[Column, ...] = (
@@ -43,7 +43,7 @@ class Decided:
     """All that was decided in a procedure, for its buyer; computations are by proposal."""
 
     proposals: Sequence[AwardProposalView]
-    computations: Mapping[UUID, Computation]
+    computations: Mapping[UUID, LotComputation]
     complaints: Sequence[ComplaintView]
     names: Mapping[UUID, str]
     extensions: Sequence[BidExtensionView] = ()
@@ -151,15 +151,40 @@ def _proposal(
             name = decided.names.get(each.bidder_id, str(each.bidder_id))
             facts.append(fact(f"Complaint of {name}", each.complaint))
             facts.append(fact("Answer", each.answer or "none yet"))
+    computation = decided.computations.get(proposal.id)
+    together = None if computation is None else computation.scenario
+    if together is not None:
+        facts += _together(reader, together, proposal.total.currency)
     ranking = _ranking(reader, proposal, decided)
     heading = f"Proposed {reader.instant(proposal.proposed_at)}"
     return [
         Section(heading, level=2, facts=tuple(facts), tables=ranking),
         *(
-            _award(reader, each, decided.names.get(each.supplier_id, str(each.supplier_id)), lines)
+            _award(
+                reader,
+                each,
+                decided.names.get(each.supplier_id, str(each.supplier_id)),
+                lines,
+                () if together is None else together.awards,
+            )
             for each in proposal.awards
         ),
     ]
+
+
+def _together(reader: Reader, scenario: DecidedTogether, currency: str) -> list[Fact]:
+    """Tell by which scenario a lot was decided, how exactly that was solved, and what it kept."""
+    gap = reader.number(Decimal(scenario.gap_percent))
+    least = reader.amount(Decimal(scenario.bound), currency)
+    total = reader.amount(Decimal(scenario.total), currency)
+    facts = [
+        fact("Decided with other lots", f"By the scenario “{scenario.name}”: {total} for all."),
+        fact("Solved by", f"{scenario.solver}; no award costs less than {least}, a gap of {gap} %"),
+    ]
+    for each in scenario.constraints:
+        cost = "" if each.cost is None else reader.amount(Decimal(each.cost), currency)
+        facts.append(fact("Kept", f"{each.words} It costs {cost}." if cost else each.words))
+    return facts
 
 
 def _ranking(reader: Reader, proposal: AwardProposalView, decided: Decided) -> tuple[Table, ...]:
@@ -204,10 +229,18 @@ def _award(
     award: SupplierAwardView,
     supplier: str,
     lines: Mapping[UUID, ProcedureLineView],
+    decided: Sequence[PartDecided] = (),
 ) -> Section:
     facts = [fact("Status", words.award_status(award.status))]
     if award.share is not None:
         facts.append(fact("Share", f"{award.share} %"))
+    own = [each for each in decided if each.supplier_id == award.supplier_id]
+    offered = sum((Decimal(each.offered) for each in own), Decimal(0))
+    off = offered - sum((Decimal(each.amount) for each in own), Decimal(0))
+    if off:
+        currency = award.total.currency
+        told = f"{reader.amount(offered, currency)} less {reader.amount(off, currency)}"
+        facts.append(fact("Discounts for several lots", told))
     if award.awarded_at is not None:
         facts.append(fact("Awarded", reader.instant(award.awarded_at)))
     if award.contract_id is not None:

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Final, TypeVar
 from uuid import UUID
 
-import msgspec
 from sqlalchemy import select
 
 from marketplace.kernel.errors import NotFound, WrongState
@@ -41,7 +40,7 @@ from rfq.printouts.procedure import procedure_sheet
 from rfq.procedures.reading import Loaded, load, read_procedure
 from rfq.procedures.schemas import BuyerProcedureView
 from rfq.rules.bid import BidStatus, Part
-from rfq.rules.computation import Computation
+from rfq.rules.computation import kept_computation
 from rfq.rules.procedure import PRICES_HIDDEN, check_bids_readable
 from rfq.rules.proof import Copy
 from rfq.validity.schemas import BidExtensionView
@@ -274,12 +273,14 @@ async def _decided(platform: Platform, caller: Caller, procedure_id: UUID) -> De
     extensions = await _all(partial(list_extensions, platform, caller, procedure_id))
     async with transaction(platform, caller) as tx:
         kept = await tx.all(
-            select(ProposalRow.id, ProposalRow.computation["document"].label("document")).where(
-                ProposalRow.procedure_id == procedure_id
-            )
+            select(
+                ProposalRow.id,
+                ProposalRow.computation["document"].label("document"),
+                ProposalRow.computation["scenario"].label("scenario"),
+            ).where(ProposalRow.procedure_id == procedure_id)
         )
         computations = {
-            row.id: msgspec.convert(row.document, Computation)
+            row.id: kept_computation(row.document, row.scenario)
             for row in kept
             if row.document is not None
         }

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from fractions import Fraction
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -103,6 +103,72 @@ class Computation(msgspec.Struct, frozen=True, kw_only=True):
     offers: tuple[ComputedOffer, ...]
     lines: tuple[ComputedLine, ...] = ()
     not_offered: tuple[UUID, ...] = ()
+
+
+class PartDecided(msgspec.Struct, frozen=True, kw_only=True):
+    """What a supplier was given of the lot by a scenario, at `offered` less what he grants."""
+
+    line_id: UUID | None
+    bid_id: UUID
+    supplier_id: UUID
+    rank: int
+    offered: str
+    amount: str
+    share_rank: int | None = None
+
+
+class ConditionCounted(msgspec.Struct, frozen=True, kw_only=True):
+    """A condition of a bid that counted, and what it took off all lots together."""
+
+    supplier_id: UUID
+    condition: str
+    percent: str
+    off: str
+
+
+class ConstraintKept(msgspec.Struct, frozen=True, kw_only=True):
+    """A constraint that the award keeps, and what it costs, where that was found out."""
+
+    name: str
+    words: str
+    cost: str | None
+    at_least: str | None
+    at_most: str | None
+
+
+class DecidedTogether(msgspec.Struct, frozen=True, kw_only=True):
+    """The scenario that a lot was decided by, together with others.
+
+    `asked` is what the buyer asked for, `problem` and `result` are SHA-256 of what was solved and
+    of what came out, `total` and `bound` are of all lots, `awards` of this one.
+    """
+
+    form: str
+    scenario_id: UUID
+    name: str
+    asked: dict[str, Any]
+    problem: str
+    result: str
+    solver: str
+    outcome: str
+    total: str
+    bound: str
+    gap_percent: str
+    granted: tuple[ConditionCounted, ...]
+    constraints: tuple[ConstraintKept, ...]
+    awards: tuple[PartDecided, ...]
+    recomputed: str
+
+
+class LotComputation(Computation, frozen=True, kw_only=True):
+    """A lot's computation, with the scenario it was decided by, if it was."""
+
+    scenario: DecidedTogether | None = None
+
+
+def kept_computation(document: Mapping[str, Any], scenario: object) -> LotComputation:
+    """Read a computation as it was kept with a proposal, and the scenario beside it."""
+    return msgspec.convert({**document, "scenario": scenario}, LotComputation)
 
 
 def shown(value: Fraction) -> str:

@@ -113,4 +113,5 @@ def chart(compared: ScenarioComparison) -> BarChart:
         series=tuple(series),
         stacked=True,
         lying=True,
+        ends=tuple(item.total for item in compared.items),
     )

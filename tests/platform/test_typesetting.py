@@ -1,5 +1,6 @@
 """Documents: what users write is text, the bytes are the same each time, files stay unread."""
 
+import os
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from anyio.abc import Process
 
 from marketplace.kernel.errors import InvalidInput, Unavailable
 from marketplace.platform import apart, typesetting
+from marketplace.platform.fonts import fonts
 from marketplace.platform.typesetting import BrokenTemplate, Typeset, compiled, typeset
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -80,11 +82,32 @@ def test_scripts_of_europe_and_the_near_east_have_glyphs() -> None:
     assert "Україна" in text_of(made.pdf)
 
 
-def test_a_character_without_a_glyph_is_told_and_not_archival() -> None:
-    made = letter("Offer of 株式会社")
+def test_words_no_font_has_are_put_into_latin_letters_and_that_is_told() -> None:
+    made = letter('Offer of 株式会社 "ग्रीस" 🙂', title="采购")
+    text = text_of(made.pdf)
     assert not made.complete
-    assert "Some characters have no glyph." in text_of(made.pdf)
-    assert b"pdfaid:part" not in made.pdf
+    assert 'Offer of \u2039ZhuShiHuiShe\u203a "\u2039gris\u203a"' in text
+    assert "\u2039CaiGou\u203a" in text
+    assert "Some characters have no glyph." in text
+    assert b"pdfaid:part" in made.pdf
+
+
+def test_fonts_of_the_operator_show_what_ours_do_not_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = "In Fraktur: \U0001d518"
+    assert not letter(body).complete
+    stix = fonts().directories[0] / "STIXGeneral.ttf"
+    (tmp_path / "deeper").mkdir()
+    (tmp_path / "deeper" / stix.name).write_bytes(stix.read_bytes())
+    monkeypatch.setenv("MARKETPLACE_FONTS", f"{tmp_path}{os.pathsep}/no/such/directory")
+    fonts.cache_clear()
+    try:
+        made = letter(body)
+    finally:
+        fonts.cache_clear()
+    assert made.complete
+    assert "\U0001d518" in text_of(made.pdf)
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "/../../../../etc/passwd", "../test_wire.py"])
@@ -116,6 +139,4 @@ async def test_who_takes_too_long_or_dies_leaves_a_clear_error_and_the_next_work
 
 
 def _die() -> None:
-    import os  # noqa: PLC0415
-
     os._exit(3)

@@ -15,6 +15,7 @@ from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, OpenAPIType
 from litestar.params import HeaderParameter, QueryParameter
 
 from marketplace.platform.http.access import unless_kept
+from marketplace.platform.settings import font_directories
 from marketplace.platform.sheets.model import Sheet
 from marketplace.platform.sheets.page import STYLE, page
 from marketplace.platform.typesetting import PDF, typeset
@@ -24,7 +25,8 @@ _TEMPLATE: Final = _HERE / "sheet.typ"
 HTML: Final = "text/html"
 # Counts with the look: what is kept of an older one is another answer.
 _LOOK: Final = hashlib.sha256(
-    b"".join((_HERE / name).read_bytes() for name in ("sheet.typ", "page.py"))
+    b"".join((_HERE / name).read_bytes() for name in ("sheet.typ", "page.py", "../fonts.py"))
+    + "".join(map(str, font_directories())).encode()
 ).digest()
 _HEADERS: Final = {
     "Content-Security-Policy": (

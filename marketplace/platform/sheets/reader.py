@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -44,11 +44,15 @@ class Reader:
         return f"{self.number(value, currency_digits(currency))}\u00a0{currency}"
 
     def percent(self, share: Decimal | None, *, signed: bool = False) -> str:
-        """Write a share of 1 in percent with one place; a dash where there is none."""
+        """Write a share of 1 in percent with one or two places; a dash where there is none.
+
+        Only what is not nought has a sign.
+        """
         if share is None:
             return "–"
-        pattern = "+#,##0.0;-#,##0.0" if signed else "#,##0.0"
-        text = format_decimal(share * 100, format=pattern, locale=_locale(self.language))
+        percent = (share * 100).quantize(Decimal("0.01"), ROUND_HALF_UP)
+        pattern = "+#,##0.0#;-#,##0.0#" if signed and percent else "#,##0.0#"
+        text = format_decimal(percent or Decimal(0), pattern, _locale(self.language))
         return f"{text}\u00a0%"
 
     def instant(self, at: datetime | None) -> str:

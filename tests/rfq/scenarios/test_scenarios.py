@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 import pytest
 from msgspec import structs
-from sqlalchemy import select
 
 from marketplace.kernel.errors import (
     Conflict,
@@ -18,15 +17,15 @@ from marketplace.kernel.errors import (
     WrongState,
 )
 from marketplace.platform.core import Platform
-from marketplace.platform.database import transaction
 from marketplace.worker import Worker
 from rfq.awards.reading import read_proposal
 from rfq.awards.schemas import AwardInput
 from rfq.awards.service import award_lot
-from rfq.awards.tables import ProposalRow
 from rfq.bids import service as bids
 from rfq.bids.schemas import ConditionsInput, PackageInput, VolumeDiscountInput
+from rfq.evaluation.computing import read_computation
 from rfq.opening.service import open_procedure
+from rfq.printouts.service import Asked, print_decision
 from rfq.procedures.schemas import BuyerProcedureView
 from rfq.qualification.schemas import SupplierQualificationInput
 from rfq.qualification.service import put_supplier_qualification
@@ -156,17 +155,18 @@ async def test_a_package_that_makes_an_offer_cheaper_counts_and_is_what_the_cont
     assert (award.supplier_id, award.total.amount) == (parties.acme.organization_id, "571.30")
     assert sum(Decimal(line.amount.amount) for line in award.lines) == Decimal("571.30")
     assert award.contract_id is not None
-    document = await computation(parties, first.id)
-    assert document["scenario"]["scenario_id"] == str(scenario.id)
-    assert document["scenario"]["granted"][0]["off"] == "26.10"
-    assert [each["amount"] for each in document["scenario"]["awards"]] == ["571.30"]
+    attached = await read_computation(platform, parties.buyer, made.id, first.lot_id)
+    assert attached.scenario is not None
+    assert attached.scenario.scenario_id == scenario.id
+    assert (attached.scenario.total, attached.scenario.granted[0].off) == ("1713.90", "26.10")
+    assert [(e.offered, e.amount) for e in attached.scenario.awards] == [("580.00", "571.30")]
+    printed = await print_decision(platform, parties.buyer, made.id, Asked(("en",), None))
+    facts = [fact for part in printed.sheet.sections for fact in part.facts]
+    told = {fact.name: " ".join(fact.value.text.split()) for fact in facts}
+    assert told["Decided with other lots"] == "By the scenario “x”: 1,713.90 EUR for all."
+    assert told["Discounts for several lots"] == "580.00 EUR less 8.70 EUR"
     read = await service.read_scenario(platform, parties.buyer, scenario.id)
     assert read.status is ScenarioStatus.PROPOSED
-
-
-async def computation(parties: Parties, proposal_id: Any) -> Any:
-    async with transaction(parties.platform, parties.buyer) as tx:
-        return await tx.scalar(select(ProposalRow.computation).where(ProposalRow.id == proposal_id))
 
 
 async def test_a_scenario_is_all_of_the_past_once_one_lot_is_decided_otherwise(
