@@ -81,5 +81,6 @@ SUBPACKAGES_WITH_TABLES: Final = {
         "scenarios",
         "reports",
         "validity",
+        "variants",
     ),
 }

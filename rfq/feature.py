@@ -53,6 +53,7 @@ from rfq.scenarios import routes as scenarios
 from rfq.scenarios.running import JOB, run_scenario
 from rfq.strict import routes as strict
 from rfq.validity import routes as validity
+from rfq.variants import routes as variants
 
 
 def _local_key_store(platform: Platform) -> LocalKeyStore:
@@ -88,6 +89,7 @@ FEATURE: Final = Feature(
         *officers.ROUTES,
         *strict.ROUTES,
         *qualification.ROUTES,
+        *variants.ROUTES,
         *panel_routes.ROUTES,
         *evaluation.ROUTES,
         *explanations.ROUTES,

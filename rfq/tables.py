@@ -222,10 +222,11 @@ class AmendmentRow(Base):
 
 
 class SealedBidRow(Base):
-    """One version of a bid, as it was received; a bidder has one bid per procedure.
+    """One version of a bid, as it was received; of a bidder his main bid, and variants beside it.
 
-    `terms_version` are the terms it was submitted or confirmed for. With two envelopes this one is
-    the technical, and `commitment` binds those of both (`rules.envelopes.Commitments`).
+    `variant` is 0 of a main bid. `terms_version` are the terms it was submitted or confirmed for.
+    With two envelopes this one is the technical, and `commitment` binds those of both
+    (`rules.envelopes.Commitments`).
     """
 
     __tablename__ = "sealed_bids"
@@ -233,6 +234,7 @@ class SealedBidRow(Base):
     version: Mapped[int] = mapped_column(primary_key=True)
     procedure_id: Mapped[UUID] = mapped_column(ForeignKey("procedures.id"))
     bidder_id: Mapped[UUID]
+    variant: Mapped[int] = mapped_column(server_default=text("0"))
     status: Mapped[str]
     terms_version: Mapped[int] = mapped_column(server_default=text("1"))
     submitted_at: Mapped[Instant]
@@ -244,12 +246,13 @@ class SealedBidRow(Base):
     wrapped_key: Mapped[bytes]
     ciphertext: Mapped[bytes]
     __table_args__ = (
-        UniqueConstraint("procedure_id", "bidder_id", "version"),
+        UniqueConstraint("procedure_id", "bidder_id", "variant", "version"),
         Index("ix_sealed_bids_bidder_id", "bidder_id"),
         Index(
             "uq_sealed_bids_live",
             "procedure_id",
             "bidder_id",
+            "variant",
             unique=True,
             postgresql_where=text("status = 'live'"),
         ),
@@ -269,6 +272,7 @@ class OpenedBidRow(Base):
     procedure_id: Mapped[UUID] = mapped_column(ForeignKey("procedures.id"))
     buyer_id: Mapped[UUID]
     bidder_id: Mapped[UUID]
+    variant: Mapped[int] = mapped_column(server_default=text("0"))
     submitted_at: Mapped[Instant]
     commitment: Mapped[Hash]
     technical_commitment: Mapped[bytes | None]
@@ -277,7 +281,7 @@ class OpenedBidRow(Base):
     content: Mapped[str | None]
     invalid_reason: Mapped[str | None]
     __table_args__ = (
-        UniqueConstraint("procedure_id", "bidder_id"),
+        UniqueConstraint("procedure_id", "bidder_id", "variant"),
         Index("ix_opened_bids_buyer_id", "buyer_id"),
         Index("ix_opened_bids_bidder_id", "bidder_id"),
     )
@@ -371,7 +375,7 @@ class ExplanationRow(Base):
     explained_at: Mapped[datetime | None]
     decided_at: Mapped[datetime | None]
     __table_args__ = (
-        UniqueConstraint("lot_id", "bidder_id"),
+        UniqueConstraint("lot_id", "bid_id"),
         Index("ix_bid_explanations_procedure_id_id", "procedure_id", "id"),
         Index("ix_bid_explanations_buyer_id", "buyer_id"),
         Index("ix_bid_explanations_bidder_id", "bidder_id"),

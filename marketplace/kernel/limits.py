@@ -203,6 +203,10 @@ DOCUMENT_BYTES_MAX: Final = 20 * 1_048_576
 DOCUMENTS_MAX: Final = 50
 """Of one procedure; a bidder reads each of them."""
 ATTACHMENTS_PER_BID_MAX: Final = 20
+VARIANTS_MAX: Final = 5
+"""Of one bidder beside his main bid; each is judged by the whole panel and decided on by hand."""
+MINIMUM_REQUIREMENTS_MAX: Final = 20
+"""Of variants; each is looked at for each variant."""
 ATTACHMENT_UPLOADS_MAX: Final = 100
 """Of one company in one procedure, those it replaced and forgot included."""
 SET_ASIDE_MAX: Final = 500

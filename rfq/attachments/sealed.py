@@ -6,10 +6,10 @@ sealed. Which attachments a bid has its sealed text says, by their ids and hashe
 
 import hashlib
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from marketplace.kernel.errors import Conflict, NotFound, invalid
@@ -179,6 +179,16 @@ async def keep_upload(
     return row
 
 
+_PLACE = (OpenedAttachmentRow.id, OpenedAttachmentRow.bid_id)
+
+
+class _Key(NamedTuple):
+    """Several bids may name one attachment: a main bid and its variants."""
+
+    id: UUID
+    bid_id: UUID
+
+
 async def list_attachments(
     platform: Platform, caller: Caller, procedure_id: UUID, asked: PageRequest
 ) -> Page[AttachmentView]:
@@ -190,16 +200,16 @@ async def list_attachments(
     statement = (
         select(*OPENED)
         .where(OpenedAttachmentRow.procedure_id == procedure_id)
-        .order_by(OpenedAttachmentRow.id)
+        .order_by(*_PLACE)
         .limit(asked.fetch)
     )
-    if (after := asked.key(UUID)) is not None:
-        statement = statement.where(OpenedAttachmentRow.id > after)
+    if (after := asked.key(_Key)) is not None:
+        statement = statement.where(tuple_(*_PLACE) > tuple_(*after))
     async with transaction(platform, caller) as tx:
         await _check_opened(tx, caller, procedure_id)
         # Row-level security leaves a bidder his own rows.
         rows = await tx.all(statement)
-    return page(asked, [_view(row) for row in rows], lambda item: item.id)
+    return page(asked, [_view(row) for row in rows], lambda item: _Key(item.id, item.bid_id))
 
 
 async def _check_opened(tx: Transaction, caller: Caller, procedure_id: UUID) -> Loaded:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, or_, select
+from sqlalchemy import Row, insert, or_, select
 
 from marketplace.kernel.events import Event
 from marketplace.platform.caller import Caller
@@ -14,11 +14,13 @@ from marketplace.platform.database import Transaction, transaction
 from rfq.awards.proposals import Proposal
 from rfq.awards.schemas import AwardNoticeList, AwardNoticeView
 from rfq.awards.tables import AwardRow, NoticeRow
-from rfq.evaluation.opened import opened_bids
+from rfq.evaluation.opened import aside, bid_of, opened_bids
 from rfq.opening.tables import OpenedPricesRow, TechnicalResultRow
 from rfq.procedures.reading import Loaded, load, reads_as_buyer
 from rfq.rules.settlement import GONE
+from rfq.rules.variants import MAIN
 from rfq.tables import ExplanationRow, OpenedBidRow
+from rfq.variants.tables import VariantDecisionRow
 
 
 async def tell_bidders(
@@ -52,9 +54,8 @@ async def tell_bidders(
 
 
 async def _notices(tx: Transaction, loaded: Loaded, proposal: Proposal) -> list[dict[str, Any]]:
-    ranks = {
-        UUID(each["bidder_id"]): int(each["rank"]) for each in proposal.row.computation["ranking"]
-    }
+    ranking = {UUID(each["bidder_id"]): each for each in proposal.row.computation["ranking"]}
+    ranks = {bidder: int(each["rank"]) for bidder, each in ranking.items()}
     winners = {award.supplier_id for award in proposal.awards}
     own = await _own_reasons(tx, loaded, proposal)
     told = sorted({*ranks, *own, *winners})
@@ -66,62 +67,100 @@ async def _notices(tx: Transaction, loaded: Loaded, proposal: Proposal) -> list[
             "rank": ranks.get(bidder),
             "reasons": []
             if bidder in winners
-            else list(_reasons(ranks.get(bidder), own.get(bidder), first, proposal.row.reason)),
+            else [
+                *own.get(bidder, ()),
+                *_of_rank(ranking.get(bidder), first, proposal.row.reason),
+            ],
         }
         for bidder in told
     ]
 
 
-def _reasons(rank: int | None, own: str | None, first: int, reason: str) -> Iterator[str]:
-    if own is not None:
-        yield own
-    elif rank is not None:
-        yield f"Your offer has rank {rank}."
+def _of_rank(ranked: Mapping[str, Any] | None, first: int, reason: str) -> Iterator[str]:
+    """Tell a bidder where his best offer stood, if one of his could win."""
+    if ranked is None:
+        return
+    yield f"Your {ranked.get('variant') or 'offer'} has rank {ranked['rank']}."
     # Who stood before a winner is told why the buyer passed him over.
-    if own is None and reason and rank is not None and rank < first:
+    if reason and int(ranked["rank"]) < first:
         yield reason
 
 
-async def _own_reasons(tx: Transaction, loaded: Loaded, proposal: Proposal) -> Mapping[UUID, str]:
-    """Give why bidders could not win at all: an invalid bid, a rejected price, an award refused."""
-    reasons: dict[UUID, str] = {}
-    for row in await tx.all(
-        opened_bids(loaded.procedure.id).where(
-            or_(
-                OpenedBidRow.invalid_reason.is_not(None),
-                OpenedPricesRow.invalid_reason.is_not(None),
-            )
-        )
-    ):
-        reasons[row.bidder_id] = f"Your bid was invalid: {row.invalid_reason}"
+async def _own_reasons(
+    tx: Transaction, loaded: Loaded, proposal: Proposal
+) -> Mapping[UUID, list[str]]:
+    """Give why offers could not win at all, by their bidders.
+
+    An invalid bid, a variant that was set aside, a rejected price, an award refused.
+    """
+    reasons: dict[UUID, list[str]] = {}
+
+    def tell(bidder: UUID, words: str) -> None:
+        reasons.setdefault(bidder, []).append(words.strip())
+
+    for row in await _out(tx, loaded, proposal.row.lot_id):
+        name = "bid" if row.variant == MAIN else f"variant {row.variant}"
+        if row.invalid_reason is not None:
+            tell(row.bidder_id, f"Your {name} was invalid: {row.invalid_reason}")
+        else:
+            tell(row.bidder_id, f"Your {name} was set aside. {aside(row)}")
     for row in await tx.all(
         select(TechnicalResultRow.bidder_id, TechnicalResultRow.reason).where(
             TechnicalResultRow.procedure_id == loaded.procedure.id,
             TechnicalResultRow.passed.is_(False),
         )
     ):
-        reasons[row.bidder_id] = f"Your financial envelope was not opened: {row.reason}"
-    for bidder, until in proposal.row.computation.get("ended", {}).items():
-        reasons[UUID(bidder)] = f"Your bid bound you until {until} and was not extended."
-    rejected = {UUID(each["bidder_id"]) for each in proposal.row.computation["rejected"]}
+        tell(row.bidder_id, f"Your financial envelope was not opened: {row.reason}")
+    for each in proposal.row.computation.get("ended", ()):
+        name = each.get("variant") or "bid"
+        words = f"Your {name} bound you until {each['until']} and was not extended."
+        tell(UUID(each["bidder_id"]), words)
+    fallen = {
+        row.supplier_id: row.ended_because or ""
+        for row in await tx.all(
+            select(AwardRow.supplier_id, AwardRow.ended_because).where(
+                AwardRow.lot_id == proposal.row.lot_id,
+                AwardRow.status.in_([status.value for status in GONE]),
+            )
+        )
+    }
     said = await tx.all(
-        select(ExplanationRow.bidder_id, ExplanationRow.decision_reason).where(
-            ExplanationRow.lot_id == proposal.row.lot_id, ExplanationRow.bidder_id.in_(rejected)
+        select(ExplanationRow.bid_id, ExplanationRow.decision_reason).where(
+            ExplanationRow.lot_id == proposal.row.lot_id
         )
     )
-    why = {row.bidder_id: row.decision_reason or "" for row in said}
-    for bidder in rejected:
-        words = "Your offer was rejected."
-        reasons[bidder] = f"{words} {why.get(bidder, '')}".strip()
-    for row in await tx.all(
-        select(AwardRow.supplier_id, AwardRow.ended_because).where(
-            AwardRow.lot_id == proposal.row.lot_id,
-            AwardRow.status.in_([status.value for status in GONE]),
+    why = {row.bid_id: row.decision_reason or "" for row in said}
+    for each in proposal.row.computation["rejected"]:
+        bidder = UUID(each["bidder_id"])
+        if bidder not in fallen:
+            name = each.get("variant") or "offer"
+            tell(bidder, f"Your {name} was rejected. {why.get(UUID(each['bid_id']), '')}")
+    # Whoever fell away as a winner fell with all he offered: of that alone he is told.
+    ended = "An award of this lot to you has ended already."
+    return {
+        **reasons,
+        **{bidder: [f"{ended} {because}".strip()] for bidder, because in fallen.items()},
+    }
+
+
+async def _out(tx: Transaction, loaded: Loaded, lot_id: UUID) -> list[Row[Any]]:
+    """Read the bids that are invalid, and the variants for this lot that were set aside."""
+    lot = loaded.procedure.lot(lot_id)
+    rows = await tx.all(
+        opened_bids(loaded.procedure.id).where(
+            or_(
+                OpenedBidRow.invalid_reason.is_not(None),
+                OpenedPricesRow.invalid_reason.is_not(None),
+                VariantDecisionRow.meets.is_(False),
+            )
         )
-    ):
-        words = "An award of this lot to you has ended already."
-        reasons[row.supplier_id] = f"{words} {row.ended_because or ''}".strip()
-    return reasons
+    )
+    return [
+        row
+        for row in rows
+        if row.invalid_reason is not None
+        or (lot is not None and (bid := bid_of(row)) is not None and bid.priced(lot))
+    ]
 
 
 async def list_notices(platform: Platform, caller: Caller, procedure_id: UUID) -> AwardNoticeList:

@@ -38,6 +38,7 @@ from rfq.rules.settlement import (
     ProposalAction,
     ProposalStatus,
 )
+from rfq.rules.variants import OpenedVariant
 from rfq.tables import LotRow, ProcedureRow
 
 APPROVAL: Final = "award"
@@ -59,6 +60,7 @@ class Award:
     breakdown: Breakdown
     contract_id: UUID | None
     provenance: tuple[Provenance, ...]
+    variant: OpenedVariant | None = None
 
     def quantities(self) -> dict[UUID, Decimal]:
         """Give what is awarded, by line."""
@@ -197,6 +199,7 @@ async def read_awards(tx: Transaction, loaded: Loaded, *conditions: Any) -> list
             ),
             contract_id=row.contract_id,
             provenance=read_provenance(row.provenance),
+            variant=None if row.variant is None else OpenedVariant(**row.variant),
         )
         for row in rows
     ]
@@ -225,6 +228,7 @@ async def stored_awards(
             AwardRow.lot_id,
             AwardRow.supplier_id,
             AwardRow.bid_id,
+            AwardRow.variant,
             AwardRow.status,
             AwardRow.rank,
             AwardRow.share,

@@ -30,6 +30,8 @@ from rfq.hexadecimal import hexadecimal
 from rfq.procedures.publishing import load_own
 from rfq.procedures.reading import Loaded, load, reads_as_buyer
 from rfq.rules.settlement import AwardStatus, Cause
+from rfq.rules.variants import OpenedVariant
+from rfq.variants.schemas import VariantView
 
 
 async def list_awards(
@@ -124,6 +126,7 @@ def _shared(row: Row[Any], lines: Mapping[UUID, Sequence[Row[Any]]]) -> dict[str
         "lot_id": row.lot_id,
         "supplier_id": row.supplier_id,
         "bid_id": row.bid_id,
+        "variant": row.variant and VariantView.of(OpenedVariant(**row.variant)),
         "status": AwardStatus(row.status),
         "share": row.share,
         "total": MoneyView.of(Money(row.total, row.currency)),

@@ -19,6 +19,7 @@ from marketplace.platform.http.schemas import (
 )
 from rfq.evaluation.schemas import OpenedLineView
 from rfq.rules.settlement import AwardStatus, Cause, ComplaintStatus, ProposalStatus
+from rfq.variants.schemas import VariantView
 
 
 class BreakdownLineInput(Input):
@@ -100,6 +101,7 @@ class SupplierAwardView(Output):
     lot_id: UUID
     supplier_id: UUID
     bid_id: UUID
+    variant: VariantView | None
     status: AwardStatus
     share: int | None
     total: MoneyView

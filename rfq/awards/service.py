@@ -7,29 +7,21 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-import msgspec
-from sqlalchemy import insert
-
-from marketplace.contracts.documents import provenance_document, terms_document
-from marketplace.contracts.rules import Provenance
-from marketplace.kernel.canonical import plain_decimal
-from marketplace.kernel.clock import is_time_zone
 from marketplace.kernel.errors import Conflict, invalid
-from marketplace.kernel.ids import new_id
-from marketplace.kernel.money import Money, total
+from marketplace.kernel.money import Money
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, retries_conflicts, transaction
 from marketplace.platform.idempotency import IdempotencyKey, keep, replay
 from rfq.awards.approving import ask_or_go_on
 from rfq.awards.breakdowns import breakdown_of
-from rfq.awards.proposals import Award, move_lot, read_awards, read_proposals, record
+from rfq.awards.proposals import Award, move_lot, read_awards, read_proposals
 from rfq.awards.reading import proposal_view
+from rfq.awards.recording import Decided, Part, computation_document, store_proposal, zone_of
 from rfq.awards.schemas import AwardInput, AwardProposalView
-from rfq.awards.tables import AwardLineRow, AwardRow, ProposalRow
+from rfq.awards.tables import AwardRow, ProposalRow
 from rfq.bids.receiving import hold_own
-from rfq.evaluation.computing import computation
-from rfq.evaluation.rankings import Ranking, rank_lot
+from rfq.evaluation.rankings import BEHIND, Ranking, rank_lot
 from rfq.handover.service import EndedAuction
 from rfq.procedures.reading import Loaded
 from rfq.rules.abnormal import check_award
@@ -50,27 +42,12 @@ from rfq.rules.evaluation import Final, line_divisor
 from rfq.rules.procedure import Lot, LotAction, check_bids_readable
 from rfq.rules.settlement import (
     AwardStatus,
-    ProposalStatus,
     check_last_day,
     next_first,
     standstill_until,
 )
 from rfq.rules.validity import check_binding
-
-Part = tuple[int, int | None, Final, Breakdown]
-"""A winner's rank in the lot, his share in percent where it is one, his offer, and his lines."""
-
-
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """What each winner gets, and of lines that were compared apart how.
-
-    `not_offered` are lines that stay unbought, for nobody who can win prices them.
-    """
-
-    parts: list[Part]
-    lines: tuple[ComputedLine, ...] = ()
-    not_offered: tuple[UUID, ...] = ()
+from rfq.rules.variant_decisions import check_all_decided
 
 
 @retries_conflicts
@@ -136,13 +113,15 @@ async def propose(
     else:
         ranking, standing = together.rankings[lot.id], list(together.standing.get(lot.id, ()))
     made = await _decide(tx, loaded, lot, data, ranking=ranking, standing=standing, at=at)
-    document = _computation(loaded, ranking, data, made)
+    document = computation_document(loaded, ranking, data, made)
     if together is not None:
         made = replace(made, parts=[_reduced(part, together, lot.id) for part in made.parts])
         document["scenario"] = together.document
     for _, _, final, _ in made.parts:
         check_binding(final.offer.binds_until, at)
-    proposal_id = await _store(tx, loaded, data, made, ranking=ranking, document=document, at=at)
+    proposal_id = await store_proposal(
+        tx, loaded, data, made, ranking=ranking, document=document, at=at
+    )
     (proposal,) = await read_proposals(tx, loaded, ProposalRow.id == proposal_id)
     amount = together.amount if together else None
     return proposal_id, await ask_or_go_on(tx, caller, loaded, proposal, at, decided=amount)
@@ -156,15 +135,6 @@ def _reduced(part: Part, together: Together, lot_id: UUID) -> Part:
         return part
     reduced = breakdown.total - Money(off, breakdown.total.currency)
     return rank, share, final, scaled(breakdown.lines, reduced)
-
-
-def zone_of(loaded: Loaded, data: AwardInput) -> str:
-    """Give the zone of the contract's days; raises InvalidInput for one that is none."""
-    zone = data.time_zone or loaded.procedure.awarding.time_zone
-    if not is_time_zone(zone):
-        detail = f"{zone!r} is no IANA time zone; for example Europe/Berlin."
-        raise invalid("/time_zone", "unknown_time_zone", detail)
-    return zone
 
 
 def _check_days(loaded: Loaded, data: AwardInput, at: datetime) -> None:
@@ -193,9 +163,10 @@ async def _decide(
     _check_rejected(ranking, data)
     _check_ended(ranking, data, at)
     _check_by_hand(ranking, data)
+    check_all_decided(each.offer.variant for each in (*finals, *ranking.behind))
     ranks = {final.offer.bid_id: rank for rank, final in enumerate(finals, start=1)}
     shares, by_line = _divided(loaded.procedure.awarding, divided_already=bool(standing))
-    chosen = _chosen(finals, data, standing)
+    chosen = _chosen(ranking, data, standing)
     chosen = chosen if by_line else chosen[: max(len(shares), 1)]
     offers = [await priced(tx, loaded, lot.id, final, ranking.auction) for final in chosen]
     made: Sequence[Breakdown | None]
@@ -237,8 +208,8 @@ async def _decide(
         if part is not None
     ]
     for _, _, final, _ in parts:
-        bidder_id = final.offer.bidder_id
-        check_award(ranking.flags.get(bidder_id), ranking.explanations.get(bidder_id))
+        bid_id = final.offer.bid_id
+        check_award(ranking.flags.get(bid_id), ranking.explanations.get(bid_id))
     return Decided(parts, lines, not_offered)
 
 
@@ -261,7 +232,7 @@ def _check_rejected(ranking: Ranking, data: AwardInput) -> None:
     """Say of a named bid that was rejected why it cannot win; raises Conflict."""
     for final in ranking.rejected:
         if final.offer.bid_id in data.bid_ids:
-            check_award(None, ranking.explanations.get(final.offer.bidder_id))
+            check_award(None, ranking.explanations.get(final.offer.bid_id))
 
 
 def _check_ended(ranking: Ranking, data: AwardInput, at: datetime) -> None:
@@ -286,8 +257,9 @@ def _check_by_hand(ranking: Ranking, data: AwardInput) -> None:
         raise invalid("/reason", "reason_missing", detail)
 
 
-def _chosen(finals: Sequence[Final], data: AwardInput, standing: Sequence[Award]) -> list[Final]:
+def _chosen(ranking: Ranking, data: AwardInput, standing: Sequence[Award]) -> list[Final]:
     """Put the winners in the buyer's order; raises InvalidInput, Conflict where nobody is left."""
+    finals = ranking.finals
     if not finals:
         detail = "Nobody is left who could win this lot: end it, and it is unsuccessful."
         raise Conflict(detail)
@@ -295,7 +267,10 @@ def _chosen(finals: Sequence[Final], data: AwardInput, standing: Sequence[Award]
     holders = frozenset(award.supplier_id for award in standing)
     ranked = [by_bidder[bidder].offer.bid_id for bidder in next_first(list(by_bidder), holders)]
     by_bid = {final.offer.bid_id: final for final in finals}
+    others = {each.offer.bid_id for each in ranking.behind}
     for number, bid_id in enumerate(data.bid_ids):
+        if bid_id in others:
+            raise invalid(f"/bid_ids/{number}", "behind", BEHIND)
         if bid_id not in by_bid:
             detail = "No valid bid for this lot has this id."
             raise invalid(f"/bid_ids/{number}", "unknown_bid", detail)
@@ -332,154 +307,3 @@ def _lines_chosen(
         list(named.values()), [best_in(compared[line_id]) for line_id in named], data.reason
     )
     return named
-
-
-async def _store(
-    tx: Transaction,
-    loaded: Loaded,
-    data: AwardInput,
-    decided: Decided,
-    *,
-    ranking: Ranking,
-    document: Mapping[str, Any],
-    at: datetime,
-) -> UUID:
-    proposal_id, caller = new_id(), tx.caller
-    currency = loaded.procedure.currency
-    sum_ = total([part.total for _, _, _, part in decided.parts], currency)
-    common = {
-        "procedure_id": loaded.procedure.id,
-        "lot_id": data.lot_id,
-        "buyer_id": loaded.procedure.buyer_id,
-        "reason": data.reason,
-        "currency": currency,
-    }
-    by = caller.member_id if caller else None
-    await tx.execute(
-        insert(ProposalRow).values(
-            **common,
-            id=proposal_id,
-            status=ProposalStatus.PROPOSED.value,
-            total=sum_.amount,
-            first_day=data.first_day,
-            last_day=data.last_day,
-            time_zone=zone_of(loaded, data),
-            first_offer=min((each.amount for each in ranking.whole_totals.values()), default=None),
-            computation=document,
-            proposed_by=by,
-            proposed_at=at,
-        )
-    )
-    for part in decided.parts:
-        await _store_award(tx, {**common, "awarded_by": by}, proposal_id, part, ranking)
-    facts: dict[str, object] = {
-        "procedure_id": loaded.procedure.id,
-        "lot_id": data.lot_id,
-        "total": sum_.amount,
-        "supplier_ids": [final.offer.bidder_id for _, _, final, _ in decided.parts],
-        "reason": data.reason,
-    }
-    record(tx, loaded, "award.proposed", proposal_id, facts)
-    return proposal_id
-
-
-async def _store_award(
-    tx: Transaction,
-    common: Mapping[str, Any],
-    proposal_id: UUID,
-    part: Part,
-    ranking: Ranking,
-) -> None:
-    rank, share, final, breakdown = part
-    award_id, offer = new_id(), final.offer
-    await tx.execute(
-        insert(AwardRow).values(
-            **common,
-            id=award_id,
-            proposal_id=proposal_id,
-            supplier_id=offer.bidder_id,
-            bid_id=offer.bid_id,
-            status=AwardStatus.PROPOSED.value,
-            rank=rank,
-            share=share,
-            total=breakdown.total.amount,
-            provenance=provenance_document(_way_to(final, ranking)),
-        )
-    )
-    await tx.execute(
-        insert(AwardLineRow),
-        [
-            {
-                "buyer_id": common["buyer_id"],
-                "supplier_id": offer.bidder_id,
-                "award_id": award_id,
-                "line_id": line.line.id,
-                "position": position,
-                "sku": line.sku,
-                "quantity": line.line.quantity,
-                "unit_amount": line.unit_amount,
-                "basis": line.basis,
-                "amount": line.amount.amount,
-                "terms": terms_document(line.terms),
-            }
-            for position, line in enumerate(breakdown.lines)
-        ],
-    )
-
-
-def _way_to(final: Final, ranking: Ranking) -> tuple[Provenance, ...]:
-    """Tell how an offer came about, earliest first, each step with the hash that pins it."""
-    offer = final.offer
-    steps = [Provenance("rfq.bid", offer.bid_id, offer.submitted_at, offer.commitment.hex())]
-    agreed, auction = ranking.agreed.get(offer.bidder_id), ranking.auction
-    if agreed is not None:
-        digest = agreed.content_hash.hex()
-        steps.append(Provenance("rfq.negotiation", agreed.negotiation_id, agreed.agreed_at, digest))
-    if auction is not None:
-        head = auction.ledger_head.hex()
-        steps.append(Provenance("auction", auction.auction_id, auction.ended_at, head))
-        steps += [
-            Provenance("auction.bid", entry.bid_id, entry.bid_at, entry.entry_hash.hex())
-            for entry in auction.ranking
-            if entry.bidder_id == offer.bidder_id
-        ]
-    return tuple(steps)
-
-
-def _computation(
-    loaded: Loaded, ranking: Ranking, data: AwardInput, decided: Decided
-) -> dict[str, Any]:
-    """Write down what the decision was made from, as it was then."""
-    awarding = loaded.procedure.awarding
-    document = msgspec.structs.replace(
-        computation(loaded, data.lot_id, ranking),
-        lines=decided.lines,
-        not_offered=decided.not_offered,
-    )
-
-    def listed(finals: Sequence[Final]) -> list[dict[str, Any]]:
-        return [
-            {
-                "rank": rank,
-                "bid_id": str(final.offer.bid_id),
-                "bidder_id": str(final.offer.bidder_id),
-                "submitted_at": final.offer.submitted_at.isoformat(),
-                "commitment": final.offer.commitment.hex(),
-                "total": plain_decimal(final.amount.amount),
-            }
-            for rank, final in enumerate(finals, start=1)
-        ]
-
-    return {
-        "division": awarding.division.value,
-        "shares": list(awarding.shares),
-        "bid_ids": [str(bid_id) for bid_id in data.bid_ids],
-        "ranking": listed(ranking.finals),
-        "rejected": listed(ranking.rejected),
-        "ended": {
-            str(final.offer.bidder_id): final.offer.binds_until.isoformat()
-            for final in ranking.ended
-            if final.offer.binds_until is not None
-        },
-        "document": msgspec.to_builtins(document),
-    }

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, distinct, func, select, update
 
 from catalog.products.service import add_private_offers
 from marketplace.contracts.concluding import conclude
@@ -157,6 +157,7 @@ async def _publish(
             lot_title=loaded.row.title if lot is None else lot.title,
             supplier=named[each.supplier_id],
             bid_id=each.bid_id,
+            is_variant=each.variant is not None,
             total=each.breakdown.total,
             quantities=each.quantities(),
             contract_id=contracts[each.id],
@@ -166,13 +167,19 @@ async def _publish(
         )
         for each in given
     ]
-    opened = select(func.count()).where(OpenedBidRow.procedure_id == loaded.procedure.id)
+    opened = await tx.one(
+        select(
+            func.count().label("bids"),
+            func.count(distinct(OpenedBidRow.bidder_id)).label("bidders"),
+        ).where(OpenedBidRow.procedure_id == loaded.procedure.id)
+    )
     await tell_awarded(
         tx,
         loaded,
         awarded,
         at,
-        opened_bids=await tx.scalar(opened),
+        opened_bids=opened.bids,
+        bidders=opened.bidders,
         was_pending=proposal.row.standstill_until is not None,
     )
 
@@ -268,6 +275,7 @@ def _contract(
 ) -> ContractDraft:
     lot = loaded.procedure.lot(proposal.row.lot_id)
     title = loaded.row.title if lot is None else f"{loaded.row.title}: {lot.title}"
+    title = title if made.variant is None else f"{title} ({made.variant})"
     return ContractDraft(
         buyer_id=loaded.procedure.buyer_id,
         supplier_id=made.supplier_id,

@@ -69,7 +69,8 @@ class ProposalRow(Base):
 class AwardRow(Base):
     """What one supplier gets of a lot; `content_hash` is over all that was decided.
 
-    Contract, hash and instant are there once it is awarded. `released_at` is when an award that
+    A `variant` that won is here as it was opened. Contract, hash and instant are there once it is
+    awarded. `released_at` is when an award that
     fell gave its quantities back to the lot.
     """
 
@@ -81,6 +82,7 @@ class AwardRow(Base):
     buyer_id: Mapped[UUID]
     supplier_id: Mapped[UUID]
     bid_id: Mapped[UUID] = mapped_column(ForeignKey("opened_bids.id"))
+    variant: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     status: Mapped[str]
     rank: Mapped[int]
     share: Mapped[int | None]

@@ -2,10 +2,11 @@
 
 from decimal import Decimal
 
-from rfq.bids.schemas import ConditionsInput, SealedBidInput
+from rfq.bids.schemas import ConditionsInput, SealedBidInput, VariantInput
 from rfq.rules.bid import Bid, BidAttachment, BidLine, Part
 from rfq.rules.conditions import Conditions, Package, VolumeDiscount
 from rfq.rules.offering import Answer
+from rfq.rules.variants import Variant
 
 
 def bid_from(data: SealedBidInput, first: Part) -> Bid:
@@ -38,7 +39,12 @@ def bid_from(data: SealedBidInput, first: Part) -> Bid:
         valid_until=data.valid_until,
         attachments=attachments,
         conditions=None if data.conditions is None else _conditions(data.conditions),
+        variant=None if data.variant is None else _variant(data.variant),
     )
+
+
+def _variant(data: VariantInput) -> Variant:
+    return Variant(label=data.label, description=data.description)
 
 
 def _conditions(data: ConditionsInput) -> Conditions:

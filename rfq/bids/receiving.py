@@ -6,12 +6,23 @@ for every bid that was in time, and none gets in behind it.
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Row, Uuid, bindparam, func, select, true
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Row,
+    Select,
+    Uuid,
+    bindparam,
+    func,
+    select,
+    true,
+)
 
 from marketplace.organizations.tables import OrganizationRow
 from marketplace.platform.caller import Caller
@@ -25,6 +36,7 @@ from rfq.rules.bid import BidStatus
 from rfq.rules.envelopes import Commitments
 from rfq.rules.procedure import Procedure
 from rfq.rules.receipt import Receipt
+from rfq.rules.variants import MAIN
 from rfq.tables import ProcedureRow, SealedBidRow
 
 
@@ -41,6 +53,7 @@ class Version:
     submitted_at: datetime
     commitment: bytes
     parts: Commitments | None = None
+    variant: int = MAIN
 
     def receipt(self) -> Receipt:
         """Give what its receipt says."""
@@ -51,6 +64,7 @@ class Version:
             self.version,
             self.submitted_at,
             self.commitment,
+            self.variant,
         )
 
 
@@ -68,6 +82,7 @@ def version_of(row: Row[Any], procedure_id: UUID, bidder_id: UUID) -> Version:
         parts=None
         if row.technical_commitment is None
         else Commitments(bytes(row.technical_commitment), bytes(row.financial_commitment)),
+        variant=row.variant,
     )
 
 
@@ -85,35 +100,45 @@ VERSION: Final = (
     SealedBidRow.commitment,
     SealedBidRow.technical_commitment,
     SealedBidRow.financial_commitment,
+    SealedBidRow.variant,
 )
 """The columns of a `Version`."""
-_LATEST: Final = (
-    select(*VERSION)
-    .where(
-        SealedBidRow.procedure_id == bindparam("procedure"),
-        SealedBidRow.bidder_id == _BIDDER,
+
+
+def _receiving(which: ColumnElement[bool]) -> Select[Any]:
+    """Select what decides whether a bid is received, with the latest version of one of his own."""
+    latest = (
+        select(*VERSION)
+        .where(
+            SealedBidRow.procedure_id == bindparam("procedure"),
+            SealedBidRow.bidder_id == _BIDDER,
+            which,
+        )
+        .order_by(SealedBidRow.version.desc())
+        .limit(1)
+        .lateral("latest")
     )
-    .order_by(SealedBidRow.version.desc())
-    .limit(1)
-    .lateral("latest")
-)
-_RECEIVING: Final = (
-    select(
-        ProcedureRow.version.label("row_version"),
-        ProcedureRow.status.label("procedure_status"),
-        ProcedureRow.deadline_at,
-        (ProcedureRow.audience.any_() == _BIDDER).label("invited"),
-        select(OrganizationRow.supplier & OrganizationRow.active)
-        .where(OrganizationRow.id == _BIDDER)
-        .scalar_subquery()
-        .label("sells"),
-        func.clock().label("at"),
-        *_LATEST.c,
+    return (
+        select(
+            ProcedureRow.version.label("row_version"),
+            ProcedureRow.status.label("procedure_status"),
+            ProcedureRow.deadline_at,
+            (ProcedureRow.audience.any_() == _BIDDER).label("invited"),
+            select(OrganizationRow.supplier & OrganizationRow.active)
+            .where(OrganizationRow.id == _BIDDER)
+            .scalar_subquery()
+            .label("sells"),
+            func.clock().label("at"),
+            *latest.c,
+        )
+        .select_from(ProcedureRow)
+        .outerjoin(latest, true())
+        .where(ProcedureRow.id == bindparam("procedure"))
     )
-    .select_from(ProcedureRow)
-    .outerjoin(_LATEST, true())
-    .where(ProcedureRow.id == bindparam("procedure"))
-)
+
+
+_RECEIVING_MAIN: Final = _receiving(SealedBidRow.variant == MAIN)
+_RECEIVING_NAMED: Final = _receiving(SealedBidRow.id == bindparam("bid", type_=Uuid))
 
 
 def bids_lock(procedure_id: UUID) -> int:
@@ -149,10 +174,32 @@ async def load_for_bidder(tx: Transaction, caller: Caller, procedure_id: UUID) -
     return loaded
 
 
+async def numbers_of(tx: Transaction, caller: Caller, procedure_id: UUID) -> Mapping[int, bool]:
+    """Give the numbers of the caller's offers, main bid and variants, and whether each is live."""
+    rows = await tx.all(
+        select(
+            SealedBidRow.variant,
+            func.bool_or(SealedBidRow.status == BidStatus.LIVE.value).label("live"),
+        )
+        .where(
+            SealedBidRow.procedure_id == procedure_id,
+            SealedBidRow.bidder_id == caller.organization_id,
+        )
+        .group_by(SealedBidRow.variant)
+    )
+    return {row.variant: row.live for row in rows}
+
+
 async def receiving(
-    platform: Platform, tx: Transaction, caller: Caller, procedure_id: UUID
+    platform: Platform,
+    tx: Transaction,
+    caller: Caller,
+    procedure_id: UUID,
+    bid_id: UUID | None = None,
 ) -> tuple[Procedure, Version | None, datetime]:
     """Take the locks; give the procedure, the bidder's latest version and the instant it counts.
+
+    It is the version of his bid `bid_id`, or of his main bid.
 
     Two statements, and two more where this process does not know the procedure's version yet. The
     second is one of its own: it sees what was committed while the locks were waited for.
@@ -163,7 +210,11 @@ async def receiving(
         "own": _lock_number(f"rfq.bidder/{procedure_id}/{bidder_id}"),
     }
     await tx.execute(_LOCKS, locks)
-    found = await tx.maybe(_RECEIVING, {"procedure": procedure_id, "bidder": bidder_id})
+    asked = {"procedure": procedure_id, "bidder": bidder_id}
+    if bid_id is None:
+        found = await tx.maybe(_RECEIVING_MAIN, asked)
+    else:
+        found = await tx.maybe(_RECEIVING_NAMED, {**asked, "bid": bid_id})
     if found is None:
         raise no_such_procedure()
     known = platform.get(KnownProcedures)

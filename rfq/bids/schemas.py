@@ -34,6 +34,7 @@ from marketplace.platform.http.schemas import (
 )
 from rfq.rules.bid import Part
 from rfq.rules.envelopes import Commitments
+from rfq.rules.variants import MAIN
 
 
 class SealedBidLineInput(Input):
@@ -112,8 +113,17 @@ class ConditionsInput(Input):
     )
 
 
+class VariantInput(Input):
+    """What a variant is called, and in what it differs from what is asked for."""
+
+    label: Name
+    description: Annotated[Text, Meta(min_length=1)]
+
+
 class SealedBidInput(Input):
     """A bid: every line of each lot it is for, and the questionnaire's answers. Sealed at once.
+
+    One with a `variant` is another offer beside the main bid, where the terms take variants.
 
     It binds until `valid_until`; without it, until the procedure's `bids_valid_until`. It has the
     attachments it names, and no others: one uploaded later is added by replacing the bid.
@@ -132,6 +142,7 @@ class SealedBidInput(Input):
         msgspec.field(default_factory=list)
     )
     conditions: ConditionsInput | None = None
+    variant: VariantInput | None = None
 
 
 class PartReceiptView(Output):
@@ -164,7 +175,8 @@ class ReceiptView(Output):
     `commitment` is SHA-256 over procedure, bidder, version, `nonce` and the bid. The nonce is shown
     once, in the answer to the submission, and again after the opening; keep it to prove what you
     offered. `signature` is Ed25519 by `signing_key` over the receipt. With two envelopes `parts`
-    has the commitment and nonce of each, and `commitment` is SHA-256 over both.
+    has the commitment and nonce of each, and `commitment` is SHA-256 over both. `variant` is the
+    number of a variant, 0 of a main bid; commitment and receipt of a variant name it.
     """
 
     procedure_id: UUID
@@ -179,10 +191,11 @@ class ReceiptView(Output):
     signing_key: str
     nonce: str | UnsetType = UNSET
     parts: list[PartReceiptView] | UnsetType = UNSET
+    variant: int = MAIN
 
 
 class ReceiptList(Output):
-    """The receipts of all versions of the own bid, the newest first."""
+    """The receipts of all versions of the own bids, the newest first."""
 
     items: list[ReceiptView]
 

@@ -4,6 +4,7 @@ Each passes `receiving` first, which takes the locks and reads the clock.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final
@@ -26,7 +27,7 @@ from marketplace.platform.idempotency import IdempotencyKey, keep, replay
 from rfq.attachments.naming import check_attachments
 from rfq.bids.envelopes import SealedVersion, seal_version
 from rfq.bids.inputs import bid_from
-from rfq.bids.receiving import VERSION, Version, receiving, version_of
+from rfq.bids.receiving import VERSION, Version, numbers_of, receiving, version_of
 from rfq.bids.schemas import (
     ReceiptList,
     ReceiptView,
@@ -45,6 +46,7 @@ from rfq.rules.procedure import Procedure
 from rfq.rules.receipt import Receipt, sign, signing_key
 from rfq.rules.sealing import Envelope, Place
 from rfq.rules.strict import check_strict
+from rfq.rules.variants import MAIN, check_another, check_withdrawal
 from rfq.tables import AmendmentRow, OpenedBidRow, SealedBidRow
 
 RECEIPT_KEY: Final = "rfq receipts"
@@ -69,14 +71,26 @@ async def submit_bid(
         if (earlier := await replay(tx, key, ReceiptView)) is not None:
             return earlier
         procedure, latest, at = await receiving(platform, tx, caller, procedure_id)
-        if latest is not None and latest.status == BidStatus.LIVE:
+        place = Place(procedure_id, caller.organization_id, 1)
+        if data.variant is not None:
+            bid_id, latest = new_id(), None
+            place = replace(place, variant=await _another(tx, caller, procedure))
+        elif latest is None:
+            bid_id = new_id()
+        elif latest.status == BidStatus.LIVE:
             raise Conflict("You have submitted a bid already: replace it, or withdraw it first.")
-        bid_id = new_id() if latest is None else latest.id
-        version = 1 if latest is None else latest.version + 1
-        place = Place(procedure_id, caller.organization_id, version)
+        else:
+            bid_id, place = latest.id, replace(place, version=latest.version + 1)
         receipt = await _take(platform, tx, procedure, data, bid_id=bid_id, place=place, at=at)
         await keep(tx, key, without_secrets(receipt))
         return receipt
+
+
+async def _another(tx: Transaction, caller: Caller, procedure: Procedure) -> int:
+    """Give the number of another variant; raises InvalidInput, Conflict where none is taken."""
+    numbers = await numbers_of(tx, caller, procedure.id)
+    check_another(procedure.offering.variants, [each for each, live in numbers.items() if live])
+    return max(numbers, default=MAIN) + 1
 
 
 @retries_conflicts
@@ -98,9 +112,9 @@ async def replace_bid(
     async with transaction(platform, caller) as tx:
         if (earlier := await replay(tx, key, ReceiptView)) is not None:
             return earlier
-        procedure, latest, at = await receiving(platform, tx, caller, procedure_id)
-        await leave(tx, latest, bid_id, version, action=BidAction.REPLACE, at=at)
-        place = Place(procedure_id, caller.organization_id, version + 1)
+        procedure, latest, at = await receiving(platform, tx, caller, procedure_id, bid_id)
+        live = await leave(tx, latest, bid_id, version, action=BidAction.REPLACE, at=at)
+        place = Place(procedure_id, caller.organization_id, version + 1, variant=live.variant)
         receipt = await _take(platform, tx, procedure, data, bid_id=bid_id, place=place, at=at)
         await keep(tx, key, without_secrets(receipt))
         return receipt
@@ -112,12 +126,16 @@ async def withdraw_bid(
 ) -> ReceiptView:
     """Take the live version back; it stays on record and is not opened.
 
-    Raises NotFound, WrongState, StaleVersion.
+    Raises NotFound, WrongState, StaleVersion, Conflict for a main bid with variants beside it.
     """
     caller.require("bids:write")
     async with transaction(platform, caller) as tx:
-        _, latest, at = await receiving(platform, tx, caller, procedure_id)
+        procedure, latest, at = await receiving(platform, tx, caller, procedure_id, bid_id)
         row = await leave(tx, latest, bid_id, version, action=BidAction.WITHDRAW, at=at)
+        if procedure.offering.variants is not None:
+            numbers = await numbers_of(tx, caller, procedure_id)
+            live = [each for each, is_live in numbers.items() if is_live]
+            check_withdrawal(procedure.offering.variants, row.variant, live)
         audience = frozenset([caller.organization_id])
         payload = {"procedure_id": procedure_id}
         tx.emit(Event("bid.withdrawn", "bid", bid_id, version, audience, payload))
@@ -138,7 +156,7 @@ async def confirm_bid(
     """
     caller.require("bids:write")
     async with transaction(platform, caller) as tx:
-        procedure, latest, at = await receiving(platform, tx, caller, procedure_id)
+        procedure, latest, at = await receiving(platform, tx, caller, procedure_id, bid_id)
         row = _own_live(latest, bid_id, version)
         terms = procedure.terms_version
         check_confirmation(
@@ -212,7 +230,7 @@ async def _take(
     """Check, seal and store a version; from here on its text is nowhere but in the envelope."""
     check_strict(procedure, strict=False)
     bid = bid_from(data, first_part(procedure))
-    bid_rules.check_bid(procedure, bid)
+    bid_rules.check_bid(procedure, bid, place.variant)
     bid_rules.check_validity(procedure, bid)
     framework_id = procedure.offering.framework_id
     if framework_id is not None:
@@ -222,7 +240,9 @@ async def _take(
     await check_attachments(platform, tx, place, bid.attachments)
     procedure_id, bidder_id, version = place.procedure_id, place.bidder_id, place.version
     sealed = await seal_version(platform, procedure, bid, place)
-    receipt = Receipt(procedure_id, bidder_id, bid_id, version, at, sealed.commitment)
+    receipt = Receipt(
+        procedure_id, bidder_id, bid_id, version, at, sealed.commitment, place.variant
+    )
     terms = procedure.terms_version
     await store_version(tx, receipt, sealed, terms)
     facts: dict[str, object] = {
@@ -280,6 +300,7 @@ async def store_version(
             "version": receipt.version,
             "procedure_id": receipt.procedure_id,
             "bidder_id": receipt.bidder_id,
+            "variant": receipt.variant,
             "status": BidStatus.LIVE.value,
             "terms_version": terms,
             "submitted_at": receipt.submitted_at,
@@ -315,6 +336,7 @@ def receipt_view(
         bidder_id=receipt.bidder_id,
         bid_id=receipt.bid_id,
         version=receipt.version,
+        variant=receipt.variant,
         status=status,
         terms_version=terms,
         submitted_at=receipt.submitted_at,
@@ -327,7 +349,7 @@ def receipt_view(
 
 
 async def list_receipts(platform: Platform, caller: Caller, procedure_id: UUID) -> ReceiptList:
-    """List the receipts of all versions of the company's bid, the newest first.
+    """List the receipts of all versions of the company's bids, the newest first.
 
     Raises NotFound where the procedure is not to be seen. After the opening the nonce of the opened
     version is shown again.
@@ -341,12 +363,13 @@ async def list_receipts(platform: Platform, caller: Caller, procedure_id: UUID) 
                 SealedBidRow.procedure_id == procedure_id,
                 SealedBidRow.bidder_id == caller.organization_id,
             )
-            .order_by(SealedBidRow.version.desc())
+            .order_by(SealedBidRow.submitted_at.desc(), SealedBidRow.version.desc())
             .limit(PAGE_ITEMS_MAX)
         )
         versions = [version_of(row, procedure_id, caller.organization_id) for row in rows]
-        opened = await tx.maybe(
+        opened = await tx.all(
             select(
+                OpenedBidRow.id,
                 OpenedBidRow.version,
                 OpenedBidRow.nonce,
                 OpenedPricesRow.nonce.label("prices_nonce"),
@@ -358,10 +381,11 @@ async def list_receipts(platform: Platform, caller: Caller, procedure_id: UUID) 
             )
         )
     terms = loaded.procedure.terms_version
-    shown = {}
-    if opened is not None:
-        first = first_part(loaded.procedure)
-        shown[opened.version] = {first: opened.nonce, Part.FINANCIAL: opened.prices_nonce}
+    first = first_part(loaded.procedure)
+    shown = {
+        (row.id, row.version): {first: row.nonce, Part.FINANCIAL: row.prices_nonce}
+        for row in opened
+    }
     return ReceiptList(
         items=[
             receipt_view(
@@ -370,7 +394,7 @@ async def list_receipts(platform: Platform, caller: Caller, procedure_id: UUID) 
                 shown_status(each.status, each.terms_version, terms),
                 each.terms_version,
                 parts=each.parts,
-                nonces=shown.get(each.version, NO_NONCES),
+                nonces=shown.get((each.id, each.version), NO_NONCES),
             )
             for each in versions
         ]

@@ -102,7 +102,7 @@ def _lots(reader: Reader, view: ComparisonView) -> Table:
                 _money(reader, lot.estimate),
                 _money(reader, lot.best),
                 _percent(reader, None if lowest is None else lowest.above_estimate),
-                "–" if first is None else first.supplier,
+                "–" if first is None else first.offered_by,
                 str(len(lot.offers)),
             )
         )
@@ -129,7 +129,7 @@ def _tables(reader: Reader, lot: ComparedLotView) -> Iterator[Table]:
             *(Column(f"{each.title} ({each.weight})", right=True) for each in criteria),
         )
         scored = tuple(
-            row(each.supplier, *(_exact(reader, score.points) for score in each.scores))
+            row(each.offered_by, *(_exact(reader, score.points) for score in each.scores))
             for each in lot.offers
             if len(each.scores) == len(criteria)
         )
@@ -139,7 +139,7 @@ def _tables(reader: Reader, lot: ComparedLotView) -> Iterator[Table]:
 def _offer(reader: Reader, lot: ComparedLotView, offer: ComparedOfferView) -> tuple[Cell, ...]:
     return row(
         "–" if offer.rank is None else str(offer.rank),
-        Cell(offer.supplier, strong=offer.rank == 1),
+        Cell(offer.offered_by, strong=offer.rank == 1),
         Cell(_money(reader, offer.total), link=lot.computation),
         _percent(reader, offer.above_best),
         _percent(reader, offer.above_estimate),

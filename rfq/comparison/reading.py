@@ -33,6 +33,7 @@ from rfq.rules.computation import RULES, shown
 from rfq.rules.criteria import CriterionKind
 from rfq.rules.evaluation import Offer, Part, PricedLine, Standing
 from rfq.rules.procedure import Lot, LotStatus, check_bids_readable
+from rfq.variants.schemas import VariantView
 
 _REJECTED: Final = "The explanation of its low price was rejected, or its award fell away."
 
@@ -153,6 +154,7 @@ def _lot(
                 abnormally_low=_flag(standing.offer, ranking),
                 excluded=why,
                 left_out=standing.offer.left_out,
+                variant=VariantView.of(standing.offer.variant),
                 lines=[_line(line, lowest) for line in standing.offer.lines],
             )
             for standing, money, rank, why in offers
@@ -167,7 +169,7 @@ def _source(offer: Offer, ranking: Ranking | None) -> str:
             if each.bidder_id == offer.bidder_id:
                 auction = ranking.auction.auction_id
                 return f"auction {auction}, entry {each.entry_hash.hex()}"
-    if ranking is not None and (agreed := ranking.agreed.get(offer.bidder_id)) is not None:
+    if ranking is not None and (agreed := ranking.agreed.get(offer.bid_id)) is not None:
         return f"negotiation {agreed.negotiation_id}"
     return f"bid {offer.bid_id}"
 
@@ -175,11 +177,11 @@ def _source(offer: Offer, ranking: Ranking | None) -> str:
 def _first(offer: Offer, ranking: Ranking | None) -> Money:
     if ranking is None:
         return offer.total
-    return ranking.first_totals.get(offer.bidder_id, offer.total)
+    return ranking.first_totals.get(offer.bid_id, offer.total)
 
 
 def _flag(offer: Offer, ranking: Ranking | None) -> str | None:
-    flag = None if ranking is None else ranking.flags.get(offer.bidder_id)
+    flag = None if ranking is None else ranking.flags.get(offer.bid_id)
     return None if flag is None else flag.reason
 
 

@@ -9,6 +9,7 @@ from msgspec import Meta
 from marketplace.kernel.limits import LINES_MAX
 from marketplace.platform.http.schemas import AmountText, Input, MoneyView, Output
 from rfq.rules.procedure import LotStatus
+from rfq.variants.schemas import VariantView
 
 
 class LotEstimateInput(Input):
@@ -95,7 +96,15 @@ class ComparedOfferView(Output):
     abnormally_low: str | None
     excluded: str | None
     left_out: int
+    variant: VariantView | None
     lines: list[ComparedLineView]
+
+    @property
+    def offered_by(self) -> str:
+        """The supplier, and which of his offers it is where it is a variant."""
+        if self.variant is None:
+            return self.supplier
+        return f"{self.supplier} (variant {self.variant.number}: {self.variant.label})"
 
 
 class ComparedLotView(Output):

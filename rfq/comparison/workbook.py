@@ -157,7 +157,7 @@ def _lots(view: ComparisonView) -> list[list[Any]]:
             for each in lot.offers
             if each.rank is not None and not each.left_out
         }
-        first = next((each.supplier for each in lot.offers if each.rank == 1), None)
+        first = next((each.offered_by for each in lot.offers if each.rank == 1), None)
         totals = [
             _amount(of_supplier[each.supplier_id].total)
             if each.supplier_id in of_supplier
@@ -225,7 +225,7 @@ def _lines(view: ComparisonView) -> list[list[Any]]:
 
 
 def _place(lot: ComparedLotView, offer: ComparedOfferView) -> list[Any]:
-    return [lot.number, lot.title, offer.supplier]
+    return [lot.number, lot.title, offer.offered_by]
 
 
 def _amount(money: Any) -> _Amount | None:

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from marketplace.platform.database import Transaction
 from rfq.evaluation.offers import Evaluated, evaluate
+from rfq.evaluation.opened import aside
 from rfq.evaluation.tables import ALL_LOTS, AgreedScoreRow, EvaluatorRow, ScoreRow
 from rfq.procedures.reading import Loaded
 from rfq.qualification.reading import exclusions
@@ -35,9 +36,14 @@ async def compare(tx: Transaction, loaded: Loaded) -> Compared:
     evaluated = await evaluate(tx, loaded)
     barred = await exclusions(tx, loaded)
     marks = await read_marks(tx, loaded)
+    out = {
+        row.id: why
+        for row in evaluated.bids
+        if (why := barred.get(row.bidder_id) or aside(row)) is not None
+    }
     standings, excluded = {}, {}
     for lot_id, offered in evaluated.standings.items():
-        standings[lot_id], excluded[lot_id] = _ranked(loaded, lot_id, offered, barred, marks)
+        standings[lot_id], excluded[lot_id] = _ranked(loaded, lot_id, offered, out, marks)
     return Compared(evaluated, standings, excluded, marks)
 
 
@@ -50,7 +56,8 @@ def _ranked(
 ) -> tuple[tuple[Standing, ...], tuple[tuple[Standing, str], ...]]:
     """Rank a lot's offers; give apart those that cannot win, with why.
 
-    What the panel did not judge, a lot that had failed before, stands by its price.
+    `barred` says it by bid, of who is excluded and of variants that were set aside. What the panel
+    did not judge, a lot that had failed before, stands by its price.
     """
     judging = loaded.procedure.judging
     asked = [each for each in judging.of_lot(lot_id) if each.kind is not CriterionKind.PRICE]
@@ -59,10 +66,8 @@ def _ranked(
         bid_id = standing.offer.bid_id
         return all((bid_id, each.judged_in(lot_id), each.id) in marks for each in asked)
 
-    able = [each for each in offered if each.offer.bidder_id not in barred]
-    out = [
-        (each, barred[each.offer.bidder_id]) for each in offered if each.offer.bidder_id in barred
-    ]
+    able = [each for each in offered if each.offer.bid_id not in barred]
+    out = [(each, barred[each.offer.bid_id]) for each in offered if each.offer.bid_id in barred]
     if not all(is_judged(each) for each in able):
         return ordered(Method.LOWEST_PRICE, able), tuple(out)
     every = [judged(judging, lot_id, each.offer, marks) for each in able]

@@ -40,14 +40,13 @@ def computation(loaded: Loaded, lot_id: UUID, ranking: Ranking) -> Computation:
     method = loaded.procedure.judging.method
 
     def told(standing: Standing, rank: int | None, why: str | None) -> ComputedOffer:
-        bidder_id = standing.offer.bidder_id
-        agreed = ranking.agreed.get(bidder_id)
+        agreed = ranking.agreed.get(standing.offer.bid_id)
         return computed(
             standing,
             method,
             rank=rank,
             excluded=why,
-            reached=reached.get(bidder_id),
+            reached=reached.get(standing.offer.bidder_id),
             agreed=None if agreed is None else f"negotiation {agreed.negotiation_id}",
         )
 

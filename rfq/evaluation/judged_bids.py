@@ -14,6 +14,8 @@ from rfq.procedures.reading import Loaded
 from rfq.qualification.reading import exclusions
 from rfq.rules.envelopes import TechnicalPart, read_technical, technical_part
 from rfq.rules.procedure import LotStatus
+from rfq.rules.variants import OpenedVariant
+from rfq.variants.tables import VariantDecisionRow
 
 Words = Sequence[tuple[Row[Any], TechnicalPart]]
 """What valid bids say beside their prices, with the rows of `opened_bids`."""
@@ -47,6 +49,8 @@ async def lay_out(tx: Transaction, loaded: Loaded, words: Words) -> None:
                 "lot_ids": list(part.lot_ids),
                 "note": part.note,
                 "answers": msgspec.to_builtins(part.answers),
+                "variant": part.variant
+                and {"number": row.variant, **msgspec.to_builtins(part.variant)},
             }
             for row, part in words
         ],
@@ -63,14 +67,30 @@ async def judged_bids(tx: Transaction, loaded: Loaded) -> Sequence[Row[Any]]:
             JudgedBidRow.lot_ids,
             JudgedBidRow.note,
             JudgedBidRow.answers,
+            JudgedBidRow.variant,
+            VariantDecisionRow.meets,
         )
+        .outerjoin(VariantDecisionRow, VariantDecisionRow.bid_id == JudgedBidRow.bid_id)
         .where(JudgedBidRow.procedure_id == loaded.procedure.id)
         .order_by(JudgedBidRow.submitted_at, JudgedBidRow.bid_id)
     )
 
 
+async def judged_variants(tx: Transaction, loaded: Loaded) -> list[OpenedVariant]:
+    """Give the variants that the panel judges, and whether each was decided."""
+    judged = await offered_lots(tx, loaded)
+    return [
+        OpenedVariant(**row.variant, meets=row.meets)
+        for row in await judged_bids(tx, loaded)
+        if row.variant is not None and row.bid_id in judged
+    ]
+
+
 async def offered_lots(tx: Transaction, loaded: Loaded) -> dict[UUID, list[UUID]]:
-    """Give what the panel judges: the open lots of each bid whose bidder is not excluded."""
+    """Give what the panel judges: the open lots of each bid whose bidder is not excluded.
+
+    A variant that was set aside is not judged.
+    """
     barred = await exclusions(tx, loaded)
     open_lots = {
         lot_id for lot_id, status in loaded.lot_statuses.items() if status is LotStatus.OPENED
@@ -79,5 +99,6 @@ async def offered_lots(tx: Transaction, loaded: Loaded) -> dict[UUID, list[UUID]
         row.bid_id: lots
         for row in await judged_bids(tx, loaded)
         if row.bidder_id not in barred
+        and row.meets is not False
         and (lots := [lot_id for lot_id in row.lot_ids if lot_id in open_lots])
     }

@@ -12,12 +12,14 @@ from marketplace.platform.database import transaction
 from marketplace.platform.http.schemas import MoneyView
 from rfq.evaluation.comparing import Compared, compare
 from rfq.evaluation.offers import line_view
+from rfq.evaluation.opened import bid_of, variant_of
 from rfq.evaluation.schemas import OpenedBidList, OpenedBidView, OpenedOfferView
 from rfq.hexadecimal import hexadecimal
 from rfq.procedures.publishing import load_own
 from rfq.rules.evaluation import Standing
 from rfq.rules.procedure import check_bids_readable
 from rfq.rules.validity import why_ended
+from rfq.variants.schemas import VariantView
 
 LAST: Final = 10**9
 """Behind every rank there is."""
@@ -53,6 +55,7 @@ def _bid_view(row: Row[Any], compared: Compared, at: datetime) -> OpenedBidView:
         prices=row.prices,
         kept_closed=row.kept_closed,
         invalid_reason=row.invalid_reason,
+        variant=_variant(row),
         offers=[
             _offer_view(lot_id, standing, why)
             for lot_id in compared.standings
@@ -66,6 +69,11 @@ def _bid_view(row: Row[Any], compared: Compared, at: datetime) -> OpenedBidView:
             if standing.offer.bid_id == row.id
         ],
     )
+
+
+def _variant(row: Row[Any]) -> VariantView | None:
+    bid = bid_of(row)
+    return None if bid is None else VariantView.of(variant_of(row, bid))
 
 
 def _offer_view(lot_id: UUID, standing: Standing, why: str | None) -> OpenedOfferView:

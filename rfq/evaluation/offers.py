@@ -13,7 +13,7 @@ from sqlalchemy import Row
 from marketplace.kernel.canonical import plain_decimal
 from marketplace.platform.database import Transaction
 from marketplace.platform.http.schemas import MoneyView
-from rfq.evaluation.opened import bid_of, opened_bids
+from rfq.evaluation.opened import bid_of, opened_bids, variant_of
 from rfq.evaluation.schemas import OpenedLineView
 from rfq.procedures.reading import Loaded
 from rfq.rules.currencies import exchanges
@@ -45,6 +45,7 @@ async def evaluate(tx: Transaction, loaded: Loaded) -> Evaluated:
                 lines,
                 binds_until(loaded.procedure.offering, bid.valid_until, row.extended_until),
                 len(lot.lines) - len(lines),
+                variant_of(row, bid),
             )
             for row, bid in bids
             if (lines := lot_lines(lot, bid, taken.get(bid.currency)))

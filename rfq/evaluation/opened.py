@@ -9,8 +9,11 @@ from rfq.opening.tables import OpenedPricesRow, TechnicalResultRow
 from rfq.rules import bid as bid_rules
 from rfq.rules.bid import Bid
 from rfq.rules.envelopes import joined, read_financial, read_technical
+from rfq.rules.variant_decisions import set_aside
+from rfq.rules.variants import OpenedVariant
 from rfq.tables import OpenedBidRow
 from rfq.validity.binding import extended_until
+from rfq.variants.tables import VariantDecisionRow
 
 _EXTENDED_UNTIL: Final = extended_until(OpenedBidRow.id)
 
@@ -20,7 +23,8 @@ def opened_bids(procedure_id: UUID) -> Any:
 
     `prices` and `prices_nonce` are of the financial envelope; `kept_closed` says why it never
     opens. `invalid_reason` is that of either envelope. `extended_until` is how long its bidder
-    agreed to bind beyond what the bid says.
+    agreed to bind beyond what the bid says. `meets`, `unmet` and `set_aside` are what was decided
+    of a variant.
     """
     kept_closed = case((TechnicalResultRow.passed.is_(False), TechnicalResultRow.reason))
     return (
@@ -28,6 +32,7 @@ def opened_bids(procedure_id: UUID) -> Any:
             OpenedBidRow.id,
             OpenedBidRow.version,
             OpenedBidRow.bidder_id,
+            OpenedBidRow.variant,
             OpenedBidRow.submitted_at,
             OpenedBidRow.commitment,
             OpenedBidRow.technical_commitment,
@@ -38,12 +43,16 @@ def opened_bids(procedure_id: UUID) -> Any:
             OpenedPricesRow.content.label("prices"),
             kept_closed.label("kept_closed"),
             _EXTENDED_UNTIL.label("extended_until"),
+            VariantDecisionRow.meets,
+            VariantDecisionRow.unmet,
+            VariantDecisionRow.reason.label("set_aside"),
             func.coalesce(OpenedBidRow.invalid_reason, OpenedPricesRow.invalid_reason).label(
                 "invalid_reason"
             ),
         )
         .outerjoin(OpenedPricesRow, OpenedPricesRow.bid_id == OpenedBidRow.id)
         .outerjoin(TechnicalResultRow, TechnicalResultRow.bid_id == OpenedBidRow.id)
+        .outerjoin(VariantDecisionRow, VariantDecisionRow.bid_id == OpenedBidRow.id)
         .where(OpenedBidRow.procedure_id == procedure_id)
     )
 
@@ -59,3 +68,16 @@ def bid_of(row: Row[Any]) -> Bid | None:
     technical = read_technical(row.content.encode())
     financial = read_financial(row.prices.encode())
     return None if technical is None or financial is None else joined(technical, financial)
+
+
+def variant_of(row: Row[Any], bid: Bid) -> OpenedVariant | None:
+    """Give what a variant says of itself and whether it is taken; None of a main bid."""
+    said = bid.variant
+    if said is None:
+        return None
+    return OpenedVariant(row.variant, said.label, said.description, row.meets)
+
+
+def aside(row: Row[Any]) -> str | None:
+    """Say why a variant is not taken into account; None of one that is, and of a main bid."""
+    return set_aside(row.unmet, row.set_aside) if row.meets is False else None

@@ -11,6 +11,7 @@ from marketplace.platform.http.schemas import AmountText, Input, Output, Text
 from rfq.procedures.judging import JudgingView
 from rfq.rules.panel import EvaluatorStatus
 from rfq.rules.procedure import Status
+from rfq.variants.schemas import VariantView
 
 
 class PanelInput(Input):
@@ -97,6 +98,7 @@ class JudgedBidView(Output):
     lot_ids: list[UUID]
     note: str
     answers: list[JudgedAnswerView]
+    variant: VariantView | None
 
 
 class SheetView(Output):

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final as Constant
 from uuid import UUID
 
 from sqlalchemy import select
@@ -22,21 +23,41 @@ from rfq.procedures.publishing import load_own
 from rfq.procedures.reading import Loaded
 from rfq.rules.abnormal import ExplanationStatus, Flag, flagged
 from rfq.rules.computation import shown
-from rfq.rules.evaluation import Final, Offer, Standing, finals, judged, ordered
+from rfq.rules.evaluation import Final, Offer, Standing, finals, judged, leading, ordered
 from rfq.rules.procedure import LowOfferRule, check_bids_readable
 from rfq.rules.settlement import GONE
 from rfq.rules.validity import why_ended
 from rfq.tables import ExplanationRow
+from rfq.variants.schemas import VariantView
+
+BEHIND: Constant = "Another offer of its bidder stands before it."
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """What cannot win a lot any more.
+
+    `bidders` fell away as winners: they declined its award, or it failed, and they gave way to
+    others with all they offered. `bids` are offers whose explanation of a low price was rejected;
+    another offer of the same bidder stands.
+    """
+
+    bidders: frozenset[UUID] = frozenset()
+    bids: frozenset[UUID] = frozenset()
+
+    def __contains__(self, offer: Offer) -> bool:
+        return offer.bidder_id in self.bidders or offer.bid_id in self.bids
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
     """Who would win a lot, best first, without those who were rejected or fell away as winners.
 
-    `excluded` are the offers of who is not qualified or failed by the panel's scores, with why.
-    `flags`, `explanations`, `agreed` and `first_totals` are by bidder; what was agreed with him
-    stands in the place of his bid, whose total is his first one. `ended` are offers whose bidders
-    are bound no more; they are among the `excluded`.
+    Each bidder is there once, by the best of his offers; his others are `behind` it.
+    `excluded` are the offers of who is not qualified or failed by the panel's scores, and variants
+    that were set aside, with why. `flags`, `explanations`, `agreed` and `first_totals` are by bid;
+    what was agreed about it stands in its place, and its total is the first one. `ended` are offers
+    whose bidders are bound no more. Those and the ones behind are among the `excluded`.
     """
 
     finals: tuple[Final, ...]
@@ -48,16 +69,17 @@ class Ranking:
     agreed: Mapping[UUID, AgreedOffer]
     first_totals: Mapping[UUID, Money]
     ended: tuple[Final, ...] = ()
+    behind: tuple[Final, ...] = ()
 
     @property
     def whole_totals(self) -> Mapping[UUID, Money]:
-        """The first totals of those who bid for all of the lot; no others compare."""
+        """The first totals of the offers for all of the lot; no others compare."""
         left_out = {
-            final.offer.bidder_id
-            for final in (*self.finals, *self.rejected, *self.ended)
+            final.offer.bid_id
+            for final in (*self.finals, *self.behind, *self.rejected, *self.ended)
             if final.offer.left_out
         }
-        return {who: money for who, money in self.first_totals.items() if who not in left_out}
+        return {bid: money for bid, money in self.first_totals.items() if bid not in left_out}
 
     @property
     def no_winner(self) -> str | None:
@@ -92,7 +114,7 @@ async def rank_lots(
     return {
         lot_id: _ranking(
             _finals(loaded, compared, lot_id, agreed.get(lot_id, {}), auctions.get(lot_id)),
-            gone.get(lot_id, set()),
+            gone[lot_id],
             Ranking(
                 finals=(),
                 rejected=(),
@@ -102,7 +124,7 @@ async def rank_lots(
                 auction=auctions.get(lot_id),
                 agreed=agreed.get(lot_id, {}),
                 first_totals={
-                    each.offer.bidder_id: each.offer.total for each in compared.standings[lot_id]
+                    each.offer.bid_id: each.offer.total for each in compared.standings[lot_id]
                 },
             ),
             loaded.procedure.low_offers,
@@ -114,24 +136,30 @@ async def rank_lots(
 
 def _ranking(
     every: Sequence[Final],
-    gone: Collection[UUID],
+    gone: Gone,
     known: Ranking,
     low_offers: LowOfferRule,
     at: datetime,
 ) -> Ranking:
     """Part those who can win from those who were rejected or fell away, and whose bids ended."""
-    rejected = tuple(final for final in every if final.offer.bidder_id in gone)
-    running = [final for final in every if final.offer.bidder_id not in gone]
+    rejected = tuple(final for final in every if final.offer in gone)
+    running = [final for final in every if final.offer not in gone]
     ended = [(final, why_ended(final.offer.binds_until, at)) for final in running]
-    left = tuple(final for final, why in ended if why is None)
-    totals = {final.offer.bidder_id: final.amount.amount for final in left}
+    left, behind = leading(final for final, why in ended if why is None)
+    # Of each bidder one: nobody moves the mean of the others by sending more.
+    totals = {final.offer.bid_id: final.amount.amount for final in left}
     return replace(
         known,
         finals=left,
         rejected=rejected,
-        excluded=(*known.excluded, *((final.standing, why) for final, why in ended if why)),
+        excluded=(
+            *known.excluded,
+            *((final.standing, why) for final, why in ended if why),
+            *((final.standing, BEHIND) for final in behind),
+        ),
         flags=flagged(totals, low_offers),
         ended=tuple(final for final, why in ended if why),
+        behind=behind,
     )
 
 
@@ -156,15 +184,12 @@ def _finals(
 
 
 def _negotiated(offer: Offer, agreed: Mapping[UUID, AgreedOffer]) -> Offer:
-    of_bidder = agreed.get(offer.bidder_id)
-    return offer if of_bidder is None else of_bidder.in_place_of(offer)
+    of_bid = agreed.get(offer.bid_id)
+    return offer if of_bid is None else of_bid.in_place_of(offer)
 
 
-async def gone_by_lot(tx: Transaction, lot_ids: Collection[UUID]) -> dict[UUID, set[UUID]]:
-    """Give who cannot win a lot any more: whose explanation was rejected, who fell away as winner.
-
-    That is whose award of it they declined, or it failed: they gave way to the next.
-    """
+async def gone_by_lot(tx: Transaction, lot_ids: Collection[UUID]) -> Mapping[UUID, Gone]:
+    """Give what cannot win a lot any more, and who."""
     return await _gone(tx, lot_ids, await _explanations(tx, lot_ids))
 
 
@@ -172,32 +197,36 @@ async def _gone(
     tx: Transaction,
     lot_ids: Collection[UUID],
     explanations: Mapping[UUID, Mapping[UUID, ExplanationStatus]],
-) -> dict[UUID, set[UUID]]:
+) -> Mapping[UUID, Gone]:
     rows = await tx.all(
         select(AwardRow.lot_id, AwardRow.supplier_id).where(
             AwardRow.lot_id.in_(lot_ids), AwardRow.status.in_([status.value for status in GONE])
         )
     )
-    found = {
-        lot_id: {who for who, status in said.items() if status is ExplanationStatus.REJECTED}
-        for lot_id, said in explanations.items()
+    return {
+        lot_id: Gone(
+            bidders=frozenset(row.supplier_id for row in rows if row.lot_id == lot_id),
+            bids=frozenset(
+                bid_id
+                for bid_id, status in explanations.get(lot_id, {}).items()
+                if status is ExplanationStatus.REJECTED
+            ),
+        )
+        for lot_id in lot_ids
     }
-    for row in rows:
-        found.setdefault(row.lot_id, set()).add(row.supplier_id)
-    return found
 
 
 async def _explanations(
     tx: Transaction, lot_ids: Collection[UUID]
 ) -> dict[UUID, dict[UUID, ExplanationStatus]]:
     rows = await tx.all(
-        select(ExplanationRow.lot_id, ExplanationRow.bidder_id, ExplanationRow.status).where(
+        select(ExplanationRow.lot_id, ExplanationRow.bid_id, ExplanationRow.status).where(
             ExplanationRow.lot_id.in_(lot_ids)
         )
     )
     found: dict[UUID, dict[UUID, ExplanationStatus]] = {}
     for row in rows:
-        found.setdefault(row.lot_id, {})[row.bidder_id] = ExplanationStatus(row.status)
+        found.setdefault(row.lot_id, {})[row.bid_id] = ExplanationStatus(row.status)
     return found
 
 
@@ -225,6 +254,7 @@ async def read_ranking(
             ExcludedOfferView(
                 bid_id=standing.offer.bid_id,
                 bidder_id=standing.offer.bidder_id,
+                variant=VariantView.of(standing.offer.variant),
                 total=MoneyView.of(standing.total),
                 reason=why,
             )
@@ -236,18 +266,19 @@ async def read_ranking(
 def _items(ranking: Ranking, offers: Sequence[Final]) -> list[RankedOfferView]:
     views = []
     for rank, final in enumerate(offers, start=1):
-        bidder_id = final.offer.bidder_id
-        flag = ranking.flags.get(bidder_id)
+        bid_id = final.offer.bid_id
+        flag = ranking.flags.get(bid_id)
         views.append(
             RankedOfferView(
                 rank=rank,
-                bid_id=final.offer.bid_id,
-                bidder_id=bidder_id,
+                bid_id=bid_id,
+                bidder_id=final.offer.bidder_id,
+                variant=VariantView.of(final.offer.variant),
                 total=MoneyView.of(final.amount),
                 score=shown(final.standing.score),
                 abnormally_low=None if flag is None else flag.reason,
-                explanation=ranking.explanations.get(bidder_id),
-                negotiated=bidder_id in ranking.agreed,
+                explanation=ranking.explanations.get(bid_id),
+                negotiated=bid_id in ranking.agreed,
                 binds_until=final.offer.binds_until,
                 left_out=final.offer.left_out,
             )

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from marketplace.platform.http.schemas import MoneyView, Output
 from rfq.rules.abnormal import ExplanationStatus
+from rfq.variants.schemas import VariantView
 
 
 class OpenedLineView(Output):
@@ -38,7 +39,8 @@ class OpenedBidView(Output):
     `content` is the text that was sealed: with `nonce` it gives the receipt's commitment. A bid
     that did not open, or does not answer what was asked, has an `invalid_reason` and no offers.
     With two envelopes `content` is the technical and `prices` the financial one, which of a bid
-    that did not pass stays closed for ever; `kept_closed` says why.
+    that did not pass stays closed for ever; `kept_closed` says why. Each `variant` is a bid of its
+    own, placed as if it were of another bidder.
     """
 
     id: UUID
@@ -52,6 +54,7 @@ class OpenedBidView(Output):
     prices: str | None
     kept_closed: str | None
     invalid_reason: str | None
+    variant: VariantView | None
     offers: list[OpenedOfferView]
 
 
@@ -80,6 +83,7 @@ class RankedOfferView(Output):
     negotiated: bool
     binds_until: datetime | None
     left_out: int
+    variant: VariantView | None
 
 
 class ExcludedOfferView(Output):
@@ -89,13 +93,16 @@ class ExcludedOfferView(Output):
     bidder_id: UUID
     total: MoneyView
     reason: str
+    variant: VariantView | None
 
 
 class LotRankingView(Output):
     """What a lot would be awarded from: its bids, or what was reached in its auction.
 
-    `rejected` are the offers whose explanation was rejected, `excluded` those of who is not
-    qualified or failed by the panel's scores, and those that bind no more; they cannot win. Where
+    Each bidder is there once, by the best of his offers. `rejected` are the offers whose
+    explanation was rejected, `excluded` those of who is not qualified or failed by the panel's
+    scores, those that bind no more, variants that were set aside, and offers behind another of
+    their bidder; they cannot win. Where
     an auction ended without a winner `no_winner` says why; an award then names a bid, and gives a
     reason.
     """

@@ -19,7 +19,7 @@ from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, retries_conflicts, transaction
 from rfq.evaluation.comparing import compare, place_of
-from rfq.evaluation.judged_bids import judged_bids, offered_lots
+from rfq.evaluation.judged_bids import judged_bids, judged_variants, offered_lots
 from rfq.evaluation.moving import move, settle_empty_lots
 from rfq.evaluation.panel import (
     SCOPE,
@@ -49,6 +49,7 @@ from rfq.rules.evaluation import Place
 from rfq.rules.panel import EvaluatorAction, EvaluatorStatus
 from rfq.rules.procedure import Status
 from rfq.rules.progress import status_after_scores
+from rfq.rules.variant_decisions import check_all_decided
 
 
 async def read_sheet(platform: Platform, caller: Caller, procedure_id: UUID) -> SheetView:
@@ -242,6 +243,8 @@ async def _lock(platform: Platform, caller: Caller, procedure_id: UUID, version:
         after = status_after_scores(loaded.procedure)
         panel = await statuses(tx, loaded)
         rules.check_lock(loaded.procedure.judging, list(panel.values()))
+        # Once prices are known it is too late: nobody decides by them.
+        check_all_decided(await judged_variants(tx, loaded))
         if loaded.procedure.status is Status.CONSENSUS:
             agreed_on = {_place(row) for row in await _agreed(tx, loaded)}
             rules.check_complete(await _asked(tx, loaded), agreed_on)

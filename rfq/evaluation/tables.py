@@ -9,6 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from marketplace.platform.columns import Amount, Base, Instant
@@ -18,7 +19,10 @@ ALL_LOTS: Final = UUID(int=0)
 
 
 class JudgedBidRow(Base):
-    """What a panel and those who qualify see of an opened bid while prices are hidden."""
+    """What a panel and those who qualify see of an opened bid while prices are hidden.
+
+    `variant` is ``{"number": 1, "label": …, "description": …}``, null of a main bid.
+    """
 
     __tablename__ = "judged_bids"
     bid_id: Mapped[UUID] = mapped_column(ForeignKey("opened_bids.id"), primary_key=True)
@@ -29,6 +33,7 @@ class JudgedBidRow(Base):
     lot_ids: Mapped[list[UUID]]
     note: Mapped[str]
     answers: Mapped[list[dict[str, Any]]]
+    variant: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     __table_args__ = (
         Index("ix_judged_bids_procedure_id", "procedure_id"),
         Index("ix_judged_bids_buyer_id", "buyer_id"),

@@ -85,8 +85,8 @@ async def request_explanation(
         )
         if bidder_id is None:
             raise invalid("/bid_id", "unknown_bid", "No valid bid for this lot has this id.")
-        flag = ranking.flags.get(bidder_id)
-        check_request(flag, ranking.explanations.get(bidder_id))
+        flag = ranking.flags.get(data.bid_id)
+        check_request(flag, ranking.explanations.get(data.bid_id))
         check_words(data.question, "/question")
         made = {
             "id": new_id(),

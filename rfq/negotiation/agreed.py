@@ -48,12 +48,12 @@ class AgreedOffer:
 async def agreed_by_lot(
     tx: Transaction, lot_ids: Collection[UUID]
 ) -> dict[UUID, dict[UUID, AgreedOffer]]:
-    """Give what was agreed about lots, by lot and bidder; as far as this transaction may see."""
+    """Give what was agreed about lots, by lot and bid; as far as this transaction may see."""
     rows = await tx.all(
         select(
             NegotiationRow.id,
             NegotiationRow.lot_id,
-            NegotiationRow.bidder_id,
+            NegotiationRow.bid_id,
             NegotiationRow.changed_at,
             NegotiationOfferRow.lines,
             NegotiationOfferRow.content_hash,
@@ -72,7 +72,7 @@ async def agreed_by_lot(
     )
     found: dict[UUID, dict[UUID, AgreedOffer]] = {}
     for row in rows:
-        found.setdefault(row.lot_id, {})[row.bidder_id] = AgreedOffer(
+        found.setdefault(row.lot_id, {})[row.bid_id] = AgreedOffer(
             row.id, read_lines(row.lines), bytes(row.content_hash), row.changed_at
         )
     return found

@@ -11,6 +11,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from msgspec import UNSET
+
 from marketplace.kernel.clock import rfc3339
 from rfq.ocds.codelists import AwardStatus, BidStatus, ContractStatus, PartyRole
 from rfq.ocds.facts import Asked, Awarded
@@ -136,6 +138,7 @@ def winning_bids(given: Sequence[Awarded], opened_bids: int) -> Bids:
             id=str(bid_id),
             status=BidStatus.VALID,
             tenderers=[_supplier(each)],
+            variant=True if each.is_variant else UNSET,
         )
         for bid_id, each in found.items()
     ]

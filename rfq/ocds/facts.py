@@ -14,6 +14,7 @@ from uuid import UUID
 from marketplace.kernel.money import Money
 from rfq.rules.criteria import Judging
 from rfq.rules.procedure import Kind, Lot, LotStatus, Status
+from rfq.rules.variants import VariantPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,10 @@ class Attached:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is asked for, by whom, until when, and how bids are judged; `budget` is a shown one."""
+    """What is asked for, by whom, until when, and how bids are judged; `budget` is a shown one.
+
+    `variants` says whether variants are taken or required; without it they are not.
+    """
 
     id: UUID
     kind: Kind
@@ -53,6 +57,7 @@ class Asked:
     published_at: datetime
     deadline_at: datetime
     questions_until: datetime | None
+    variants: VariantPolicy | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,7 @@ class Awarded:
     quantities: Mapping[UUID, Decimal]
     contract_id: UUID
     signed: bool
+    is_variant: bool
     begins_at: datetime
     ends_at: datetime
 

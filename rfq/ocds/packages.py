@@ -19,6 +19,7 @@ EXTENSIONS: Final = tuple(
         "ocds_bidOpening_extension/master",
         "ocds_techniques_extension/master",
         "ocds_awardCriteriaBreakdown_extension/master",
+        "ocds_submissionTerms_extension/master",
     )
 )
 """Where the extensions that releases use are described; our own comes with the address we have."""

@@ -190,6 +190,12 @@ class Techniques(Wire):
     electronic_auction: ElectronicAuction | UnsetType = UNSET
 
 
+class SubmissionTerms(Wire):
+    """How bids are submitted (extension: submission terms)."""
+
+    variant_policy: str | UnsetType | None = UNSET
+
+
 class Lot(Wire):
     """A part that is awarded by itself (extension: lots)."""
 
@@ -202,6 +208,7 @@ class Lot(Wire):
     main_procurement_category: ProcurementCategory | UnsetType | None = UNSET
     award_criteria: CriteriaBreakdown | UnsetType = UNSET
     techniques: Techniques | UnsetType = UNSET
+    submission_terms: SubmissionTerms | UnsetType = UNSET
 
 
 class Enquiry(Wire):
@@ -279,6 +286,7 @@ class Bid(Wire):
     tenderers: list[Reference] | UnsetType = UNSET
     value: Value | UnsetType = UNSET
     related_lots: list[str] | UnsetType | None = UNSET
+    variant: bool | UnsetType = UNSET
 
 
 class Statistic(Wire):

@@ -60,6 +60,7 @@ async def asked_of(tx: Transaction, loaded: Loaded) -> Asked:
         published_at=row.published_at,
         deadline_at=procedure.deadline_at,
         questions_until=procedure.questions_until,
+        variants=None if (taken := procedure.offering.variants) is None else taken.policy,
     )
 
 
@@ -243,15 +244,16 @@ async def tell_awarded(
     at: datetime,
     *,
     opened_bids: int,
+    bidders: int,
     was_pending: bool,
 ) -> None:
-    """Publish awards in force with their contracts, and now how many bids there were."""
+    """Publish awards in force with their contracts, and how many bids and bidders there were."""
     if not is_public(loaded):
         return
     asked = await asked_of(tx, loaded)
     tag = ReleaseTag.AWARD_UPDATE if was_pending else ReleaseTag.AWARD
     told = tender.standing_tender(asked)
-    told.number_of_tenderers = opened_bids
+    told.number_of_tenderers = bidders
     await publish(
         tx,
         asked.id,

@@ -37,6 +37,7 @@ from rfq.ocds.release import (
     Party,
     Period,
     Reference,
+    SubmissionTerms,
     Tender,
     Unit,
     Value,
@@ -158,6 +159,9 @@ def _priced(
             title=lot.title,
             status=lot_status(asked.status, asked.lot_statuses[lot.id]),
             award_criteria=_breakdown(asked.judging.of_lot(lot.id)),
+            submission_terms=UNSET
+            if asked.variants is None
+            else SubmissionTerms(variant_policy=asked.variants.value),
         )
         for lot in asked.lots
     ]

@@ -77,6 +77,7 @@ def _signed(view: ReceiptView) -> SignedReceipt:
         view.version,
         view.submitted_at,
         bytes.fromhex(view.commitment),
+        view.variant,
     )
     parts = None
     if view.parts is not UNSET:

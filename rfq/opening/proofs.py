@@ -86,6 +86,7 @@ def _opened(row: Row[Any]) -> OpenedBid:
         nonce=hexadecimal(row.nonce),
         content=row.content,
         invalid_reason=row.invalid_reason,
+        variant=row.variant,
         envelopes=None if row.technical_commitment is None else _envelopes(row),
     )
 

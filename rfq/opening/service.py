@@ -61,6 +61,7 @@ from rfq.rules.sealing import (
     unseal,
 )
 from rfq.rules.strict import Holder, unseal_strictly
+from rfq.rules.variants import incomplete
 from rfq.tables import LotRow, OpenedBidRow, ProcedureRow, QuestionRow, SealedBidRow
 
 Agreed = Mapping[UUID, Prices]
@@ -241,7 +242,7 @@ async def open_bids(
         sealed = await _live(tx, procedure_id)
         rules.moved(loaded.procedure.status, Action.OPEN, Party.CLOCK)
         agreed = await _framework_prices(tx, loaded, at)
-        opened = [_opened(loaded, row, key, agreed) for row in sealed]
+        opened = _complete(loaded, [_opened(loaded, row, key, agreed) for row in sealed])
         await _store(tx, loaded, opened)
         words = await words_of_bids(tx, loaded)
         named = {row.id: (row.bidder_id, part.attachments) for row, part in words}
@@ -270,6 +271,7 @@ async def _live(tx: Transaction, procedure_id: UUID) -> Sequence[Row[Any]]:
             SealedBidRow.id,
             SealedBidRow.version,
             SealedBidRow.bidder_id,
+            SealedBidRow.variant,
             SealedBidRow.submitted_at,
             SealedBidRow.commitment,
             SealedBidRow.technical_commitment,
@@ -299,7 +301,8 @@ def _opened(
 ) -> dict[str, Any]:
     """Open one envelope into the row of an opened bid, valid or not."""
     procedure = loaded.procedure
-    place = Place(procedure.id, row.bidder_id, row.version, first_part(procedure))
+    part = first_part(procedure)
+    place = Place(procedure.id, row.bidder_id, row.version, part, row.variant)
     envelope = Envelope(bytes(row.ephemeral_key), bytes(row.wrapped_key), bytes(row.ciphertext))
     committed = bytes(row.technical_commitment or row.commitment)
     if not _binds_both(row):
@@ -317,6 +320,7 @@ def _opened(
         "procedure_id": procedure.id,
         "buyer_id": procedure.buyer_id,
         "bidder_id": row.bidder_id,
+        "variant": row.variant,
         "submitted_at": row.submitted_at,
         "commitment": row.commitment,
         "technical_commitment": row.technical_commitment,
@@ -324,9 +328,26 @@ def _opened(
         "nonce": nonce,
         "content": content,
         "invalid_reason": _invalid_reason(
-            loaded, unsealed, None if agreed is None else agreed.get(row.bidder_id, {})
+            loaded, row, unsealed, None if agreed is None else agreed.get(row.bidder_id, {})
         ),
     }
+
+
+def _complete(loaded: Loaded, opened: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+    """Say of offers that stand beside others why they are invalid where those are missing."""
+    valid: dict[UUID, list[int]] = {}
+    for row in opened:
+        if row["invalid_reason"] is None:
+            valid.setdefault(row["bidder_id"], []).append(row["variant"])
+    missing = {
+        (bidder, number): words
+        for bidder, numbers in valid.items()
+        for number, words in incomplete(loaded.procedure.offering.variants, numbers).items()
+    }
+    why = "invalid_reason"
+    return [
+        {**row, why: row[why] or missing.get((row["bidder_id"], row["variant"]))} for row in opened
+    ]
 
 
 def _binds_both(row: Row[Any]) -> bool:
@@ -351,7 +372,7 @@ async def _store(tx: Transaction, loaded: Loaded, opened: Sequence[dict[str, Any
 
 
 def _invalid_reason(
-    loaded: Loaded, unsealed: Unsealed | Broken, agreed: Prices | None
+    loaded: Loaded, row: Row[Any], unsealed: Unsealed | Broken, agreed: Prices | None
 ) -> str | None:
     if isinstance(unsealed, Broken):
         return unsealed.reason
@@ -362,7 +383,7 @@ def _invalid_reason(
         bid = bid_rules.read(unsealed.text)
         if bid is None:
             return "The envelope holds no bid of a known form."
-        bid_rules.check_bid(loaded.procedure, bid)
+        bid_rules.check_bid(loaded.procedure, bid, row.variant)
         if agreed is not None:
             check_within_framework(loaded.procedure, bid, agreed)
     except InvalidInput as refused:
@@ -371,8 +392,12 @@ def _invalid_reason(
 
 
 async def _open_lots(tx: Transaction, loaded: Loaded, words: Words) -> list[LotStatus]:
-    """Move each lot on: opened, or unsuccessful where it has fewer bids than asked for."""
-    count = Counter(lot_id for _, part in words for lot_id in part.lot_ids)
+    """Move each lot on: opened, or unsuccessful where fewer bid for it than asked for.
+
+    Who sends variants is one who bids.
+    """
+    bidders = {(row.bidder_id, lot_id) for row, part in words for lot_id in part.lot_ids}
+    count = Counter(lot_id for _, lot_id in bidders)
     statuses = []
     for lot_id, before in loaded.lot_statuses.items():
         enough = count[lot_id] >= loaded.procedure.minimum_bids

@@ -17,7 +17,7 @@ from rfq.awards.schemas import (
 from rfq.printouts import words
 from rfq.printouts.procedure import money
 from rfq.procedures.schemas import ProcedureLineView, SupplierProcedureView
-from rfq.rules.computation import DecidedTogether, LotComputation, PartDecided
+from rfq.rules.computation import ComputedOffer, DecidedTogether, LotComputation, PartDecided
 from rfq.validity.schemas import BidExtensionView
 
 AWARDED: tuple[Column, ...] = (
@@ -187,21 +187,26 @@ def _together(reader: Reader, scenario: DecidedTogether, currency: str) -> list[
     return facts
 
 
+def _named(decided: Decided, offer: ComputedOffer) -> str:
+    name = decided.names.get(offer.bidder_id, str(offer.bidder_id))
+    return name if offer.variant is None else f"{name} ({offer.variant})"
+
+
 def _ranking(reader: Reader, proposal: AwardProposalView, decided: Decided) -> tuple[Table, ...]:
     computation = decided.computations.get(proposal.id)
     if computation is None:
         return ()
-    winners = {each.supplier_id for each in proposal.awards}
+    winners = {each.bid_id for each in proposal.awards}
     rows = tuple(
         row(
             "–" if each.rank is None else str(each.rank),
             Cell(
-                decided.names.get(each.bidder_id, str(each.bidder_id)),
-                strong=each.bidder_id in winners,
+                _named(decided, each),
+                strong=each.bid_id in winners,
             ),
             reader.amount(Decimal(each.amount), computation.currency),
             _score(reader, each.score),
-            each.excluded or ("wins" if each.bidder_id in winners else ""),
+            each.excluded or ("wins" if each.bid_id in winners else ""),
         )
         for each in computation.offers
     )
@@ -232,6 +237,9 @@ def _award(
     decided: Sequence[PartDecided] = (),
 ) -> Section:
     facts = [fact("Status", words.award_status(award.status))]
+    if award.variant is not None:
+        facts.append(fact(f"Variant {award.variant.number}", award.variant.label))
+        facts.append(fact("What differs", award.variant.description))
     if award.share is not None:
         facts.append(fact("Share", f"{award.share} %"))
     own = [each for each in decided if each.supplier_id == award.supplier_id]

@@ -13,6 +13,7 @@ from rfq.printouts import words
 from rfq.rules.bid import BidStatus, Part
 from rfq.rules.procedure import Kind, Lot
 from rfq.rules.proof import Copy
+from rfq.rules.variants import MAIN
 
 _PROOF: Final = (
     "The root was published at the close, before any bid was opened. Who has a receipt can check "
@@ -35,6 +36,12 @@ class Found:
     totals: Mapping[UUID, Money] | None
     invalid_reason: str | None
     left_out: frozenset[UUID] = frozenset()
+    variant: int = MAIN
+
+    @property
+    def offered_by(self) -> str:
+        """The bidder, and which of his offers it is where it is a variant."""
+        return self.bidder if self.variant == MAIN else f"{self.bidder} (variant {self.variant})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +136,7 @@ def _bids(reader: Reader, opening: Opening) -> Section:
     rows = tuple(
         row(
             str(number),
-            Cell(each.bidder, strong=True),
+            Cell(each.offered_by, strong=True),
             reader.instant(each.submitted_at),
             each.invalid_reason or "valid",
             Cell(each.commitment, code=True),
@@ -144,7 +151,7 @@ def _bids(reader: Reader, opening: Opening) -> Section:
         Column("Commitment", width=4),
     )
     texts = () if rows else ("No valid bid was received.",)
-    heading = "Your bid" if own else "Bids opened"
+    heading = ("Your bid" if len(rows) == 1 else "Your bids") if own else "Bids opened"
     return Section(heading, texts=texts, tables=(Table(columns, rows),) if rows else ())
 
 
@@ -168,7 +175,7 @@ def _lots(reader: Reader, opening: Opening) -> Sequence[Section]:
     for number, lot in enumerate(opening.lots, 1):
         rows = tuple(
             row(
-                each.bidder,
+                each.offered_by,
                 reader.amount(money.amount, money.currency)
                 + (" (not all lines)" if lot.id in each.left_out else ""),
             )

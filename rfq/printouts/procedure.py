@@ -95,6 +95,17 @@ def _head(
         yield fact("Cancelled because", view.cancelled_because)
 
 
+def _variants(view: BuyerProcedureView | SupplierProcedureView) -> Iterator[Fact]:
+    taken = view.variants
+    if taken is None:
+        return
+    beside = "beside a main bid" if taken.beside_main_bid else "with a main bid or without"
+    most = "one" if taken.most == 1 else f"up to {taken.most}"
+    yield fact("Variants", f"{taken.policy.value.capitalize()}: {most} of each bidder, {beside}")
+    for each in taken.minimum_requirements:
+        yield fact(f"A variant meets {each.code}", each.text)
+
+
 def _terms(reader: Reader, view: BuyerProcedureView | SupplierProcedureView) -> Section:
     facts = [
         fact("Currency", view.currency),
@@ -106,6 +117,7 @@ def _terms(reader: Reader, view: BuyerProcedureView | SupplierProcedureView) -> 
     ]
     if view.partial_bids:
         facts.append(fact("Lines left out", "A bid may leave out lines of a lot"))
+    facts += _variants(view)
     if view.award_shares:
         facts.append(fact("Shares by rank", " / ".join(f"{each} %" for each in view.award_shares)))
     facts.append(

@@ -43,6 +43,7 @@ from rfq.rules.bid import BidStatus, Part
 from rfq.rules.computation import kept_computation
 from rfq.rules.procedure import PRICES_HIDDEN, check_bids_readable
 from rfq.rules.proof import Copy
+from rfq.rules.variants import MAIN
 from rfq.validity.schemas import BidExtensionView
 from rfq.validity.service import list_extensions
 
@@ -199,6 +200,7 @@ async def _opened(tx: Transaction, loaded: Loaded) -> list[Found]:
             lot_ids=tuple(totals.get(row.id, {})),
             totals=totals.get(row.id, {}),
             left_out=frozenset(left_out.get(row.id, ())),
+            variant=row.variant,
             invalid_reason=row.invalid_reason
             or (row.kept_closed and f"prices stay closed: {row.kept_closed}"),
         )
@@ -218,6 +220,7 @@ async def _judged(tx: Transaction, loaded: Loaded) -> list[Found]:
             lot_ids=row.lot_ids,
             totals=None,
             invalid_reason=None,
+            variant=MAIN if row.variant is None else row.variant["number"],
         )
         for row in rows
     ]

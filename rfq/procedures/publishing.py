@@ -181,6 +181,7 @@ def _offering(data: ProcedureInput) -> Offering:
         framework_id=data.framework_id,
         two_envelopes=data.two_envelopes,
         partial_bids=data.partial_bids,
+        variants=None if data.variants is None else data.variants.terms(),
         rates=tuple(Rate(each.currency, Decimal(each.rate)) for each in data.rates),
     )
 

@@ -58,6 +58,7 @@ from rfq.rules.procedure import (
 )
 from rfq.rules.sealing import Leaf, leaf_hashes
 from rfq.tables import BudgetRow, InvitationRow, LineRow, LotRow, ProcedureRow
+from rfq.variants.schemas import VariantTermsView
 
 SUMMARY: Final = (
     ProcedureRow.id,
@@ -383,6 +384,7 @@ def _shared(loaded: Loaded) -> dict[str, Any]:
         "bids_valid_until": procedure.offering.valid_until,
         "two_envelopes": procedure.two_envelopes,
         "partial_bids": procedure.offering.partial_bids,
+        "variants": VariantTermsView.of(procedure.offering.variants),
         "rates": [
             CurrencyRateView(currency=each.currency, rate=plain_decimal(each.rate))
             for each in procedure.offering.rates

@@ -48,6 +48,7 @@ from rfq.procedures.judging import (
 from rfq.rules.awarding import Division
 from rfq.rules.offering import AnswerForm, Item
 from rfq.rules.procedure import HolderKeys, Kind, LotStatus, Openness, Status, StrictKeys
+from rfq.variants.schemas import VariantTermsInput, VariantTermsView
 
 
 class ProcedureLineInput(Input):
@@ -258,6 +259,14 @@ class ProcedureInput(Input):
             "for such offers compare by line alone."
         ),
     ] = False
+    variants: Annotated[
+        VariantTermsInput | None,
+        Meta(
+            description="Which other solutions than the one asked for are taken; without it none. "
+            "Not with two envelopes, strict, award by line, nor among members of a framework; "
+            "such lots are not auctioned."
+        ),
+    ] = None
     rates: Annotated[
         list[CurrencyRateInput],
         Meta(
@@ -439,6 +448,7 @@ class SupplierProcedureView(ProcedureSummary):
     bids_valid_until: datetime | None
     two_envelopes: bool
     partial_bids: bool
+    variants: VariantTermsView | None
     rates: list[CurrencyRateView]
     award_division: Division
     award_shares: list[int]

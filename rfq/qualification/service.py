@@ -1,5 +1,6 @@
 """Decide on bidders before prices are known, and keep the register of qualified suppliers."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, retries_conflicts, transaction
 from marketplace.platform.http.paging import Page, PageRequest, page
 from marketplace.platform.idempotency import IdempotencyKey, keep, replay
-from rfq.evaluation.judged_bids import judged_bids
+from rfq.evaluation.judged_bids import judged_bids, offered_lots
 from rfq.evaluation.moving import move, settle_empty_lots
 from rfq.evaluation.panel import own_part
 from rfq.evaluation.panel_schemas import JudgedAnswerView
@@ -147,14 +148,22 @@ async def list_bidders(
         if loaded.procedure.status in PRICES_HIDDEN:
             await own_part(tx, caller, loaded)
         rows = await judged_bids(tx, loaded)
-    return OpenedBidderList(items=[_bidder(row, decisions) for row in rows])
+    bidders: dict[UUID, list[Row[Any]]] = {}
+    for row in rows:
+        bidders.setdefault(row.bidder_id, []).append(row)
+    return OpenedBidderList(items=[_bidder(offers, decisions) for offers in bidders.values()])
 
 
-def _bidder(row: Row[Any], decisions: dict[UUID, BidderDecisionView]) -> OpenedBidderView:
+def _bidder(
+    offers: Sequence[Row[Any]], decisions: dict[UUID, BidderDecisionView]
+) -> OpenedBidderView:
+    """Show a bidder by his main bid, or the first of his variants, with the lots of them all."""
+    row = next((each for each in offers if each.variant is None), offers[0])
+    lot_ids = dict.fromkeys(lot_id for each in offers for lot_id in each.lot_ids)
     return OpenedBidderView(
         bidder_id=row.bidder_id,
         submitted_at=row.submitted_at,
-        lot_ids=row.lot_ids,
+        lot_ids=list(lot_ids),
         note=row.note,
         answers=msgspec.convert(row.answers, list[JudgedAnswerView]),
         decision=decisions.get(row.bidder_id),
@@ -194,7 +203,7 @@ async def _end(platform: Platform, caller: Caller, procedure_id: UUID, version: 
             await move(tx, loaded, status, "procedure.qualified", scores_locked_at=at)
             await write_result(tx, procedure_id)
         else:
-            left = {lot for row in bidders if row.bidder_id not in barred for lot in row.lot_ids}
+            left = {lot for lots in (await offered_lots(tx, loaded)).values() for lot in lots}
             status = await settle_empty_lots(tx, loaded, left, status)
             await move(tx, loaded, status, "procedure.qualified")
             await tell_progress(tx, loaded)

@@ -18,5 +18,6 @@ class BidAnswersView(Output):
 
     bid_id: UUID
     bidder_id: UUID
+    variant: int
     submitted_at: datetime
     answers: list[GivenAnswerView]

@@ -28,6 +28,7 @@ async def list_answers(
     statement = select(
         OpenedBidRow.id,
         OpenedBidRow.bidder_id,
+        OpenedBidRow.variant,
         OpenedBidRow.submitted_at,
         OpenedBidRow.content,
         OpenedBidRow.technical_commitment,
@@ -48,6 +49,7 @@ def _view(row: Row[Any]) -> BidAnswersView:
     return BidAnswersView(
         bid_id=row.id,
         bidder_id=row.bidder_id,
+        variant=row.variant,
         submitted_at=row.submitted_at,
         answers=[GivenAnswerView(each.code, each.answer) for each in given],
     )

@@ -60,7 +60,7 @@ DEFINITIONS: Final = {
     "invited": "Suppliers invited by name.",
     "looked": "Suppliers who read the procedure while bids were received, invited or not.",
     "submitted": "Suppliers with a bid at the deadline, also such whose bid was invalid.",
-    "invalid": "Of those who submitted, whose bid did not answer what was asked or did not open.",
+    "invalid": "Of those who submitted, who had no bid that opened and answered what was asked.",
     "withdrawn": (
         "Bids that were withdrawn before the deadline. By whom stays sealed for ever, so this is "
         "told by month alone, not by supplier."

@@ -151,9 +151,19 @@ def _count_of(table: Any, *more: Any) -> Any:
     )
 
 
+def _bidders(*more: Any) -> Any:
+    """Count who bid, whoever sent variants once."""
+    return (
+        select(func.count(distinct(OpenedBidRow.bidder_id)))
+        .where(OpenedBidRow.procedure_id == ProcedureRow.id, *more)
+        .correlate(ProcedureRow)
+        .scalar_subquery()
+    )
+
+
 def _answered() -> Any:
     return (
-        select(func.count())
+        select(func.count(distinct(InvitationRow.supplier_id)))
         .select_from(InvitationRow)
         .join(
             OpenedBidRow,
@@ -180,8 +190,8 @@ def participation(scope: Scope) -> Select[Any]:
             scope.month(ProcedureRow.opened_at).label("month"),
             _count_of(InvitationRow).label("invited"),
             _count_of(ReaderRow).label("looked"),
-            _count_of(OpenedBidRow).label("submitted"),
-            _count_of(OpenedBidRow, OpenedBidRow.invalid_reason.is_not(None)).label("invalid"),
+            _bidders().label("submitted"),
+            (_bidders() - _bidders(OpenedBidRow.invalid_reason.is_(None))).label("invalid"),
             _answered().label("answered"),
             withdrawn.label("withdrawn"),
         )
@@ -194,6 +204,20 @@ def participation(scope: Scope) -> Select[Any]:
         select(each.c.month, func.count().label("procedures"), *sums)
         .group_by(each.c.month)
         .order_by(each.c.month)
+    )
+
+
+def _submitted(procedures: Any) -> Any:
+    """Give who bid, whoever sent variants once, and whether an offer of his was valid."""
+    return (
+        select(
+            OpenedBidRow.procedure_id,
+            OpenedBidRow.bidder_id,
+            func.bool_or(OpenedBidRow.invalid_reason.is_(None)).label("valid"),
+        )
+        .where(OpenedBidRow.procedure_id.in_(procedures))
+        .group_by(OpenedBidRow.procedure_id, OpenedBidRow.bidder_id)
+        .subquery("submitted_bids")
     )
 
 
@@ -229,12 +253,14 @@ def suppliers(scope: Scope) -> Select[Any]:
         .scalar_subquery()
     )
 
+    opened = _submitted(chosen)
+
     def same(table: Any, supplier: Any) -> ColumnElement[bool]:
         return and_(
             table.procedure_id == took_part.c.procedure_id, supplier == took_part.c.supplier_id
         )
 
-    invited, submitted = InvitationRow.supplier_id, OpenedBidRow.bidder_id
+    invited, submitted = InvitationRow.supplier_id, opened.c.bidder_id
     bids = func.count(submitted).label("submitted")
     return (
         select(
@@ -242,14 +268,14 @@ def suppliers(scope: Scope) -> Select[Any]:
             func.count(invited).label("invited"),
             func.count(ReaderRow.supplier_id).label("looked"),
             bids,
-            func.count(OpenedBidRow.invalid_reason).label("invalid"),
+            func.count(submitted).filter(opened.c.valid.is_(False)).label("invalid"),
             func.count(submitted).filter(invited.is_not(None)).label("answered"),
             won.label("won"),
         )
         .select_from(took_part)
         .outerjoin(InvitationRow, same(InvitationRow, invited))
         .outerjoin(ReaderRow, same(ReaderRow, ReaderRow.supplier_id))
-        .outerjoin(OpenedBidRow, same(OpenedBidRow, submitted))
+        .outerjoin(opened, same(opened.c, submitted))
         .group_by(took_part.c.supplier_id)
         .order_by(bids.desc(), took_part.c.supplier_id)
         .limit(REPORT_SUPPLIERS_MAX)

@@ -26,6 +26,7 @@ from rfq.rules.currencies import Exchange, exchanges
 from rfq.rules.documents import check_name
 from rfq.rules.offering import Answer, answer_errors, validity_errors
 from rfq.rules.procedure import Line, Lot, Procedure
+from rfq.rules.variants import MAIN, Variant, text_errors
 
 FORM: Final = "rfq.bid/1"
 SHA256: Final = re.compile("[0-9a-f]{64}")
@@ -120,7 +121,7 @@ class Bid(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """One version of a supplier's offer; lots he leaves out he does not bid for.
 
     `answers` are to the procedure's questionnaire; it binds until `valid_until`, if it says so.
-    `conditions` are discounts where several lots are his.
+    `conditions` are discounts where several lots are his. A `variant` says what differs.
     """
 
     form: str = FORM
@@ -131,6 +132,7 @@ class Bid(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     valid_until: Instant | None = None
     attachments: tuple[BidAttachment, ...] = ()
     conditions: Conditions | None = None
+    variant: Variant | None = None
 
     def priced(self, lot: Lot) -> dict[UUID, BidLine]:
         """Give the lines of `lot` that this bid prices, by line."""
@@ -157,8 +159,10 @@ def read(text: bytes) -> Bid | None:
     return bid if bid.form == FORM else None
 
 
-def check_bid(procedure: Procedure, bid: Bid) -> None:
+def check_bid(procedure: Procedure, bid: Bid, variant: int = MAIN) -> None:
     """Refuse a bid that does not answer what was asked; raises InvalidInput, all pointers at once.
+
+    `variant` is the number it was submitted as.
 
     A bid prices every line of each lot it bids for, or with partial bids at least one, and at least
     one lot. Checked at submission,
@@ -192,6 +196,12 @@ def check_bid(procedure: Procedure, bid: Bid) -> None:
         for lot in procedure.lots
     }
     errors += condition_errors(bid.conditions, priced)
+    errors += text_errors(
+        procedure.offering.variants,
+        variant,
+        bid.variant,
+        conditions=bid.conditions is not None,
+    )
     if errors:
         raise InvalidInput(errors[0].detail, errors=errors)
 

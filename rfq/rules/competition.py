@@ -12,7 +12,7 @@ from auctions.engine.terms import Format
 from marketplace.contracts.framework_rules import FrameworkPrice
 from marketplace.contracts.rules import tier_reached
 from marketplace.kernel.canonical import plain_decimal
-from marketplace.kernel.errors import FieldError, InvalidInput, invalid
+from marketplace.kernel.errors import Conflict, FieldError, InvalidInput, invalid
 from rfq.rules.bid import Bid, BidLine
 from rfq.rules.evaluation import PricedLine
 from rfq.rules.procedure import Line, Procedure
@@ -74,11 +74,16 @@ def _bid_line(line: PricedLine) -> BidLine:
 
 
 def check_auctionable(procedure: Procedure, format_: Format, pointer: str) -> None:
-    """Guard of an auction among the members of a framework: nobody can end above his own bid.
+    """Guard of an auction: all bid for the same, and no member of a framework ends above his bid.
 
     In other formats a member gets what the second asked, or what a clock calls: above his bid, and
-    so perhaps above his framework prices. Raises InvalidInput.
+    so perhaps above his framework prices. Raises InvalidInput; Conflict where variants are taken.
     """
+    if procedure.offering.variants is not None:
+        raise Conflict(
+            "This procedure takes variants, and amounts for different solutions do not compete in "
+            "one auction: award its lots from their bids."
+        )
     if procedure.offering.framework_id is not None and format_ not in NEVER_ABOVE_OWN:
         formats = ", ".join(sorted(each.value for each in NEVER_ABOVE_OWN))
         detail = f"Members of a framework are auctioned in a format that only lowers: {formats}."

@@ -56,7 +56,10 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class ComputedOffer(msgspec.Struct, frozen=True):
-    """An offer with all that made its score; one that cannot win has no rank and says why."""
+    """An offer with all that made its score; one that cannot win has no rank and says why.
+
+    `variant` names it where it is no main bid.
+    """
 
     rank: int | None
     bid_id: UUID
@@ -67,6 +70,7 @@ class ComputedOffer(msgspec.Struct, frozen=True):
     score: str
     excluded: str | None
     steps: tuple[Step, ...]
+    variant: str | None = None
 
 
 class ComputedLine(msgspec.Struct, frozen=True):
@@ -248,6 +252,7 @@ def computed(
             *(step for part in standing.parts for step in _part(part, standing, method)),
             *_score(standing, method),
         ),
+        None if offer.variant is None else str(offer.variant),
     )
 
 

@@ -7,7 +7,7 @@ tree covers a version whole, though one of its envelopes may stay closed for eve
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
 
@@ -27,6 +27,7 @@ from rfq.rules.conditions import Conditions
 from rfq.rules.offering import Answer, answer_errors
 from rfq.rules.procedure import Procedure
 from rfq.rules.sealing import Place
+from rfq.rules.variants import Variant
 
 TECHNICAL_FORM: Final = "rfq.technical/1"
 FINANCIAL_FORM: Final = "rfq.financial/1"
@@ -41,6 +42,7 @@ class TechnicalPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     answers: tuple[Answer, ...] = ()
     valid_until: Instant | None = None
     attachments: tuple[BidAttachment, ...] = ()
+    variant: Variant | None = None
 
 
 class FinancialPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -73,12 +75,12 @@ class Commitments:
 
 def technical_place(place: Place) -> Place:
     """Give where the technical envelope of a version belongs."""
-    return Place(place.procedure_id, place.bidder_id, place.version, Part.TECHNICAL)
+    return replace(place, part=Part.TECHNICAL)
 
 
 def financial_place(place: Place) -> Place:
     """Give where the financial envelope of a version belongs."""
-    return Place(place.procedure_id, place.bidder_id, place.version, Part.FINANCIAL)
+    return replace(place, part=Part.FINANCIAL)
 
 
 def divided(procedure: Procedure, bid: Bid) -> tuple[bytes, bytes]:
@@ -101,6 +103,7 @@ def technical_part(procedure: Procedure, bid: Bid) -> TechnicalPart:
         answers=bid.answers,
         valid_until=bid.valid_until,
         attachments=tuple(each for each in bid.attachments if each.part is not Part.FINANCIAL),
+        variant=bid.variant,
     )
 
 
@@ -132,6 +135,7 @@ def joined(technical: TechnicalPart, financial: FinancialPart) -> Bid:
         valid_until=technical.valid_until,
         attachments=(*technical.attachments, *financial.attachments),
         conditions=financial.conditions,
+        variant=technical.variant,
     )
 
 

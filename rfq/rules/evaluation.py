@@ -20,6 +20,7 @@ from rfq.rules.bid import Bid
 from rfq.rules.criteria import LOWEST_PRICE, Criterion, CriterionKind, Judging, Method
 from rfq.rules.currencies import Exchange
 from rfq.rules.procedure import Line, Lot
+from rfq.rules.variants import OpenedVariant
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class Offer:
     """What one opened bid offers for one lot; `lines` in the lot's order, never empty.
 
     `left_out` counts the lines of the lot that it does not price; then its total is not the lot's.
+    A main bid is no `variant`.
     """
 
     bid_id: UUID
@@ -58,6 +60,7 @@ class Offer:
     lines: tuple[PricedLine, ...]
     binds_until: datetime | None = None
     left_out: int = 0
+    variant: OpenedVariant | None = None
 
     @property
     def total(self) -> Money:
@@ -290,3 +293,19 @@ def finals(
         Final(each.offer, each.total, replace(each, rank=rank))
         for rank, each in enumerate((*first, *rest), start=1)
     )
+
+
+def leading(finals: Iterable[Final]) -> tuple[tuple[Final, ...], tuple[Final, ...]]:
+    """Part a ranking into the first offer of each bidder, and his others, which stand behind it.
+
+    Whoever sends variants wins a lot with one of his offers at most, and is in its ranking once: by
+    the one that ranks best. Where that is set aside his next takes its place.
+    """
+    first: dict[UUID, Final] = {}
+    behind = []
+    for final in finals:
+        if final.offer.bidder_id in first:
+            behind.append(final)
+        else:
+            first[final.offer.bidder_id] = final
+    return tuple(first.values()), tuple(behind)

@@ -16,6 +16,7 @@ import msgspec
 from auctions.engine.terms import Rate
 from marketplace.kernel.errors import FieldError
 from marketplace.kernel.limits import QUESTIONNAIRE_ITEMS_MAX, TEXT_CHARACTERS_MAX
+from rfq.rules.variants import Variants, terms_errors
 
 YES_NO: Final = ("yes", "no")
 NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,6})?")
@@ -54,7 +55,7 @@ class Offering(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     A bid binds until `valid_until` or longer; without it, until it says so itself. Where members of
     a framework compete, `framework_id` is theirs. With `two_envelopes` prices are sealed apart, and
     with `partial_bids` a bid may leave out lines of a lot. `rates` are the other currencies a bid
-    may be in.
+    may be in. Without `variants` none are taken.
     """
 
     questionnaire: tuple[Item, ...] = ()
@@ -63,6 +64,7 @@ class Offering(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     two_envelopes: bool = False
     partial_bids: bool = False
     rates: tuple[Rate, ...] = ()
+    variants: Variants | None = None
 
 
 NOTHING_ELSE: Final = Offering()
@@ -90,6 +92,8 @@ def offering_errors(offering: Offering, deadline_at: datetime) -> Iterator[Field
         if item.choices and not chooses:
             detail = f"An item answered by {item.form.value} has no choices."
             yield FieldError(f"{pointer}/choices", "no_choice", detail)
+    if offering.variants is not None:
+        yield from terms_errors(offering.variants)
 
 
 def answer_errors(questionnaire: Sequence[Item], answers: Sequence[Answer]) -> Iterator[FieldError]:

@@ -23,6 +23,7 @@ from rfq.rules.envelopes import Commitments, read_financial, read_technical
 from rfq.rules.receipt import Receipt, is_signed_by
 from rfq.rules.sealed_files import digest
 from rfq.rules.sealing import Leaf, Place, commitment, leaf_hashes, merkle_root
+from rfq.rules.variants import MAIN
 
 FORM: Final = "rfq.opening/1"
 
@@ -59,6 +60,7 @@ class OpenedBid(msgspec.Struct, frozen=True, kw_only=True):
 
     Both are absent where the envelope did not open; `invalid_reason` then says why. With two
     envelopes they are of the technical one, and `commitment` is over the commitments of both.
+    `variant` is the number of a variant, 0 of a main bid.
     """
 
     bid_id: UUID
@@ -70,6 +72,7 @@ class OpenedBid(msgspec.Struct, frozen=True, kw_only=True):
     content: str | None
     invalid_reason: str | None
     envelopes: Envelopes | None = None
+    variant: int = MAIN
 
 
 class ApprovedBy(msgspec.Struct, frozen=True, kw_only=True):
@@ -170,7 +173,7 @@ def _bids(opening: OpeningProof) -> Iterator[Finding]:
         if bid.content is None or bid.nonce is None:
             yield Finding(fits=True, what=f"{name}: did not open ({bid.invalid_reason})")
             continue
-        place = Place(opening.procedure_id, bid.bidder_id, bid.version)
+        place = Place(opening.procedure_id, bid.bidder_id, bid.version, variant=bid.variant)
         found = commitment(place, bytes.fromhex(bid.nonce), bid.content.encode())
         yield Finding(found.hex() == bid.commitment, f"{name}: holds what was committed to")
 

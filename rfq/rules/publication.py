@@ -40,6 +40,7 @@ def check_terms(procedure: Procedure) -> None:
     errors += _envelope_errors(procedure)
     errors += _key_errors(procedure)
     errors += _partial_errors(procedure)
+    errors += _variant_errors(procedure)
     errors += judging_errors(procedure.judging, [lot.id for lot in procedure.lots])
     errors += requirement_errors(procedure.requirements)
     errors += errors_of(procedure.awarding)
@@ -112,6 +113,42 @@ def _partial_errors(procedure: Procedure) -> Iterator[FieldError]:
     if procedure.low_offers != LowOfferRule():
         detail = "Low offers are found by totals of lots, which do not compare with lines left out."
         yield FieldError(pointer, "low_offers", detail)
+
+
+def _variant_errors(procedure: Procedure) -> Iterator[FieldError]:
+    """Variants are taken where an offer is one whole, sealed and opened at once."""
+    if procedure.offering.variants is None:
+        return
+    refused = (
+        (
+            procedure.kind is Kind.RFI,
+            "no_prices",
+            "A request for information asks for no offers, so there is nothing to vary.",
+        ),
+        (
+            procedure.two_envelopes,
+            "two_envelopes",
+            "Which financial envelopes open is decided by bidder, not by offer: take one envelope.",
+        ),
+        (
+            procedure.strict is not None,
+            "strict",
+            "Programs of bidders seal one bid each: a strict procedure takes no variants.",
+        ),
+        (
+            procedure.awarding.division is Division.LINES,
+            "by_line",
+            "A variant is one whole; lines of it and of the main bid do not mix: award whole lots.",
+        ),
+        (
+            procedure.openness is Openness.MEMBERS,
+            "framework",
+            "What members of a framework deliver is agreed in it: they compete with prices alone.",
+        ),
+    )
+    for is_so, code, detail in refused:
+        if is_so:
+            yield FieldError("/variants", code, detail)
 
 
 def _lot_errors(lot: Lot, pointer: str) -> list[FieldError]:

@@ -12,11 +12,15 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from marketplace.kernel.canonical import canonical_bytes
+from rfq.rules.variants import MAIN
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What is signed: who submitted which version to what, when, and the commitment to it."""
+    """What is signed: who submitted which version to what, when, and the commitment to it.
+
+    Of a variant also its number, which is 0 of a main bid.
+    """
 
     procedure_id: UUID
     bidder_id: UUID
@@ -24,10 +28,14 @@ class Receipt:
     version: int
     submitted_at: datetime
     commitment: bytes
+    variant: int = MAIN
 
     def text(self) -> bytes:
-        """Give the bytes that are signed."""
-        return canonical_bytes({"form": "rfq.receipt/1", **asdict(self)})
+        """Give the bytes that are signed; a main bid has no number."""
+        said = asdict(self)
+        if self.variant == MAIN:
+            del said["variant"]
+        return canonical_bytes({"form": "rfq.receipt/1", **said})
 
 
 def signing_key(seed: bytes) -> Ed25519PrivateKey:

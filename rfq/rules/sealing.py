@@ -30,6 +30,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from marketplace.kernel.canonical import canonical_bytes, content_hash
 from rfq.rules.bid import BidStatus, Part
+from rfq.rules.variants import MAIN
 
 KEY_BYTES: Final = 32
 COMMITMENT_NONCE_BYTES: Final = 32
@@ -65,13 +66,14 @@ class Placed(Protocol):
 class Place:
     """Where an envelope belongs: this version of this bidder's bid in this procedure.
 
-    With two envelopes also which of them.
+    With two envelopes also which of them; of a variant its number, which is 0 of a main bid.
     """
 
     procedure_id: UUID
     bidder_id: UUID
     version: int
     part: Part = Part.WHOLE
+    variant: int = MAIN
 
     @property
     def purpose(self) -> bytes:
@@ -83,12 +85,17 @@ class Place:
         return canonical_bytes({"form": "rfq.seal/1", **self.named()})
 
     def named(self) -> dict[str, object]:
-        """Give the place as plain values; a bid in one envelope has no part."""
+        """Give the place as plain values.
+
+        A bid in one envelope has no part, and a main bid no number.
+        """
         place: dict[str, object] = {
             "procedure_id": self.procedure_id,
             "bidder_id": self.bidder_id,
             "version": self.version,
         }
+        if self.variant != MAIN:
+            place["variant"] = self.variant
         return place if self.part is Part.WHOLE else {**place, "part": self.part}
 
 

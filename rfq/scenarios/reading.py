@@ -31,6 +31,7 @@ from rfq.rules.procedure import LOT, Lot, LotAction, Procedure, check_bids_reada
 from rfq.rules.scenario import Constraint, Part, Priced, Problem, share_part
 from rfq.rules.settlement import AwardStatus
 from rfq.rules.validity import check_binding, why_ended
+from rfq.rules.variant_decisions import check_all_decided
 from rfq.scenarios.asking import constraints_of
 from rfq.scenarios.schemas import ConstraintsInput, LeftOut, ScenarioInput
 
@@ -158,8 +159,9 @@ async def _gather(
     for rank, final in able:
         bidder = final.offer.bidder_id
         offer = await priced(tx, loaded, lot.id, final, ranking.auction)
-        # A condition is for the bid's own prices, and for lots that are open whole.
-        own = ranking.auction is None and bidder not in ranking.agreed and not standing
+        # A condition is for a main bid's own prices, and for lots that are open whole.
+        as_bid = final.offer.variant is None and final.offer.bid_id not in ranking.agreed
+        own = ranking.auction is None and as_bid and not standing
         for part, quantities in parts.items():
             its = whole(offer, quantities)
             if its.lines:
@@ -193,9 +195,10 @@ def _parts(
 
 def _barred(ranking: Ranking, final: FinalOffer, at: datetime) -> str | None:
     """Say why an offer cannot be awarded now; None where it can."""
-    bidder = final.offer.bidder_id
+    bid_id = final.offer.bid_id
     try:
-        check_award(ranking.flags.get(bidder), ranking.explanations.get(bidder))
+        check_all_decided([final.offer.variant])
+        check_award(ranking.flags.get(bid_id), ranking.explanations.get(bid_id))
         check_binding(final.offer.binds_until, at)
     except Conflict as refused:
         return refused.detail

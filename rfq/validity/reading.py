@@ -35,7 +35,7 @@ async def _judged(tx: Transaction, loaded: Loaded) -> Collection[BindingBid]:
             binds_until(loaded.procedure.offering, part.valid_until, row.extended_until),
         )
         for row, part in await words_of_bids(tx, loaded)
-        if row.bidder_id not in barred and row.kept_closed is None
+        if row.bidder_id not in barred and row.kept_closed is None and row.meets is not False
     ]
 
 
@@ -50,7 +50,7 @@ async def _ranked(tx: Transaction, loaded: Loaded) -> Collection[BindingBid]:
         offer.bid_id: BindingBid(offer.bid_id, offer.bidder_id, offer.binds_until)
         for lot_id in open_lots
         for offer in (each.offer for each in standings[lot_id])
-        if offer.bidder_id not in gone.get(lot_id, ())
+        if offer not in gone[lot_id]
     }.values()
 
 

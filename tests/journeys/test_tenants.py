@@ -163,6 +163,7 @@ BODIES: dict[str, Any] = {
     "requestExplanation": {"bid_id": "{line}", "question": "because"},
     "explainOffer": {"explanation": "because"},
     "decideExplanation": {"accepted": True},
+    "decideVariant": {"unmet": []},
     "requestBidExtensions": {"until": "2099-01-01T00:00:00Z", "reason": "because"},
     "answerBidExtension": {"extend": False},
     "withdrawAwardProposal": {"reason": "because"},

@@ -1,0 +1,380 @@
+"""Variants: sealed, opened, decided on, ranked and awarded as offers of their own."""
+
+from datetime import timedelta
+
+import msgspec
+import pytest
+from msgspec import structs
+
+from auctions.engine.terms import Measure
+from auctions.terms_schemas import DecrementInput, StepInput
+from marketplace.contracts.reading import read_contract
+from marketplace.kernel.errors import Conflict, InvalidInput, NotFound, StaleVersion, WrongState
+from marketplace.platform.core import Platform
+from marketplace.platform.sheets.page import page
+from marketplace.platform.sheets.reader import reader_of
+from rfq.awards.leaving import fail_award
+from rfq.awards.notices import list_notices
+from rfq.awards.schemas import AwardFailureInput
+from rfq.bids.service import confirm_bid, list_receipts, replace_bid, submit_bid, withdraw_bid
+from rfq.comparison.page import comparison_sheet
+from rfq.comparison.reading import read_comparison
+from rfq.evaluation.computing import read_computation
+from rfq.evaluation.listing import list_bids
+from rfq.evaluation.panel_schemas import ScoreInput, ScoresInput
+from rfq.evaluation.rankings import BEHIND, read_ranking
+from rfq.evaluation.schemas import LotRankingView
+from rfq.evaluation.scoring import hand_in, lock_scores, put_scores, read_sheet
+from rfq.explanations.schemas import (
+    ExplanationDecisionInput,
+    ExplanationInput,
+    ExplanationRequestInput,
+)
+from rfq.explanations.service import decide_explanation, explain_offer, request_explanation
+from rfq.handover.schemas import LotAuctionInput
+from rfq.handover.service import start_lot_auction
+from rfq.opening.proofs import read_opening
+from rfq.opening.service import open_procedure
+from rfq.printouts.service import Asked, print_decision, print_minutes
+from rfq.procedures.reading import read_procedure
+from rfq.procedures.schemas import BuyerProcedureView
+from rfq.rules.procedure import LotStatus
+from rfq.rules.proof import verify_opening
+from rfq.rules.settlement import Cause
+from rfq.rules.variants import VariantPolicy
+from rfq.variants.schemas import VariantDecisionInput
+from rfq.variants.service import decide_variant, list_variants
+from tests.rfq.awards.tender import now, proposed
+from tests.rfq.panels import Panel, judging
+from tests.rfq.parties import HOUR, MoveClock, Parties, bid, key
+from tests.rfq.test_amendments import amended
+from tests.rfq.variants import decide, send, taking, variant
+
+ENGLISH = Asked((), None)
+FAILED = AwardFailureInput(cause=Cause.INSOLVENT, reason="Insolvency was declared.")
+FIRST_ONE = ExplanationDecisionInput(accepted=False, reason="The stock is not enough.")
+
+
+async def opened(
+    parties: Parties, made: BuyerProcedureView, move_clock: MoveClock
+) -> BuyerProcedureView:
+    await move_clock(HOUR)
+    return await open_procedure(parties.platform, parties.buyer, made.id)
+
+
+async def ranked(parties: Parties, made: BuyerProcedureView) -> LotRankingView:
+    return await read_ranking(parties.platform, parties.buyer, made.id, made.lots[0].id)
+
+
+def placed(parties: Parties, ranking: LotRankingView) -> list[tuple[str, str | None]]:
+    """Who stands in which order, with which of his offers."""
+    names = {who.organization_id: name for name, who in _named(parties)}
+    return [(names[each.bidder_id], each.variant and each.variant.label) for each in ranking.items]
+
+
+def _named(parties: Parties) -> list[tuple[str, object]]:
+    return [(name, getattr(parties, name)) for name in ("acme", "bolt", "coil")]
+
+
+async def test_a_variant_is_submitted_beside_a_main_bid_replaced_and_withdrawn(
+    platform: Platform, parties: Parties
+) -> None:
+    plain = await parties.published()
+    made = await parties.published(taking(await parties.terms()))
+    with pytest.raises(InvalidInput, match="takes no variants"):
+        await send(parties, plain, parties.acme, "Recycled", "2", "90")
+    with pytest.raises(Conflict, match="submit that first"):
+        await send(parties, made, parties.acme, "Recycled", "2", "90")
+    main = await parties.submit(made, parties.acme, "3.10", "90")
+    once, label = key(), "Recycled"
+    first, again = [
+        await submit_bid(platform, parties.acme, made.id, variant(made, label, "2", "90"), once)
+        for _ in range(2)
+    ]
+    assert (first.bid_id, first.variant) == (again.bid_id, 1), "a request sent again sends no other"
+    second = await send(parties, made, parties.acme, "Grey", "1.90", "90")
+    assert (main.variant, second.variant, second.version) == (0, 2, 1)
+    assert len({main.bid_id, first.bid_id, second.bid_id}) == 3
+    with pytest.raises(Conflict, match="2 variants here"):
+        await send(parties, made, parties.acme, "Third", "1", "90")
+    # Each is replaced by its own kind, at its own version.
+    with pytest.raises(InvalidInput) as refused:
+        await replace_bid(
+            platform, parties.acme, made.id, first.bid_id,
+            data=bid(made, "2", "90"), version=1, key=key(),
+        )  # fmt: skip
+    assert [each.pointer for each in refused.value.errors] == ["/variant"]
+    better = await replace_bid(
+        platform, parties.acme, made.id, first.bid_id,
+        data=variant(made, "Recycled", "1.95", "90"), version=1, key=key(),
+    )  # fmt: skip
+    assert (better.variant, better.version) == (1, 2)
+    with pytest.raises(Conflict, match="withdraw them first"):
+        await withdraw_bid(platform, parties.acme, made.id, main.bid_id, 1)
+    for given, version in ((better, 2), (second, 1)):
+        await withdraw_bid(platform, parties.acme, made.id, given.bid_id, version)
+    # A number is given once: receipts of both would name the same place.
+    assert (await send(parties, made, parties.acme, "Fourth", "1", "90")).variant == 3
+    receipts = (await list_receipts(platform, parties.acme, made.id)).items
+    assert [(each.variant, each.version, each.status) for each in receipts] == [
+        (3, 1, "live"),
+        (1, 2, "withdrawn"),
+        (2, 1, "withdrawn"),
+        (1, 1, "replaced"),
+        (0, 1, "live"),
+    ]
+    with pytest.raises(NotFound):
+        await withdraw_bid(platform, parties.bolt, made.id, main.bid_id, 1)
+    with pytest.raises(WrongState):
+        await list_variants(platform, parties.buyer, made.id)
+
+
+async def five_offers(parties: Parties, move_clock: MoveClock) -> BuyerProcedureView:
+    """Acme's 580.00, with a variant of 500.00 and one of 370.00; 575.00 (Bolt), 590.00 (Coil)."""
+    made = await parties.published(taking(await parties.terms()))
+    await parties.submit(made, parties.acme, "3.10", "90")
+    await parties.submit(made, parties.bolt, "2.90", "95")
+    await parties.submit(made, parties.coil, "3.50", "80")
+    await send(parties, made, parties.acme, "Recycled", "2.30", "90")
+    await send(parties, made, parties.acme, "Grey", "1", "90")
+    return await opened(parties, made, move_clock)
+
+
+async def test_offers_are_ranked_by_themselves_and_each_bidder_by_his_best_that_may_be_taken(
+    platform: Platform, parties: Parties, move_clock: MoveClock
+) -> None:
+    made = await five_offers(parties, move_clock)
+    shown = await read_procedure(platform, parties.acme, made.id)
+    assert shown.variants is not None
+    assert [each.code for each in shown.variants.minimum_requirements] == ["LIFE", "WHITE"]
+    # As if each offer were of a bidder of its own, until there is one of each.
+    bids = (await list_bids(platform, parties.buyer, made.id)).items
+    assert [(each.variant and each.variant.label, each.offers[0].rank) for each in bids] == [
+        ("Grey", 1),
+        ("Recycled", 2),
+        (None, 3),
+        (None, 4),
+        (None, 5),
+    ]
+    assert placed(parties, await ranked(parties, made))[0] == ("acme", "Grey")
+    # Nothing is awarded before all variants are decided, another's neither.
+    with pytest.raises(Conflict, match="Decide first"):
+        await proposed(parties, made)
+    aside = await decide(parties, made, "Grey", "WHITE")
+    assert (aside.meets, aside.unmet, aside.version) == (False, ["WHITE"], 1)
+    with pytest.raises(Conflict, match="variant 1: Recycled"):
+        await proposed(parties, made, bid_ids=[bids[2].id], reason="Nearer.")
+    await decide(parties, made, "Recycled")
+    ranking = await ranked(parties, made)
+    assert placed(parties, ranking) == [("acme", "Recycled"), ("bolt", None), ("coil", None)]
+    assert {each.reason for each in ranking.excluded} == {
+        "It does not meet the minimum requirements (WHITE): As the laboratory found.",
+        BEHIND,
+    }
+    behind = next(each.bid_id for each in ranking.excluded if each.reason == BEHIND)
+    with pytest.raises(InvalidInput, match=BEHIND):
+        await proposed(parties, made, bid_ids=[behind], reason="His main bid.")
+    seen = page(
+        comparison_sheet(
+            reader_of(("en",), "UTC"), await read_comparison(platform, parties.buyer, made.id)
+        )
+    ).decode()
+    assert "Acme (variant 1: Recycled)" in seen
+    assert BEHIND in seen
+
+
+async def test_a_variant_wins_its_bidder_falls_with_all_he_offered_and_another_follows(
+    platform: Platform, parties: Parties, move_clock: MoveClock
+) -> None:
+    made = await five_offers(parties, move_clock)
+    await decide(parties, made, "Grey", "WHITE")
+    await decide(parties, made, "Recycled")
+    proposal = await proposed(parties, made)
+    (award,) = proposal.awards
+    assert award.total.amount == "500.00"
+    assert award.variant is not None
+    assert award.variant.label == "Recycled"
+    assert award.contract_id is not None
+    contract = await read_contract(platform, parties.buyer, award.contract_id)
+    assert contract.title == "Office supplies: Lot 1 (variant 1: Recycled)"
+    computation = await read_computation(platform, parties.buyer, made.id, made.lots[0].id)
+    assert [(each.rank, each.variant) for each in computation.offers] == [
+        (1, "variant 1: Recycled"),
+        (2, None),
+        (3, None),
+        (None, "variant 2: Grey"),
+        (None, None),
+    ]
+    with pytest.raises(WrongState, match="awarded"):
+        await decide(parties, made, "Grey")
+    minutes = page((await print_minutes(platform, parties.buyer, made.id, ENGLISH)).sheet)
+    assert b"Acme (variant 2)" in minutes
+    decision = page((await print_decision(platform, parties.buyer, made.id, ENGLISH)).sheet)
+    assert b"It is recycled." in decision
+    for who in (parties.buyer, parties.acme):
+        proof = await read_opening(platform, who, made.id)
+        assert len(proof.bids) == (5 if who is parties.buyer else 3)
+        assert all(finding.fits for finding in verify_opening(proof, (), None))
+
+    # He fails as a person: his main bid, which was valid, falls with him.
+    await fail_award(platform, parties.buyer, award.id, FAILED, proposal.version)
+    assert placed(parties, await ranked(parties, made)) == [("bolt", None), ("coil", None)]
+    again = await proposed(parties, made)
+    assert again.awards[0].supplier_id == parties.bolt.organization_id
+    assert again.awards[0].variant is None
+    told = (await list_notices(platform, parties.acme, made.id)).items[-1]
+    assert told.reasons == [
+        "An award of this lot to you has ended already. Insolvency was declared."
+    ]
+
+
+async def test_where_only_the_offer_is_rejected_the_next_of_its_bidder_stands(
+    platform: Platform, parties: Parties, move_clock: MoveClock
+) -> None:
+    terms = structs.replace(taking(await parties.terms()), low_below_next=30)
+    made = await parties.published(terms)
+    await parties.submit(made, parties.acme, "3.10", "90")
+    await parties.submit(made, parties.bolt, "3.20", "90")
+    low = await send(parties, made, parties.acme, "Recycled", "1", "90")
+    made = await opened(parties, made, move_clock)
+    await decide(parties, made, "Recycled")
+    lot_id = made.lots[0].id
+    (first, _) = (await ranked(parties, made)).items
+    assert first.abnormally_low is not None
+    with pytest.raises(Conflict):
+        await proposed(parties, made)
+    asked = await request_explanation(
+        platform, parties.buyer, made.id, lot_id,
+        ExplanationRequestInput(bid_id=low.bid_id, question="How so?"), key(),
+    )  # fmt: skip
+    own = ExplanationInput(explanation="We close a warehouse.")
+    given = await explain_offer(platform, parties.acme, asked.id, own, asked.version)
+    await decide_explanation(platform, parties.buyer, given.id, FIRST_ONE, given.version)
+    ranking = await ranked(parties, made)
+    assert placed(parties, ranking) == [("acme", None), ("bolt", None)]
+    assert [each.bid_id for each in ranking.rejected] == [low.bid_id]
+    assert (await proposed(parties, made)).awards[0].supplier_id == parties.acme.organization_id
+    # The loser reads where his offer stood, and nothing of the variant of another.
+    (told,) = (await list_notices(platform, parties.bolt, made.id)).items
+    assert told.reasons == ["Your offer has rank 2."]
+
+
+async def test_offers_without_what_stands_beside_them_are_invalid_and_bidders_are_counted_once(
+    platform: Platform, parties: Parties, move_clock: MoveClock
+) -> None:
+    terms = structs.replace(
+        taking(await parties.terms(), policy=VariantPolicy.REQUIRED), minimum_bids=2
+    )
+    made = await parties.published(terms)
+    await parties.submit(made, parties.acme, "3.10", "90")
+    await send(parties, made, parties.acme, "Recycled", "2", "90")
+    await send(parties, made, parties.acme, "Grey", "2.10", "90")
+    await parties.submit(made, parties.bolt, "3", "90")
+    made = await opened(parties, made, move_clock)
+    bids = (await list_bids(platform, parties.buyer, made.id)).items
+    (missing,) = [each for each in bids if each.invalid_reason]
+    assert missing.bidder_id == parties.bolt.organization_id
+    assert missing.invalid_reason is not None
+    assert "require a variant" in missing.invalid_reason
+    # Three offers of one company are no competition.
+    assert made.lots[0].status is LotStatus.UNSUCCESSFUL
+
+
+async def test_a_variant_stands_for_amended_terms_only_beside_a_main_bid_that_does(
+    platform: Platform, parties: Parties, move_clock: MoveClock
+) -> None:
+    terms = structs.replace(taking(await parties.terms()), amendment_notice_hours=0)
+    made = await parties.published(terms)
+    for who in (parties.acme, parties.bolt):
+        main = await parties.submit(made, who, "3.10", "90")
+        sent = await send(parties, made, who, "Recycled", "2", "90")
+        if who is parties.acme:
+            await amended(parties, made)
+            await confirm_bid(platform, who, made.id, sent.bid_id, 1)
+    assert {
+        each.status for each in (await list_receipts(platform, parties.acme, made.id)).items
+    } == {
+        "live",
+        "unconfirmed",
+    }
+    made = await opened(parties, made, move_clock)
+    bids = (await list_bids(platform, parties.buyer, made.id)).items
+    invalid = {each.bidder_id: each.invalid_reason for each in bids if each.invalid_reason}
+    assert list(invalid) == [parties.acme.organization_id]
+    assert "no valid one stands beside it" in invalid[parties.acme.organization_id]
+    assert main.bid_id in {each.id for each in bids if not each.invalid_reason}
+
+
+async def test_a_panel_judges_variants_and_they_are_decided_before_prices_are_known(
+    platform: Platform, parties: Parties, move_clock: MoveClock
+) -> None:
+    panel = Panel(parties)
+    terms = msgspec.structs.replace(taking(await parties.terms()), judging=judging())
+    made = await parties.published(terms)
+    await parties.submit(made, parties.acme, "3.10", "90")
+    await parties.submit(made, parties.bolt, "2.90", "95")
+    await send(parties, made, parties.acme, "Recycled", "3", "90")
+    await send(parties, made, parties.bolt, "Grey", "1", "90")
+    made = await opened(parties, made, move_clock)
+    anna = await panel.member()
+    await panel.name(made.id, anna)
+    await decide(parties, made, "Grey", "LIFE")
+    sheet = await read_sheet(platform, anna, made.id)
+    judged = {(each.variant and each.variant.label): each.bid_id for each in sheet.bids}
+    assert len(sheet.bids) == 3
+    assert "Grey" not in judged, "what was set aside is not judged"
+    quality = {each.bid_id: "9" if each.variant else "5" for each in sheet.bids}
+    _, by_quality, fits = made.judging.criteria
+    scores = ScoresInput(
+        scores=[
+            ScoreInput(bid_id=bid_id, criterion_id=criterion.id, score=score)
+            for bid_id, given in quality.items()
+            for criterion, score in ((by_quality, given), (fits, "1"))
+        ]
+    )
+    await put_scores(platform, anna, made.id, scores)
+    await hand_in(platform, anna, made.id)
+    with pytest.raises(Conflict, match="it stays aside"):
+        await decide(parties, made, "Grey")
+    version = (await read_procedure(platform, parties.buyer, made.id)).version
+    with pytest.raises(Conflict, match="variant 1: Recycled"):
+        await lock_scores(platform, parties.buyer, made.id, version)
+    await decide(parties, made, "Recycled")
+    await lock_scores(platform, parties.buyer, made.id, version)
+    with pytest.raises(WrongState, match="before prices are known"):
+        await decide(parties, made, "Recycled", "LIFE")
+    ranking = await ranked(parties, made)
+    assert placed(parties, ranking) == [("acme", "Recycled"), ("bolt", None)]
+
+
+async def test_a_decision_is_read_by_its_bidder_alone_and_follows_the_version_it_was_made_from(
+    platform: Platform, parties: Parties, move_clock: MoveClock
+) -> None:
+    terms = taking(await parties.terms(), beside_main_bid=False)
+    made = await parties.published(terms)
+    await send(parties, made, parties.acme, "Recycled", "3", "90")
+    await parties.submit(made, parties.bolt, "2.90", "95")
+    made = await opened(parties, made, move_clock)
+    first = await decide(parties, made, "Recycled", "LIFE")
+    (own,) = (await list_variants(platform, parties.acme, made.id)).items
+    assert own == first
+    assert (await list_variants(platform, parties.bolt, made.id)).items == []
+    taken_back = await decide(parties, made, "Recycled")
+    assert (taken_back.meets, taken_back.version) == (True, 2)
+    with pytest.raises(InvalidInput) as refused:
+        await decide(parties, made, "Recycled", "NOTHING")
+    assert [each.pointer for each in refused.value.errors] == ["/unmet/0"]
+    listed = (await list_variants(platform, parties.buyer, made.id)).items[0]
+    with pytest.raises(StaleVersion):
+        await decide_variant(
+            platform, parties.buyer, made.id, listed.bid_id,
+            data=VariantDecisionInput(), version=1,
+        )  # fmt: skip
+    auction = LotAuctionInput(
+        lot_id=made.lots[0].id,
+        bidders=2,
+        decrement=DecrementInput(step=StepInput(measure=Measure.ABSOLUTE, value="1")),
+        ends_at=await now(platform) + timedelta(hours=1),
+    )
+    with pytest.raises(Conflict, match="do not compete in one auction"):
+        await start_lot_auction(platform, parties.buyer, made.id, auction, key())
