@@ -249,6 +249,8 @@ PLOT_SECONDS_MAX: Final = 15
 PLOT_POINTS_MAX: Final = 200
 """Categories or points of one plot: beyond it nobody reads it."""
 PLOT_SERIES_MAX: Final = 20
+PLOT_BARS_MAX: Final = 40
+"""Constraints of scenarios in one plot, the dearest: their names stand beside in two lines."""
 
 # Procedures
 ENVELOPE_BYTES_MAX: Final = 600_000

@@ -8,6 +8,7 @@ styles that the page forbids.
 
 import io
 import warnings
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -31,6 +32,8 @@ SVG_HEADERS: Final = {
 # Of Okabe and Ito: told apart by the colour-blind, too.
 _COLOURS: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#555555")
 _LABEL_CHARACTERS: Final = 28
+_LINE_CHARACTERS: Final = 56
+"""Of names in two lines, each."""
 _INCHES: Final = (8.0, 4.5)
 _ROW_INCHES: Final = 0.3
 _MANY_CATEGORIES: Final = 8
@@ -166,7 +169,8 @@ def _size(plot: Plot) -> tuple[float, float]:
     width, height = _INCHES
     if isinstance(plot, BarChart) and plot.lying:
         bars = len(plot.categories) * (1 if plot.stacked else max(1, len(plot.series)))
-        height = max(height, 1.5 + _ROW_INCHES * bars)
+        lines = max((each.count("\n") + 1 for each in plot.categories), default=1)
+        height = max(height, 1.5 + _ROW_INCHES * bars * lines)
     return width, height
 
 
@@ -283,5 +287,12 @@ def _legend(axes: "Axes", plot: BarChart | LineChart) -> None:
         figure.legend(handles, labels, frameon=False, ncols=3, fontsize=8, loc=place)
 
 
+def grouped(amount: str) -> str:
+    """Part the thousands of a decimal number by a narrow space, as on the axes."""
+    return f"{Decimal(amount):,}".replace(",", "\u202f")
+
+
 def _short(text: str) -> str:
-    return text if len(text) <= _LABEL_CHARACTERS else f"{text[: _LABEL_CHARACTERS - 1]}…"
+    lines = text.split("\n")
+    most = _LABEL_CHARACTERS if len(lines) == 1 else _LINE_CHARACTERS
+    return "\n".join(each if len(each) <= most else f"{each[: most - 1]}…" for each in lines)

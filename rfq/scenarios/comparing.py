@@ -9,18 +9,24 @@ import msgspec
 from sqlalchemy import Row, select
 
 from marketplace.kernel.errors import NotFound, invalid
-from marketplace.kernel.limits import PLOT_SERIES_MAX, SCENARIOS_COMPARED_MAX
+from marketplace.kernel.limits import PLOT_BARS_MAX, PLOT_SERIES_MAX, SCENARIOS_COMPARED_MAX
 from marketplace.kernel.money import currency_digits
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import transaction
 from marketplace.platform.http.schemas import shown_amount
-from marketplace.platform.plots import BarChart, Series, plotted
+from marketplace.platform.plots import BarChart, Series, grouped, plotted
 from rfq.procedures.publishing import load_own
 from rfq.rules.scenario_run import ScenarioStatus
 from rfq.scenarios.results import percent_of
 from rfq.scenarios.rows import SUMMARY
-from rfq.scenarios.schemas import ComparedScenario, ScenarioComparison, ScenarioResult
+from rfq.scenarios.schemas import (
+    ComparedScenario,
+    ConstraintCost,
+    ScenarioComparison,
+    ScenarioFigure,
+    ScenarioResult,
+)
 from rfq.scenarios.tables import ScenarioRow
 
 
@@ -78,16 +84,54 @@ def _comparison(procedure_id: UUID, currency: str, rows: Sequence[Row[Any]]) -> 
 
 
 async def plot_scenarios(
-    platform: Platform, caller: Caller, procedure_id: UUID, scenario_ids: Sequence[UUID] = ()
+    platform: Platform,
+    caller: Caller,
+    procedure_id: UUID,
+    scenario_ids: Sequence[UUID] = (),
+    figure: ScenarioFigure = ScenarioFigure.SUPPLIERS,
 ) -> bytes:
-    """Draw the comparison as SVG: a bar for each scenario, in it what each supplier gets."""
-    return await plotted(
-        chart(await compare_scenarios(platform, caller, procedure_id, scenario_ids))
+    """Draw the comparison as SVG."""
+    compared = await compare_scenarios(platform, caller, procedure_id, scenario_ids)
+    if figure is ScenarioFigure.CONSTRAINTS:
+        return await plotted(constraint_chart(compared))
+    return await plotted(supplier_chart(compared))
+
+
+def constraint_chart(compared: ScenarioComparison) -> BarChart:
+    """Give a bar for what each constraint of each scenario costs; the dearest are shown."""
+    found = [
+        (f"{item.name}\n{each.words}", each)
+        for item in compared.items
+        for each in item.constraints
+        if each.cost is not None
+    ]
+    found.sort(key=lambda named: -Decimal(named[1].cost or 0))
+    told = "; ".join(f"{name}: {each.cost}" for name, each in found)
+    found = found[:PLOT_BARS_MAX]
+    return BarChart(
+        title="What each constraint costs",
+        description=f"In {compared.currency}. {told}".replace("\n", ": "),
+        value_label=compared.currency,
+        categories=tuple(name for name, _ in found),
+        series=(Series("cost", tuple(float(each.cost or 0) for _, each in found)),),
+        stacked=True,
+        lying=True,
+        ends=tuple(_between(each) for _, each in found),
     )
 
 
-def chart(compared: ScenarioComparison) -> BarChart:
-    """Give the comparison as a plot; suppliers beyond those there is room for stand together."""
+def _between(cost: ConstraintCost) -> str:
+    found = grouped(cost.cost or "")
+    if cost.at_least == cost.at_most == cost.cost:
+        return found
+    return f"{found} ({grouped(cost.at_least or '')} to {grouped(cost.at_most or '')})"
+
+
+def supplier_chart(compared: ScenarioComparison) -> BarChart:
+    """Give a bar for each scenario, in it what each supplier gets.
+
+    Suppliers beyond those there is room for stand together.
+    """
     paid: dict[UUID, list[float]] = {}
     names: dict[UUID, str] = {}
     for place, item in enumerate(compared.items):
@@ -113,5 +157,5 @@ def chart(compared: ScenarioComparison) -> BarChart:
         series=tuple(series),
         stacked=True,
         lying=True,
-        ends=tuple(item.total for item in compared.items),
+        ends=tuple(grouped(item.total) for item in compared.items),
     )

@@ -61,7 +61,7 @@ def result_of(prepared: Prepared, found: Found, names: Mapping[UUID, str]) -> Sc
         awards=[] if made is None else _awards(prepared, solution, made),
         suppliers=[] if made is None else _suppliers(problem, solution, made, names),
         granted=[] if made is None else _granted(problem, made),
-        constraints=[_cost(problem, solution, total, each) for each in found.priced],
+        constraints=[_cost(problem, solution, total, each, names) for each in found.priced],
         conflict=list(found.conflict),
         conflict_proven=found.proven,
         left_out=list(prepared.left_out),
@@ -131,9 +131,15 @@ def _granted(problem: Problem, made: Bill) -> list[GrantedCondition]:
 
 
 def _cost(
-    problem: Problem, solution: Solution, total: int | None, priced: PricedConstraint
+    problem: Problem,
+    solution: Solution,
+    total: int | None,
+    priced: PricedConstraint,
+    names: Mapping[UUID, str],
 ) -> ConstraintCost:
     words = next(each.words for each in problem.constraints if each.name == priced.name)
+    for bidder, name in names.items():
+        words = words.replace(str(bidder), name)
     without = priced.solution
     if total is None or not without.allocation:
         return ConstraintCost(

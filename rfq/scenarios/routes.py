@@ -20,6 +20,7 @@ from marketplace.platform.plots import SVG, SVG_HEADERS
 from rfq.scenarios import comparing, proposing, service
 from rfq.scenarios.schemas import (
     ScenarioComparison,
+    ScenarioFigure,
     ScenarioInput,
     ScenarioProposalInput,
     ScenarioProposalView,
@@ -156,16 +157,19 @@ async def compare_scenarios(
     operation_id="plotScenarios",
     operation_class=PlotOperation,
     tags=TAGS,
-    summary="Draw the comparison of scenarios, as SVG",
+    summary="Draw what suppliers get in scenarios, or what constraints cost, as SVG",
 )
 async def plot_scenarios(
     procedure_id: FromPath[UUID],
     caller: Given[Caller],
     platform: Given[Platform],
     scenario_ids: WhichScenarios = None,
+    figure: ScenarioFigure = ScenarioFigure.SUPPLIERS,
 ) -> Response[bytes]:
     """Draw scenarios."""
-    drawn = await comparing.plot_scenarios(platform, caller, procedure_id, scenario_ids or ())
+    drawn = await comparing.plot_scenarios(
+        platform, caller, procedure_id, scenario_ids or (), figure
+    )
     return Response(content=drawn, media_type=SVG, headers=SVG_HEADERS)
 
 

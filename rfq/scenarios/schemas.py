@@ -267,6 +267,13 @@ class ScenarioProposalView(Output):
     proposals: list[ProposedLot]
 
 
+class ScenarioFigure(StrEnum):
+    """What a plot shows: what suppliers get in each scenario, or what each constraint costs."""
+
+    SUPPLIERS = "suppliers"
+    CONSTRAINTS = "constraints"
+
+
 class ComparedScenario(Output):
     """One scenario beside others: `above_cheapest` is what it costs more than the cheapest here."""
 

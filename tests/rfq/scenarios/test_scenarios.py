@@ -40,6 +40,7 @@ from rfq.scenarios.schemas import (
     IncumbentInput,
     KeptMeasure,
     QualifiedShareInput,
+    ScenarioFigure,
     ScenarioInput,
     ScenarioProposalInput,
     ScenarioView,
@@ -324,7 +325,13 @@ async def test_of_lots_that_are_shared_each_share_goes_to_a_supplier_of_its_own(
     with_coil = await solved(parties, worker, made, incumbents=[kept])
     assert with_coil.result is not None
     # A share of two lots of three: Coil first, Bolt second at 581.00.
-    assert (with_coil.result.total, with_coil.result.constraints[0].cost) == ("1739.00", "8.00")
+    (kept_by_coil,) = with_coil.result.constraints
+    assert (with_coil.result.total, kept_by_coil.cost) == ("1739.00", "8.00")
+    assert kept_by_coil.words == "Supplier Coil keeps at least 50 % of the lots."
+    costs = await comparing.plot_scenarios(
+        platform, parties.buyer, made.id, figure=ScenarioFigure.CONSTRAINTS
+    )
+    assert b"In EUR. x: Supplier Coil keeps at least 50 % of the lots.: 8.00" in costs
     reason = "It is one euro less per lot."
     awarded = await propose_scenario(
         platform,
