@@ -63,6 +63,8 @@ def accepted_languages(header: str) -> tuple[str, ...]:
 
     ``*`` and ``q=0`` ask for nothing: there is always a last resort.
     """
+    if not header:
+        return ()
     liked: list[tuple[float, str]] = []
     for part in header.split(","):
         match = _RANGE.fullmatch(part)

@@ -123,10 +123,10 @@ def price_offer(
 
     Without a `currency` it is the one of the first candidate in force.
     """
+    quantity, unit = smallest_order(terms), terms.unit
     asked = currency or _own_currency(candidates, buyer, as_of)
     if asked is None:
         return Unpriced(Reason.NO_PRICE.value, "sku", "Nobody has a price of this for you.")
-    quantity, unit = smallest_order(terms), terms.unit
     priced = resolve(
         candidates, buyer, quantity, unit, asked, as_of, policy=policy, explain=explain
     )
@@ -142,15 +142,19 @@ def price_offer(
 
 def _own_currency(candidates: Sequence[Candidate], buyer: Buyer, as_of: datetime) -> str | None:
     """Give the currency in which the buyer's best candidate in force is."""
-    if len(candidates) == 1:
-        return candidates[0].currency
-    if len({each.currency for each in candidates}) == 1:
-        # Where all are in one, any in force will do: there is nothing to rank.
-        for each in candidates:
-            if is_in_force(each, buyer, as_of):
-                return each.currency
+    if not candidates:
         return None
-    return next((each.currency for each in in_force(candidates, buyer, as_of)), None)
+    first = candidates[0].currency
+    if len(candidates) == 1:
+        return first
+    for each in candidates:
+        if each.currency != first:
+            return next((each.currency for each in in_force(candidates, buyer, as_of)), None)
+    # Where all are in one, any in force will do: there is nothing to rank.
+    for each in candidates:
+        if is_in_force(each, buyer, as_of):
+            return first
+    return None
 
 
 def _detail(

@@ -7,7 +7,6 @@ of each offer the last two are kept written. Only objects are remembered that
 `catalog.price_lists.kept` holds too: another of equal value is another one here.
 """
 
-import re
 from collections import OrderedDict
 from collections.abc import Hashable
 from datetime import datetime
@@ -15,27 +14,22 @@ from decimal import Decimal
 from typing import Final, NamedTuple, cast
 
 import msgspec
-from msgspec import structs
 
-from catalog.price_lists.candidates import PRICE_LIST
+from catalog.price_lists.forms import PriceForm, PriceForms, cut, encode, raw_slot, slot
 from catalog.price_lists.price_book import Found, Offer, Parts
-from catalog.price_lists.schemas import LadderStepView, PricedLineView
-from catalog.price_lists.views import follows_from_winner, price_view
+from catalog.price_lists.schemas import PricedLineView, PriceView
 from catalog.pricing.lasting import Lasting, lasting
-from catalog.pricing.terms import Buyer, Policy, Price, Tier, VolumeMode
+from catalog.pricing.terms import Buyer, Policy, Price, Tier
 from catalog.products.rules import quantity_error
 from catalog.recent import Recent
 from marketplace.kernel.canonical import plain_decimal
 from marketplace.kernel.limits import WRITTEN_FORMS_MAX, WRITTEN_PRICES_MAX
-from marketplace.platform.http.schemas import MoneyView
 
-_SLOTS: Final = ("sku", "quantity", "amount", "quantity", "minimum", "line_amount", "ladder")
-"""What is cut out, in the order in which it stands."""
-_CUT: Final = re.compile(r"\\u0000([a-z_]+);")
-_encode: Final = msgspec.json.Encoder().encode
+_SLOTS: Final = ("sku", "quantity", "price")
+"""What is cut out of a line, in the order in which it stands."""
 
 _Form = tuple[str, str, str, str, str, str, str, str]
-"""The pieces around the slots."""
+"""The pieces around SKU, quantity, amount, quantity, minimum, amount of the line, and ladder."""
 
 
 class Asking(NamedTuple):
@@ -71,7 +65,8 @@ class WrittenPrices:
     def __init__(self, prices_max: int = WRITTEN_PRICES_MAX) -> None:
         self._prices_max = prices_max
         self._known: OrderedDict[Hashable, _Written] = OrderedDict()
-        self._forms = Recent[tuple[object, ...], _Form](WRITTEN_FORMS_MAX)
+        self._of_prices = PriceForms()
+        self._forms = Recent[tuple[object, ...], tuple[PriceForm, _Form | None]](WRITTEN_FORMS_MAX)
 
     def add(
         self, to: list[str], found: Found, asking: Asking, quantity: Decimal, unit: str
@@ -106,7 +101,7 @@ class WrittenPrices:
     def learn(self, to: list[str], found: Found, asking: Asking, price: Price) -> bool:
         """Write a line as it was priced, and remember; False where it takes the whole view."""
         offer, parts = found.offer, found.parts
-        if offer is None or not parts or found.told or not _is_plain(price):
+        if offer is None or not parts or found.told:
             return False
         candidates = found.candidates
         lasts = lasting(price, candidates, asking.as_of)
@@ -119,8 +114,8 @@ class WrittenPrices:
             asking.buyer if any(each.assigned_to for each in candidates) else None,
             lasts,
             form,
-            _encode(offer.sku)[1:-1].decode(),
-            _encode(price.winner.ladder.tiers).decode(),
+            encode(offer.sku)[1:-1].decode(),
+            encode(price.winner.ladder.tiers).decode(),
         )
         key = _key(parts)
         self._known[key] = known
@@ -131,18 +126,28 @@ class WrittenPrices:
         return True
 
     def _form(self, offer: Offer, price: Price) -> _Form | None:
-        winner = price.winner
-        key = (
-            *(offer.supplier_id, winner.source.id, winner.source.version, winner.source.title),
-            *(winner.level, winner.unit, winner.currency, winner.ladder.basis),
-            *(winner.ladder.volume_mode, winner.validity.until),
-        )
-        form = self._forms.get(key)
-        if form is None:
-            form = _cut(offer, price)
-            if form is not None:
-                self._forms.put(key, form)
-        return form
+        of_price = self._of_prices.of(price)
+        if of_price is None:
+            return None
+        key = (offer.supplier_id, id(of_price))
+        known = self._forms.get(key)
+        if known is None or known[0] is not of_price:
+            known = of_price, _line_form(offer, of_price)
+            self._forms.put(key, known)
+        return known[1]
+
+
+def _line_form(offer: Offer, of_price: PriceForm) -> _Form | None:
+    """Put the form of a price into a line of no SKU and quantity."""
+    price = cast("PriceView", raw_slot("price"))
+    line = PricedLineView(offer.supplier_id, slot("sku"), slot("quantity"), price=price)
+    pieces = cut(line, _SLOTS)
+    if pieces is None:
+        return None
+    before_sku, before_quantity, before_price, end = pieces
+    begin, *middle, last = of_price
+    whole = (before_sku, before_quantity, before_price + begin, *middle, last + end)
+    return cast("_Form", whole)
 
 
 def _write(to: list[str], known: _Written, quantity: Decimal, tier: Tier, amount: Decimal) -> None:
@@ -157,38 +162,3 @@ def _write(to: list[str], known: _Written, quantity: Decimal, tier: Tier, amount
 
 def _key(parts: Parts) -> Hashable:
     return id(parts[0]) if len(parts) == 1 else tuple([id(each) for each in parts])
-
-
-def _is_plain(price: Price) -> bool:
-    """Tell whether a price is written in the form of its list."""
-    winner = price.winner
-    return (
-        winner.source.kind == PRICE_LIST
-        and winner.discount is None
-        and winner.ladder.volume_mode is VolumeMode.VOLUME
-        and follows_from_winner(price)
-    )
-
-
-def _cut(offer: Offer, price: Price) -> _Form | None:
-    """Write a line of no SKU, quantity and amounts, and cut it where these belong.
-
-    None where these do not stand in the expected order.
-    """
-    currency = price.winner.currency
-    view = structs.replace(
-        price_view(price, explain=False),
-        amount=_slot("amount"),
-        quantity=_slot("quantity"),
-        tier_minimum_quantity=_slot("minimum"),
-        line_amount=MoneyView(_slot("line_amount"), currency),
-        ladder=cast("list[LadderStepView]", msgspec.Raw(_encode(_slot("ladder"))[1:-1])),
-    )
-    line = PricedLineView(offer.supplier_id, _slot("sku"), _slot("quantity"), price=view)
-    pieces = _CUT.split(_encode(line).decode())
-    return cast("_Form", tuple(pieces[::2])) if tuple(pieces[1::2]) == _SLOTS else None
-
-
-def _slot(name: str) -> str:
-    """Give what no text can hold: Postgres takes no NUL."""
-    return f"\0{name};"

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
+from operator import itemgetter
 from typing import Final
 
 from msgspec import structs
@@ -48,6 +49,7 @@ _NEAREST: Final = (
 """Of several reasons why there is no price, the one whose cure is nearest is told."""
 
 
+_RANK: Final = itemgetter(0)
 _FOR_THE_SUPPLIER: Final = frozenset({Reason.NOT_ASSIGNED, Reason.BELOW_MARGIN_FLOOR})
 
 
@@ -73,6 +75,10 @@ def resolve(
         if price is not None:
             return price
     ranked, losers = _by_rank(candidates, buyer, as_of)
+    if ranked and policy is Policy.PRIORITY and not explain:
+        price = _by_best(ranked, quantity, unit, currency)
+        if price is not None:
+            return price
     fitting, answers = _answering(ranked, quantity, unit, currency, policy, losers)
     if policy is Policy.BEST_PRICE and len(answers) > 1:
         answers.sort(key=lambda answer: (_exact(answer, quantity), answer[0]))
@@ -133,6 +139,46 @@ def _alone(
         fitting=(candidate,),
         policy=policy,
     )
+
+
+def _by_best(
+    ranked: Sequence[_Ranked], quantity: Decimal, unit: str, currency: str
+) -> Price | None:
+    """Price a line by the best candidate in force; None where it does not answer by itself.
+
+    It answers most lines, and then it need not be told why the others lose.
+    """
+    rank, best = ranked[0]
+    if (
+        best.currency != currency
+        or best.unit != unit
+        or best.commitment is not None
+        or (len(ranked) > 1 and ranked[1][0] == rank)
+    ):
+        return None
+    ladder = best.ladder
+    tier = ladder.tier_at(quantity)
+    if tier is None:
+        return None
+    return Price(
+        winner=best,
+        tier=tier,
+        quantity=quantity,
+        line_amount=ladder.amount_at(tier, quantity, unit, currency),
+        fitting=tuple(_fitting(ranked, unit, currency)),
+    )
+
+
+def _fitting(ranked: Sequence[_Ranked], unit: str, currency: str) -> Iterator[Candidate]:
+    """Give who prices the unit and currency, down to the first exclusive list."""
+    exclusive: _Rank | None = None
+    for rank, candidate in ranked:
+        if exclusive is not None and rank[:2] != exclusive[:2]:
+            return
+        if candidate.mode is Mode.EXCLUSIVE:
+            exclusive = rank
+        if candidate.currency == currency and candidate.unit == unit:
+            yield candidate
 
 
 def _answering(
@@ -255,12 +301,8 @@ def _by_rank(
             early = candidate.validity.starts_after(as_of)
             losers.append(Loser(candidate, Reason.NOT_YET_VALID if early else Reason.EXPIRED))
     if len(ranked) > 1:
-        ranked.sort(key=_rank_of)
+        ranked.sort(key=_RANK)
     return ranked, losers
-
-
-def _rank_of(ranked: _Ranked) -> _Rank:
-    return ranked[0]
 
 
 def _shadowed(answers: Sequence[_Answer], at: int, policy: Policy) -> Iterator[Loser]:

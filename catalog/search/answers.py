@@ -9,14 +9,14 @@ publication is visible in the next request, in every process, and nobody need be
 """
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from datetime import datetime
 from hashlib import sha256
 
 import msgspec
-from msgspec.structs import force_setattr
 
 from catalog.price_lists.mark import Mark
+from catalog.search.written_items import WrittenItem
 from marketplace.kernel.limits import CATALOG_ANSWERS_BYTES_MAX
 
 
@@ -24,7 +24,7 @@ class Answer(msgspec.Struct, frozen=True):
     """A page's items as JSON, where the next page begins, and until when its prices are these.
 
     `more` is what stands beside the items, as JSON too: how many there are, and facets. `tag` is
-    the ETag: of what is told and of nothing else, so that it says nothing of what is hidden.
+    the ETag, where there is one.
     """
 
     items: msgspec.Raw
@@ -33,11 +33,12 @@ class Answer(msgspec.Struct, frozen=True):
     more: msgspec.Raw | None = None
     tag: str = ""
 
-    def __post_init__(self) -> None:
-        """Reckon the tag, once for all who ask again."""
-        told = sha256(self.items)
-        told.update(f"\0{self.next}\0".encode() + bytes(self.more or b""))
-        force_setattr(self, "tag", f'"{told.hexdigest()[:32]}"')
+
+def tag_of(items: Iterable[WrittenItem], following: str | None, more: msgspec.Raw | None) -> str:
+    """Give the ETag of a page: of what is told and of nothing else, so that it hides the rest."""
+    told = sha256(b"".join([item.tag for item in items]))
+    told.update(f"\0{following}\0".encode() + bytes(more or b""))
+    return f'"{told.hexdigest()[:32]}"'
 
 
 class CatalogAnswers:

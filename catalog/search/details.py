@@ -10,7 +10,6 @@ from uuid import UUID
 
 import asyncpg
 from sqlalchemy import (
-    ARRAY,
     Text,
     Uuid,
     any_,
@@ -20,7 +19,6 @@ from sqlalchemy import (
     literal_column,
     select,
 )
-from sqlalchemy.dialects.postgresql import distinct_on
 
 from catalog.categories.rules import inherited
 from catalog.categories.schemas import CategoryRef, value_views
@@ -36,14 +34,14 @@ from catalog.products.tables import (
     ProductCodeRow,
     ProductMediaRow,
     ProductRow,
-    ProductTextRow,
 )
 from catalog.search.schemas import CatalogItem, ProductRef
+from catalog.search.texts import texts_of
 from catalog.stock.availability import availability_now, unknown
 from marketplace.platform.caller import Caller
 from marketplace.platform.columns import another
 from marketplace.platform.core import Platform
-from marketplace.platform.database import Compiled, HotRead, fast_read, hot_rows
+from marketplace.platform.database import Compiled, fast_read
 
 REPLACEMENTS_FOLLOWED_MAX: Final = 10
 """How far a line of replacements is followed to one that can be bought."""
@@ -52,7 +50,6 @@ FOUND_STATES: Final = tuple(literal_column(f"'{state.value}'", Text) for state i
 """States of products that buyers find."""
 READ_STATES: Final = (*FOUND_STATES, literal_column(f"'{ProductState.DISCONTINUED.value}'", Text))
 """States of products that buyers read who have the address."""
-_LANGUAGES: Final = bindparam("languages", type_=ARRAY(Text))
 _PRODUCT_ID: Final = bindparam("product_id", type_=Uuid)
 _CATEGORY_ID: Final = bindparam("category_id", type_=Uuid)
 
@@ -69,20 +66,6 @@ _PRODUCT: Final = Compiled(
         ProductRow.attributes,
         ProductRow.replacement_id,
     ).where(ProductRow.id == _PRODUCT_ID)
-)
-_TEXTS: Final = HotRead(
-    select(
-        ProductTextRow.product_id,
-        ProductTextRow.language,
-        ProductTextRow.name,
-        ProductTextRow.description,
-    )
-    .ext(distinct_on(ProductTextRow.product_id))
-    .where(
-        ProductTextRow.product_id == any_(bindparam("product_ids", type_=ARRAY(Uuid))),
-        ProductTextRow.language == any_(_LANGUAGES),
-    )
-    .order_by(ProductTextRow.product_id, func.array_position(_LANGUAGES, ProductTextRow.language))
 )
 _LEAF: Final = another(CategoryRow)
 _PATH: Final = Compiled(
@@ -185,20 +168,16 @@ async def add_texts(
 ) -> None:
     """Call products by what they are called in the reader's languages, where they have texts."""
     items = list(named)
-    if not languages or not items:
-        return
-    values = {"product_ids": [item.id for item in items], "languages": list(languages)}
-    rows = await hot_rows(platform, caller, _TEXTS, values)
-    texts = {row[0]: row for row in rows}
+    texts = await texts_of(platform, caller, [item.id for item in items], languages)
     for item in items:
         text = texts.get(item.id)
         if text is None:
             continue
-        item.name = text[2]
+        item.name = text.name
         if isinstance(item, CatalogItem):
-            item.language = text[1]
+            item.language = text.language
             if isinstance(item.description, str):
-                item.description = text[3]
+                item.description = text.description
 
 
 async def add_availability(

@@ -40,6 +40,7 @@ from marketplace.platform.database import hot_rows
 
 Sort = Literal["relevance", "name", "price", "-price"]
 _NIL: Final = UUID(int=0)
+_NO_FILTERS: Final = Filters()
 _LOWEST: Final = -(2**31)
 
 
@@ -63,8 +64,8 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     def plain(self) -> bool:
         """Tell whether it is the catalog as it is: all of it, by name."""
         return (
-            not words_of(self.text)
-            and self.filters == Filters()
+            not (self.text and words_of(self.text))
+            and self.filters == _NO_FILTERS
             and self.sort in {"relevance", "name"}
             and not self.facets
             and not self.by_price

@@ -73,6 +73,13 @@ class CatalogItem(Output):
     media: list[MediaView] | UnsetType = UNSET
     replacement: ProductRef | UnsetType = UNSET
 
+    def named(self, name: str, language: str) -> "CatalogItem":
+        """Call it as it is called in a language, '' where it is in none."""
+        self.name = name
+        if language:
+            self.language = language
+        return self
+
 
 class CategoryCount(Output):
     """A category, and how many found products lie in it or below."""

@@ -7,15 +7,16 @@ in matching, not in order, not in where a page ends.
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Final, NamedTuple, cast
+from functools import partial
+from typing import Final, Generic, NamedTuple, cast
 from uuid import UUID
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from catalog.languages.asked import Languages
 from catalog.price_lists.mark import Mark, read_mark
-from catalog.search.answers import Answer, CatalogAnswers
+from catalog.search.answers import Answer, CatalogAnswers, tag_of
 from catalog.search.details import add_availability, add_details, add_texts
 from catalog.search.facets import facets_of
 from catalog.search.finding import Hit, Query, find
@@ -25,6 +26,8 @@ from catalog.search.own_prices import CostPlace, following, ordered, ranges_of
 from catalog.search.page_statements import BROWSE
 from catalog.search.related import related_ids
 from catalog.search.schemas import CatalogFindings, CatalogItem, CatalogPage, RelatedItems
+from catalog.search.showing import Show, Shown, in_languages, shown_items, written_items
+from catalog.search.texts import texts_of
 from catalog.search.written_items import WrittenItems
 from marketplace.kernel.errors import NotFound, invalid
 from marketplace.kernel.limits import PAGE_READS_MAX, PRICES_SORTED_MAX
@@ -60,10 +63,10 @@ async def search_catalog(
     InvalidInput for an unknown currency, and where own prices decide and no currency is named.
     """
     asking = query if isinstance(query, Query) else Query(text=query)
-    made, _, _ = await _make_page(platform, caller, asking, currency, asked, languages)
+    made = await _make_page(platform, caller, asking, currency, asked, languages, shown_items)
     if stock:
         await add_availability(platform, caller, made.items)
-    return made
+    return CatalogPage(items=made.items, next=made.next, found=made.found)
 
 
 class TaggedPage(NamedTuple):
@@ -90,14 +93,13 @@ async def answer_search(
     mark = await read_mark(platform) if key in answers else None
     answer = None if mark is None else answers.find(key, mark)
     if answer is None:
-        written = platform.get(WrittenItems)
-        made, true_until, mark = await _make_page(
-            platform, caller, asking, currency, asked, languages, mark, written
-        )
-        items = msgspec.Raw(msgspec.json.encode(made.items))
+        show = partial(written_items, platform.get(WrittenItems))
+        made = await _make_page(platform, caller, asking, currency, asked, languages, show, mark)
+        items = msgspec.Raw(b"[" + b",".join([item.text for item in made.items]) + b"]")
         more = None if made.found is UNSET else msgspec.Raw(msgspec.json.encode(made.found))
-        answer = Answer(items, made.next, true_until, more)
-        answers.keep(key, mark, answer)
+        tag = tag_of(made.items, made.next, more)
+        answer = Answer(items, made.next, made.true_until, more, tag)
+        answers.keep(key, made.mark, answer)
     # msgspec writes raw JSON as it is: to who reads the answer it is the list.
     told = CatalogPage(
         items=cast("list[CatalogItem]", answer.items),
@@ -107,12 +109,14 @@ async def answer_search(
     return TaggedPage(told, answer.tag)
 
 
-class _Made(NamedTuple):
+class _Made(NamedTuple, Generic[Shown]):
     """A page, until when its prices are these, and a mark that was read no later."""
 
-    page: CatalogPage
+    items: list[Shown]
+    next: str | None
     true_until: datetime | None
     mark: Mark
+    found: CatalogFindings | UnsetType = UNSET
 
 
 async def _make_page(
@@ -122,32 +126,29 @@ async def _make_page(
     currency: str | None,
     asked: PageRequest,
     languages: Languages,
+    show: Show[Shown],
     mark: Mark | None = None,
-    written: WrittenItems | None = None,
-) -> _Made:
+) -> _Made[Shown]:
     caller.require("catalog:read")
     if currency is not None:
         currency_digits(currency, "?currency")
     if query.plain and not query.by_price:
-        made = await _page_of_all(platform, caller, currency, asked, written)
+        made = await _page_of_all(platform, caller, currency, asked, show)
+    elif query.by_price:
+        made = await _page_by_price(platform, caller, query, currency, asked, show, mark)
     else:
-        make = _page_by_price if query.by_price else _page_of_hits
-        made = await make(platform, caller, query, currency, asked, mark, written)
-        if query.languages == languages:  # then items are called as they were found
-            return made
-    await add_texts(platform, caller, made.page.items, languages)
-    return made
+        made = await _page_of_hits(platform, caller, query, currency, asked, show, mark)
+    if made.found is not UNSET and query.languages == languages:
+        return made  # as its items were found they are called
+    ids = [item.id for item in made.items] if languages else []
+    texts = await texts_of(platform, caller, ids, languages)
+    return made._replace(items=in_languages(made.items, texts)) if texts else made
 
 
-def _called(items: list[CatalogItem], hits: Iterable[Hit]) -> list[CatalogItem]:
+def _called(items: Iterable[Shown], hits: Iterable[Hit]) -> list[Shown]:
     """Call items as they were found: by the document in the first language asked that they have."""
     found = {hit.id: hit for hit in hits}
-    for item in items:
-        hit = found[item.id]
-        item.name = hit.place.name
-        if hit.language:
-            item.language = hit.language
-    return items
+    return [item.named(found[item.id].place.name, found[item.id].language) for item in items]
 
 
 async def _page_of_all(
@@ -155,14 +156,14 @@ async def _page_of_all(
     caller: Caller,
     currency: str | None,
     asked: PageRequest,
-    written: WrittenItems | None,
-) -> _Made:
+    show: Show[Shown],
+) -> _Made[Shown]:
     """Read on where what was found is not shown, so that a page is short at the end alone.
 
     That is what nobody sells any more whose name may be read. Beyond a bound a page is short, and
     tells where the next begins.
     """
-    items: list[CatalogItem] = []
+    items: list[Shown] = []
     ends: list[datetime] = []
     marks: list[Mark] = []
     after: _Key | None = asked.key(_Key) or _Key()
@@ -172,7 +173,7 @@ async def _page_of_all(
             "after_id": after.id,
             "fetch": asked.fetch,
         }
-        some = await items_of(platform, caller, BROWSE, values, currency, written)
+        some = await items_of(platform, caller, BROWSE, values, currency, show)
         items += some.items
         marks.append(some.mark)
         ends += [] if some.true_until is None else [some.true_until]
@@ -181,8 +182,7 @@ async def _page_of_all(
     following = made.next
     if following is None and after is not None:
         following = cursor(after)
-    shown = CatalogPage(items=made.items, next=following)
-    return _Made(shown, min(ends, default=None), marks[0])
+    return _Made(made.items, following, min(ends, default=None), marks[0])
 
 
 async def _page_of_hits(
@@ -191,19 +191,19 @@ async def _page_of_hits(
     query: Query,
     currency: str | None,
     asked: PageRequest,
+    show: Show[Shown],
     mark: Mark | None,
-    written: WrittenItems | None,
-) -> _Made:
+) -> _Made[Shown]:
     found = await find(platform, caller, query, mark, asked.key(Place), asked.fetch)
     shown = page(asked, found.hits, lambda hit: hit.place)
     items, true_until = await chosen_items(
-        platform, caller, [hit.id for hit in shown.items], currency, written
+        platform, caller, [hit.id for hit in shown.items], currency, show
     )
     findings = CatalogFindings(count=found.count, count_bounded=found.bounded)
     if query.facets:
         findings.facets = await facets_of(platform, caller, query.languages, found)
-    page_found = CatalogPage(items=_called(items, shown.items), next=shown.next, found=findings)
-    return _Made(page_found, true_until, found.mark)
+    called = _called(items, shown.items)
+    return _Made(called, shown.next, true_until, found.mark, findings)
 
 
 async def _page_by_price(
@@ -212,9 +212,9 @@ async def _page_by_price(
     query: Query,
     currency: str | None,
     asked: PageRequest,
+    show: Show[Shown],
     mark: Mark | None,
-    written: WrittenItems | None,
-) -> _Made:
+) -> _Made[Shown]:
     """Price what is found, as far as the bound goes, and give the page in that order."""
     if currency is None:
         detail = "Own prices are compared in one currency: name it."
@@ -236,7 +236,7 @@ async def _page_by_price(
     rest = places if after is None else following(places, after, query)
     shown = page(asked, rest, lambda place: place)
     items, true_until = await chosen_items(
-        platform, caller, [place.id for place in shown.items], currency, written
+        platform, caller, [place.id for place in shown.items], currency, show
     )
     findings = CatalogFindings(
         count=count,
@@ -253,8 +253,7 @@ async def _page_by_price(
         findings.facets.prices = ranges_of(found, costs)
     ends = [at for at in (true_until, costs.true_until) if at is not None]
     items = _called(items, found.hits)
-    shown_page = CatalogPage(items=items, next=shown.next, found=findings)
-    return _Made(shown_page, min(ends, default=None), mark)
+    return _Made(items, shown.next, min(ends, default=None), mark, findings)
 
 
 async def read_catalog_item(
@@ -288,12 +287,12 @@ async def read_related(
     caller.require("catalog:read")
     if currency is not None:
         currency_digits(currency, "?currency")
-    own, _ = await chosen_items(platform, caller, [item_id], currency)
+    own, _ = await chosen_items(platform, caller, [item_id], currency, shown_items)
     if not own:
         raise NotFound("There is no such product in your catalog.")
     ids = await related_ids(platform, caller, item_id)
     distinct = list(dict.fromkeys(related for some in ids.values() for related in some))
-    items, _ = await chosen_items(platform, caller, distinct, currency)
+    items, _ = await chosen_items(platform, caller, distinct, currency, shown_items)
     await add_texts(platform, caller, items, languages)
     shown = {item.id: item for item in items}
 

@@ -13,6 +13,8 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import NamedTuple, cast
 from uuid import UUID
 
+import msgspec
+
 from catalog.price_lists.kept import Heads
 from catalog.price_lists.standings import Path, Standing, Standings
 from catalog.recent import Recent
@@ -20,17 +22,19 @@ from catalog.search.known_items import Item, Placed
 from marketplace.kernel.limits import SHELF_ITEMS_MAX, SHELF_PAGES_MAX
 
 
-class ShownItems(NamedTuple):
+class ShownItems(msgspec.Struct, frozen=True, eq=False):
     """Items in their order, with the places of their offers, and what is asked for these.
 
     Each offer is of one of the `suppliers`; `offer_ids` and `sellers` are arrays as Postgres reads
-    them, of its id and of the number of its supplier.
+    them, of its id and of the number of its supplier. `item_of` gives, by the place of an offer,
+    which of the items it is of.
     """
 
     placed: list[Placed]
     suppliers: tuple[UUID, ...]
     offer_ids: str
     sellers: str
+    item_of: list[int]
 
 
 class Held(NamedTuple):
@@ -106,13 +110,15 @@ def _shown(items: Iterable[Item]) -> ShownItems:
     numbers: dict[UUID, int] = {}
     offer_ids: list[str] = []
     sellers: list[str] = []
-    for item in items:
+    item_of = [-1]  # places begin with 1
+    for number, item in enumerate(items):
         first = len(offer_ids) + 1
         for offer in item.offers:
             offer_ids.append(str(offer.id))
             sellers.append(str(numbers.setdefault(offer.supplier_id, len(numbers))))
         placed.append(Placed(item, range(first, len(offer_ids) + 1)))
-    return ShownItems(placed, tuple(numbers), array(offer_ids), array(sellers))
+        item_of += [number] * len(item.offers)
+    return ShownItems(placed, tuple(numbers), array(offer_ids), array(sellers), item_of)
 
 
 def array(texts: Iterable[str]) -> str:

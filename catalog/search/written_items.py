@@ -1,4 +1,4 @@
-"""Offers as a page writes them, for all who have nothing of their own for them.
+"""Items as a page writes them, for all who have nothing of their own for them.
 
 Most items of a page are priced for their reader by lists for everybody, with no end in sight. Which
 of an item's offers is the cheapest, and what `resolve` says of it, is then the same for every such
@@ -7,45 +7,144 @@ the same `View` of him: a publication makes another.
 """
 
 from collections import OrderedDict
-from collections.abc import Hashable, Iterable
-from typing import Any
+from collections.abc import Hashable, Iterable, Sequence
+from hashlib import sha256
+from typing import Final, cast
+from uuid import UUID
 
 import msgspec
 
+from catalog.price_lists.forms import PriceForms, cut, encode, raw_slot
 from catalog.price_lists.price_book import UNBOUNDED
+from catalog.price_lists.schemas import PriceView
 from catalog.pricing.terms import Candidate
-from marketplace.kernel.limits import WRITTEN_OFFERS_MAX
+from catalog.recent import Recent
+from catalog.search.found import Priced
+from catalog.search.schemas import CatalogItem
+from marketplace.kernel.limits import WRITTEN_OFFERS_MAX, WRITTEN_SHEETS_MAX
+
+_NAME: Final = b'"name":'
+
+
+class WrittenItem(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """An item as JSON; `tag` stands for the text in the tag of a page."""
+
+    id: UUID
+    name: str
+    text: bytes
+    tag: bytes
+
+    def named(self, name: str, language: str) -> "WrittenItem":
+        """Give the item as it is called in a language, '' where it is in none."""
+        if name == self.name and not language:
+            return self
+        begin = self.text.index(_NAME) + len(_NAME)
+        after = self.text[begin + len(encode(self.name)) : -1]
+        told = b"," + encode({"language": language})[1:] if language else b"}"
+        text = self.text[:begin] + encode(name) + after + told
+        return WrittenItem(self.id, name, text, _tag(text))
+
+
+class Everybodys(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """An item as it is for all who have nothing of their own for it.
+
+    `priced` are all its offers, and the `shown` one is the cheapest of them; its price stands
+    between `price_from` and `price_to` of what is written, where it has one.
+    """
+
+    item: WrittenItem
+    priced: tuple[Priced, ...]
+    shown: int
+    price_from: int
+    price_to: int
+
+    def at_price(self, price: bytes) -> WrittenItem:
+        """Give the same item and offer at another price."""
+        item = self.item
+        text = b"%b%b%b" % (item.text[: self.price_from], price, item.text[self.price_to :])
+        return WrittenItem(item.id, item.name, text, _tag(text))
+
+
+def _tag(text: bytes) -> bytes:
+    return sha256(text).digest()
+
+
+def written(item: CatalogItem) -> WrittenItem:
+    """Write an item of a page."""
+    text = encode(item)
+    return WrittenItem(item.id, item.name, text, _tag(text))
+
+
+def _everybodys(item: CatalogItem, priced: Sequence[Priced], shown: int) -> Everybodys:
+    """Write an item so that another price can take the place of the one shown."""
+    (offer,) = item.offers
+    made = written(item)
+    begin = end = 0
+    if isinstance(offer.price, PriceView):
+        slotted = msgspec.structs.replace(offer, price=cast("PriceView", raw_slot("price")))
+        pieces = cut(msgspec.structs.replace(item, offers=[slotted]), ("price",))
+        if pieces is not None:
+            begin = len(pieces[0].encode())
+            end = len(made.text) - len(pieces[1].encode())
+    return Everybodys(made, tuple(priced), shown, begin, end)
+
+
+class Sheet:
+    """A page, with what is written of it for all who see the same of its suppliers."""
+
+    def __init__(self, count: int) -> None:
+        self.items: list[WrittenItem | None] = [None] * count
+        self.missing = set(range(count))
+
+    def put(self, at: int, item: WrittenItem) -> None:
+        """Keep what is written of an item for everybody."""
+        self.items[at] = item
+        self.missing.discard(at)
 
 
 class WrittenItems:
-    """Items of this process that have been written before; what was used last is remembered.
+    """Items and pages of this process that have been written before; what was used last stays.
 
-    A key is made of the item and the views themselves, which are equal to nothing but themselves.
+    A key is made of the item or page and the views themselves, which are equal to nothing but
+    themselves.
     """
 
-    def __init__(self, items_max: int = WRITTEN_OFFERS_MAX) -> None:
+    def __init__(
+        self, items_max: int = WRITTEN_OFFERS_MAX, sheets_max: int = WRITTEN_SHEETS_MAX
+    ) -> None:
+        self.prices = PriceForms()
         self._items_max = items_max
-        self._known: OrderedDict[Hashable, msgspec.Raw] = OrderedDict()
+        self._known: OrderedDict[Hashable, Everybodys] = OrderedDict()
+        self._sheets = Recent[Hashable, Sheet](sheets_max)
 
-    def find(self, key: Hashable) -> msgspec.Raw | None:
-        """Give an item's cheapest offer for who has no other prices; None if it is not written."""
-        text = self._known.get(key)
-        if text is not None:
+    def find(self, key: Hashable) -> Everybodys | None:
+        """Give an item as it is for who has no other prices; None if it is not written."""
+        item = self._known.get(key)
+        if item is not None:
             self._known.move_to_end(key)
-        return text
+        return item
 
-    def keep(self, key: Hashable, offer: Any) -> msgspec.Raw:
-        """Write an item's cheapest offer, as it is for everybody who has this key for it."""
-        text = msgspec.Raw(msgspec.json.encode(offer))
-        self._known[key] = text
+    def keep(
+        self, key: Hashable, item: CatalogItem, priced: Sequence[Priced], shown: int
+    ) -> WrittenItem:
+        """Write an item as it is for everybody who has this key for it; see `Everybodys`."""
+        made = self._known[key] = _everybodys(item, priced, shown)
         if len(self._known) > self._items_max:
             self._known.popitem(last=False)
-        return text
+        return made.item
+
+    def sheet(self, key: Hashable, count: int) -> Sheet:
+        """Give what is written of a page of so many items."""
+        sheet = self._sheets.get(key)
+        if sheet is None:
+            sheet = Sheet(count)
+            self._sheets.put(key, sheet)
+        return sheet
 
 
 def for_everybody(candidates: Iterable[Candidate]) -> bool:
     """Tell whether these prices are the same for all and at every instant."""
-    return all(
-        not each.assigned_to and each.commitment is None and each.validity is UNBOUNDED
-        for each in candidates
-    )
+    for each in candidates:
+        if each.assigned_to or each.commitment is not None or each.validity is not UNBOUNDED:
+            return False
+    return True

@@ -135,8 +135,11 @@ STANDINGS_MAX: Final = 10_000
 WRITTEN_FORMS_MAX: Final = 500
 WRITTEN_PRICES_MAX: Final = 5_000
 WRITTEN_OFFERS_MAX: Final = 5_000
-"""Forms of lists, lines of offers whatever quantity is asked, and offers of pages, that one process
+"""Forms of lists, lines of offers whatever quantity is asked, and items of pages, that one process
 keeps written: at most less than 1, 3 and 6 MB."""
+WRITTEN_SHEETS_MAX: Final = 100
+"""Pages put together of written items: the places alone, unless their items have been forgotten;
+then 50 kB each."""
 IMPORT_ROW_ERRORS_MAX: Final = 1_000
 """Row errors kept of one import; beyond it only counted."""
 IMPORT_BATCH_ROWS: Final = 5_000

@@ -98,7 +98,8 @@ def paged(request: PageRequest, answer: P) -> Response[P]:
     """Answer with a page and, where there is a next one, its `Link`."""
     headers = {}
     if answer.next is not None:
-        query = urlencode([(k, v) for k, v in request.query if k not in {"after", "limit"}])
+        others = [(k, v) for k, v in request.query if k not in {"after", "limit"}]
+        query = urlencode(others) if others else ""
         # A cursor is written in letters that an address may have.
         link = f"{query}&"[not query :] + f"limit={request.limit}&after={answer.next}"
         headers["Link"] = f'<{request.path}?{link}>; rel="next"'
@@ -135,5 +136,7 @@ async def provide_public_page(
 
 
 def _page_request(request: Request[Any, Any, Any], limit: int, after: str | None) -> PageRequest:
+    scope = request.scope
     query = tuple((k, v) for k, v in request.query_params.multi_items())
-    return PageRequest(limit, after, request.url.path, query)
+    # As `request.url` has it, which is put together of all its parts.
+    return PageRequest(limit, after, scope.get("root_path", "") + scope["path"], query)

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from msgspec import structs
 
+from catalog.products.schemas import TextInput
 from catalog.search import service
 from catalog.search.known_items import KnownItems
 from marketplace.app import assemble
@@ -157,3 +158,43 @@ async def test_of_a_page_one_of_whose_items_was_changed_no_other_is_read_again(
     assert set(after) == {"Thing A", "Thing B", "Thing D"}
     for name in ("Thing A", "Thing B"):
         assert after[name] == before[name]
+
+
+async def test_what_is_written_of_an_item_says_what_the_view_says_whoever_reads_it(
+    market: Market, shelf: Shelf
+) -> None:
+    """Everybody's items, with own prices put in, of two offers, and in a language."""
+    german = TextInput(language="de", name='Mutter "M6"')
+    await shelf.change(await shelf.proposed("A", name="Nut"), texts=[german])
+    await market.offer("B", name="Thing for \u20ac")
+    await market.offer("C", lead_time_days=3)
+    await market.offer("D", name=r"Thing \u0000price; D")
+    for who in (market.supplier, market.other):
+        await market.offer("E", who, gtin=GTIN)
+    ladder = ("1", "10.50"), ("20", "10")
+    await market.price_list(*(entry(sku, *ladder) for sku in ("A", "B", "D", "E")))
+    await market.price_list(entry("E", ("1", "9")), who=market.other)
+    await market.price_list(
+        *(entry("B", ("1", "7.25"), ("5", "7")), entry("E", ("1", "8"))),
+        entry("D", ("1", "9"), ("3", "8"), volume_mode="graduated"),
+        level="organization",
+        to=[market.buyer],
+    )
+    best: set[str] = set()
+    for limit in (50, 49, 48):  # unknown at first, then known, then put together before
+        asked = PageRequest(limit, None)
+        for who in (market.rival, market.buyer):
+            for languages in ((), ("de",)):
+                told, _ = await service.answer_search(
+                    market.platform, who, None, None, asked, languages
+                )
+                shown = await service.search_catalog(
+                    market.platform, who, None, None, asked, languages
+                )
+                assert bytes(told.items) == msgspec.json.encode(shown.items)
+                best |= {
+                    f"{item.offers[0].sku} {item.offers[0].price.level}"
+                    for item in shown.items
+                    if item.offers[0].price
+                }
+    assert {"A base", "B base", "B organization", "D organization", "E organization"} <= best
