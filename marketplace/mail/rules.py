@@ -86,6 +86,12 @@ LETTERS: Final[Mapping[str, Letter]] = {
         "It ends {bound_until}; asked is {until}. {reason} Without your yes before it ends your "
         "company is bound no more and cannot win.",
     ),
+    "variant.decided": Letter(
+        Topic.AWARDS,
+        SELL,
+        "The buyer has decided on your variant",
+        "Read whether it meets the minimum requirements and is taken into account. {reason}",
+    ),
     "award.notified": Letter(
         Topic.AWARDS,
         SELL,

@@ -23,6 +23,7 @@ OPENING, LATER = timedelta(hours=1, minutes=2), timedelta(hours=4)
     [
         ("frameworks.md", ("acme", "bolt"), {"opening": OPENING, "competition": LATER}),
         ("partial-bids.md", ("acme", "bolt", "coil"), {"opening": OPENING, "decision": LATER}),
+        ("variants.md", ("acme", "bolt"), {"opening": OPENING}),
     ],
 )
 async def test_a_guide_is_played_as_it_stands(

@@ -11,8 +11,10 @@ from auctions.terms_schemas import DecrementInput, StepInput
 from marketplace.contracts.reading import read_contract
 from marketplace.kernel.errors import Conflict, InvalidInput, NotFound, StaleVersion, WrongState
 from marketplace.platform.core import Platform
+from marketplace.platform.http.paging import PageRequest
 from marketplace.platform.sheets.page import page
 from marketplace.platform.sheets.reader import reader_of
+from rfq.attachments.sealed import list_attachments
 from rfq.awards.leaving import fail_award
 from rfq.awards.notices import list_notices
 from rfq.awards.schemas import AwardFailureInput
@@ -48,6 +50,8 @@ from tests.rfq.awards.tender import now, proposed
 from tests.rfq.panels import Panel, judging
 from tests.rfq.parties import HOUR, MoveClock, Parties, bid, key
 from tests.rfq.test_amendments import amended
+from tests.rfq.test_attachments import named, upload
+from tests.rfq.test_negotiation import Table
 from tests.rfq.variants import decide, send, taking, variant
 
 ENGLISH = Asked((), None)
@@ -378,3 +382,47 @@ async def test_a_decision_is_read_by_its_bidder_alone_and_follows_the_version_it
     )
     with pytest.raises(Conflict, match="do not compete in one auction"):
         await start_lot_auction(platform, parties.buyer, made.id, auction, key())
+
+
+async def test_what_is_agreed_about_a_variant_is_its_price_and_no_other_offers_of_its_bidder(
+    parties: Parties, move_clock: MoveClock
+) -> None:
+    made = await parties.published(taking(await parties.terms()))
+    await parties.submit(made, parties.acme, "3.10", "90")
+    await parties.submit(made, parties.bolt, "2.90", "95")
+    sent = await send(parties, made, parties.acme, "Recycled", "2.30", "90")
+    made = await opened(parties, made, move_clock)
+    table = Table(parties, made)
+    assert await table.bid_of(parties.acme) == sent.bid_id
+    agreed = await table.accept(parties.acme, await table.begin(parties.acme, "2", "90"))
+    assert agreed.bid_id == sent.bid_id
+    await decide(parties, made, "Recycled")
+    (first, second) = (await ranked(parties, made)).items
+    assert (first.total.amount, first.negotiated, second.negotiated) == ("470.00", True, False)
+    # Set aside, it takes what was agreed about it along; the main bid stands as it was.
+    await decide(parties, made, "Recycled", "LIFE")
+    items = (await ranked(parties, made)).items
+    assert [(each.total.amount, each.negotiated) for each in items] == [
+        ("575.00", False),
+        ("580.00", False),
+    ]
+    await decide(parties, made, "Recycled")
+    award = await table.award()
+    assert (award.bid_id, award.total.amount) == (sent.bid_id, "470.00")
+
+
+async def test_bids_that_name_one_attachment_are_listed_each_on_whatever_page(
+    platform: Platform, parties: Parties, move_clock: MoveClock
+) -> None:
+    made = await parties.published(taking(await parties.terms()))
+    leaflet = named(await upload(parties, parties.acme, made, b"%PDF-1.7\n%%EOF\n"))
+    for given in (bid(made, "3", "90"), variant(made, "Recycled", "2", "90")):
+        whole = msgspec.structs.replace(given, attachments=[leaflet])
+        await submit_bid(platform, parties.acme, made.id, whole, key())
+    made = await opened(parties, made, move_clock)
+    first = await list_attachments(platform, parties.buyer, made.id, PageRequest(1, None))
+    rest = await list_attachments(platform, parties.buyer, made.id, PageRequest(1, first.next))
+    found = [*first.items, *rest.items]
+    assert {each.id for each in found} == {leaflet.attachment_id}
+    assert len({each.bid_id for each in found}) == 2
+    assert {each.invalid_reason for each in found} == {None}

@@ -15,7 +15,8 @@ from tests.support.world import Company
 WRITTEN: Final = datetime.fromisoformat("2027-03-04T09:00:00Z")
 """When the guides' stories begin; they are played now."""
 _STEP: Final = re.compile(
-    r"```http\n(?P<who>\w+): (?P<method>[A-Z]+) (?P<path>\S+)\n(?P<body>.*?)```\n"
+    r"```http\n(?P<who>\w+): (?P<method>[A-Z]+) (?P<path>\S+)"
+    r"(?: If-Match: \"(?P<version>\d+)\")?\n(?P<body>.*?)```\n"
     r"```json\n(?P<answer>.*?)```|<!-- clock: (?P<clock>\w+) -->"
     r"|<!-- keep: (?P<keep>[^>]+) -->"
     r"|<!-- (?P<bidder>\w+) bids (?P<amount>[0-9.]+) -->",
@@ -46,7 +47,8 @@ class Reader:
     """Follows a guide as it stands, with the names it uses.
 
     A name in braces stands for a company, or for what `<!-- keep: name=place -->` took from the
-    answer before. `If-Match` is the version of what the path names that was seen last.
+    answer before. `If-Match` is what the guide says, or the version of what the path names
+    that was seen last.
     """
 
     def __init__(
@@ -73,7 +75,8 @@ class Reader:
     async def send(self, step: re.Match[str]) -> None:
         """Send a request of the guide; its answer holds what the guide tells."""
         path = self.filled(step["path"])
-        version = next((self._versions.get(found, 1) for found in _ID.findall(path)), 1)
+        seen = next((self._versions.get(found, 1) for found in _ID.findall(path)), 1)
+        version = step["version"] or seen
         headers = {**self.people[step["who"]].headers, "Idempotency-Key": str(new_id())}
         headers["If-Match"] = f'"{version}"'
         body = json.loads(self.filled(step["body"])) if step["body"].strip() else None
