@@ -5,7 +5,7 @@ thousands more with lists of their own have been loaded. Each rate is taken as i
 empty handler's in the same rounds, and the two shares are compared.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -122,11 +122,15 @@ async def scale_rows(
     few = await _asking(operator, scale.few, 0)
     rows = await load_prices(url, 0, names)
     await installation.settle()
-    before = await _shares(installation, replace(made, buyers=few), pace)
+    by_few = replace(made, buyers=few)
+    before = await _cold(installation, by_few, pace) | await _warm(installation, by_few, pace)
     more = await _asking(operator, scale.asking - scale.few, scale.few)
     rows += await load_prices(url, scale.many - scale.asking, names)
     await installation.settle()
-    after = await _shares(installation, replace(made, buyers=[*few, *more]), pace)
+    by_all = replace(made, buyers=[*few, *more])
+    # Cold, the same buyers ask: more of them would ask more first questions in the same time.
+    after = await _cold(installation, by_few, pace) | await _warm(installation, by_all, pace)
+    others = await _cold(installation, by_all, pace)
     words = f"{scale.many:,} organizations, {rows:,} prices"
     return [
         Row(
@@ -137,6 +141,9 @@ async def scale_rows(
         )
         for name in before
         for least in (COLD_MIN if "cold" in name else WARM_MIN,)
+    ] + [
+        Row(f"{name}, {scale.asking} buyers instead of {scale.few}", value=f"{share:.1%}")
+        for name, share in others.items()
     ]
 
 
@@ -146,26 +153,43 @@ async def _asking(operator: Party, count: int, first: int) -> list[Party]:
     )
 
 
-async def _shares(installation: Installation, made: World, pace: Pace) -> dict[str, float]:
-    """Give the share of the empty handler's rate of each question, on a process of its own.
+async def _cold(installation: Installation, made: World, pace: Pace) -> dict[str, float]:
+    """Give the shares where the process is new, as are its connections; it knows nobody.
 
-    Cold: that process is new, as are its connections; it knows nobody, and nothing is planned.
+    Nothing is planned either. Each question is asked of a process of its own.
     """
+    once = replace(pace, rounds=1, warm_seconds=0.0)
+    return {
+        f"{name}, cold": share
+        for asked in _ASKED
+        for name, share in (await _shares(installation, made, once, asked)).items()
+    }
+
+
+async def _warm(installation: Installation, made: World, pace: Pace) -> dict[str, float]:
+    return await _shares(installation, made, pace, *_ASKED)
+
+
+_Asked = tuple[str, Callable[[World], Sequence[Client]], str]
+_ASKED: Final[tuple[_Asked, ...]] = (
+    ("price of one line", subjects.one_price, "POST"),
+    (
+        "page of 50",
+        lambda made: subjects.pages(made, subjects.PAGES_TOO_MANY_TO_KNOW),
+        "GET",
+    ),
+)
+
+
+async def _shares(
+    installation: Installation, made: World, pace: Pace, *asked: _Asked
+) -> dict[str, float]:
+    """Give the share of the empty handler's rate of each question, on a process of its own."""
     shares = {}
     async with installation.api("scale") as api:
-
-        def subject(name: str, clients: Sequence[Client]) -> Subject:
-            return Subject(name, api.port, clients)
-
-        cold = replace(pace, rounds=1, warm_seconds=0.0)
-        asked = {
-            "price of one line": (subjects.one_price(made), "POST"),
-            "page of 50": (subjects.pages(made, subjects.PAGES_TOO_MANY_TO_KNOW), "GET"),
-        }
-        for suffix, how in ((", cold", cold), ("", pace)):
-            for name, (clients, method) in asked.items():
-                empty = subject("empty", subjects.empty(method))
-                one = subject(name, clients)
-                await interleave((one, empty), how)
-                shares[name + suffix] = ratio(one, empty).median
+        for name, clients_of, method in asked:
+            empty = Subject("empty", api.port, subjects.empty(method))
+            one = Subject(name, api.port, clients_of(made))
+            await interleave((one, empty), pace)
+            shares[name] = ratio(one, empty).median
     return shares

@@ -19,7 +19,7 @@ from uuid import UUID
 
 import asyncpg
 
-from marketplace.kernel.errors import NotAuthenticated, NotFound, NotPermitted, Unavailable
+from marketplace.kernel.errors import NotAuthenticated, NotFound, NotPermitted
 from marketplace.kernel.limits import (
     CALLER_SECONDS_MAX,
     CALLERS_CACHED_MAX,
@@ -44,7 +44,7 @@ from marketplace.organizations.rules import (
 )
 from marketplace.platform.caller import Caller, Rights
 from marketplace.platform.core import Platform
-from marketplace.platform.database import AWAY, Role
+from marketplace.platform.database import Role
 from marketplace.platform.http.access import Authenticator, Credentials
 from marketplace.platform.telemetry import log
 
@@ -205,12 +205,10 @@ class KeyAuthenticator(Authenticator):
     async def _look_up(self, credential: Credential, place: tuple[bytes, UUID | None]) -> _Known:
         asked_at = time.monotonic()
         fingerprint, unit_id = place
-        try:
-            pool = await self._platform.database.fast(Role.AUTH)
-            row = await pool.fetchrow(_LOOK_UPS[credential.kind], credential.id, unit_id)
-        except AWAY as error:
-            log.warning("database_away", error=type(error).__name__)
-            raise Unavailable("The database does not answer.", retry_after_s=1) from error
+        rows = await self._platform.database.credentials.fetch(
+            _LOOK_UPS[credential.kind], (credential.id, unit_id)
+        )
+        row = rows[0] if rows else None
         # An unknown key takes the same steps as a wrong one.
         stored = fingerprint[::-1] if row is None else row["fingerprint"]
         if not hmac.compare_digest(stored, fingerprint) or row is None:

@@ -11,6 +11,7 @@ from marketplace.platform.core import Platform
 from marketplace.platform.http.rate_limit import RateLimiter
 from marketplace.platform.redis import RedisClients
 from marketplace.platform.settings import Settings
+from tests.support.round_trips import counted, fewest
 from tests.support.servers import TestServers
 
 
@@ -53,6 +54,16 @@ async def test_a_burst_uses_up_no_more_than_its_requests(
     assert await passed(limiter, company, 200) == 200
     assert await passed(limiter, company, 800) == 800
     assert await passed(limiter, company, 1) == 0
+
+
+async def test_what_a_company_may_send_is_asked_by_one_round_trip(settings: Settings) -> None:
+    async with counted(settings.redis_url) as meter:
+        redis = RedisClients(meter.url)
+        try:
+            limiter = RateLimiter(replace(settings, requests_per_minute=1_000), redis)
+            assert await fewest(lambda: limiter.count(new_id(), {}), meter) == [1]
+        finally:
+            await redis.close()
 
 
 async def test_who_is_refused_costs_no_round_trip(settings: Settings, platform: Platform) -> None:

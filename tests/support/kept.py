@@ -87,7 +87,7 @@ class KeptDatabase(Database):
             for holder in fast._holders:
                 if holder._con is not None:
                     yield holder._con
-        yield from self.hot._idle
+        yield from (*self.hot._idle, *self.credentials._idle)
 
     def _pools(self) -> list[Any]:
         return [engine.sync_engine.pool for engine in (*self._engines.values(), self._patient)]

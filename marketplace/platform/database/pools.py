@@ -30,7 +30,8 @@ class Database:
     """Connections of one process, a pool per role.
 
     SQLAlchemy's pools serve the ordinary transactions; `fast` pools hold bare asyncpg connections
-    for the few hot paths; those of `Role.API` only read, and `hot` reads by single statements.
+    for the few hot paths; those of `Role.API` only read, and `hot` reads by single statements, as
+    `credentials` does before it is known who asks.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -50,7 +51,8 @@ class Database:
         }
         self._patient = self._engine(Role.API, JOBS_AT_ONCE_MAX, patient=True)
         self._fast: dict[Role, asyncpg.Pool] = {}
-        self.hot = HotConnections(self._url, settings.fast_connections)
+        self.hot = HotConnections(self._url, Role.API, settings.fast_connections)
+        self.credentials = HotConnections(self._url, Role.AUTH, AUTH_CONNECTIONS)
         self._opening = asyncio.Lock()
         self._closed = False
 
@@ -111,6 +113,7 @@ class Database:
         for pool in self._fast.values():
             await pool.close()
         await self.hot.close()
+        await self.credentials.close()
 
 
 async def _nothing_to_reset(_connection: asyncpg.Connection) -> None:
@@ -118,15 +121,16 @@ async def _nothing_to_reset(_connection: asyncpg.Connection) -> None:
 
 
 class HotConnections:
-    """Read-only connections of `Role.API` for single statements, the last used first.
+    """Connections of a role for single statements that read, the last used first.
 
     asyncpg's pool costs a task and three timers whenever a connection is taken and given back,
     which pays where a transaction has to be ended and a connection reset. A statement of its own
     leaves nothing to end. See docs/decisions/0426-connections-of-hot-reads.md.
     """
 
-    def __init__(self, url: str, size: int) -> None:
+    def __init__(self, url: str, role: Role, size: int) -> None:
         self._url = url
+        self._role = role
         self._free = asyncio.Semaphore(size)
         self._idle: list[asyncpg.Connection] = []
         self._closed = False
@@ -163,7 +167,9 @@ class HotConnections:
         return None
 
     async def _open(self) -> asyncpg.Connection:
-        connection: asyncpg.Connection = await asyncpg.connect(self._url, **fast_options(Role.API))
+        connection: asyncpg.Connection = await asyncpg.connect(
+            self._url, **fast_options(self._role)
+        )
         await set_codecs(connection)
         return connection
 

@@ -13,10 +13,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import NAMESPACE_OID, UUID, uuid5
 
-from limits import RateLimitItemPerMinute
-from limits.aio.storage import RedisStorage
-from limits.aio.strategies import FixedWindowRateLimiter
-
 from marketplace.kernel.errors import TooManyRequests
 from marketplace.kernel.limits import COMPANIES_COUNTED_MAX, REQUESTS_PER_MINUTE
 from marketplace.platform.redis import REDIS_AWAY, RedisClients
@@ -48,32 +44,13 @@ class _Permits:
         return now < self.ends_at and (self.refused or self.left > 0)
 
 
-class _Storage(RedisStorage):
-    """Keeps counts by a client that is there already, whether of a server or of a cluster."""
-
-    DEPENDENCIES = {"redis": None}  # noqa: RUF012 - the library's form
-    """The client it may import: ours alone, not every one that is installed."""
-
-    def __init__(self, redis: RedisClients) -> None:
-        self._client = redis.commands
-        # Only names the kind of client: ours has the address.
-        super().__init__("redis://localhost:6379", implementation="redispy")
-
-    def configure_bridge(self) -> None:
-        """Take our client."""
-        bridge: Any = self.bridge
-        bridge.storage = self._client
-        bridge.connection_getter = lambda _readonly: self._client
-
-
 class RateLimiter:
     """Counts requests per company in windows of one minute."""
 
     def __init__(self, settings: Settings, redis: RedisClients) -> None:
         self.limit = settings.requests_per_minute or REQUESTS_PER_MINUTE
         self._lot = max(1, self.limit // LOTS_PER_LIMIT)
-        self._item = RateLimitItemPerMinute(self.limit)
-        self._shared = FixedWindowRateLimiter(_Storage(redis))
+        self._redis = redis
         self._permits: dict[UUID, _Permits] = {}
         self._away_until = 0.0
 
@@ -127,12 +104,17 @@ class RateLimiter:
         permits.left, permits.others_left, permits.refused = self.limit, 0, False
 
     async def _take_lot(self, organization_id: UUID, permits: _Permits) -> None:
-        allowed = await self._shared.hit(self._item, str(organization_id), cost=self._lot)
-        stats = await self._shared.get_window_stats(self._item, str(organization_id))
-        permits.ends_at = stats.reset_time
-        permits.left = self._lot if allowed else 0
-        permits.others_left = stats.remaining
-        permits.refused = not allowed
+        """Count a lot in the window, which begins with the first: by one round trip."""
+        key = f"requests:{organization_id}"
+        asked = self._redis.commands.pipeline(transaction=False)
+        asked.incrby(key, self._lot)
+        asked.expire(key, WINDOW_S, nx=True)
+        asked.pttl(key)
+        counted, _, left_ms = await asked.execute()
+        permits.ends_at = time.time() + max(0, left_ms) / 1000
+        permits.refused = counted > self.limit
+        permits.left = 0 if permits.refused else self._lot
+        permits.others_left = max(0, self.limit - counted)
 
 
 def _network(address: str) -> str:
