@@ -33,6 +33,10 @@ WhichScenarios = Annotated[
     list[UUID] | None,
     QueryParameter(name="scenario_id", description="Which; without any the newest."),
 ]
+WhichFigure = Annotated[
+    ScenarioFigure,
+    QueryParameter(name="figure", description="What suppliers get, or what each constraint costs."),
+]
 
 
 @dataclass
@@ -164,7 +168,7 @@ async def plot_scenarios(
     caller: Given[Caller],
     platform: Given[Platform],
     scenario_ids: WhichScenarios = None,
-    figure: ScenarioFigure = ScenarioFigure.SUPPLIERS,
+    figure: WhichFigure = ScenarioFigure.SUPPLIERS,
 ) -> Response[bytes]:
     """Draw scenarios."""
     drawn = await comparing.plot_scenarios(
