@@ -13,13 +13,14 @@ from itertools import islice
 from typing import Any, Final
 
 from marketplace.kernel.canonical import plain_decimal
-from marketplace.kernel.limits import LINES_MAX, NOTICE_ROWS_MAX, REQUIREMENTS_MAX
+from marketplace.kernel.limits import LINES_MAX, NOTICE_ROWS_MAX
 from marketplace.kernel.money import CURRENCIES, currency_digits
 from marketplace.kernel.units import UNITS, places, too_fine
 from rfq.rules.notices.judged import judging_of
 from rfq.rules.notices.notice import FoundLine, FoundLot, FoundNotice, Months
 from rfq.rules.notices.reading import Amount, Found, Reading, fits, in_lines, one_line
 from rfq.rules.notices.report import NoticeReport, Why
+from rfq.rules.notices.required import line_terms, put_line, requirements, shortened
 from rfq.rules.procedure import Kind, Openness
 
 LUMP_SUM: Final = "LS"
@@ -55,14 +56,16 @@ def drafted(notice: FoundNotice, reading: Reading, at: datetime, currency: str) 
         _put_text(reading, terms, notice.description)
     terms["currency"] = _currency(notice, reading, currency)
     lots = _lots(notice, reading)
-    terms["lots"] = [_lot(reading, lot, number) for number, lot in enumerate(lots)]
+    terms["lots"] = [_lot(reading, notice, lot, number) for number, lot in enumerate(lots)]
     _calendar(notice, lots, reading, terms, at)
     _openness(notice, reading, terms)
     budget = _budget(notice, lots, reading, terms)
     judging = judging_of(notice, lots, reading, terms["currency"], budget)
     if judging is not None:
         terms["judging"] = judging
-    _exclusions(notice, reading, terms)
+    kept = requirements(notice, lots, reading)
+    if kept:
+        terms["requirements"] = kept
     if reading.documents:
         detail = (
             "Documents that the notice names are not fetched: upload those bidders are to have."
@@ -94,28 +97,8 @@ def _report(notice: FoundNotice, reading: Reading) -> NoticeReport:
 # Texts
 
 
-def _name(reading: Reading, found: Found[str] | None, field: str) -> str:
-    """Put a text into a field of one line; empty where there is none."""
-    if found is None:
-        return ""
-    line = one_line(found.value)
-    if not line:
-        return ""
-    whole = " ".join(found.value.split())
-    reading.take(found, field, line, _shortened(reading, whole, line, field))
-    return line
-
-
-def _shortened(reading: Reading, whole: str, put: str, field: str) -> str | None:
-    if len(whole) <= len(put):
-        return None
-    detail = "Texts are longer in the notice than they may be here: see that nothing is missed."
-    reading.decide("texts_shortened", detail, field)
-    return f"shortened from {len(whole)} to {len(put)} characters"
-
-
 def _title(notice: FoundNotice, reading: Reading) -> str:
-    title = _name(reading, notice.title, "/title")
+    title = put_line(reading, notice.title, "/title")
     if title:
         return title
     first = next((lot.title for lot in notice.lots if lot.title is not None), None)
@@ -126,7 +109,7 @@ def _title(notice: FoundNotice, reading: Reading) -> str:
 
 def _put_text(reading: Reading, terms: dict[str, Any], found: Found[str]) -> None:
     text = in_lines(found.value)
-    note = _shortened(reading, found.value.strip(), text, "/description")
+    note = shortened(reading, found.value.strip(), text, "/description")
     reading.take(found, "/description", text, note)
     terms["description"] = text
 
@@ -157,10 +140,10 @@ def _lots(notice: FoundNotice, reading: Reading) -> list[FoundLot]:
     return kept
 
 
-def _lot(reading: Reading, lot: FoundLot, number: int) -> dict[str, Any]:
+def _lot(reading: Reading, notice: FoundNotice, lot: FoundLot, number: int) -> dict[str, Any]:
     field = f"/lots/{number}"
     reading.consume(*lot.id.nodes)
-    title = _name(reading, lot.title, f"{field}/title")
+    title = put_line(reading, lot.title, f"{field}/title")
     if not title:
         detail = "A lot has no title in the notice: the draft has its identifier or its number."
         reading.decide("lot_title_missing", detail, f"{field}/title")
@@ -168,17 +151,18 @@ def _lot(reading: Reading, lot: FoundLot, number: int) -> dict[str, Any]:
     lines = lot.lines or [FoundLine()]
     if len(lines) == 1 and lines[0].description is None:
         lines = [FoundLine(lot.description, lines[0].quantity, lines[0].unit)]
-    return {
-        "title": title,
-        "lines": [
-            _line(reading, line, f"{field}/lines/{place}", title)
-            for place, line in enumerate(lines)
-        ],
-    }
+    drafted: list[dict[str, Any]] = [
+        _line(reading, line, f"{field}/lines/{place}", title) for place, line in enumerate(lines)
+    ]
+    terms = line_terms(reading, notice, lot, f"{field}/lines/0/terms")
+    if terms:
+        for line in drafted:
+            line["terms"] = terms
+    return {"title": title, "lines": drafted}
 
 
-def _line(reading: Reading, line: FoundLine, field: str, title: str) -> dict[str, str]:
-    description = _name(reading, line.description, f"{field}/description") or title
+def _line(reading: Reading, line: FoundLine, field: str, title: str) -> dict[str, Any]:
+    description = put_line(reading, line.description, f"{field}/description") or title
     if line.quantity is None:
         reading.decide("quantity_missing", _NO_QUANTITY, field)
         reading.leave(line.unit, Why.UNUSABLE)
@@ -386,18 +370,3 @@ def usable_amount(amount: Amount, currency: str) -> bool:
         and fits(amount.amount)
         and places(amount.amount) <= currency_digits(currency)
     )
-
-
-def _exclusions(notice: FoundNotice, reading: Reading, terms: dict[str, Any]) -> None:
-    kept: list[dict[str, str]] = []
-    for found in notice.exclusions:
-        field = f"/requirements/{len(kept)}"
-        if len(kept) >= REQUIREMENTS_MAX:
-            detail = f"The draft has the first {REQUIREMENTS_MAX} exclusion grounds of the notice."
-            reading.decide("too_many_requirements", detail, "/requirements")
-            break
-        title = _name(reading, found, f"{field}/title")
-        if title:
-            kept.append({"kind": "exclusion_ground", "title": title})
-    if kept:
-        terms["requirements"] = kept

@@ -7,6 +7,14 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
+from rfq.rules.notices.eforms_terms import (
+    EXTENSION,
+    buyer_name,
+    payment_terms,
+    place_of,
+    selection_criteria,
+    text_of,
+)
 from rfq.rules.notices.notice import FoundCriterion, FoundLine, FoundLot, FoundNotice, Months
 from rfq.rules.notices.reading import Amount, Found, Reading, duplicates
 from rfq.rules.notices.report import NoticeFormat, Why
@@ -28,12 +36,6 @@ PREFIXES: Final = {
 }
 """How elements are named here, whatever the notice calls their namespaces."""
 
-_EXTENSION: Final = (
-    "ext:UBLExtensions",
-    "ext:UBLExtension",
-    "ext:ExtensionContent",
-    "efext:EformsExtension",
-)
 _PROJECT: Final = "cac:ProcurementProject"
 _TERMS: Final = "cac:TenderingTerms"
 _PROCESS: Final = "cac:TenderingProcess"
@@ -73,6 +75,8 @@ def read_eforms(reading: Reading) -> FoundNotice:
         notice.title = _text(reading, notice, project, "cbc:Name")  # BT-21
         notice.description = _text(reading, notice, project, "cbc:Description")  # BT-24
         notice.value = _value(reading, project)  # BT-27
+        notice.place = place_of(reading, project)
+    notice.buyer = buyer_name(reading, notice.language, root)
     notice.openness = _openness(reading, root)  # BT-105
     _lots(reading, notice)
     notice.exclusions = list(_exclusions(reading, notice))  # BT-67
@@ -121,10 +125,7 @@ def _needed(reading: Reading, name: str, what: str) -> Found[str] | None:
 
 
 def _text(reading: Reading, notice: FoundNotice, parent: Node, name: str) -> Found[str] | None:
-    """Read a text in the notice's language; where it has none in it, in the first it has."""
-    given = [found for node in parent.all(name) if (found := reading.text(node)) is not None]
-    own = (e for e in given if e.nodes[0].attributes.get("languageID") == notice.language)
-    return next(own, given[0] if given else None)
+    return text_of(reading, notice.language, parent, name)
 
 
 def _value(reading: Reading, project: Node) -> Found[Amount] | None:
@@ -187,6 +188,8 @@ def _lot(reading: Reading, notice: FoundNotice, node: Node, found: Found[str]) -
         lot.description = _text(reading, notice, project, "cbc:Description")
         lot.value = _value(reading, project)
         lot.lines = list(_line(reading, project))
+        lot.place = place_of(reading, project)
+        _contract(reading, project)
     process = node.one(_PROCESS)
     if process is not None:
         lot.deadline = _period(  # BT-131
@@ -201,9 +204,12 @@ def _lot(reading: Reading, notice: FoundNotice, node: Node, found: Found[str]) -
         lot.validity = _validity(reading, terms)  # BT-98
         lot.criteria = list(_criteria(reading, notice, terms))
         _documents(reading, terms)
-        if terms.one(*_EXTENSION, "efac:SelectionCriteria") is not None:
-            detail = "The notice has selection criteria: say in /requirements what bidders bring."
-            reading.decide("selection_criteria", detail, "/requirements")
+        lot.selection = list(selection_criteria(reading, notice.language, terms))
+        lot.payment = payment_terms(reading, notice.language, terms)
+        variants = reading.text(terms.one("cbc:VariantConstraintCode"))  # BT-63
+        if variants is not None and variants.value in {"allowed", "required"}:
+            detail = f"Variants are {variants.value} by the notice: say in words what they may be."
+            reading.decide("variants", detail, "/description")
     return lot
 
 
@@ -223,6 +229,17 @@ def _period(reading: Reading, process: Node, name: str, field: str) -> Found[dat
     return reading.day_and_time(period.one("cbc:EndDate"), period.one("cbc:EndTime"), field)
 
 
+def _contract(reading: Reading, project: Node) -> None:
+    """Tell of the days of the contract (BT-36, BT-536, BT-537), which are said at the award."""
+    names = ("cbc:StartDate", "cbc:EndDate", "cbc:DurationMeasure")
+    if any(project.one("cac:PlannedPeriod", name) is not None for name in names):
+        detail = (
+            "The notice says from when on or how long the contract runs: put these days when you "
+            "award, and into the description what bidders are to reckon with."
+        )
+        reading.decide("contract_period", detail, "/description")
+
+
 def _validity(reading: Reading, terms: Node) -> Found[Months] | None:
     node = terms.one("cac:TenderValidityPeriod", "cbc:DurationMeasure")
     found = reading.number(node)
@@ -240,7 +257,7 @@ def _criteria(reading: Reading, notice: FoundNotice, terms: Node) -> Iterator[Fo
         "cac:AwardingTerms", "cac:AwardingCriterion", "cac:SubordinateAwardingCriterion"
     ):
         kind = reading.text(node.one("cbc:AwardingCriterionTypeCode"))  # BT-539
-        parameter = node.one(*_EXTENSION, "efac:AwardCriterionParameter")
+        parameter = node.one(*EXTENSION, "efac:AwardCriterionParameter")
         number = reading.number(parameter and parameter.one("efbc:ParameterNumeric"))  # BT-541
         code = reading.text(parameter and parameter.one("efbc:ParameterCode"))
         exact = {"per-exa": 1, "dec-exa": 100}.get(code.value if code else "", 0)
@@ -308,7 +325,7 @@ def _told(reading: Reading) -> None:
     group = kind.attributes.get("listName", "") if kind else ""
     if group in _NO_CALL:
         reading.decide("no_call", _NO_CALL[group], "/kind")
-    changes = reading.root.one(*_EXTENSION, "efac:Changes")
+    changes = reading.root.one(*EXTENSION, "efac:Changes")
     if changes is None:
         return
     reason = changes.one("efac:ChangeReason", "cbc:ReasonCode")  # BT-140

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from rfq.rules.notices.reading import Amount, Found
 from rfq.rules.notices.report import NoticeFormat
+from rfq.rules.notices.tree import Node
 from rfq.rules.procedure import Kind, Openness
 
 
@@ -42,6 +43,17 @@ class Months:
     days: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class FoundPlace:
+    """An address where something is to be done or brought, `country` in two letters."""
+
+    street: tuple[str, ...]
+    city: str
+    postal_code: str
+    country: str
+    nodes: tuple[Node, ...]
+
+
 @dataclass(slots=True)
 class FoundLot:
     """A lot as the notice has it."""
@@ -55,6 +67,9 @@ class FoundLot:
     deadline: Found[datetime] | None = None
     questions: Found[datetime] | None = None
     validity: Found[Months] | None = None
+    selection: list[Found[str]] = field(default_factory=list)
+    payment: Found[str] | None = None
+    place: FoundPlace | None = None
 
 
 @dataclass(slots=True)
@@ -78,3 +93,5 @@ class FoundNotice:
     price_alone: Found[str] | None = None
     lots: list[FoundLot] = field(default_factory=list)
     exclusions: list[Found[str]] = field(default_factory=list)
+    buyer: str = ""
+    place: FoundPlace | None = None
