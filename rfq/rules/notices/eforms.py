@@ -208,8 +208,8 @@ def _lot(reading: Reading, notice: FoundNotice, node: Node, found: Found[str]) -
         lot.payment = payment_terms(reading, notice.language, terms)
         variants = reading.text(terms.one("cbc:VariantConstraintCode"))  # BT-63
         if variants is not None and variants.value in {"allowed", "required"}:
-            detail = f"Variants are {variants.value} by the notice: say in words what they may be."
-            reading.decide("variants", detail, "/description")
+            detail = f"Variants are {variants.value} by the notice: say what each has to meet."
+            reading.decide("variants", detail, "/variants")
     return lot
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from marketplace.contracts.terms import Address
 from marketplace.kernel.limits import NOTICE_VALUE_CHARACTERS_MAX
 from rfq.procedures.publishing import check_draft_terms
 from rfq.procedures.schemas import ProcedureInput
@@ -16,7 +17,17 @@ from rfq.rules.notices.importing import draft_of
 from rfq.rules.notices.notice import Months
 from rfq.rules.notices.report import NoticeFormat, Why
 from rfq.rules.procedure import Openness
-from tests.rfq.notices.builders import Lot, Notice, as_json, criterion, release
+from rfq.rules.qualification import RequirementKind
+from tests.rfq.notices.builders import (
+    Lot,
+    Notice,
+    as_json,
+    criterion,
+    element,
+    extension,
+    release,
+    texts,
+)
 from tests.rfq.notices.variety import QUALITY, taken
 from tests.rfq.parties import BUYER_SCOPES, caller
 
@@ -337,6 +348,65 @@ def test_a_document_of_several_lots_is_named_once() -> None:
 def test_exclusion_grounds_become_requirements() -> None:
     terms, _ = of(exclusions=(("crime-org", "Fraud"), ("insolvency", "")))
     assert [each.title for each in terms.requirements] == ["crime-org: Fraud", "insolvency"]
+
+
+def test_selection_criteria_become_what_bidders_bring_once_for_all_lots() -> None:
+    turnover = extension(
+        element(
+            "efac:SelectionCriteria",
+            element("cbc:TendererRequirementTypeCode", "slc-stand-turnover-gen"),
+            texts("cbc:Description", {"FRA": "Chiffre", "ENG": "Turnover above 1 million"}),
+        ),
+        element(
+            "efac:SelectionCriteria",
+            element("cbc:CriterionTypeCode", "tp-abil"),
+            element("cbc:CalculationExpressionCode", "not-used"),
+        ),
+    )
+    terms, drafted = of(
+        Lot(more=turnover), Lot("LOT-0002", more=turnover), exclusions=(("crime-org", "Fraud"),)
+    )
+    assert [(each.kind, each.title) for each in terms.requirements] == [
+        (RequirementKind.EXCLUSION_GROUND, "crime-org: Fraud"),
+        (RequirementKind.DOCUMENT, "slc-stand-turnover-gen: Turnover above 1 million"),
+    ]
+    assert [value for value, _ in unmapped(drafted, "cbc:CriterionTypeCode")] == ["tp-abil"] * 2
+
+
+def test_place_and_payment_become_terms_of_the_lines() -> None:
+    paid = element("cac:PaymentTerms", texts("cbc:Note", "30 days after\nthe invoice"))
+    address = element(
+        "cac:Address",
+        element("cbc:StreetName", "1 Park Street"),
+        element("cbc:CityName", "Leeds"),
+        element("cbc:PostalZone", "LS1"),
+        element("cac:Country", element("cbc:IdentificationCode", "GBR")),
+    )
+    party = element("cac:PartyIdentification", element("cbc:ID", "ORG-0001"))
+    name = element("cac:PartyName", texts("cbc:Name", "City of Leeds"))
+    company = element("efac:Organization", element("efac:Company", party, name))
+    buyer = element("cac:ContractingParty", element("cac:Party", party))
+    written = Notice(
+        [Lot(more=paid), Lot("LOT-0002")],
+        extension=element("efac:Organizations", company),
+        head={"IssueDate": "2026-10-01Z"},
+    ).xml()
+    nuts = element("cbc:CountrySubentityCode", "DE212", listName="nuts")
+    written = written.replace(element("cac:Address", nuts), address, 1)
+    written = written.replace("<cac:ProcurementProject>", f"{buyer}<cac:ProcurementProject>", 1)
+    terms, drafted = made(written.encode())
+    [line] = terms.lots[0].lines
+    assert line.terms is not None
+    assert line.terms.payment_terms == "30 days after the invoice"
+    assert line.terms.ship_to == Address(
+        name="City of Leeds",
+        street=["1 Park Street"],
+        city="Leeds",
+        country="GB",
+        postal_code="LS1",
+    )
+    assert terms.lots[1].lines[0].terms is None
+    assert mapped(drafted)["/lots/0/lines/0/terms/ship_to"] == "1 Park Street, Leeds"
 
 
 def test_long_texts_are_shortened_and_said_so() -> None:

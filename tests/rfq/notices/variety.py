@@ -83,6 +83,8 @@ def of_all_kinds() -> Iterator[Named]:
     asked = element("efac:SelectionCriteria", element("cbc:TendererRequirementTypeCode", "slc"))
     selecting = Notice([Lot(more=extension(asked))])
     yield "selection criteria", selecting.bytes(), {"selection_criteria"}
+    other = Notice([Lot(more=element("cbc:VariantConstraintCode", "allowed"))])
+    yield "variants", other.bytes(), {"variants"}
     grounds = Notice(exclusions=(("crime-org", "Fraud"), ("corruption", "Bribes")))
     yield "exclusion grounds", grounds.bytes(), set()
     yield "no title", Notice(title=None).bytes(), {"title_missing"}
