@@ -16,7 +16,7 @@ from rfq.rules.notices.eforms_terms import (
     text_of,
 )
 from rfq.rules.notices.notice import FoundCriterion, FoundLine, FoundLot, FoundNotice, Months
-from rfq.rules.notices.reading import Amount, Found, Reading, duplicates
+from rfq.rules.notices.reading import Amount, Found, Reading, duplicates, leave_variants
 from rfq.rules.notices.report import NoticeFormat, Why
 from rfq.rules.notices.tree import Form, Node
 from rfq.rules.procedure import Openness
@@ -206,10 +206,7 @@ def _lot(reading: Reading, notice: FoundNotice, node: Node, found: Found[str]) -
         _documents(reading, terms)
         lot.selection = list(selection_criteria(reading, notice.language, terms))
         lot.payment = payment_terms(reading, notice.language, terms)
-        variants = reading.text(terms.one("cbc:VariantConstraintCode"))  # BT-63
-        if variants is not None and variants.value in {"allowed", "required"}:
-            detail = f"Variants are {variants.value} by the notice: say what each has to meet."
-            reading.decide("variants", detail, "/variants")
+        leave_variants(reading, terms.one("cbc:VariantConstraintCode"))  # BT-63
     return lot
 
 

@@ -10,7 +10,7 @@ from rfq.ocds.codelists import AwardCriteria, ProcurementMethod, ReleaseTag, Ten
 from rfq.ocds.release import VERSION
 from rfq.ocds.tender import KINDS, PASSED_OR_FAILED
 from rfq.rules.notices.notice import FoundCriterion, FoundLine, FoundLot, FoundNotice
-from rfq.rules.notices.reading import Amount, Found, Reading, duplicates
+from rfq.rules.notices.reading import Amount, Found, Reading, duplicates, leave_variants
 from rfq.rules.notices.report import NoticeFormat, Why
 from rfq.rules.notices.tree import Form, Node
 from rfq.rules.procedure import Kind, Openness
@@ -283,6 +283,8 @@ def _leave_nothings(reading: Reading, lot: FoundLot) -> None:
 
 
 def _lot(reading: Reading, node: Node, found: Found[str]) -> FoundLot:
+    terms = _part(reading, node, "submissionTerms")
+    leave_variants(reading, terms and terms.one("variantPolicy"))
     return FoundLot(
         found,
         title=reading.text(node.one("title")),

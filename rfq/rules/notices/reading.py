@@ -18,6 +18,7 @@ from marketplace.kernel.limits import (
 )
 from rfq.rules.notices.report import MappedField, NoticeDecision, NoticeDocument, UnmappedField, Why
 from rfq.rules.notices.tree import Form, Node
+from rfq.rules.variants import VariantPolicy
 
 V = TypeVar("V")
 
@@ -325,3 +326,14 @@ def duplicates(found: Iterable[Found[str]]) -> Iterator[Found[str]]:
         if each.value in seen:
             yield each
         seen.add(each.value)
+
+
+def leave_variants(reading: Reading, policy: Node | None) -> None:
+    """Leave variants to the buyer: no notice says which requirements they meet at least."""
+    said = reading.text(policy)
+    if said is not None and said.value in set(VariantPolicy):
+        detail = (
+            f"Variants are {said.value} by the notice: say which minimum requirements they meet, "
+            "or none are taken."
+        )
+        reading.decide("variants", detail, "/variants")

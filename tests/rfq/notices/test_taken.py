@@ -132,6 +132,16 @@ def test_every_part_of_a_notice_is_either_taken_or_told() -> None:
     assert terms.lots[0].title == "Only"
 
 
+def test_which_requirements_variants_meet_is_left_to_the_buyer() -> None:
+    for policy, decisions in (("required", ["/variants"]), ("notAllowed", [])):
+        lots = [{"id": "A", "title": "Only", "submissionTerms": {"variantPolicy": policy}}]
+        terms, drafted = made(as_json(release({"lots": lots})))
+        assert terms.variants is None
+        left = [each for each in drafted.report.decisions if each.code == "variants"]
+        assert [field for each in left for field in each.fields] == decisions
+        assert unmapped(drafted, "/variantPolicy") == [(policy, Why.NO_PLACE)]
+
+
 def test_texts_are_in_the_notices_language_and_the_others_are_told() -> None:
     title = {"FRA": "Fournitures", "DEU": "Bürobedarf"}
     terms, drafted = of(Lot(title=title), title=title, language="DEU", languages=("FRA",))
