@@ -69,6 +69,10 @@ def _plain(value: object) -> object:  # noqa: C901, PLR0911, PLR0912 - one step 
         return _object(cast("dict[object, object]", value))
     if kind is UUID:
         return str(value)
+    if kind is Decimal:
+        return plain_decimal(cast("Decimal", value))
+    if kind is list or kind is tuple:
+        return [_plain(item) for item in cast("Sequence[object]", value)]
     if isinstance(value, msgspec.Struct):
         return {name: _plain(getattr(value, name)) for name in _names_in_order(type(value))}
     if isinstance(value, Enum):

@@ -174,6 +174,7 @@ class KeyAuthenticator(Authenticator):
             request_id=credentials.request_id,
             address=credentials.address,
             credential_id=known.credential_id,
+            arrival=credentials.arrival,
         )
 
     def _remembered(self, place: tuple[bytes, UUID | None]) -> _Known | None:

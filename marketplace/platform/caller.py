@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from marketplace.kernel.errors import NotPermitted
+from marketplace.platform.arrival import NOW, Arrival
 
 OPERATOR: Final = "operator"
 """The role of the people who run the marketplace."""
@@ -17,7 +18,8 @@ class Caller(msgspec.Struct, frozen=True):
     """A member acting for his company or for one of its units.
 
     `organization_id` is the company: tenants are companies, row-level security goes by it.
-    `path` leads from the acting unit over its ancestors to the company, both included.
+    `path` leads from the acting unit over its ancestors to the company, both included. `arrival` is
+    that of the request he asks by.
     """
 
     organization_id: UUID
@@ -29,6 +31,7 @@ class Caller(msgspec.Struct, frozen=True):
     request_id: str = ""
     address: str = ""
     credential_id: UUID | None = None
+    arrival: Arrival = NOW
 
     @property
     def is_operator(self) -> bool:

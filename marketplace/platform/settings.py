@@ -13,6 +13,8 @@
                                 path; without it the embedded scanner does
 ``MARKETPLACE_FONTS``           directories of fonts for documents and plots beside ours, with
                                 colons between; for Chinese, Japanese, Korean, scripts of India
+``MARKETPLACE_SETTLE_SECONDS``  how long a tender's close waits for bids that had arrived before its
+                                deadline; 2 without it
 ``MARKETPLACE_SMTP_URL``        the server that takes mail; without it mail is written to files
 ``MARKETPLACE_MAIL_FROM``       whom mail is from
 ``MARKETPLACE_PUBLIC_URL``      where clients reach the API; also the allowed Origin
@@ -33,6 +35,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 SECRET_CHARACTERS_MIN: Final = 32
+SETTLE_SECONDS: Final = 2.0
 UNREGISTERED_PREFIX: Final = "ocds-213czf"
 """The prefix of the standard's own examples: nobody takes its processes for a publisher's."""
 
@@ -107,6 +110,7 @@ class Settings:
     requests_per_minute: int | None = None
     refusals_per_minute: int | None = None
     clamd: str | None = None
+    settle_seconds: float = SETTLE_SECONDS
 
 
 def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -142,6 +146,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         requests_per_minute=number("MARKETPLACE_REQUESTS_PER_MINUTE"),
         refusals_per_minute=number("MARKETPLACE_REFUSALS_PER_MINUTE"),
         clamd=environ.get("MARKETPLACE_CLAMD") or None,
+        settle_seconds=_settle_seconds(environ),
     )
 
 
@@ -149,6 +154,13 @@ def font_directories(environ: Mapping[str, str] = os.environ) -> tuple[Path, ...
     """Give where fonts lie beside ours; by itself, for processes that have no other setting."""
     named = (environ.get("MARKETPLACE_FONTS") or "").split(os.pathsep)
     return tuple(Path(each) for each in named if each)
+
+
+def _settle_seconds(environ: Mapping[str, str]) -> float:
+    text = environ.get("MARKETPLACE_SETTLE_SECONDS") or str(SETTLE_SECONDS)
+    if re.fullmatch(r"[0-9]{1,2}(\.[0-9]+)?", text) is None:
+        raise SettingsError(f"MARKETPLACE_SETTLE_SECONDS is {text!r}: seconds, less than 100.")
+    return float(text)
 
 
 def _ocid_prefix(environ: Mapping[str, str]) -> str:

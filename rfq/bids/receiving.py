@@ -1,8 +1,9 @@
 """The door through which sealed bids come: its locks, its clock, and who may pass.
 
-Lock order: the procedure's bids (shared; the closing takes it alone), then the bidder's own. The
-clock is read after both, so a bid that waited is judged by when it got through. The closing waits
-for every bid that was in time, and none gets in behind it.
+Lock order: the procedure's bids (shared; the closing takes it alone), then the bidder's own. What
+counts is when all of the request was here: the clock, read after both locks, less the time it has
+waited since. The closing waits a while for bids that had arrived (`rfq.procedures.settling`) and
+for every transaction that has the lock; none gets in behind it.
 """
 
 import hashlib
@@ -197,7 +198,7 @@ async def receiving(
     procedure_id: UUID,
     bid_id: UUID | None = None,
 ) -> tuple[Procedure, Version | None, datetime]:
-    """Take the locks; give the procedure, the bidder's latest version and the instant it counts.
+    """Take the locks; give the procedure, the bidder's latest version and when the request arrived.
 
     It is the version of his bid `bid_id`, or of his main bid.
 
@@ -210,6 +211,8 @@ async def receiving(
         "own": _lock_number(f"rfq.bidder/{procedure_id}/{bidder_id}"),
     }
     await tx.execute(_LOCKS, locks)
+    # Before the clock is read: so the instant is never earlier than the request was here.
+    waited = caller.arrival.ago()
     asked = {"procedure": procedure_id, "bidder": bidder_id}
     if bid_id is None:
         found = await tx.maybe(_RECEIVING_MAIN, asked)
@@ -225,6 +228,7 @@ async def receiving(
         procedure, status=rules.Status(found.procedure_status), deadline_at=found.deadline_at
     )
     rules.check_bidder(procedure, bidder_id, invited=found.invited, sells=bool(found.sells))
-    rules.check_receiving(procedure, found.at)
+    arrived_at = found.at - waited
+    rules.check_receiving(procedure, arrived_at)
     latest = None if found.id is None else version_of(found, procedure_id, bidder_id)
-    return procedure, latest, found.at
+    return procedure, latest, arrived_at

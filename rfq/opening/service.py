@@ -41,6 +41,7 @@ from rfq.procedures.deadlines import extend
 from rfq.procedures.publishing import load_own
 from rfq.procedures.reading import Loaded, buyer_view, load
 from rfq.procedures.schemas import BuyerProcedureView
+from rfq.procedures.settling import settle_time, wait_for_arrived
 from rfq.rules import bid as bid_rules
 from rfq.rules import procedure as rules
 from rfq.rules.bid import BID, BidAction, BidStatus
@@ -121,20 +122,26 @@ async def released_key(platform: Platform, procedure_id: UUID) -> X25519PrivateK
     return await store.release(procedure_id, await database_clock(platform))
 
 
-@retries_conflicts
 async def close_bids(platform: Platform, procedure_id: UUID) -> Status:
     """End the receiving of bids and publish the root over all of them; give the status after.
 
-    Waits for the bids that are being received. Where a question is unanswered and the procedure
-    waits for answers, the deadline moves instead. Raises NotFound, Conflict before the deadline.
+    Waits for the bids that had arrived before the deadline. Where a question is unanswered and the
+    procedure waits for answers, the deadline moves instead. Raises NotFound, Conflict before the
+    deadline.
     """
+    await wait_for_arrived(platform, procedure_id)
+    return await _close(platform, procedure_id)
+
+
+@retries_conflicts
+async def _close(platform: Platform, procedure_id: UUID) -> Status:
     async with system_transaction(platform, Role.ENGINE) as tx:
         await tx.execute(select(func.pg_advisory_xact_lock(bids_lock(procedure_id))))
         loaded = await load(tx, procedure_id, lock=True)
         if not rules.PROCEDURE.allows(loaded.procedure.status, Action.CLOSE):
             return loaded.procedure.status
         at = await tx.clock()
-        rules.check_deadline_passed(loaded.procedure, at)
+        rules.check_deadline_passed(loaded.procedure, at, settle_time(platform))
         unanswered = await _unanswered(tx, procedure_id)
         later = deadline_with_open_questions(loaded.procedure, unanswered, at)
         if later is not None:

@@ -19,6 +19,7 @@ from rfq.ocds.steps import tell_extended
 from rfq.procedures.publishing import OPENING_TIMER
 from rfq.procedures.reading import Loaded, load
 from rfq.procedures.reminders import set_reminder
+from rfq.procedures.settling import settle_time
 from rfq.tables import ProcedureRow
 
 
@@ -33,7 +34,7 @@ async def move_deadline(
         .values(deadline_at=deadline_at)
         .returning(ProcedureRow.remind_days)
     )
-    await set_timer(tx, OPENING_TIMER, procedure_id, deadline_at)
+    await set_timer(tx, OPENING_TIMER, procedure_id, deadline_at + settle_time(platform))
     await set_reminder(tx, procedure_id, deadline_at, days)
 
 

@@ -39,6 +39,7 @@ from rfq.procedures.schemas import (
     ProcedureLotInput,
     questionnaire,
 )
+from rfq.procedures.settling import settle_time
 from rfq.rules import procedure as rules
 from rfq.rules.awarding import Awarding
 from rfq.rules.bid import Part
@@ -474,7 +475,8 @@ async def publish_procedure(
                 published_at=at,
             )
         )
-        await set_timer(tx, OPENING_TIMER, procedure_id, deadline_at)
+        due_at = deadline_at + settle_time(platform)
+        await set_timer(tx, OPENING_TIMER, procedure_id, due_at)
         await set_reminder(tx, procedure_id, deadline_at, loaded.row.remind_days)
         tx.emit(_published(loaded, version + 1, frozenset([caller.organization_id, *seen_by])))
         tx.record(

@@ -371,7 +371,8 @@ def check_removal(procedure: Procedure, terms_from: int | None) -> None:
 def check_receiving(procedure: Procedure, at: datetime) -> None:
     """Guard of every submission, replacement and withdrawal: published and before the deadline.
 
-    A bid that is decided *at* the deadline is late. Raises WrongState.
+    `at` is when the request had arrived; one that arrives *at* the deadline is late. Raises
+    WrongState.
     """
     if procedure.status is not Status.PUBLISHED:
         raise WrongState(
@@ -398,9 +399,14 @@ def check_bidder(procedure: Procedure, bidder_id: UUID, *, invited: bool, sells:
         raise NotPermitted("This procedure receives bids by invitation only.")
 
 
-def check_deadline_passed(procedure: Procedure, at: datetime) -> None:
-    """Guard of closing and opening: not one moment before the deadline; raises Conflict."""
-    if at < procedure.deadline_at:
+def check_deadline_passed(
+    procedure: Procedure, at: datetime, settle: timedelta = timedelta(0)
+) -> None:
+    """Guard of closing and opening: not one moment before the deadline; raises Conflict.
+
+    Nor before what had arrived until then had its time to `settle`.
+    """
+    if at < procedure.deadline_at + settle:
         raise Conflict(
             "Bids are sealed until the deadline: nothing can be opened before "
             f"{procedure.deadline_at.isoformat()}."

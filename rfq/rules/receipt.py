@@ -4,8 +4,9 @@ Ed25519 (RFC 8032) over the canonical form, so that a bidder can prove to anybod
 received, when, and which one it was.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import cache
 from uuid import UUID
 
 from cryptography.exceptions import InvalidSignature
@@ -32,12 +33,14 @@ class Receipt:
 
     def text(self) -> bytes:
         """Give the bytes that are signed; a main bid has no number."""
-        said = asdict(self)
+        # Not `asdict`, which copies each value deeply.
+        said = {each.name: getattr(self, each.name) for each in fields(self)}
         if self.variant == MAIN:
             del said["variant"]
         return canonical_bytes({"form": "rfq.receipt/1", **said})
 
 
+@cache
 def signing_key(seed: bytes) -> Ed25519PrivateKey:
     """Make the marketplace's signing key from 32 secret bytes."""
     return Ed25519PrivateKey.from_private_bytes(seed)

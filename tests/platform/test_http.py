@@ -1,6 +1,7 @@
 """What every route has in common."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
@@ -13,6 +14,7 @@ from litestar import Litestar, Request, post
 from uvicorn import Config
 from uvicorn.server import ServerState
 
+from marketplace.platform.arrival import Arrival
 from marketplace.platform.http.edge import Edge
 from marketplace.platform.http.openapi import openapi_document
 from marketplace.platform.http.request import WholeRequest
@@ -235,7 +237,15 @@ class Wire(asyncio.Transport):
 @post("/echo", dto=None)
 async def echo(request: Request[Any, Any, Any]) -> dict[str, str]:
     """Read the body twice, as a key's fingerprint and a handler do."""
-    return {"first": (await request.body()).decode(), "again": (await request.body()).decode()}
+    first, again = (await request.body()).decode(), (await request.body()).decode()
+    arrived = time.monotonic() - Arrival(request.scope).ago().total_seconds()
+    late = arrived >= SENT["last part"] - ROUNDED_S
+    return {"first": first, "again": again, "arrived": "last part" if late else "before"}
+
+
+SENT: dict[str, float] = {}
+ROUNDED_S = 1e-5
+"""An age in microseconds, and the instant it was asked at."""
 
 
 HEAD = b"POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: %d\r\n\r\n"
@@ -252,6 +262,7 @@ async def sent_in(*parts: bytes) -> bytes:
     protocol = BoundedHttp(config=config, server_state=state, app_state={})
     protocol.connection_made(wire)
     for part in parts:
+        SENT["last part"] = time.monotonic()
         protocol.data_received(part)
         await asyncio.sleep(0.01)
     if protocol.cycle.more_body:
@@ -270,7 +281,8 @@ def in_one_or_two(body: bytes) -> list[tuple[bytes, ...]]:
 async def test_a_body_is_the_same_however_it_comes(parts: tuple[bytes, ...]) -> None:
     answer = await sent_in(*parts)
     assert answer.startswith(b"HTTP/1.1 201")
-    assert answer.endswith(b'{"first":"12345678","again":"12345678"}')
+    # It has arrived when all of it has: who sends the first half in time and dawdles is late.
+    assert answer.endswith(b'{"first":"12345678","again":"12345678","arrived":"last part"}')
 
 
 @pytest.mark.parametrize("parts", in_one_or_two(b"12345678901"), ids=["at once", "in two parts"])

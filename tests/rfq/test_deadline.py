@@ -2,13 +2,17 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import asyncpg
+import msgspec
 import pytest
 from sqlalchemy import func, select
 
+from marketplace.app import assemble
 from marketplace.kernel.errors import Conflict, WrongState
+from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import transaction
 from marketplace.platform.settings import Settings
@@ -94,6 +98,60 @@ async def test_replacing_while_the_deadline_passes(
     (kept,) = (await list_receipts(platform, parties.acme, made.id)).items
     assert (kept.version, kept.status, kept.commitment) == (1, BidStatus.LIVE, first.commitment)
     assert await close_bids(platform, made.id) is Status.CLOSED
+
+
+class Waited:
+    """A request that has waited for its turn since it was here."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def ago(self) -> timedelta:
+        return timedelta(seconds=self.seconds)
+
+
+def after_waiting(who: Caller, seconds: float) -> Caller:
+    return msgspec.structs.replace(who, arrival=Waited(seconds))  # type: ignore[arg-type]
+
+
+async def test_a_bid_counts_by_when_it_arrived_and_not_by_when_its_turn_came(
+    platform: Platform, parties: Parties, stop_clock: StopClock
+) -> None:
+    made = await parties.published()
+    first = await parties.submit(made, parties.coil, "3", "90")
+    # In the rush its turn comes half a second after the deadline.
+    await stop_clock(made.deadline_at + timedelta(seconds=0.5))
+    in_time, late = after_waiting(parties.acme, 0.500001), after_waiting(parties.bolt, 0.5)
+    taken = await parties.submit(made, in_time, "3", "90")
+    assert taken.submitted_at == made.deadline_at - LAST
+    with pytest.raises(WrongState):
+        await parties.submit(made, late, "1", "10")
+    coil = after_waiting(parties.coil, 0.6)
+    gone = await withdraw_bid(platform, coil, made.id, first.bid_id, first.version)
+    assert gone.status == BidStatus.WITHDRAWN
+    assert await close_bids(platform, made.id) is Status.CLOSED
+    # Closed is closed: whoever waited longer than the close did was not taken.
+    with pytest.raises(WrongState):
+        await parties.submit(made, after_waiting(parties.bolt, 5), "1", "10")
+
+
+async def test_the_close_waits_for_what_had_arrived(
+    platform: Platform, parties: Parties, owner: asyncpg.Connection, stop_clock: StopClock
+) -> None:
+    patient = assemble(replace(platform.settings, settle_seconds=2.0)).platform
+    try:
+        made = await Parties(patient, parties.buyer, *parties.suppliers).published()
+        due = "select due_at from timers where kind = 'rfq.opening' and subject_id = $1"
+        assert await owner.fetchval(due, made.id) == made.deadline_at + timedelta(seconds=2)
+        await stop_clock(made.deadline_at + timedelta(seconds=1.9))
+        # It waits for the tenth of a second that is left, and on this clock that never ends.
+        with pytest.raises(Conflict):
+            await close_bids(patient, made.id)
+        await parties.submit(made, after_waiting(parties.acme, 1.95), "3", "90")
+        await stop_clock(made.deadline_at + timedelta(seconds=2))
+        assert await close_bids(patient, made.id) is Status.CLOSED
+    finally:
+        await patient.close()
 
 
 async def _until_somebody_waits(owner: asyncpg.Connection) -> None:

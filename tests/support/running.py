@@ -39,6 +39,7 @@ class RunningProduct:
                 "MARKETPLACE_SECRET": SECRET,
                 "MARKETPLACE_DATA": str(directory),
                 "MARKETPLACE_ENVIRONMENT": "test",
+                "MARKETPLACE_SETTLE_SECONDS": "0",
                 "MARKETPLACE_PUBLIC_URL": self.url,
                 **environ,
             },

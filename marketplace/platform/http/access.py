@@ -24,6 +24,7 @@ from marketplace.kernel.errors import (
     VersionRequired,
 )
 from marketplace.kernel.limits import CODE_CHARACTERS_MAX
+from marketplace.platform.arrival import NOW, Arrival
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.http.given import Given
@@ -46,6 +47,7 @@ class Credentials(msgspec.Struct, frozen=True):
     request_id: str
     origin: str | None
     safe_method: bool
+    arrival: Arrival = NOW
 
 
 class Authenticator(Protocol):
@@ -113,6 +115,7 @@ async def authenticate(connection: Any, platform: Platform, unit_id: UUID | None
         request_id=scope.get("request_id", ""),
         origin=header(scope, b"origin"),
         safe_method=scope.get("method") in {"GET", "HEAD"},
+        arrival=Arrival(scope),
     )
     if credentials.bearer is None and credentials.session is None:
         raise NotAuthenticated("Send a key: Authorization: Bearer <key>.")

@@ -21,8 +21,8 @@ from marketplace.kernel.errors import (
 )
 from marketplace.kernel.ids import new_id_text
 from marketplace.kernel.limits import BODY_SECONDS_MAX, REQUESTS_IN_FLIGHT_MAX
+from marketplace.platform.arrival import WHOLE
 from marketplace.platform.http.problems import PROBLEM_JSON, headers_of, problem_of
-from marketplace.platform.http.server import WHOLE
 from marketplace.platform.telemetry import REQUEST_SECONDS, REQUESTS, log
 
 Scope = MutableMapping[str, Any]

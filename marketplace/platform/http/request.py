@@ -8,7 +8,7 @@ from litestar.exceptions import InternalServerException
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.types import Empty
 
-from marketplace.platform.http.server import WHOLE
+from marketplace.platform.arrival import WHOLE
 
 
 def header(scope: Mapping[str, Any], name: bytes) -> str | None:

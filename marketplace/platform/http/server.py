@@ -5,14 +5,13 @@ without end.
 """
 
 import asyncio
-from typing import Any, Final
+import time
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from marketplace.kernel.limits import HEAD_BYTES_MAX, HEAD_SECONDS_MAX
-
-WHOLE: Final = "whole"
-"""In the scope of a request all of which is here: who reads its body need not wait for it."""
+from marketplace.platform.arrival import WHOLE
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -52,7 +51,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Tell that all of the request is here, most often before anybody begins to serve it."""
-        self.scope[WHOLE] = True  # type: ignore[typeddict-unknown-key]
+        self.scope[WHOLE] = time.monotonic()  # type: ignore[typeddict-unknown-key]
         super().on_message_complete()
 
     def data_received(self, data: bytes) -> None:
