@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -11,12 +12,14 @@ from marketplace.kernel.events import Event
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, transaction
+from marketplace.platform.http.schemas import shown_amount
 from rfq.awards.proposals import Proposal
 from rfq.awards.schemas import AwardNoticeList, AwardNoticeView
 from rfq.awards.tables import AwardRow, NoticeRow
 from rfq.evaluation.opened import aside, bid_of, opened_bids
 from rfq.opening.tables import OpenedPricesRow, TechnicalResultRow
 from rfq.procedures.reading import Loaded, load, reads_as_buyer
+from rfq.rules.awarding import Division
 from rfq.rules.settlement import GONE
 from rfq.rules.variants import MAIN
 from rfq.tables import ExplanationRow, OpenedBidRow
@@ -59,31 +62,67 @@ async def _notices(tx: Transaction, loaded: Loaded, proposal: Proposal) -> list[
     winners = {award.supplier_id for award in proposal.awards}
     own = await _own_reasons(tx, loaded, proposal)
     told = sorted({*ranks, *own, *winners})
-    first = min((ranks[winner] for winner in winners if winner in ranks), default=1)
+    passed = _passed(proposal, ranks)
+    granted = _granted(proposal)
+
+    def reasons(bidder: UUID) -> Iterator[str]:
+        if bidder not in winners:
+            yield from own.get(bidder, ())
+            if bidder in ranking:
+                name = ranking[bidder].get("variant") or "offer"
+                yield f"Your {name} has rank {ranks[bidder]}."
+        if bidder in passed and proposal.row.reason:
+            yield proposal.row.reason
+        if bidder in granted:
+            yield granted[bidder]
+
     return [
         {
             "bidder_id": bidder,
             "won": bidder in winners,
             "rank": ranks.get(bidder),
-            "reasons": []
-            if bidder in winners
-            else [
-                *own.get(bidder, ()),
-                *_of_rank(ranking.get(bidder), first, proposal.row.reason),
-            ],
+            "reasons": list(reasons(bidder)),
         }
         for bidder in told
     ]
 
 
-def _of_rank(ranked: Mapping[str, Any] | None, first: int, reason: str) -> Iterator[str]:
-    """Tell a bidder where his best offer stood, if one of his could win."""
-    if ranked is None:
-        return
-    yield f"Your {ranked.get('variant') or 'offer'} has rank {ranked['rank']}."
-    # Who stood before a winner is told why the buyer passed him over.
-    if reason and int(ranked["rank"]) < first:
-        yield reason
+def _passed(proposal: Proposal, ranks: Mapping[UUID, int]) -> set[UUID]:
+    """Give who stood before one who got the lot, or a larger share of it: he is told why.
+
+    Where lines are awarded apart it is not the ranking that decides: only who stood before all
+    winners was passed.
+    """
+    given = [award.supplier_id for award in proposal.awards if award.supplier_id in ranks]
+    losers = ranks.keys() - set(given)
+    if proposal.row.computation.get("division") == Division.LINES.value:
+        first = min((ranks[winner] for winner in given), default=1)
+        return {bidder for bidder in losers if ranks[bidder] < first}
+    passed, worst = set(), 0
+    for winner in given:
+        if ranks[winner] < worst:
+            passed.add(winner)
+        worst = max(worst, ranks[winner])
+    return passed | {bidder for bidder in losers if ranks[bidder] < worst}
+
+
+def _granted(proposal: Proposal) -> dict[UUID, str]:
+    """Tell each winner what his conditions for several lots take off this one."""
+    scenario = proposal.row.computation.get("scenario") or {"awards": ()}
+    sums: dict[UUID, tuple[Decimal, Decimal]] = {}
+    for each in scenario["awards"]:
+        bidder = UUID(each["supplier_id"])
+        offered, amount = sums.get(bidder, (Decimal(0), Decimal(0)))
+        sums[bidder] = offered + Decimal(each["offered"]), amount + Decimal(each["amount"])
+    currency = proposal.row.currency
+    return {
+        bidder: (
+            f"Of your {shown_amount(offered, currency)} {currency} for this your conditions for "
+            f"several lots take {shown_amount(offered - amount, currency)} {currency} off."
+        )
+        for bidder, (offered, amount) in sums.items()
+        if offered != amount
+    }
 
 
 async def _own_reasons(

@@ -5,6 +5,7 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Final
+from uuid import UUID
 
 from litestar import MediaType, Response, get
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, OpenAPIType, Operation, Schema
@@ -13,6 +14,7 @@ from litestar.types import ControllerRouterHandler
 from msgspec import Meta
 
 from marketplace.kernel.errors import NotFound
+from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.http.access import IfNoneMatch, Visitor, unless_kept
 from marketplace.platform.http.given import FromPath, Given
@@ -20,6 +22,7 @@ from marketplace.platform.http.paging import PageRequest
 from rfq.ocds import reading
 from rfq.ocds.packages import OWN_EXTENSION, ReleaseFeed
 from rfq.ocds.reading import ROOT, Published
+from rfq.ocds.standing import ProcedureOpenDataView, read_open_data
 
 TAGS: Final = ["open data"]
 _DIRECTORY: Final = Path(__file__).with_name("extension")
@@ -214,6 +217,21 @@ def _file(name: str) -> str:
     return (_DIRECTORY / name).read_text()
 
 
+@get(
+    "/v1/procedures/{procedure_id:uuid}/open-data",
+    operation_id="readProcedureOpenData",
+    tags=TAGS,
+    summary="Read where a procedure stands among the open data, or why it does not",
+)
+async def read_procedure_open_data(
+    procedure_id: FromPath[UUID],
+    caller: Given[Caller],
+    platform: Given[Platform],
+) -> ProcedureOpenDataView:
+    """Read what of a procedure is public."""
+    return await read_open_data(platform, caller, procedure_id)
+
+
 ROUTES: Final[tuple[ControllerRouterHandler, ...]] = (
     list_releases,
     read_release,
@@ -222,4 +240,5 @@ ROUTES: Final[tuple[ControllerRouterHandler, ...]] = (
     read_record_package,
     read_process_releases,
     read_extension_file,
+    read_procedure_open_data,
 )

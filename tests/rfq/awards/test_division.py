@@ -8,6 +8,7 @@ from marketplace.contracts.reading import read_contract
 from marketplace.kernel.errors import Conflict, InvalidInput
 from marketplace.platform.core import Platform
 from rfq.awards.leaving import end_lot, fail_award
+from rfq.awards.notices import list_notices
 from rfq.awards.schemas import AwardFailureInput, LineChoiceInput, LotEndInput
 from rfq.evaluation.listing import list_bids
 from rfq.procedures.reading import read_procedure
@@ -42,6 +43,24 @@ async def test_a_lot_divided_by_share_makes_a_contract_with_each_winner_and_leav
         contract = await read_contract(platform, parties.buyer, award.contract_id)
         assert contract.state == "active"
         assert [price.commitment.cap for price in contract.prices if price.commitment] == cap
+
+
+async def test_who_is_passed_for_a_share_is_told_why_and_who_has_one_at_his_rank_is_not(
+    platform: Platform, parties: Parties, move_clock: MoveClock
+) -> None:
+    made = await opened(parties, move_clock, **SHARES)
+    bids = {
+        bid.bidder_id: bid.id for bid in (await list_bids(platform, parties.buyer, made.id)).items
+    }
+    bolt, acme, coil = (who.organization_id for who in (parties.bolt, parties.acme, parties.coil))
+    reason = "Coil delivers within the week."
+    await proposed(parties, made, bid_ids=[bids[bolt], bids[coil]], reason=reason)
+    notices = (await list_notices(platform, parties.buyer, made.id)).items
+    assert {each.bidder_id: each.reasons for each in notices} == {
+        bolt: [],
+        acme: ["Your offer has rank 2.", reason],
+        coil: [],
+    }
 
 
 async def test_each_line_goes_to_its_cheapest_or_with_a_reason_to_another(

@@ -18,6 +18,7 @@ from marketplace.kernel.errors import (
 )
 from marketplace.platform.core import Platform
 from marketplace.worker import Worker
+from rfq.awards.notices import list_notices
 from rfq.awards.reading import read_proposal
 from rfq.awards.schemas import AwardInput
 from rfq.awards.service import award_lot
@@ -166,6 +167,10 @@ async def test_a_package_that_makes_an_offer_cheaper_counts_and_is_what_the_cont
     told = {fact.name: " ".join(fact.value.text.split()) for fact in facts}
     assert told["Decided with other lots"] == "By the scenario “x”: 1,713.90 EUR for all."
     assert told["Discounts for several lots"] == "580.00 EUR less 8.70 EUR"
+    own = (await list_notices(platform, parties.acme, made.id)).items
+    assert own[0].reasons == [
+        "Of your 580.00 EUR for this your conditions for several lots take 8.70 EUR off."
+    ]
     read = await service.read_scenario(platform, parties.buyer, scenario.id)
     assert read.status is ScenarioStatus.PROPOSED
 
@@ -347,6 +352,14 @@ async def test_of_lots_that_are_shared_each_share_goes_to_a_supplier_of_its_own(
         (60, "366.00"),
         (40, "211.00"),
     ]
+    # Bolt stood first and got the lesser share: he is told why; Coil stood behind both.
+    notices = (await list_notices(platform, parties.buyer, made.id)).items
+    told = {each.bidder_id: each.reasons for each in notices if each.lot_id == first.lot_id}
+    assert told == {
+        parties.acme.organization_id: [],
+        parties.bolt.organization_id: [reason],
+        parties.coil.organization_id: ["Your offer has rank 3."],
+    }
 
 
 async def test_a_lot_is_not_shared_among_fewer_than_its_terms_say_while_a_low_offer_is_undecided(
