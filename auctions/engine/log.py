@@ -71,7 +71,9 @@ PUBLIC: Final = "public"
 Reader = Viewer | Literal["auditor", "public"]
 
 Document = dict[str, object]
-Secrets = Mapping[str, Mapping[str, str | None]]
+Secret = Mapping[str, str | UUID | None]
+"""What an entry hides, by name; an identifier stands for its text."""
+Secrets = Mapping[str, Secret]
 
 _instant = lru_cache(maxsize=64)(rfc3339)
 _encode: Final = msgspec.json.Encoder(order="sorted").encode
@@ -119,14 +121,14 @@ def published(event: Event, salt: bytes, hash_: bytes, terms: Terms, reader: Rea
     return LogEntry(
         document=document,
         openings={
-            name: Opening(salt=_salt_of(salt, name).hex(), secret=dict(secret))
+            name: Opening(salt=_salt_of(salt, name).hex(), secret=_texts(secret))
             for name, secret in opened.items()
         },
         hash=hash_.hex(),
     )
 
 
-def commitment(salt: bytes, secret: Mapping[str, str | None]) -> str:
+def commitment(salt: bytes, secret: Secret) -> str:
     """Give the commitment to a secret, hexadecimal."""
     return hashlib.sha256(salt + _encode(secret)).hexdigest()
 
@@ -140,28 +142,28 @@ def secrets_of(event: Event) -> Secrets:
 
 
 def _secrets_of_bid(event: BidAccepted | BidRefused) -> Secrets:
-    identity: dict[str, str | None] = {
-        "bid": str(event.bid_id),
-        "bidder": str(event.bidder),
+    identity: dict[str, str | UUID | None] = {
+        "bid": event.bid_id,
+        "bidder": event.bidder,
         "client_bid_id": event.client_bid_id,
     }
     if event.surrogate is not None:
-        identity["surrogate"] = str(event.surrogate)
+        identity["surrogate"] = event.surrogate
     price: dict[str, str | None] = {"amount": plain_decimal(event.amount)}
     if isinstance(event, BidRefused) and event.bound is not None:
         price["bound"] = plain_decimal(event.bound)
-    secrets: dict[str, Mapping[str, str | None]] = {IDENTITY: identity, PRICE: price}
+    secrets: dict[str, Secret] = {IDENTITY: identity, PRICE: price}
     if event.proof is not None:
         secrets[WORDS] = {"proof": event.proof}
     return secrets
 
 
 def _secrets_of_admission(event: Admitted) -> Secrets:
-    identity = {"alias": event.alias, "bid": str(event.bid_id), "bidder": str(event.bidder)}
+    identity: Secret = {"alias": event.alias, "bid": event.bid_id, "bidder": event.bidder}
     price: dict[str, str | None] = {"amount": _plain(event.amount)}
     if event.currency is not None:
         price["currency"] = event.currency
-    secrets: dict[str, Mapping[str, str | None]] = {IDENTITY: identity, PRICE: price}
+    secrets: dict[str, Secret] = {IDENTITY: identity, PRICE: price}
     if event.adjustment is not None:
         secrets[ADJUSTMENT] = _adjustment_secret(event.adjustment)
     return secrets
@@ -202,8 +204,8 @@ def _secrets_of_terms(event: Scheduled) -> Secrets:
 def _secrets_of_proxy(event: ProxySet) -> Secrets:
     return {
         IDENTITY: {
-            "bid": str(event.bid_id),
-            "bidder": str(event.bidder),
+            "bid": event.bid_id,
+            "bidder": event.bidder,
             "client_bid_id": event.client_bid_id,
         },
         LIMIT: {"limit": _plain(event.limit), "step": _plain(event.step)},
@@ -211,9 +213,7 @@ def _secrets_of_proxy(event: ProxySet) -> Secrets:
 
 
 def _secrets_of_withdrawal(event: BidWithdrawn | WithdrawalRequested) -> Secrets:
-    secrets: dict[str, Mapping[str, str | None]] = {
-        IDENTITY: {"bid": str(event.bid_id), "bidder": str(event.bidder)}
-    }
+    secrets: dict[str, Secret] = {IDENTITY: {"bid": event.bid_id, "bidder": event.bidder}}
     # The buyer's reasons are public; a bidder's own words could tell who he is.
     if isinstance(event, WithdrawalRequested) or event.by_bidder:
         secrets[WORDS] = {"reason": event.reason}
@@ -221,7 +221,7 @@ def _secrets_of_withdrawal(event: BidWithdrawn | WithdrawalRequested) -> Secrets
 
 
 def _whose(event: StageOpened | BidderLeft | SurrogateAllowed | SurrogateRevoked) -> Secrets:
-    return {} if event.bidder is None else {IDENTITY: {"bidder": str(event.bidder)}}
+    return {} if event.bidder is None else {IDENTITY: {"bidder": event.bidder}}
 
 
 _SECRETS: Final[dict[type, Callable[[Any], Secrets]]] = {
@@ -235,6 +235,10 @@ _SECRETS: Final[dict[type, Callable[[Any], Secrets]]] = {
     SurrogateAllowed: _whose,
     SurrogateRevoked: _whose,
 }
+
+
+def _texts(secret: Secret) -> dict[str, str | None]:
+    return {name: None if value is None else str(value) for name, value in secret.items()}
 
 
 def _plain(amount: Decimal | None) -> str | None:

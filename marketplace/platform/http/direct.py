@@ -54,27 +54,8 @@ class Direct:
         await operation.answer(request, await operation.call(values))
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """What a request gives by name in its path, query or headers; `type` is what it becomes."""
-
-    name: str
-    given_as: str
-    type: Any
-    default: Any
-    required: bool
-    many: bool
-
-    def value(self, given: Any) -> Any:
-        """Give the value of what is `given`, None for nothing; raises Unreadable."""
-        if given is None:
-            if self.required:
-                raise Unreadable
-            return self.default
-        try:
-            return msgspec.convert(given, self.type, strict=False)
-        except msgspec.ValidationError:
-            raise Unreadable from None
+Names = tuple[tuple[str, str], ...]
+"""What a request gives in one place: the name of each in Python, and the one it is given under."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +74,13 @@ class Operation:
 
     handler: HTTPRouteHandler
     request_class: type[Request[Any, Any, Any]]
-    path: tuple[Parameter, ...]
-    query: tuple[Parameter, ...]
-    headers: tuple[tuple[bytes, Parameter], ...]
+    path: Names
+    query: Names
+    several: frozenset[str]
+    """Parameters of the query that are lists, by their names there."""
+    headers: tuple[tuple[str, bytes], ...]
+    parameters: type[msgspec.Struct]
+    """All of them: what each has to be, and what it is where it is not given."""
     body: type[AbstractDTO[Any]] | None
     in_json: bool
     functions: tuple[Function, ...]
@@ -110,28 +95,15 @@ class Operation:
         places: Any = path  # of which the names are taken
         declared = handler.create_kwargs_model(places)
         _refuse_others(handler, declared)
-        types = _types(handler)
-
-        def parameters(found: Iterable[Any]) -> tuple[Parameter, ...]:
-            return tuple(
-                Parameter(
-                    name=each.field_name,
-                    given_as=each.field_alias,
-                    type=types[each.field_name],
-                    default=each.default,
-                    required=each.is_required,
-                    many=each.field_alias in declared.sequence_query_parameter_names,
-                )
-                for each in found
-            )
-
-        headers = parameters(declared.expected_header_params)
+        headers = _names(declared.expected_header_params)
         return cls(
             handler=handler,
             request_class=handler.resolve_request_class(),
-            path=parameters(declared.expected_path_params),
-            query=parameters(declared.expected_query_params),
-            headers=tuple((each.given_as.lower().encode(), each) for each in headers),
+            path=_names(declared.expected_path_params),
+            query=_names(declared.expected_query_params),
+            several=frozenset(declared.sequence_query_parameter_names),
+            headers=tuple((name, alias.lower().encode()) for name, alias in headers),
+            parameters=_parameters(handler, declared),
             body=declared.expected_data_dto,
             in_json=handler.media_type in {"", MediaType.JSON},
             functions=tuple(_functions(handler)),
@@ -142,24 +114,34 @@ class Operation:
 
         Raises Unreadable, or what a body in another form deserves.
         """
-        values: dict[str, Any] = {"request": request}
-        for each in self.path:
-            values[each.name] = each.value(request.path_params.get(each.given_as))
-        for name, each in self.headers:
-            values[each.name] = each.value(header(request.scope, name))
-        if self.query:
-            found = request.query_params
-            for each in self.query:
-                several = found.getall(each.given_as, None)
-                values[each.name] = each.value(
-                    several if several is None or each.many else several[-1]
-                )
+        try:
+            read = msgspec.convert(self._given(request), self.parameters, strict=False)
+        except msgspec.ValidationError:
+            raise Unreadable from None
+        values = msgspec.structs.asdict(read)
+        values["request"] = request
         if self.body is not None:
             body = await request.body()
             if not body:
                 raise Unreadable
             values["data"] = self.body(request).decode_bytes(body)
         return values
+
+    def _given(self, request: Request[Any, Any, Any]) -> dict[str, Any]:
+        """Give what a request gives of the parameters, as it gives it."""
+        given: dict[str, Any] = {}
+        for name, in_path in self.path:
+            given[name] = request.path_params[in_path]
+        for name, in_head in self.headers:
+            text = header(request.scope, in_head)
+            if text is not None:
+                given[name] = text
+        if self.query:
+            query = request.query_params
+            for name, in_query in self.query:
+                if found := query.getall(in_query, []):
+                    given[name] = found if in_query in self.several else found[-1]
+        return given
 
     async def call(self, values: dict[str, Any]) -> Any:
         """Call the functions in turn; give what the last gives."""
@@ -213,8 +195,12 @@ def _functions(handler: HTTPRouteHandler) -> Iterator[Function]:
     yield Function("", handler.fn, not handler.has_sync_callable, takes)
 
 
-def _types(handler: HTTPRouteHandler) -> dict[str, Any]:
-    """Give the types that parameters are converted to, by their names in Python."""
+def _names(declared: Iterable[Any]) -> Names:
+    return tuple((each.field_name, each.field_alias) for each in declared)
+
+
+def _parameters(handler: HTTPRouteHandler, declared: Any) -> type[msgspec.Struct]:
+    """Give the struct of an operation's parameters and of those it depends on."""
     provided = handler.resolve_dependencies()
     types: dict[str, Any] = {}
     for name in (each.gives for each in _functions(handler)):
@@ -223,7 +209,15 @@ def _types(handler: HTTPRouteHandler) -> dict[str, Any]:
             if types.setdefault(parameter, type_) != type_ and parameter not in provided:
                 msg = f"{handler}: {parameter} is of two types"
                 raise ImproperlyConfiguredException(msg)
-    return types
+    fields: list[Any] = []
+    for each in (
+        *declared.expected_path_params,
+        *declared.expected_query_params,
+        *declared.expected_header_params,
+    ):
+        field = each.field_name, types[each.field_name]
+        fields.append(field if each.is_required else (*field, each.default))
+    return msgspec.defstruct("Parameters", fields, kw_only=True)
 
 
 def _refuse_others(handler: HTTPRouteHandler, declared: Any) -> None:

@@ -1,7 +1,6 @@
 """Requests as handlers get them: Litestar's, whose body costs little where it is here already."""
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from litestar import Request
 from litestar.exceptions import InternalServerException
@@ -10,17 +9,19 @@ from litestar.types import Empty
 
 from marketplace.platform.arrival import WHOLE
 
+_HEADERS: Final = "headers by name"
 
-def header(scope: Mapping[str, Any], name: bytes) -> str | None:
+
+def header(scope: Any, name: bytes) -> str | None:
     """Give a request's first header of this name, which is in small letters; None if it has none.
 
-    Litestar's `headers` first makes a dictionary of all of them.
+    Litestar's `headers` would first make texts of all of them.
     """
-    for given, value in scope["headers"]:
-        if given == name:
-            text: str = value.decode("latin-1")
-            return text
-    return None
+    headers = scope.get(_HEADERS)
+    if headers is None:
+        headers = scope[_HEADERS] = dict(reversed(scope["headers"]))
+    value: bytes | None = headers.get(name)
+    return None if value is None else value.decode("latin-1")
 
 
 class WholeRequest(Request[Any, Any, Any]):
