@@ -186,6 +186,7 @@ async def find_bid(
     operation_id="readStanding",
     tags=_TAGS,
     summary="Where does the auction stand?",
+    middleware=[Direct],
 )
 async def read_standing(
     auction_id: FromPath[UUID],

@@ -24,6 +24,7 @@ from catalog.price_lists.schemas import (
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.http.access import versioned
+from marketplace.platform.http.direct import Direct
 from marketplace.platform.http.given import FromPath, Given, JSONBody
 from marketplace.platform.http.paging import Page, PageRequest, paged
 from marketplace.platform.idempotency import IdempotencyKey
@@ -236,6 +237,7 @@ async def withdraw_assignment(
     tags=["catalog"],
     summary="What up to 1,000 lines cost you, now or at an instant, and on request why.",
     status_code=200,
+    middleware=[Direct],
 )
 async def check_prices(
     data: JSONBody[PriceCheckInput], caller: Given[Caller], platform: Given[Platform]

@@ -24,6 +24,7 @@ from marketplace.kernel.limits import LEAD_TIME_DAYS_MAX, NAME_CHARACTERS_MAX, S
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.http.access import IfNoneMatch, unless_kept, versioned
+from marketplace.platform.http.direct import Direct
 from marketplace.platform.http.given import FromPath, Given, JSONBody
 from marketplace.platform.http.paging import Page, PageRequest, paged
 from marketplace.platform.idempotency import IdempotencyKey
@@ -60,6 +61,7 @@ PriceToQuery = Annotated[
     tags=["catalog"],
     summary="Your catalog: products and offers you may see, with your own prices.",
     responses={304: ResponseSpec(None, description="The answer you keep is still this one.")},
+    middleware=[Direct],
 )
 async def search_catalog(
     caller: Given[Caller],

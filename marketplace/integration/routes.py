@@ -20,13 +20,20 @@ from marketplace.kernel.limits import (
 )
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
+from marketplace.platform.http.direct import Direct
 from marketplace.platform.http.given import FromQuery, Given, JSONBody
 from marketplace.platform.http.paging import Page, PageRequest, paged
 
 _TAGS: Final = ["sync"]
 
 
-@get("/v1/events", operation_id="readEvents", tags=_TAGS, summary="What happened, in order")
+@get(
+    "/v1/events",
+    operation_id="readEvents",
+    tags=_TAGS,
+    summary="What happened, in order",
+    middleware=[Direct],
+)
 async def read_events(
     caller: Given[Caller],
     platform: Given[Platform],
