@@ -126,8 +126,12 @@ class KeyStore(Protocol):
         passed: Collection[UUID],
         locked_at: datetime,
         database: DatabaseClock,
+        variants: Collection[tuple[UUID, int]] = (),
     ) -> None:
         """Record which bidders passed, once and for ever: theirs alone is unwrapped afterwards.
+
+        `passed` did with their main bids; `variants` are bidders with the numbers of those that
+        did. A file belongs to its bidder, and is unwrapped if any of his offers passed.
 
         `locked_at` is when the database says that the technical result was locked. Raises
         StillSealed before the deadline, NotAdmitted for a lock that was not after it, Conflict for
@@ -139,7 +143,7 @@ class KeyStore(Protocol):
     ) -> list[bytes | None]:
         """Unwrap what is sealed to the financial key; None for what does not open.
 
-        Raises NotAdmitted where a box is of a bidder who did not pass, and where no result is
+        Raises NotAdmitted where a box is of an offer that did not pass, and where no result is
         recorded; StillSealed, AwaitingOfficers and KeyUnusable as `release` does.
         """
 

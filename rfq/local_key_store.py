@@ -30,6 +30,7 @@ from rfq.key_store import (
 from rfq.rules.bid import Part
 from rfq.rules.officers import APPROVALS_NEEDED, Approval, code_hash
 from rfq.rules.sealing import GCM_NONCE_BYTES, Box, new_procedure_key, unwrapped_box
+from rfq.rules.variants import MAIN
 
 OWNER_ONLY: Final = 0o700
 FILE_OWNER_ONLY: Final = 0o600
@@ -58,6 +59,7 @@ class _Stored(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     officers: tuple[_Officer, ...] = ()
     part: Part = Part.WHOLE
     passed: tuple[UUID, ...] | None = None
+    passed_variants: tuple[tuple[UUID, int], ...] = ()
 
     def associated_data(self) -> bytes:
         """Give what the encryption binds: whatever is edited in the file makes the key useless."""
@@ -66,6 +68,8 @@ class _Stored(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             bound.append(self.officers)
         if self.part is Part.FINANCIAL:
             bound.append({"part": self.part, "passed": self.passed})
+            if self.passed_variants:
+                bound.append({"passed_variants": self.passed_variants})
         return canonical_bytes(bound)
 
     def approvals(self) -> tuple[Approval, ...]:
@@ -77,11 +81,17 @@ class _Stored(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         ]
         return tuple(sorted(given, key=lambda each: (each.approved_at, each.officer_id)))
 
+    def admits(self, bidder_id: UUID, variant: int | None) -> bool:
+        """Tell whether an offer passed; a file, which is no offer's own, if one of its bidder's."""
+        main = bidder_id in (self.passed or ())
+        if variant is None:
+            return main or any(who == bidder_id for who, _ in self.passed_variants)
+        return main if variant == MAIN else (bidder_id, variant) in self.passed_variants
 
-def _check_recorded(stored: _Stored) -> tuple[UUID, ...]:
+
+def _check_recorded(stored: _Stored) -> None:
     if stored.passed is None:
         raise NotAdmitted("Financial envelopes stay closed until the technical result is locked.")
-    return stored.passed
 
 
 class LocalKeyStore:
@@ -184,15 +194,17 @@ class LocalKeyStore:
         passed: Collection[UUID],
         locked_at: datetime,
         database: DatabaseClock,
+        variants: Collection[tuple[UUID, int]] = (),
     ) -> None:
         """Record who passed; see `KeyStore`."""
-        named = tuple(sorted(set(passed)))
-        await asyncio.to_thread(self._admit, procedure_id, named, locked_at, database)
+        named = tuple(sorted(set(passed))), tuple(sorted(set(variants)))
+        await asyncio.to_thread(self._admit, procedure_id, *named, locked_at, database)
 
     def _admit(
         self,
         procedure_id: UUID,
         passed: tuple[UUID, ...],
+        variants: tuple[tuple[UUID, int], ...],
         locked_at: datetime,
         database: DatabaseClock,
     ) -> None:
@@ -203,8 +215,9 @@ class LocalKeyStore:
             if not stored.deadline_at <= locked_at <= database.at:
                 raise NotAdmitted("The technical result is locked after the deadline, not before.")
             if stored.passed is None:
-                self._replace(msgspec.structs.replace(stored, passed=passed), key)
-            elif stored.passed != passed:
+                recorded = msgspec.structs.replace(stored, passed=passed, passed_variants=variants)
+                self._replace(recorded, key)
+            elif (stored.passed, stored.passed_variants) != (passed, variants):
                 raise Conflict("The key store has another technical result; it never changes.")
 
     async def unwrap(
@@ -218,8 +231,8 @@ class LocalKeyStore:
     ) -> list[bytes | None]:
         _check_recorded(self._kept(procedure_id, Part.FINANCIAL))
         stored, key = self._opened(procedure_id, database, Part.FINANCIAL)
-        passed = _check_recorded(stored)
-        if not all(place.bidder_id in passed for place, _ in boxes):
+        _check_recorded(stored)
+        if not all(stored.admits(place.bidder_id, place.variant) for place, _ in boxes):
             raise NotAdmitted("The financial envelope of who did not pass stays closed.")
         return [unwrapped_box(box, key) for box in boxes]
 

@@ -144,12 +144,16 @@ async def _own_reasons(
         else:
             tell(row.bidder_id, f"Your {name} was set aside. {aside(row)}")
     for row in await tx.all(
-        select(TechnicalResultRow.bidder_id, TechnicalResultRow.reason).where(
+        select(OpenedBidRow.bidder_id, OpenedBidRow.variant, TechnicalResultRow.reason)
+        .join(TechnicalResultRow, TechnicalResultRow.bid_id == OpenedBidRow.id)
+        .where(
             TechnicalResultRow.procedure_id == loaded.procedure.id,
             TechnicalResultRow.passed.is_(False),
         )
+        .order_by(OpenedBidRow.variant)
     ):
-        tell(row.bidder_id, f"Your financial envelope was not opened: {row.reason}")
+        of = "" if row.variant == MAIN else f" of variant {row.variant}"
+        tell(row.bidder_id, f"Your financial envelope{of} was not opened: {row.reason}")
     for each in proposal.row.computation.get("ended", ()):
         name = each.get("variant") or "bid"
         words = f"Your {name} bound you until {each['until']} and was not extended."

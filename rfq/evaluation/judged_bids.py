@@ -69,6 +69,8 @@ async def judged_bids(tx: Transaction, loaded: Loaded) -> Sequence[Row[Any]]:
             JudgedBidRow.answers,
             JudgedBidRow.variant,
             VariantDecisionRow.meets,
+            VariantDecisionRow.unmet,
+            VariantDecisionRow.reason.label("set_aside"),
         )
         .outerjoin(VariantDecisionRow, VariantDecisionRow.bid_id == JudgedBidRow.bid_id)
         .where(JudgedBidRow.procedure_id == loaded.procedure.id)

@@ -29,6 +29,7 @@ from rfq.evaluation.comparing import read_marks
 from rfq.evaluation.judged_bids import judged_bids
 from rfq.evaluation.moving import move, settle_empty_lots
 from rfq.evaluation.offers import evaluate
+from rfq.evaluation.opened import aside
 from rfq.key_store import AwaitingOfficers, DatabaseClock, KeyStore
 from rfq.ocds.steps import tell_progress
 from rfq.officers.records import write_minutes
@@ -59,6 +60,7 @@ from rfq.rules.sealing import (
     unwrapped_box,
 )
 from rfq.rules.strict import HalfPlace, Holder, half_box, joined_key, pair_of
+from rfq.rules.variants import MAIN, incomplete
 from rfq.tables import OpenedBidRow, ProcedureRow, SealedBidRow
 
 SEALED_UNTIL: frozenset[Status] = PRICES_HIDDEN | {Status.PUBLISHED, Status.CLOSED, Status.OPENED}
@@ -97,7 +99,8 @@ async def _results(tx: Transaction, loaded: Loaded) -> list[dict[str, Any]]:
     for row in await judged_bids(tx, loaded):
         open_lots = [id_ for id_ in row.lot_ids if loaded.lot_statuses[id_] is LotStatus.OPENED]
         why = {}
-        if row.bidder_id not in barred:
+        out = barred.get(row.bidder_id) or aside(row)
+        if out is None:
             why = {id_: failures(judging, id_, row.bid_id, marks) for id_ in open_lots}
         passed = [lot_id for lot_id, found in why.items() if not found]
         said = dict.fromkeys(reason for found in why.values() for reason in found)
@@ -110,7 +113,7 @@ async def _results(tx: Transaction, loaded: Loaded) -> list[dict[str, Any]]:
                 "bidder_id": row.bidder_id,
                 "passed": bool(passed),
                 "lot_ids": passed,
-                "reason": barred.get(row.bidder_id) or " ".join(said) or ("", no_lot)[not passed],
+                "reason": out or " ".join(said) or ("", no_lot)[not passed],
             }
         )
     return results
@@ -153,14 +156,15 @@ async def record_result(platform: Platform, procedure_id: UUID) -> None:
     async with system_transaction(platform, Role.ENGINE) as tx:
         loaded = await load(tx, procedure_id)
         rows = await tx.all(
-            select(TechnicalResultRow.bidder_id).where(
-                TechnicalResultRow.procedure_id == procedure_id, TechnicalResultRow.passed
-            )
+            select(OpenedBidRow.bidder_id, OpenedBidRow.variant)
+            .join(TechnicalResultRow, TechnicalResultRow.bid_id == OpenedBidRow.id)
+            .where(TechnicalResultRow.procedure_id == procedure_id, TechnicalResultRow.passed)
         )
     store = platform.get(KeyStore)  # type: ignore[type-abstract]
-    passed = [row.bidder_id for row in rows]
+    passed = [row.bidder_id for row in rows if row.variant == MAIN]
+    variants = [(row.bidder_id, row.variant) for row in rows if row.variant != MAIN]
     locked_at = loaded.row.scores_locked_at
-    await store.admit(procedure_id, passed, locked_at, await database_clock(platform))
+    await store.admit(procedure_id, passed, locked_at, await database_clock(platform), variants)
 
 
 @retries_conflicts
@@ -176,6 +180,7 @@ async def _open(platform: Platform, procedure_id: UUID, clock: DatabaseClock, sh
         keys = [_key(*each, shown) for each in zip(sealed, ours, strict=True)]
         agreed = await _framework_prices(tx, loaded)
         opened = [_opened(loaded, row, key, agreed) for row, key in zip(sealed, keys, strict=True)]
+        opened = await _complete(tx, loaded, sealed, opened)
         if opened:
             await tx.execute(insert(OpenedPricesRow), [row for row, _ in opened])
         await _reject(tx, procedure_id, [row["bid_id"] for row, bid in opened if bid is None])
@@ -199,6 +204,7 @@ async def _sealed(tx: Transaction, procedure_id: UUID) -> Sequence[Row[Any]]:
             SealedPricesRow.ciphertext,
             OpenedBidRow.financial_commitment,
             OpenedBidRow.content,
+            OpenedBidRow.variant,
         )
         .join(
             OpenedBidRow,
@@ -211,7 +217,7 @@ async def _sealed(tx: Transaction, procedure_id: UUID) -> Sequence[Row[Any]]:
 
 
 def _place(row: Row[Any]) -> Place:
-    return Place(row.procedure_id, row.bidder_id, row.version, Part.FINANCIAL)
+    return Place(row.procedure_id, row.bidder_id, row.version, Part.FINANCIAL, row.variant)
 
 
 def _box(row: Row[Any], shown: Shown) -> Box:
@@ -263,6 +269,33 @@ def _opened(
     }, bid
 
 
+async def _complete(
+    tx: Transaction,
+    loaded: Loaded,
+    sealed: Sequence[Row[Any]],
+    opened: Sequence[tuple[dict[str, Any], Bid | None]],
+) -> list[tuple[dict[str, Any], Bid | None]]:
+    """Say of offers with valid prices why they are not, where what stands beside them is not.
+
+    One that did not pass is valid as before, though its prices stay closed.
+    """
+    terms = loaded.procedure.offering.variants
+    if terms is None:
+        return list(opened)
+    broken = {row["bid_id"] for row, bid in opened if bid is None}
+    valid: dict[UUID, list[int]] = {}
+    for judged in await judged_bids(tx, loaded):
+        if judged.bid_id not in broken:
+            number = MAIN if judged.variant is None else judged.variant["number"]
+            valid.setdefault(judged.bidder_id, []).append(number)
+    found: list[tuple[dict[str, Any], Bid | None]] = []
+    for each, (row, bid) in zip(sealed, opened, strict=True):
+        why = incomplete(terms, valid.get(each.bidder_id, [])).get(each.variant)
+        missing = bid is not None and why is not None
+        found.append(({**row, "invalid_reason": why}, None) if missing else (row, bid))
+    return found
+
+
 def _valid(
     loaded: Loaded, row: Row[Any], unsealed: Unsealed, agreed: Any
 ) -> tuple[Bid | None, str | None]:
@@ -273,7 +306,7 @@ def _valid(
     bid = joined(technical, financial)
     try:
         check_financial(financial)
-        check_bid(loaded.procedure, bid)
+        check_bid(loaded.procedure, bid, row.variant)
         check_same_lots(loaded.procedure, technical, bid)
         if agreed is not None:
             check_within_framework(loaded.procedure, bid, agreed.get(row.bidder_id, {}))

@@ -385,7 +385,7 @@ def _invalid_reason(
         return unsealed.reason
     try:
         if loaded.procedure.two_envelopes:
-            check_technical(loaded.procedure, read_technical(unsealed.text))
+            check_technical(loaded.procedure, read_technical(unsealed.text), row.variant)
             return None
         bid = bid_rules.read(unsealed.text)
         if bid is None:

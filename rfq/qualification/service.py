@@ -16,7 +16,7 @@ from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, retries_conflicts, transaction
 from marketplace.platform.http.paging import Page, PageRequest, page
 from marketplace.platform.idempotency import IdempotencyKey, keep, replay
-from rfq.evaluation.judged_bids import judged_bids, offered_lots
+from rfq.evaluation.judged_bids import judged_bids, judged_variants, offered_lots
 from rfq.evaluation.moving import move, settle_empty_lots
 from rfq.evaluation.panel import own_part
 from rfq.evaluation.panel_schemas import JudgedAnswerView
@@ -41,6 +41,7 @@ from rfq.rules import qualification as rules
 from rfq.rules.procedure import BIDS_COUNTED, PRICES_HIDDEN, Status
 from rfq.rules.progress import status_after_qualification
 from rfq.rules.qualification import Finding, Outcome
+from rfq.rules.variant_decisions import check_all_decided
 
 
 @retries_conflicts
@@ -199,6 +200,8 @@ async def _end(platform: Platform, caller: Caller, procedure_id: UUID, version: 
         barred = await exclusions(tx, loaded)
         status = status_after_qualification(loaded.procedure)
         if status is Status.LOCKED:
+            # What is set aside later would have been opened already.
+            check_all_decided(await judged_variants(tx, loaded))
             at = await tx.clock()
             await move(tx, loaded, status, "procedure.qualified", scores_locked_at=at)
             await write_result(tx, procedure_id)

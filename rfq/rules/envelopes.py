@@ -27,7 +27,7 @@ from rfq.rules.conditions import Conditions
 from rfq.rules.offering import Answer, answer_errors
 from rfq.rules.procedure import Procedure
 from rfq.rules.sealing import Place
-from rfq.rules.variants import Variant
+from rfq.rules.variants import MAIN, Variant, text_errors
 
 TECHNICAL_FORM: Final = "rfq.technical/1"
 FINANCIAL_FORM: Final = "rfq.financial/1"
@@ -144,7 +144,7 @@ def first_part(procedure: Procedure) -> Part:
     return Part.TECHNICAL if procedure.two_envelopes else Part.WHOLE
 
 
-def check_technical(procedure: Procedure, part: TechnicalPart | None) -> None:
+def check_technical(procedure: Procedure, part: TechnicalPart | None, variant: int = MAIN) -> None:
     """Refuse a technical envelope that does not answer what was asked; raises InvalidInput."""
     if part is None:
         raise InvalidInput("The envelope holds no technical part of a known form.")
@@ -152,6 +152,8 @@ def check_technical(procedure: Procedure, part: TechnicalPart | None) -> None:
     errors += answer_errors(procedure.offering.questionnaire, part.answers)
     errors += attachment_errors(procedure, part.attachments)
     errors += _apart_errors(part.attachments, Part.TECHNICAL)
+    taken = procedure.offering.variants
+    errors += text_errors(taken, variant, part.variant, conditions=False)
     if errors:
         raise InvalidInput(errors[0].detail, errors=errors)
 

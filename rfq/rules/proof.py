@@ -193,7 +193,7 @@ def _envelopes(
             why = bid.invalid_reason or both.kept_closed
             yield Finding(why is not None, f"{name}: {part} envelope was not opened ({why})")
             continue
-        place = Place(opening.procedure_id, bid.bidder_id, bid.version, part)
+        place = Place(opening.procedure_id, bid.bidder_id, bid.version, part, bid.variant)
         found = commitment(place, bytes.fromhex(nonce), content.encode())
         what = f"{name}: {part} envelope holds what was committed to"
         yield Finding(found.hex() == committed, what)

@@ -49,6 +49,11 @@ class FilePlace:
     attachment_id: UUID
 
     @property
+    def variant(self) -> None:
+        """No offer's own: any of its bidder's may name it."""
+        return
+
+    @property
     def purpose(self) -> bytes:
         """What is wrapped: the slip of the file."""
         return b"rfq.attachment/1 slip"

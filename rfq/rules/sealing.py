@@ -55,6 +55,10 @@ class Placed(Protocol):
         """Whose it is."""
 
     @property
+    def variant(self) -> int | None:
+        """The number of his offer; None of a file, which any of his offers may name."""
+
+    @property
     def purpose(self) -> bytes:
         """What is wrapped."""
 

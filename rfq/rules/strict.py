@@ -77,6 +77,11 @@ class HalfPlace:
         return self.place.bidder_id
 
     @property
+    def variant(self) -> int:
+        """Which of his offers it is."""
+        return self.place.variant
+
+    @property
     def purpose(self) -> bytes:
         """What is wrapped."""
         return f"rfq.strict/1 half of {self.pair[0]} and {self.pair[1]} for {self.holder}".encode()

@@ -42,15 +42,16 @@ def check_opened(status: Status) -> None:
 
 
 def check_time(procedure: Procedure) -> None:
-    """Guard of a decision: bids are being judged; with a panel, before its scores are locked.
+    """Guard of a decision: bids are being judged; where prices come later, before they are known.
 
     Then nobody decides by a price he has seen. Raises WrongState.
     """
-    status, panel = procedure.status, procedure.judging.needs_panel
-    if status not in (_BEFORE_SCORES if panel else _BEFORE_AWARD):
+    status = procedure.status
+    before_prices = procedure.judging.needs_panel or procedure.two_envelopes
+    if status not in (_BEFORE_SCORES if before_prices else _BEFORE_AWARD):
         detail = (
-            "The panel's scores are locked: variants are decided before prices are known."
-            if panel
+            "The result is locked: variants are decided before prices are known."
+            if before_prices
             else f"This procedure is {status.value}: nothing is decided of its bids now."
         )
         raise WrongState(detail, state=status.value)

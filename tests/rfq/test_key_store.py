@@ -158,10 +158,10 @@ async def test_only_the_owner_enters_the_directory_and_reads_its_files(tmp_path:
 
 
 def boxed(
-    bidder: UUID, public: X25519PublicKey, version: int = 1
+    bidder: UUID, public: X25519PublicKey, version: int = 1, variant: int = 0
 ) -> tuple[Place | FilePlace, Wrapped]:
     """A bid's key, wrapped as it is in a financial envelope."""
-    place = Place(PROCEDURE, bidder, version, Part.FINANCIAL)
+    place = Place(PROCEDURE, bidder, version, Part.FINANCIAL, variant)
     bound = place.associated_data()
     return place, wrapped(bytes(32), bound, public, purpose=place.purpose)
 
@@ -199,6 +199,30 @@ async def test_financial_envelopes_open_after_the_result_is_recorded_and_of_who_
     with pytest.raises(KeyUnusable, match="missing"):
         await keys.unwrap(PROCEDURE, [acme], now)
     await keys.release(PROCEDURE, now)
+
+
+async def test_of_a_bidders_offers_those_open_that_passed_and_a_file_with_any_of_them(
+    tmp_path: Path,
+) -> None:
+    now = DatabaseClock(DEADLINE)
+    keys, public = await financial(tmp_path, DEADLINE)
+    main, first, second = (boxed(ACME, public, variant=number) for number in range(3))
+    place = FilePlace(PROCEDURE, ACME, BOLT)
+    bound = place.associated_data()
+    file = place, wrapped(bytes(32), bound, public, purpose=place.purpose)
+    await keys.admit(PROCEDURE, [], DEADLINE, now, [(ACME, 1)])
+    with pytest.raises(Conflict, match="never changes"):
+        await keys.admit(PROCEDURE, [], DEADLINE, now, [(ACME, 1), (ACME, 2)])
+    assert await keys.unwrap(PROCEDURE, [first, file], now) == [bytes(32)] * 2
+    for closed in (main, second, boxed(BOLT, public, variant=1)):
+        with pytest.raises(NotAdmitted):
+            await keys.unwrap(PROCEDURE, [closed], now)
+    # Nor under the name of the one that passed.
+    assert await keys.unwrap(PROCEDURE, [(first[0], second[1])], now) == [None]
+    stored = tmp_path / "keys" / f"{PROCEDURE}.financial.json"
+    stored.write_text(stored.read_text().replace(f'["{ACME}",1]', f'["{ACME}",2]'))
+    with pytest.raises(KeyUnusable):
+        await keys.unwrap(PROCEDURE, [second], now)
 
 
 @pytest.mark.parametrize(

@@ -426,3 +426,53 @@ async def test_bids_that_name_one_attachment_are_listed_each_on_whatever_page(
     assert {each.id for each in found} == {leaflet.attachment_id}
     assert len({each.bid_id for each in found}) == 2
     assert {each.invalid_reason for each in found} == {None}
+
+
+async def test_with_two_envelopes_the_prices_of_those_offers_open_that_passed(
+    platform: Platform, parties: Parties, move_clock: MoveClock
+) -> None:
+    panel = Panel(parties)
+    terms = structs.replace(taking(await parties.terms()), two_envelopes=True)
+    made = await parties.published(structs.replace(terms, judging=judging()))
+    await parties.submit(made, parties.acme, "3.10", "90")
+    await parties.submit(made, parties.bolt, "2.90", "95")
+    for label, price in (("Recycled", "2.30"), ("Grey", "2"), ("Unfit", "1")):
+        who = parties.bolt if label == "Unfit" else parties.acme
+        await send(parties, made, who, label, price, "90")
+    made = await opened(parties, made, move_clock)
+    anna = await panel.member()
+    await panel.name(made.id, anna)
+    await decide(parties, made, "Grey", "WHITE")
+    for label in ("Recycled", "Unfit"):
+        await decide(parties, made, label)
+    sheet = await read_sheet(platform, anna, made.id)
+    labels = {each.bid_id: each.variant and each.variant.label for each in sheet.bids}
+    _, by_quality, fits = made.judging.criteria
+    # Acme's main bid and Bolt's variant do not fit.
+    unfit = {
+        each.bid_id
+        for each in sheet.bids
+        if labels[each.bid_id] == "Unfit"
+        or (each.bidder_id == parties.acme.organization_id and each.variant is None)
+    }
+    given = [
+        ScoreInput(bid_id=bid_id, criterion_id=criterion.id, score=score)
+        for bid_id in labels
+        for criterion, score in ((by_quality, "5"), (fits, "0" if bid_id in unfit else "1"))
+    ]
+    await put_scores(platform, anna, made.id, ScoresInput(scores=given))
+    await hand_in(platform, anna, made.id)
+    version = (await read_procedure(platform, parties.buyer, made.id)).version
+    await lock_scores(platform, parties.buyer, made.id, version)
+    bids = (await list_bids(platform, parties.buyer, made.id)).items
+    shown = {each.id for each in bids if each.prices is not None}
+    assert (len(bids), len(shown), shown & unfit) == (5, 2, set())
+    assert placed(parties, await ranked(parties, made)) == [("acme", "Recycled"), ("bolt", None)]
+    proof = await read_opening(platform, parties.buyer, made.id)
+    assert all(finding.fits for finding in verify_opening(proof, (), None))
+    assert (await proposed(parties, made)).awards[0].total.amount == "500.00"
+    (told,) = (await list_notices(platform, parties.bolt, made.id)).items
+    assert told.reasons == [
+        "Your financial envelope of variant 1 was not opened: It failed 'Fits our printers'.",
+        "Your offer has rank 2.",
+    ]

@@ -70,13 +70,9 @@ def test_terms_say_how_many_variants_are_taken_and_what_each_meets() -> None:
 
 
 def test_where_an_offer_is_not_one_whole_variants_are_refused_with_the_reason() -> None:
-    apart = Offering(
-        variants=TAKEN, two_envelopes=True, questionnaire=(Item(code="A", prompt="?"),)
-    )
     under = Offering(variants=TAKEN, framework_id=UUID(int=7))
     asked = Offering(variants=TAKEN, questionnaire=(Item(code="A", prompt="?"),))
     for others, code in (
-        ({"offering": apart}, "two_envelopes"),
         ({"strict": StrictKeys(HolderKeys(bytes(32), bytes(32)))}, "strict"),
         ({"awarding": Awarding(Division.LINES)}, "by_line"),
         ({"offering": under, "openness": Openness.MEMBERS}, "framework"),
