@@ -14,7 +14,7 @@ OPERATOR: Final = "operator"
 """The role of the people who run the marketplace."""
 
 
-class Caller(msgspec.Struct, frozen=True):
+class Caller(msgspec.Struct, frozen=True, omit_defaults=True):
     """A member acting for his company or for one of its units.
 
     `organization_id` is the company: tenants are companies, row-level security goes by it.
@@ -32,6 +32,10 @@ class Caller(msgspec.Struct, frozen=True):
     address: str = ""
     credential_id: UUID | None = None
     arrival: Arrival = NOW
+
+    def for_a_job(self) -> "Caller":
+        """Give the caller as a job keeps him: it begins when his request has long been answered."""
+        return msgspec.structs.replace(self, arrival=NOW)
 
     @property
     def is_operator(self) -> bool:

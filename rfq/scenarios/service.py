@@ -74,7 +74,7 @@ async def create_scenario(
                 created_at=await tx.clock(),
             )
         )
-        await enqueue(tx, JOB, msgspec.to_builtins(ScenarioJob(scenario_id, caller)))
+        await enqueue(tx, JOB, msgspec.to_builtins(ScenarioJob(scenario_id, caller.for_a_job())))
         facts = {"procedure_id": procedure_id, "asked": msgspec.to_builtins(data)}
         tx.record("scenario.created", "award_scenario", scenario_id, after=facts)
         return await keep(tx, key, view(await find(tx, scenario_id)))

@@ -16,6 +16,7 @@ from marketplace.kernel.errors import (
     StaleVersion,
     WrongState,
 )
+from marketplace.platform.arrival import Arrival
 from marketplace.platform.core import Platform
 from marketplace.worker import Worker
 from rfq.awards.notices import list_notices
@@ -76,7 +77,9 @@ async def asked(
     parties: Parties, made: BuyerProcedureView, name: str = "Cheapest", **constraints: Any
 ) -> ScenarioView:
     data = ScenarioInput(name=name, constraints=ConstraintsInput(**constraints), gap_percent="0")
-    return await service.create_scenario(parties.platform, parties.buyer, made.id, data, key())
+    # As over HTTP: with the request he asks by, of which no job can be made.
+    buyer = structs.replace(parties.buyer, arrival=Arrival({"app": object}))
+    return await service.create_scenario(parties.platform, buyer, made.id, data, key())
 
 
 async def solved(
