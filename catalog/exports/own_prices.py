@@ -6,7 +6,7 @@ Postgres writes the rows of the others (`catalog.exports.joined`); a workbook is
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Container, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Container, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -36,7 +36,12 @@ from catalog.price_lists.visibility import OFFER_COLUMNS, scopes_of, visible_off
 from catalog.pricing.terms import Candidate, Policy, Price
 from catalog.products.tables import OfferRow
 from marketplace.kernel.clock import rfc3339
-from marketplace.kernel.limits import EXPORT_ANSWERS_MAX, EXPORT_FIRST_ROWS, EXPORT_JOINED_ROWS
+from marketplace.kernel.limits import (
+    EXPORT_ANSWERS_MAX,
+    EXPORT_FIRST_ROWS,
+    EXPORT_JOINED_ROWS,
+    EXPORT_KINDS_MAX,
+)
 from marketplace.kernel.money import currency_digits
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
@@ -58,8 +63,6 @@ OWN_PRICE_COLUMNS: Final = (
 )
 """Columns of a buyer's price file: a row a tier, or one that says why there is no price."""
 _NO_PRICE: Final = (None,) * 7
-KNOWN_MAX: Final = 10_000
-"""Answers an export keeps: some hundred suffice a buyer, some megabytes at most."""
 
 
 def _visible_offers() -> ClauseElement:
@@ -99,10 +102,10 @@ async def export_own_prices(
         asked = _Asked(caller, currency, await connection.fetchval(_CLOCK.sql))
         yield writer.begin()
         if shape is None:
-            found = _row_by_row(connection, asked, writer)
+            written = _row_by_row(connection, asked, writer)
         else:
-            found = _joined(connection, asked, writer, shape)
-        async with aclosing(ahead(found)) as pieces:
+            written = _joined(connection, asked, writer, shape)
+        async with aclosing(written) as pieces:
             async for piece in pieces:
                 yield piece
         for piece in writer.end():
@@ -111,19 +114,36 @@ async def export_own_prices(
 
 async def _row_by_row(
     connection: asyncpg.Connection, asked: "_Asked", writer: RowWriter
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """Write the caller's offers, each row here."""
-    scopes = scopes_of(asked.caller.path)
-    async for offers in pages(connection, _VISIBLE_OFFERS, scopes=scopes):
-        own, best = await _candidates(connection, asked.caller, offers)
-        yield writer.rows(asked.all_rows(offers, own, best))
-        await asyncio.sleep(0)
+
+    async def found() -> AsyncIterator["_Missing"]:
+        scopes = scopes_of(asked.caller.path)
+        async for offers in pages(connection, _VISIBLE_OFFERS, scopes=scopes):
+            yield _Missing(offers, *await _candidates(connection, asked.caller, offers))
+
+    async with aclosing(ahead(found())) as read:
+        async for page in read:
+            yield writer.rows(asked.all_rows(page.offers, page.own, page.best))
+            await asyncio.sleep(0)
 
 
 async def _joined(
     connection: asyncpg.Connection, asked: "_Asked", writer: RowWriter, shape: RowShape
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """Have Postgres write the rows of all offers whose answer is known, and write the others."""
+    async with aclosing(ahead(_joined_pages(connection, asked, shape))) as read:
+        async for page, missing in read:
+            yield b"".join(_filled_in(page, missing, asked, writer, shape))
+
+
+async def _joined_pages(
+    connection: asyncpg.Connection, asked: "_Asked", shape: RowShape
+) -> AsyncIterator[tuple[JoinedPage, "_Missing"]]:
+    """Read pages, and what is missing of each; whatever else they take is done by who reads them.
+
+    So Postgres makes the next one meanwhile.
+    """
     answers = _Answers(asked, shape)
     names = ("before_supplier", "before_sku", "before_name", "before_unit", "before_amount")
     values = dict(zip(names, shape.between, strict=True))
@@ -134,7 +154,7 @@ async def _joined(
             _JOINED.sql,
             *_JOINED.arguments(
                 **values,
-                answers=answers.text,
+                **answers.columns,
                 scopes=scopes,
                 company_id=asked.caller.organization_id,
                 after_supplier=after[0],
@@ -147,7 +167,7 @@ async def _joined(
             return
         missing = await _missing(connection, asked.caller, page)
         answers.learn(page, missing)
-        yield b"".join(_filled_in(page, missing, asked, writer, shape))
+        yield page, missing
         if page.offers < count:
             return
         after, count = (page.supplier_id, page.sku), EXPORT_JOINED_ROWS
@@ -231,11 +251,20 @@ class _Answers:
     asked: "_Asked"
     shape: RowShape
     known: dict[str, tuple[int | None, str, str]] = field(default_factory=dict)
-    text: str = "{}"
+
+    @property
+    def columns(self) -> dict[str, list[Any]]:
+        """Give the answers as the statement takes them."""
+        places, before, after = ([answer[at] for answer in self.known.values()] for at in range(3))
+        return {
+            "answers_known_by": list(self.known),
+            "answers_place": places,
+            "answers_before": before,
+            "answers_after": after,
+        }
 
     def learn(self, page: JoinedPage, missing: _Missing) -> None:
         """Ask the resolver for one offer of each kind that is not known yet."""
-        learned = False
         kinds = zip(page.known_by or (), missing.offers, missing.own, strict=True)
         for known_by, columns, found in kinds:
             room = len(self.known) < EXPORT_ANSWERS_MAX
@@ -245,9 +274,6 @@ class _Answers:
             answer = self._answer(known_by, columns, found, policy)
             if answer is not None:
                 self.known[known_by] = answer
-                learned = True
-        if learned:
-            self.text = msgspec.json.encode(self.known).decode()
 
     def _answer(
         self, known_by: str, columns: Sequence[Any], found: Sequence[Any], policy: Policy
@@ -346,7 +372,7 @@ class _Asked:
         (first, *_) = self._resolved((), columns, found, policy)
         reason = first[-1]
         tail = str(reason) if reason is not None else (first[0], *first[3:])
-        if len(self.known) < KNOWN_MAX:
+        if len(self.known) < EXPORT_KINDS_MAX:
             self.known[key] = tail
         return tail
 

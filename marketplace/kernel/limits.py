@@ -154,6 +154,9 @@ EXPORT_FIRST_ROWS: Final = 200
 """Those read first, to learn what offers have in common, are made one by one."""
 EXPORT_ANSWERS_MAX: Final = 500
 """Answers told with each page, some hundred bytes each; a buyer's offers are of a few kinds."""
+EXPORT_KINDS_MAX: Final = 10_000
+"""Kinds of offers of which an export that writes its own rows keeps what they share; some hundred
+suffice a buyer, and more would be some megabytes."""
 EXPORTS_AT_ONCE_MAX: Final = 4
 """Per process: each holds a connection as long as its reader takes."""
 SHEET_ROWS_MAX: Final = 1_048_576
