@@ -14,6 +14,9 @@ of them can open what you seal.
     sealed = seal(bid, procedure, my_organization_id, version=1)
     POST /v1/procedures/{id}/envelopes with sealed.body; keep sealed.nonces with the receipt
 
+Where variants are taken the bid of one has "variant": {"label": …, "description": …}, and is sealed
+with its number, `variant=1` for your first; its versions are counted by themselves.
+
 With two envelopes each attachment says in which it is: "part": "technical" or "financial". Keep
 `file.named` as well: the next version of the bid names the file again, and nobody else has its key.
 """
@@ -48,17 +51,26 @@ class SealedFile(NamedTuple):
     named: dict[str, str]
 
 
-def seal(bid: dict[str, Any], procedure: dict[str, Any], bidder_id: str, version: int) -> Sealed:
+def seal(
+    bid: dict[str, Any],
+    procedure: dict[str, Any],
+    bidder_id: str,
+    version: int,
+    variant: int = 0,
+) -> Sealed:
     """Seal a bid as `POST …/bids` takes it; `version` is one more than that of your last one."""
     place = {"procedure_id": procedure["id"], "bidder_id": bidder_id, "version": version}
+    sent = {"version": version}
+    if variant:
+        place, sent = {**place, "variant": variant}, {**sent, "variant": variant}
     if not procedure["two_envelopes"]:
         body, nonce = envelope(whole(bid), place, procedure, procedure)
-        return Sealed({"version": version, **body}, {"whole": nonce})
+        return Sealed({**sent, **body}, {"whole": nonce})
     technical, financial = divided(bid, procedure)
     first, spoken = envelope(technical, {**place, "part": "technical"}, procedure, procedure)
     keys = procedure["financial_keys"]
     second, priced = envelope(financial, {**place, "part": "financial"}, keys, procedure)
-    body = {"version": version, **first, "financial": second}
+    body = {**sent, **first, "financial": second}
     return Sealed(body, {"technical": spoken, "financial": priced})
 
 
@@ -89,6 +101,7 @@ def divided(
         "answers": bid.get("answers", []),
         "valid_until": bid.get("valid_until"),
         "attachments": files["technical"],
+        "variant": bid.get("variant"),
     }
     financial = {
         "form": "rfq.financial/1",

@@ -138,7 +138,7 @@ def _receiving(which: ColumnElement[bool]) -> Select[Any]:
     )
 
 
-_RECEIVING_MAIN: Final = _receiving(SealedBidRow.variant == MAIN)
+_RECEIVING_NUMBERED: Final = _receiving(SealedBidRow.variant == bindparam("variant"))
 _RECEIVING_NAMED: Final = _receiving(SealedBidRow.id == bindparam("bid", type_=Uuid))
 
 
@@ -197,10 +197,12 @@ async def receiving(
     caller: Caller,
     procedure_id: UUID,
     bid_id: UUID | None = None,
+    *,
+    variant: int = MAIN,
 ) -> tuple[Procedure, Version | None, datetime]:
     """Take the locks; give the procedure, the bidder's latest version and when the request arrived.
 
-    It is the version of his bid `bid_id`, or of his main bid.
+    It is the version of his bid `bid_id`, or of that with this number, which is his main bid.
 
     Two statements, and two more where this process does not know the procedure's version yet. The
     second is one of its own: it sees what was committed while the locks were waited for.
@@ -215,7 +217,7 @@ async def receiving(
     waited = caller.arrival.ago()
     asked = {"procedure": procedure_id, "bidder": bidder_id}
     if bid_id is None:
-        found = await tx.maybe(_RECEIVING_MAIN, asked)
+        found = await tx.maybe(_RECEIVING_NUMBERED, {**asked, "variant": variant})
     else:
         found = await tx.maybe(_RECEIVING_NAMED, {**asked, "bid": bid_id})
     if found is None:

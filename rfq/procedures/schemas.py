@@ -263,8 +263,7 @@ class ProcedureInput(Input):
         VariantTermsInput | None,
         Meta(
             description="Which other solutions than the one asked for are taken; without it none. "
-            "Not where bids are strict or awarded by line, nor among members of a framework; such "
-            "lots are not auctioned."
+            "Not with award by line, nor among members of a framework; such lots are not auctioned."
         ),
     ] = None
     rates: Annotated[

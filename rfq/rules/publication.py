@@ -116,7 +116,7 @@ def _partial_errors(procedure: Procedure) -> Iterator[FieldError]:
 
 
 def _variant_errors(procedure: Procedure) -> Iterator[FieldError]:
-    """Variants are taken where an offer is one whole that we seal."""
+    """Variants are taken where an offer is one whole."""
     if procedure.offering.variants is None:
         return
     refused = (
@@ -124,11 +124,6 @@ def _variant_errors(procedure: Procedure) -> Iterator[FieldError]:
             procedure.kind is Kind.RFI,
             "no_prices",
             "A request for information asks for no offers, so there is nothing to vary.",
-        ),
-        (
-            procedure.strict is not None,
-            "strict",
-            "Programs of bidders seal one bid each: a strict procedure takes no variants.",
         ),
         (
             procedure.awarding.division is Division.LINES,

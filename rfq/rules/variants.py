@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from marketplace.kernel.errors import Conflict, FieldError, InvalidInput
+from marketplace.kernel.errors import Conflict, FieldError, InvalidInput, StaleVersion
 from marketplace.kernel.limits import MINIMUM_REQUIREMENTS_MAX, VARIANTS_MAX
 
 MAIN: Final = 0
@@ -123,6 +123,13 @@ def check_another(variants: Variants | None, live: Collection[int]) -> None:
             f"You have {variants.most} variants here, and more are not taken: replace one, or "
             "withdraw it first."
         )
+
+
+def check_number(number: int, given: Collection[int]) -> None:
+    """Guard of a number that the bidder's own program gave: the next; raises StaleVersion."""
+    following = max(given, default=MAIN) + 1
+    if number != following:
+        raise StaleVersion(f"Your next variant has the number {following}: seal it as that.")
 
 
 def check_withdrawal(variants: Variants | None, number: int, live: Collection[int]) -> None:

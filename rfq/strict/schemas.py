@@ -55,7 +55,8 @@ class EnvelopeInput(Input):
     """A version of a bid, sealed by the bidder's own program (`docs/examples/strict_client.py`).
 
     `version` is one more than that of the bid before, 1 for the first: it is bound in the envelope.
-    With two envelopes this is the technical one, and `financial` the other.
+    With two envelopes this is the technical one, and `financial` the other. `variant` is the number
+    of a variant, 0 of the main bid, and bound in the envelope as well: a new one has the next.
     """
 
     version: Annotated[int, Meta(ge=1, le=1_000_000)]
@@ -63,6 +64,7 @@ class EnvelopeInput(Input):
     halves: HalvesText
     ciphertext: CiphertextText
     financial: FinancialEnvelopeInput | None = None
+    variant: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
 
 
 class HeldKeyInput(Input):

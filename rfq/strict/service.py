@@ -4,6 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from sqlalchemy import select
 
 from marketplace.kernel.errors import StaleVersion, invalid
 from marketplace.kernel.events import Event
@@ -13,7 +14,7 @@ from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, retries_conflicts, transaction
 from marketplace.platform.idempotency import IdempotencyKey, keep, replay
 from rfq.bids.envelopes import SealedVersion
-from rfq.bids.receiving import Version, receiving
+from rfq.bids.receiving import Version, numbers_of, receiving
 from rfq.bids.schemas import ReceiptView
 from rfq.bids.service import leave, receipt_view, store_version
 from rfq.key_store import KeyStore
@@ -36,7 +37,9 @@ from rfq.rules.strict import (
     check_strict,
     public_keys,
 )
+from rfq.rules.variants import MAIN, check_another, check_number
 from rfq.strict.schemas import EnvelopeInput, FinancialEnvelopeInput, OpeningKeysInput
+from rfq.tables import SealedBidRow
 
 
 @retries_conflicts
@@ -56,12 +59,23 @@ async def submit_envelope(
     async with transaction(platform, caller) as tx:
         if (earlier := await replay(tx, key, ReceiptView)) is not None:
             return earlier
-        procedure, latest, at = await receiving(platform, tx, caller, procedure_id)
+        procedure, latest, at = await receiving(
+            platform, tx, caller, procedure_id, variant=data.variant
+        )
         check_strict(procedure, strict=True)
         sealed = _sealed(procedure, data)
+        await _check_new(tx, caller, procedure_id, sealed)
+        if data.variant != MAIN:
+            await _check_variant(tx, caller, procedure, latest, data.variant)
         bid_id = await _make_way(tx, latest, data.version, at)
         receipt = Receipt(
-            procedure_id, caller.organization_id, bid_id, data.version, at, sealed.commitment
+            procedure_id,
+            caller.organization_id,
+            bid_id,
+            data.version,
+            at,
+            sealed.commitment,
+            data.variant,
         )
         terms = procedure.terms_version
         await store_version(tx, receipt, sealed, terms)
@@ -72,6 +86,38 @@ async def submit_envelope(
         tx.record("bid.submitted", "bid", bid_id, after={"version": data.version, **facts})
         shown = receipt_view(platform, receipt, BidStatus.LIVE, terms, parts=sealed.parts)
         return await keep(tx, key, shown)
+
+
+async def _check_new(
+    tx: Transaction, caller: Caller, procedure_id: UUID, sealed: SealedVersion
+) -> None:
+    """Refuse a commitment that was sent before: it would stand in the published tree twice.
+
+    Raises InvalidInput.
+    """
+    earlier = select(SealedBidRow.id).where(
+        SealedBidRow.procedure_id == procedure_id,
+        SealedBidRow.bidder_id == caller.organization_id,
+        SealedBidRow.commitment == sealed.commitment,
+    )
+    if await tx.scalar(earlier.limit(1)) is not None:
+        detail = "You have sent this commitment before: seal each version of each bid anew."
+        raise invalid("/commitment", "twice", detail)
+
+
+async def _check_variant(
+    tx: Transaction, caller: Caller, procedure: Procedure, latest: Version | None, number: int
+) -> None:
+    """Check that another variant is taken, with the next number; a live one may be replaced.
+
+    Raises InvalidInput, Conflict, StaleVersion.
+    """
+    if latest is not None and latest.status == BidStatus.LIVE:
+        return
+    numbers = await numbers_of(tx, caller, procedure.id)
+    check_another(procedure.offering.variants, [each for each, live in numbers.items() if live])
+    if latest is None:
+        check_number(number, numbers)
 
 
 def _sealed(procedure: Procedure, data: EnvelopeInput) -> SealedVersion:

@@ -75,7 +75,9 @@ class Strict:
         shown: dict[str, Any] = msgspec.to_builtins(self.procedure)
         return shown
 
-    def envelope(self, who: Caller, *prices: str, version: int = 1, **more: Any) -> EnvelopeInput:
+    def envelope(
+        self, who: Caller, *prices: str, version: int = 1, number: int = 0, **more: Any
+    ) -> EnvelopeInput:
         lines = zip(line_ids(self.procedure), prices, strict=False)
         bid = {
             "currency": "EUR",
@@ -83,7 +85,7 @@ class Strict:
             "note": "Größe – 52 kN",
             **more,
         }
-        sealed = self.client.seal(bid, self.shown(), str(who.organization_id), version)
+        sealed = self.client.seal(bid, self.shown(), str(who.organization_id), version, number)
         return msgspec.convert(sealed.body, EnvelopeInput)
 
     def sealed_file(self, who: Caller, content: bytes) -> SealedDocument:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marketplace.kernel.errors import Conflict, InvalidInput, WrongState
+from marketplace.kernel.errors import Conflict, InvalidInput, StaleVersion, WrongState
 from marketplace.kernel.limits import VARIANTS_MAX
 from rfq.rules import variant_decisions, variants
 from rfq.rules.awarding import Awarding, Division
@@ -19,15 +19,7 @@ from rfq.rules.conditions import Conditions, VolumeDiscount
 from rfq.rules.criteria import LOWEST_PRICE
 from rfq.rules.evaluation import Final, Offer, finals, leading, ranked
 from rfq.rules.offering import Item, Offering
-from rfq.rules.procedure import (
-    HolderKeys,
-    Kind,
-    LotStatus,
-    Openness,
-    Procedure,
-    Status,
-    StrictKeys,
-)
+from rfq.rules.procedure import Kind, LotStatus, Openness, Procedure, Status
 from rfq.rules.publication import check_terms
 from rfq.rules.receipt import Receipt
 from rfq.rules.sealing import Place, commitment, new_procedure_key, seal, unseal
@@ -73,7 +65,6 @@ def test_where_an_offer_is_not_one_whole_variants_are_refused_with_the_reason() 
     under = Offering(variants=TAKEN, framework_id=UUID(int=7))
     asked = Offering(variants=TAKEN, questionnaire=(Item(code="A", prompt="?"),))
     for others, code in (
-        ({"strict": StrictKeys(HolderKeys(bytes(32), bytes(32)))}, "strict"),
         ({"awarding": Awarding(Division.LINES)}, "by_line"),
         ({"offering": under, "openness": Openness.MEMBERS}, "framework"),
         ({"offering": asked, "kind": Kind.RFI, "lots": ()}, "no_prices"),
@@ -119,6 +110,14 @@ def test_variants_stand_beside_a_main_bid_as_many_as_are_taken() -> None:
             variants.check_another(terms, live)
     with pytest.raises(InvalidInput, match="takes no variants"):
         variants.check_another(None, [MAIN])
+
+
+def test_a_variant_that_a_client_seals_has_the_next_number() -> None:
+    variants.check_number(1, [MAIN])
+    variants.check_number(4, [MAIN, 1, 3])
+    for number, given_before in ((2, [MAIN]), (1, [MAIN, 1]), (3, [MAIN, 3])):
+        with pytest.raises(StaleVersion):
+            variants.check_number(number, given_before)
 
 
 def test_a_main_bid_is_withdrawn_after_its_variants() -> None:
