@@ -11,6 +11,7 @@ from operator import itemgetter
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 from uuid import UUID
 
+from catalog.price_lists.arrays import array
 from catalog.price_lists.kept import KeptPrices
 from catalog.price_lists.mark import Mark
 from catalog.price_lists.price_book import Offer
@@ -31,7 +32,7 @@ from catalog.search.page_statements import (
     PageRead,
 )
 from catalog.search.schemas import CatalogItem
-from catalog.search.shelf import Held, Shelf, array
+from catalog.search.shelf import Held, Shelf
 from catalog.search.showing import Show, Shown, item_view, offer_view
 from marketplace.kernel.limits import LISTS_NAMED_MAX
 from marketplace.platform.caller import Caller
@@ -213,7 +214,7 @@ async def _read_open(
         array([each.written[at] for each in lists]) for at in range(4)
     )
     values: dict[str, object] = {
-        "chosen": chosen,
+        "chosen": array(map(str, chosen)),
         "list_id": list_ids,
         "list_supplier_id": array([str(each.supplier_id) for each in lists]),
         "published_version": versions,

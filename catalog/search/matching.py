@@ -31,6 +31,7 @@ from sqlalchemy import ARRAY, Boolean, ColumnElement, Integer, Numeric, Text, Uu
 from sqlalchemy import select as select_
 from sqlalchemy.dialects import postgresql
 
+from catalog.price_lists.arrays import array, quoted
 from catalog.price_lists.visibility import open_offer, visible_by_itself, visible_offer
 from catalog.products.tables import OfferRow
 from catalog.search.rules import Group
@@ -115,7 +116,8 @@ asked as materialized (
                 when 'code' then
                     to_tsquery('search_simple', '''' || search_code(term) || ''':*')::text
                 else to_tsquery(kind::regconfig, term)::text end as query
-            from unnest(:places, :kinds, :terms, :exacts) as given (place, kind, term, exact)
+            from unnest(cast(:places as integer[]), cast(:kinds as text[]), cast(:terms as text[]),
+                        cast(:exacts as boolean[])) as given (place, kind, term, exact)
         ) as parsed
         group by place
     ) as grouped
@@ -376,10 +378,11 @@ _PARAMETERS: Final = (
     bindparam("counted", type_=Integer),
     bindparam("failing_max", type_=Integer),
     bindparam("code", type_=Text),
-    bindparam("places", type_=ARRAY(Integer)),
-    bindparam("kinds", type_=ARRAY(Text)),
-    bindparam("terms", type_=ARRAY(Text)),
-    bindparam("exacts", type_=ARRAY(Boolean)),
+    # Arrays written as texts: see `catalog.price_lists.arrays`.
+    bindparam("places", type_=Text),
+    bindparam("kinds", type_=Text),
+    bindparam("terms", type_=Text),
+    bindparam("exacts", type_=Text),
 )
 
 
@@ -443,10 +446,10 @@ def values_of(
     return {
         "code": code,
         "languages": list(languages),
-        "places": [place for place, _ in terms],
-        "kinds": [term.kind for _, term in terms],
-        "terms": [term.text for _, term in terms],
-        "exacts": [term.exact for _, term in terms],
+        "places": array([str(place) for place, _ in terms]),
+        "kinds": array([term.kind for _, term in terms]),
+        "terms": array([quoted(term.text) for _, term in terms]),
+        "exacts": array(["t" if term.exact else "f" for _, term in terms]),
         "categories": [] if facets else categories,
         "value_groups": ["c:" for _ in categories] + [f"a:{code}=" for code, _ in filters.values],
         "value_tokens": categories + [f"a:{code}={value}" for code, value in filters.values],

@@ -188,7 +188,7 @@ def _one() -> HotRead:
 
 
 def _open(*, contracts: bool) -> HotRead:
-    chosen = any_(bindparam("chosen", type_=ARRAY(Uuid)))
+    chosen = any_(cast(bindparam("chosen", type_=Text), ARRAY(Uuid)))
     products = _products(ProductRow.id == chosen, seen=true())  # joined to offers that are seen
     offers = _offers_of(products, [], OFFERS_PER_PRODUCT_SHOWN, _WHOLE_COLUMNS, open_offer())
     changes = select(CHANGES).scalar_subquery()

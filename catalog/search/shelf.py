@@ -15,6 +15,7 @@ from uuid import UUID
 
 import msgspec
 
+from catalog.price_lists.arrays import array
 from catalog.price_lists.kept import Heads
 from catalog.price_lists.standings import Path, Standing, Standings
 from catalog.recent import Recent
@@ -119,8 +120,3 @@ def _shown(items: Iterable[Item]) -> ShownItems:
         placed.append(Placed(item, range(first, len(offer_ids) + 1)))
         item_of += [number] * len(item.offers)
     return ShownItems(placed, tuple(numbers), array(offer_ids), array(sellers), item_of)
-
-
-def array(texts: Iterable[str]) -> str:
-    """Write an array of what needs no quotes, or has them."""
-    return "{" + ",".join(texts) + "}"
