@@ -336,3 +336,18 @@ async def test_what_the_client_says_of_itself_is_not_repeated(
     assert answer.status_code == 200
     assert "evil" not in f"{answer.text} {answer.headers}"
     assert answer.headers["x-request-id"] != "a b\tc"
+
+
+@pytest.mark.parametrize("host", ["a:r", "a:99999999", 'e54>}wdf"p|ghX:r*=', "[", "a b", "a/b", ""])
+async def test_a_host_out_of_form_is_no_fault_of_ours(
+    played: Played, http: httpx.AsyncClient, host: str
+) -> None:
+    headers = {**writing(keys(played)[0]), "Host": host}
+    orders = await http.get("/v1/orders?limit=1", headers=headers)
+    assert orders.status_code in {200, 400}, orders.text
+    for refused in (
+        await http.post("/v1/orders", json={}, headers=headers),
+        await http.get("/v1/nowhere", headers=headers),
+    ):
+        check_refusal(refused, host)
+        assert refused.status_code in {400, 404, 422}

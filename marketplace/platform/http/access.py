@@ -29,7 +29,7 @@ from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.http.given import Given
 from marketplace.platform.http.rate_limit import RateLimiter
-from marketplace.platform.http.request import header
+from marketplace.platform.http.request import header, path_of
 from marketplace.platform.idempotency import IdempotencyKey
 
 SESSION_COOKIE: Final = "marketplace_session"
@@ -153,7 +153,7 @@ async def provide_idempotency_key(
         canonical = msgspec.json.encode(msgspec.json.decode(body), order="sorted") if body else b""
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         canonical = body
-    target = f"{request.url.path}\0".encode()
+    target = f"{path_of(request.scope)}\0".encode()
     return IdempotencyKey(
         operation=str(request.route_handler.operation_id),
         key=key_header,

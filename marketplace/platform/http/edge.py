@@ -23,6 +23,7 @@ from marketplace.kernel.ids import new_id_text
 from marketplace.kernel.limits import BODY_SECONDS_MAX, REQUESTS_IN_FLIGHT_MAX
 from marketplace.platform.arrival import WHOLE
 from marketplace.platform.http.problems import PROBLEM_JSON, headers_of, problem_of
+from marketplace.platform.http.request import path_of
 from marketplace.platform.telemetry import REQUEST_SECONDS, REQUESTS, log
 
 Scope = MutableMapping[str, Any]
@@ -165,7 +166,7 @@ def _headers(scope: Scope, request_id: str, headers: Any) -> list[tuple[bytes, b
 async def _refuse(
     scope: Scope, error: MarketplaceError, send: Send, kind: str = "http.response"
 ) -> None:
-    body = msgspec.json.encode(problem_of(error, quote(scope["path"]), scope["request_id"]))
+    body = msgspec.json.encode(problem_of(error, quote(path_of(scope)), scope["request_id"]))
     headers = [(b"content-type", PROBLEM_JSON.encode()), (b"content-length", b"%d" % len(body))]
     headers += [(k.lower().encode(), v.encode()) for k, v in headers_of(error).items()]
     await send({"type": f"{kind}.start", "status": error.status, "headers": headers})

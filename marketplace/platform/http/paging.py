@@ -18,6 +18,7 @@ from marketplace.kernel.limits import PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX
 from marketplace.platform.caller import Caller
 from marketplace.platform.http.access import Visitor
 from marketplace.platform.http.given import Given
+from marketplace.platform.http.request import path_of
 from marketplace.platform.http.storable import check_without_nul
 
 _NUMBER_MAX: Final = 2**63 - 1
@@ -136,7 +137,5 @@ async def provide_public_page(
 
 
 def _page_request(request: Request[Any, Any, Any], limit: int, after: str | None) -> PageRequest:
-    scope = request.scope
     query = tuple((k, v) for k, v in request.query_params.multi_items())
-    # As `request.url` has it, which is put together of all its parts.
-    return PageRequest(limit, after, scope.get("root_path", "") + scope["path"], query)
+    return PageRequest(limit, after, path_of(request.scope), query)

@@ -31,6 +31,7 @@ from marketplace.kernel.errors import (
 )
 from marketplace.platform.database import is_away, is_conflict
 from marketplace.platform.http.parameters import parameter_error
+from marketplace.platform.http.request import path_of
 from marketplace.platform.http.storable import check_storable
 from marketplace.platform.http.wording import refused
 from marketplace.platform.telemetry import log
@@ -80,7 +81,7 @@ def problem_of(error: MarketplaceError, instance: str, request_id: str) -> Probl
 def problem_response(request: Request[Any, Any, Any], error: MarketplaceError) -> Response[bytes]:
     """Answer with the problem document of an error."""
     request_id = request.scope.get("request_id", "")
-    problem = problem_of(error, quote(request.url.path), str(request_id))
+    problem = problem_of(error, quote(path_of(request.scope)), str(request_id))
     return Response(
         msgspec.json.encode(problem),
         status_code=error.status,
@@ -134,7 +135,15 @@ def _known(request: Request[Any, Any, Any], error: HTTPException) -> Marketplace
     if error.status_code == BodyTooLarge.status:
         most = request.route_handler.resolve_request_max_body_size()
         return BodyTooLarge(f"The body is too large; this operation takes {most} bytes.")
-    return MalformedRequest(str(error.detail) or "The request cannot be read.")
+    return _unreadable(request.scope, error)
+
+
+def _unreadable(scope: Any, error: HTTPException) -> MalformedRequest:
+    if "route_handler" in scope:
+        return MalformedRequest(str(error.detail) or "The request cannot be read.")
+    # Before it knows the operation, the router looks at one thing.
+    detail = "Host holds what no name or address of a server has."
+    return MalformedRequest(detail, errors=(FieldError("Host:", "malformed", detail),))
 
 
 def handle_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
@@ -157,9 +166,9 @@ def _unforeseen(request: Request[Any, Any, Any], error: Exception) -> Marketplac
         log.warning("database_away", error=type(error).__name__)
         return Unavailable("The database does not answer.", retry_after_s=1)
     if isinstance(error, TimeoutError):  # a statement's: see `command_timeout`
-        log.warning("database_slow", path=request.url.path)
+        log.warning("database_slow", path=path_of(request.scope))
         return Unavailable("The database does not answer in time.", retry_after_s=1)
-    log.error("request_failed", path=request.url.path, exc_info=error)
+    log.error("request_failed", path=path_of(request.scope), exc_info=error)
     return MarketplaceError("This is our fault; the request's id helps to find it.")
 
 

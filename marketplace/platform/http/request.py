@@ -24,6 +24,15 @@ def header(scope: Any, name: bytes) -> str | None:
     return None if value is None else value.decode("latin-1")
 
 
+def path_of(scope: Any) -> str:
+    """Give a request's path, decoded, with what is before the application.
+
+    Litestar's `url` would be put together of all its parts, and fails for a `Host` out of form.
+    """
+    path: str = scope.get("root_path", "") + scope["path"]
+    return path
+
+
 class WholeRequest(Request[Any, Any, Any]):
     """Litestar's request; a body that is here as a whole is not read as a stream."""
 
