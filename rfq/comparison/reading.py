@@ -17,6 +17,7 @@ from marketplace.platform.http.schemas import MoneyView, shown_amount
 from rfq.comparison.estimates import estimates_of, money_or_none
 from rfq.comparison.figures import deviation, sum_or_none
 from rfq.comparison.schemas import (
+    AskedLineView,
     ComparedLineView,
     ComparedLotView,
     ComparedOfferView,
@@ -137,6 +138,15 @@ def _lot(
         baseline=money_or_none(baseline, currency),
         best=money_or_none(best, currency),
         computation=None if ranking is None else address,
+        lines=[
+            AskedLineView(
+                line_id=line.id,
+                description=line.description,
+                quantity=plain_decimal(line.quantity),
+                unit=line.unit,
+            )
+            for line in lot.lines
+        ],
         offers=[
             ComparedOfferView(
                 bid_id=standing.offer.bid_id,

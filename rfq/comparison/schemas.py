@@ -107,6 +107,15 @@ class ComparedOfferView(Output):
         return f"{self.supplier} (variant {self.variant.number}: {self.variant.label})"
 
 
+class AskedLineView(Output):
+    """One line of a lot as it was asked for; prices of offers refer to its id."""
+
+    line_id: UUID
+    description: str
+    quantity: str
+    unit: str
+
+
 class ComparedLotView(Output):
     """One lot with all its offers, best first, then those that cannot win.
 
@@ -122,6 +131,7 @@ class ComparedLotView(Output):
     baseline: MoneyView | None
     best: MoneyView | None
     computation: str | None
+    lines: list[AskedLineView]
     offers: list[ComparedOfferView]
 
 

@@ -16,7 +16,7 @@ from rfq.comparison.schemas import ComparedLotView, ComparedOfferView, Compariso
 
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _FLOAT_DIGITS: Final = 15
-_WIDTHS: Final = {"Lot": 40, "Supplier": 30, "Remark": 40, "Computation": 60}
+_WIDTHS: Final = {"Lot": 40, "Line": 50, "Supplier": 30, "Remark": 40, "Computation": 60}
 _WIDTH: Final = 16
 _OPTIONS: Final = {
     "in_memory": True,
@@ -48,11 +48,14 @@ LINE_COLUMNS: Final = (
     "Lot",
     "Supplier",
     "Line",
+    "Quantity",
+    "Unit",
     "Unit price",
     "Per",
     "Amount",
     "Lowest",
     "Bid",
+    "Line id",
 )
 
 
@@ -211,14 +214,18 @@ def _lines(view: ComparisonView) -> list[list[Any]]:
     return [
         [
             *_place(lot, offer),
-            str(line.line_id),
+            asked[line.line_id].description,
+            _Number(asked[line.line_id].quantity),
+            asked[line.line_id].unit,
             _Number(line.unit_amount),
             _Number(line.basis),
             _amount(line.amount),
             "lowest" if line.lowest else None,
             str(offer.bid_id),
+            str(line.line_id),
         ]
         for lot in view.lots
+        for asked in [{each.line_id: each for each in lot.lines}]
         for offer in lot.offers
         for line in offer.lines
     ]

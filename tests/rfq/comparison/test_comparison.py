@@ -149,6 +149,11 @@ async def test_the_workbook_has_numbers_as_numbers_and_no_formula(
     assert first[2] == "Bolt"
     lots = book.get_sheet_by_name("Lots").to_python()
     assert lots[1][3:] == [500.0, 625.0, 575.0, "Bolt", 575.0, 580.0]
+    head, first, *_ = book.get_sheet_by_name("Lines").to_python()
+    line = dict(zip(head, first, strict=True))
+    asked = made.lots[0].lines[0]
+    assert (line["Line"], line["Quantity"], line["Unit"]) == (asked.description, 100.0, asked.unit)
+    assert line["Line id"] == str(asked.id)
 
 
 async def test_the_page_shows_the_same_figures(
