@@ -205,9 +205,8 @@ async def _read_open(
     if known is None:
         return None
     standing, changes = known
-    lists = [
-        each for supplier_id in standing.suppliers for each in standing.heads.lists[supplier_id]
-    ]
+    suppliers = frozenset(standing.suppliers)  # by the answer others may be known
+    lists = [each for supplier_id in suppliers for each in standing.heads.lists[supplier_id]]
     if len(lists) > LISTS_NAMED_MAX or any(each.discounts for each in lists):
         return None
     list_ids, versions, begins, ends = (
@@ -230,7 +229,7 @@ async def _read_open(
         return None
     placed = platform.get(KnownItems).learn(_of_offers(rows, OFFER_END))
     offers = _in_place(placed)
-    if not standing.suppliers.issuperset(offer.supplier_id for offer in offers):
+    if not suppliers.issuperset(offer.supplier_id for offer in offers):
         return None
     kept.learn(caller.path, offers, heads, own=False)
     return FoundPage(_first(placed, values), heads, standing.buyer, None)

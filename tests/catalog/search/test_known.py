@@ -1,15 +1,18 @@
 """What a process knows of items: each page says what is true now, whatever was known before."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
+import asyncpg
 import msgspec
 import pytest
 from msgspec import structs
 
 from catalog.products.schemas import TextInput
 from catalog.search import service
+from catalog.search.finding import Query
 from catalog.search.known_items import KnownItems
+from catalog.search.page_statements import OPEN_CHOSEN
 from marketplace.app import assemble
 from marketplace.organizations import service as organizations
 from marketplace.organizations.schemas import OrganizationChange
@@ -198,3 +201,35 @@ async def test_what_is_written_of_an_item_says_what_the_view_says_whoever_reads_
                     if item.offers[0].price
                 }
     assert {"A base", "B base", "B organization", "D organization", "E organization"} <= best
+
+
+async def test_what_was_asked_of_some_suppliers_prices_nothing_of_one_who_became_known_meanwhile(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    platform = market.platform
+    await market.offer("A-1")
+    await market.price_list(entry("A-1", ("1", "3")))
+    for sku in ("B-1", "B-2"):
+        await market.offer(sku, market.other)
+    await market.price_list(entry("B-1", ("1", "5")), entry("B-2", ("1", "7")), who=market.other)
+
+    async def cost(sku: str) -> str:
+        query, asked = Query(text=sku, facets=True), PageRequest(5, None)
+        (item,) = (await service.search_catalog(platform, market.buyer, query, None, asked)).items
+        assert item.offers[0].price
+        return item.offers[0].price.amount
+
+    assert await cost("A-1") == "3"
+    fetch, others = platform.database.hot.fetch, []
+
+    async def late(sql: str, arguments: Sequence[object] = ()) -> list[asyncpg.Record]:
+        """Give what was read when another search has come and gone."""
+        rows = await fetch(sql, arguments)
+        if sql == OPEN_CHOSEN.sql and not others:
+            others.append("B-2")
+            others.append(await cost("B-2"))
+        return rows
+
+    monkeypatch.setattr(platform.database.hot, "fetch", late)
+    assert await cost("B-1") == "5"
+    assert others == ["B-2", "7"]
