@@ -15,11 +15,16 @@ from auctions.ledger.connection import fetch
 from auctions.ledger.head import Head
 
 ENTRIES_READ_AT_ONCE: Final = 5_000
-"""Where many logs are read together: some 100 ms of folding, then others have their turn."""
+"""Of one log, or of many that are read together: some 100 ms of folding, then others have their
+turn."""
 
 Remembered = Callable[[UUID], Head | None]
 LotRow = Any
 """A lot's row: its identifier, where its log ends, its currency."""
+
+
+class FarBehind(Exception):
+    """What is remembered of a lot is so far behind its log that who holds it must not catch up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +65,12 @@ async def read_lots(connection: Any, lot_ids: Sequence[UUID]) -> Sequence[LotRow
 
 
 async def current_heads(
-    connection: Any, lots: Sequence[LotRow], remembered: Remembered
+    connection: Any, lots: Sequence[LotRow], remembered: Remembered, most: int | None = None
 ) -> dict[UUID, Head]:
     """Give the heads that these rows tell of, from memory or caught up from the entries.
 
-    What is not remembered begins with its checkpoint, if there is one.
+    What is not remembered begins with its checkpoint, if there is one. Raises FarBehind where more
+    than `most` entries of a lot are missing.
     """
     heads: dict[UUID, Head] = {}
     behind: list[Behind] = []
@@ -76,6 +82,8 @@ async def current_heads(
             behind.append((lot, known))
     kept = await read_checkpoints(connection, [lot["id"] for lot, known in behind if not known])
     behind = [(lot, known or kept.get(lot["id"])) for lot, known in behind]
+    if most is not None and any(_missing(lot, known) > most for lot, known in behind):
+        raise FarBehind
     for group in _groups(behind):
         heads |= await _caught_up(connection, group)
     return heads
@@ -84,12 +92,18 @@ async def current_heads(
 Behind = tuple[LotRow, Head | None]
 
 
+def _missing(lot: LotRow, known: Head | None) -> int:
+    """Give how many entries are to be read; all, where what is known cannot be of this log."""
+    last: int = lot["last"]
+    return last if known is None or known.state.seq > last else last - known.state.seq
+
+
 def _groups(lots: Sequence[Behind]) -> Iterator[list[Behind]]:
     """Divide lots into groups whose entries can be held, and folded, at once."""
     group: list[Behind] = []
     entries = 0
     for lot, known in lots:
-        to_read = lot["last"] if known is None else max(lot["last"] - known.state.seq, 0)
+        to_read = _missing(lot, known)
         if group and entries + to_read > ENTRIES_READ_AT_ONCE:
             yield group
             group, entries = [], 0
@@ -101,29 +115,35 @@ def _groups(lots: Sequence[Behind]) -> Iterator[list[Behind]]:
 
 async def _caught_up(connection: Any, lots: Sequence[Behind]) -> dict[UUID, Head]:
     """Fold what follows the heads that are known; a log whose head is not of it is read whole."""
-    first = [known.state.seq if known else 1 for _, known in lots]
-    entries = await _entries(connection, [lot for lot, _ in lots], first)
     heads: dict[UUID, Head] = {}
-    strangers: list[LotRow] = []
-    for lot, known in lots:
-        log = entries[lot["id"]]
-        if known is None:
-            heads[lot["id"]] = _folded(lot, log, None)
-        # What we remember, or kept, is of this log only if its last entry is in it: a database that
-        # was restored may have gone on otherwise.
-        elif log and log[0]["hash"] == known.hash:
-            heads[lot["id"]] = _folded(lot, log[1:], known)
-        else:
-            strangers.append(lot)
-    if strangers:
-        heads |= await _caught_up(connection, [(lot, None) for lot in strangers])
+    behind = list(lots)
+    while behind:
+        entries = await _entries(connection, behind)
+        going_on: list[Behind] = []
+        for lot, known in behind:
+            log = entries[lot["id"]]
+            # What we remember, or kept, is of this log only if its last entry is in it: a database
+            # that was restored may have gone on otherwise.
+            if known is not None and not (log and log[0]["hash"] == known.hash):
+                going_on.append((lot, None))
+                continue
+            head = _folded(lot, log if known is None else log[1:], known)
+            if head.state.seq < lot["last"]:
+                going_on.append((lot, head))
+            else:
+                heads[lot["id"]] = head
+        behind = going_on
     return heads
 
 
-async def _entries(
-    connection: Any, lots: Sequence[LotRow], first: Sequence[int]
-) -> dict[UUID, list[Any]]:
-    ids, lasts = [lot["id"] for lot in lots], [lot["last"] for lot in lots]
+async def _entries(connection: Any, lots: Sequence[Behind]) -> dict[UUID, list[Any]]:
+    """Read the logs on from the last entries that are known, a part of what is long."""
+    ids = [lot["id"] for lot, _ in lots]
+    first = [known.state.seq if known else 1 for _, known in lots]
+    lasts = [
+        min(lot["last"], begin + ENTRIES_READ_AT_ONCE)
+        for (lot, _), begin in zip(lots, first, strict=True)
+    ]
     logs: dict[UUID, list[Any]] = {lot_id: [] for lot_id in ids}
     for entry in await fetch(connection, ENTRIES, ids, first, lasts):
         logs[entry["lot_id"]].append(entry)
@@ -133,10 +153,12 @@ async def _entries(
 def _folded(lot: LotRow, entries: Sequence[Any], known: Head | None) -> Head:
     currency = lot["currency"]
     state = replay((event_of(e, currency) for e in entries), known.state if known else None)
-    if state.seq != lot["last"]:
+    if state.seq == lot["last"]:
+        return Head(state, lot["epoch"], lot["hash"])
+    if len(entries) < ENTRIES_READ_AT_ONCE:
         msg = f"the log of lot {lot['id']} ends at {state.seq}, its row says {lot['last']}"
         raise RuntimeError(msg)
-    return Head(state, lot["epoch"], lot["hash"])
+    return Head(state, lot["epoch"], entries[-1]["hash"])
 
 
 _LOT: Final = "l.id, l.seq as last, l.epoch, l.hash, l.terms->>'currency' as currency"
