@@ -195,7 +195,7 @@ class ReceiptView(Output):
 
 
 class ReceiptList(Output):
-    """The receipts of all versions of the own bids, the newest first."""
+    """The receipts of all versions of the own bids, main bid first, of each the newest first."""
 
     items: list[ReceiptView]
 

@@ -248,6 +248,7 @@ async def _take(
     facts: dict[str, object] = {
         "procedure_id": procedure_id,
         "commitment": sealed.commitment.hex(),
+        "variant": place.variant,
     }
     # Its feed is the bidder's alone: nobody else may count bids.
     tx.emit(Event("bid.submitted", "bid", bid_id, version, frozenset([bidder_id]), facts))
@@ -349,7 +350,7 @@ def receipt_view(
 
 
 async def list_receipts(platform: Platform, caller: Caller, procedure_id: UUID) -> ReceiptList:
-    """List the receipts of all versions of the company's bids, the newest first.
+    """List the receipts of all versions of the company's bids, of each the newest first.
 
     Raises NotFound where the procedure is not to be seen. After the opening the nonce of the opened
     version is shown again.
@@ -363,7 +364,7 @@ async def list_receipts(platform: Platform, caller: Caller, procedure_id: UUID) 
                 SealedBidRow.procedure_id == procedure_id,
                 SealedBidRow.bidder_id == caller.organization_id,
             )
-            .order_by(SealedBidRow.submitted_at.desc(), SealedBidRow.version.desc())
+            .order_by(SealedBidRow.variant, SealedBidRow.version.desc())
             .limit(PAGE_ITEMS_MAX)
         )
         versions = [version_of(row, procedure_id, caller.organization_id) for row in rows]

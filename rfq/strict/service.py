@@ -80,7 +80,11 @@ async def submit_envelope(
         terms = procedure.terms_version
         await store_version(tx, receipt, sealed, terms)
         commitment = sealed.commitment.hex()
-        facts: dict[str, object] = {"procedure_id": procedure_id, "commitment": commitment}
+        facts: dict[str, object] = {
+            "procedure_id": procedure_id,
+            "commitment": commitment,
+            "variant": data.variant,
+        }
         audience = frozenset([caller.organization_id])
         tx.emit(Event("bid.submitted", "bid", bid_id, data.version, audience, facts))
         tx.record("bid.submitted", "bid", bid_id, after={"version": data.version, **facts})

@@ -42,8 +42,10 @@ def priced(procedure: Json, *amounts: Any) -> Json:
     }
 
 
-async def published(client: httpx.AsyncClient, buyer: Company, *suppliers: Company) -> Json:
-    made = await client.post("/v1/procedures", json=draft(), headers=buyer.writing)
+async def published(
+    client: httpx.AsyncClient, buyer: Company, *suppliers: Company, **changes: Any
+) -> Json:
+    made = await client.post("/v1/procedures", json=draft(**changes), headers=buyer.writing)
     assert made.status_code == 201, made.text
     address = f"/v1/procedures/{made.json()['id']}"
     invited = await client.post(

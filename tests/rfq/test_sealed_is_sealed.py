@@ -49,6 +49,8 @@ PLANTED = "73190.90517"
 NOTE = b"the-planted-note-of-a-sealed-bid"
 CONTENT = b"the planted content of an attachment, 52 kN at 20 degrees"
 NAME = b"planted-name.txt"
+VARIED, LABEL = "52806.41397", b"a-planted-label"
+DIFFERS = b"what a planted variant does otherwise"
 # Of the test with two envelopes: what the other planted lies on the same disk once it is open.
 APART = "64207.31859"
 SPOKEN = b"the-note-of-a-technical-envelope"
@@ -132,7 +134,8 @@ async def test_before_the_opening_nothing_planted_is_in_dump_wal_valkey_logs_and
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     buyer, acme = await world.buyer(), await world.supplier()
-    made = await published(client, buyer, acme)
+    least = [{"code": "LIFE", "text": "Readable for ten years."}]
+    made = await published(client, buyer, acme, variants={"minimum_requirements": least})
     address = f"/v1/procedures/{made['id']}"
     uploaded = await client.post(f"{address}/attachments", content=CONTENT, headers=acme.headers)
     assert uploaded.status_code == 201, uploaded.text
@@ -147,12 +150,19 @@ async def test_before_the_opening_nothing_planted_is_in_dump_wal_valkey_logs_and
         headers={**acme.writing, "If-Match": '"1"'},
     )
     assert replaced.status_code == 200, replaced.text
+    differs = {"label": LABEL.decode(), "description": DIFFERS.decode()}
+    other = {**priced(made, VARIED, "90"), "variant": differs}
+    beside = await client.post(f"{address}/bids", json=other, headers=acme.writing)
+    assert beside.status_code == 201, beside.text
     for slip in ({"lines": []}, {"currency": "USD"}, {"attachments": [{**named, "name": "a/b"}]}):
         await client.post(f"{address}/bids", json={**bid, **slip}, headers=acme.writing)
     await worker.run_until_idle()
 
     needles = {
         **price_needles(PLANTED),
+        **{f"variant's {form}": each for form, each in price_needles(VARIED).items()},
+        **text_needles("label", LABEL),
+        **text_needles("difference", DIFFERS),
         **text_needles("note", NOTE),
         **text_needles("content", CONTENT),
         **text_needles("name", NAME),
@@ -169,6 +179,7 @@ async def test_before_the_opening_nothing_planted_is_in_dump_wal_valkey_logs_and
     await worker.run_until_idle()
     after = await search(needles, "")
     assert {"text", "note", "name", "nonce 1"} <= after["dump"]
+    assert {"variant's text", "label", "difference"} <= after["dump"]
     assert {"text", "note", "name"} <= after["pg18/pg_wal"]
 
 

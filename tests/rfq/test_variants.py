@@ -1,15 +1,11 @@
 """Variants: sealed, opened, decided on, ranked and awarded as offers of their own."""
 
-from datetime import timedelta
-
 import msgspec
 import pytest
 from msgspec import structs
 
-from auctions.engine.terms import Measure
-from auctions.terms_schemas import DecrementInput, StepInput
 from marketplace.contracts.reading import read_contract
-from marketplace.kernel.errors import Conflict, InvalidInput, NotFound, StaleVersion, WrongState
+from marketplace.kernel.errors import Conflict, InvalidInput, NotFound, WrongState
 from marketplace.platform.core import Platform
 from marketplace.platform.http.paging import PageRequest
 from marketplace.platform.sheets.page import page
@@ -23,20 +19,14 @@ from rfq.comparison.page import comparison_sheet
 from rfq.comparison.reading import read_comparison
 from rfq.evaluation.computing import read_computation
 from rfq.evaluation.listing import list_bids
-from rfq.evaluation.panel_schemas import ScoreInput, ScoresInput
-from rfq.evaluation.rankings import BEHIND, read_ranking
-from rfq.evaluation.schemas import LotRankingView
-from rfq.evaluation.scoring import hand_in, lock_scores, put_scores, read_sheet
+from rfq.evaluation.rankings import BEHIND
 from rfq.explanations.schemas import (
     ExplanationDecisionInput,
     ExplanationInput,
     ExplanationRequestInput,
 )
 from rfq.explanations.service import decide_explanation, explain_offer, request_explanation
-from rfq.handover.schemas import LotAuctionInput
-from rfq.handover.service import start_lot_auction
 from rfq.opening.proofs import read_opening
-from rfq.opening.service import open_procedure
 from rfq.printouts.service import Asked, print_decision, print_minutes
 from rfq.procedures.reading import read_procedure
 from rfq.procedures.schemas import BuyerProcedureView
@@ -44,40 +34,17 @@ from rfq.rules.procedure import LotStatus
 from rfq.rules.proof import verify_opening
 from rfq.rules.settlement import Cause
 from rfq.rules.variants import VariantPolicy
-from rfq.variants.schemas import VariantDecisionInput
-from rfq.variants.service import decide_variant, list_variants
-from tests.rfq.awards.tender import now, proposed
-from tests.rfq.panels import Panel, judging
-from tests.rfq.parties import HOUR, MoveClock, Parties, bid, key
+from rfq.variants.service import list_variants
+from tests.rfq.awards.tender import proposed
+from tests.rfq.parties import MoveClock, Parties, bid, key
 from tests.rfq.test_amendments import amended
 from tests.rfq.test_attachments import named, upload
 from tests.rfq.test_negotiation import Table
-from tests.rfq.variants import decide, send, taking, variant
+from tests.rfq.variants import decide, opened, placed, ranked, send, taking, variant
 
 ENGLISH = Asked((), None)
 FAILED = AwardFailureInput(cause=Cause.INSOLVENT, reason="Insolvency was declared.")
 FIRST_ONE = ExplanationDecisionInput(accepted=False, reason="The stock is not enough.")
-
-
-async def opened(
-    parties: Parties, made: BuyerProcedureView, move_clock: MoveClock
-) -> BuyerProcedureView:
-    await move_clock(HOUR)
-    return await open_procedure(parties.platform, parties.buyer, made.id)
-
-
-async def ranked(parties: Parties, made: BuyerProcedureView) -> LotRankingView:
-    return await read_ranking(parties.platform, parties.buyer, made.id, made.lots[0].id)
-
-
-def placed(parties: Parties, ranking: LotRankingView) -> list[tuple[str, str | None]]:
-    """Who stands in which order, with which of his offers."""
-    names = {who.organization_id: name for name, who in _named(parties)}
-    return [(names[each.bidder_id], each.variant and each.variant.label) for each in ranking.items]
-
-
-def _named(parties: Parties) -> list[tuple[str, object]]:
-    return [(name, getattr(parties, name)) for name in ("acme", "bolt", "coil")]
 
 
 async def test_a_variant_is_submitted_beside_a_main_bid_replaced_and_withdrawn(
@@ -104,14 +71,24 @@ async def test_a_variant_is_submitted_beside_a_main_bid_replaced_and_withdrawn(
     # Each is replaced by its own kind, at its own version.
     with pytest.raises(InvalidInput) as refused:
         await replace_bid(
-            platform, parties.acme, made.id, first.bid_id,
-            data=bid(made, "2", "90"), version=1, key=key(),
-        )  # fmt: skip
+            platform,
+            parties.acme,
+            made.id,
+            first.bid_id,
+            data=bid(made, "2", "90"),
+            version=1,
+            key=key(),
+        )
     assert [each.pointer for each in refused.value.errors] == ["/variant"]
     better = await replace_bid(
-        platform, parties.acme, made.id, first.bid_id,
-        data=variant(made, "Recycled", "1.95", "90"), version=1, key=key(),
-    )  # fmt: skip
+        platform,
+        parties.acme,
+        made.id,
+        first.bid_id,
+        data=variant(made, "Recycled", "1.95", "90"),
+        version=1,
+        key=key(),
+    )
     assert (better.variant, better.version) == (1, 2)
     with pytest.raises(Conflict, match="withdraw them first"):
         await withdraw_bid(platform, parties.acme, made.id, main.bid_id, 1)
@@ -121,11 +98,11 @@ async def test_a_variant_is_submitted_beside_a_main_bid_replaced_and_withdrawn(
     assert (await send(parties, made, parties.acme, "Fourth", "1", "90")).variant == 3
     receipts = (await list_receipts(platform, parties.acme, made.id)).items
     assert [(each.variant, each.version, each.status) for each in receipts] == [
-        (3, 1, "live"),
-        (1, 2, "withdrawn"),
-        (2, 1, "withdrawn"),
-        (1, 1, "replaced"),
         (0, 1, "live"),
+        (1, 2, "withdrawn"),
+        (1, 1, "replaced"),
+        (2, 1, "withdrawn"),
+        (3, 1, "live"),
     ]
     with pytest.raises(NotFound):
         await withdraw_bid(platform, parties.bolt, made.id, main.bid_id, 1)
@@ -248,9 +225,13 @@ async def test_where_only_the_offer_is_rejected_the_next_of_its_bidder_stands(
     with pytest.raises(Conflict):
         await proposed(parties, made)
     asked = await request_explanation(
-        platform, parties.buyer, made.id, lot_id,
-        ExplanationRequestInput(bid_id=low.bid_id, question="How so?"), key(),
-    )  # fmt: skip
+        platform,
+        parties.buyer,
+        made.id,
+        lot_id,
+        ExplanationRequestInput(bid_id=low.bid_id, question="How so?"),
+        key(),
+    )
     own = ExplanationInput(explanation="We close a warehouse.")
     given = await explain_offer(platform, parties.acme, asked.id, own, asked.version)
     await decide_explanation(platform, parties.buyer, given.id, FIRST_ONE, given.version)
@@ -295,93 +276,14 @@ async def test_a_variant_stands_for_amended_terms_only_beside_a_main_bid_that_do
         if who is parties.acme:
             await amended(parties, made)
             await confirm_bid(platform, who, made.id, sent.bid_id, 1)
-    assert {
-        each.status for each in (await list_receipts(platform, parties.acme, made.id)).items
-    } == {
-        "live",
-        "unconfirmed",
-    }
+    receipts = (await list_receipts(platform, parties.acme, made.id)).items
+    assert [each.status for each in receipts] == ["unconfirmed", "live"]
     made = await opened(parties, made, move_clock)
     bids = (await list_bids(platform, parties.buyer, made.id)).items
     invalid = {each.bidder_id: each.invalid_reason for each in bids if each.invalid_reason}
     assert list(invalid) == [parties.acme.organization_id]
     assert "no valid one stands beside it" in invalid[parties.acme.organization_id]
     assert main.bid_id in {each.id for each in bids if not each.invalid_reason}
-
-
-async def test_a_panel_judges_variants_and_they_are_decided_before_prices_are_known(
-    platform: Platform, parties: Parties, move_clock: MoveClock
-) -> None:
-    panel = Panel(parties)
-    terms = msgspec.structs.replace(taking(await parties.terms()), judging=judging())
-    made = await parties.published(terms)
-    await parties.submit(made, parties.acme, "3.10", "90")
-    await parties.submit(made, parties.bolt, "2.90", "95")
-    await send(parties, made, parties.acme, "Recycled", "3", "90")
-    await send(parties, made, parties.bolt, "Grey", "1", "90")
-    made = await opened(parties, made, move_clock)
-    anna = await panel.member()
-    await panel.name(made.id, anna)
-    await decide(parties, made, "Grey", "LIFE")
-    sheet = await read_sheet(platform, anna, made.id)
-    judged = {(each.variant and each.variant.label): each.bid_id for each in sheet.bids}
-    assert len(sheet.bids) == 3
-    assert "Grey" not in judged, "what was set aside is not judged"
-    quality = {each.bid_id: "9" if each.variant else "5" for each in sheet.bids}
-    _, by_quality, fits = made.judging.criteria
-    scores = ScoresInput(
-        scores=[
-            ScoreInput(bid_id=bid_id, criterion_id=criterion.id, score=score)
-            for bid_id, given in quality.items()
-            for criterion, score in ((by_quality, given), (fits, "1"))
-        ]
-    )
-    await put_scores(platform, anna, made.id, scores)
-    await hand_in(platform, anna, made.id)
-    with pytest.raises(Conflict, match="it stays aside"):
-        await decide(parties, made, "Grey")
-    version = (await read_procedure(platform, parties.buyer, made.id)).version
-    with pytest.raises(Conflict, match="variant 1: Recycled"):
-        await lock_scores(platform, parties.buyer, made.id, version)
-    await decide(parties, made, "Recycled")
-    await lock_scores(platform, parties.buyer, made.id, version)
-    with pytest.raises(WrongState, match="before prices are known"):
-        await decide(parties, made, "Recycled", "LIFE")
-    ranking = await ranked(parties, made)
-    assert placed(parties, ranking) == [("acme", "Recycled"), ("bolt", None)]
-
-
-async def test_a_decision_is_read_by_its_bidder_alone_and_follows_the_version_it_was_made_from(
-    platform: Platform, parties: Parties, move_clock: MoveClock
-) -> None:
-    terms = taking(await parties.terms(), beside_main_bid=False)
-    made = await parties.published(terms)
-    await send(parties, made, parties.acme, "Recycled", "3", "90")
-    await parties.submit(made, parties.bolt, "2.90", "95")
-    made = await opened(parties, made, move_clock)
-    first = await decide(parties, made, "Recycled", "LIFE")
-    (own,) = (await list_variants(platform, parties.acme, made.id)).items
-    assert own == first
-    assert (await list_variants(platform, parties.bolt, made.id)).items == []
-    taken_back = await decide(parties, made, "Recycled")
-    assert (taken_back.meets, taken_back.version) == (True, 2)
-    with pytest.raises(InvalidInput) as refused:
-        await decide(parties, made, "Recycled", "NOTHING")
-    assert [each.pointer for each in refused.value.errors] == ["/unmet/0"]
-    listed = (await list_variants(platform, parties.buyer, made.id)).items[0]
-    with pytest.raises(StaleVersion):
-        await decide_variant(
-            platform, parties.buyer, made.id, listed.bid_id,
-            data=VariantDecisionInput(), version=1,
-        )  # fmt: skip
-    auction = LotAuctionInput(
-        lot_id=made.lots[0].id,
-        bidders=2,
-        decrement=DecrementInput(step=StepInput(measure=Measure.ABSOLUTE, value="1")),
-        ends_at=await now(platform) + timedelta(hours=1),
-    )
-    with pytest.raises(Conflict, match="do not compete in one auction"):
-        await start_lot_auction(platform, parties.buyer, made.id, auction, key())
 
 
 async def test_what_is_agreed_about_a_variant_is_its_price_and_no_other_offers_of_its_bidder(
@@ -426,53 +328,3 @@ async def test_bids_that_name_one_attachment_are_listed_each_on_whatever_page(
     assert {each.id for each in found} == {leaflet.attachment_id}
     assert len({each.bid_id for each in found}) == 2
     assert {each.invalid_reason for each in found} == {None}
-
-
-async def test_with_two_envelopes_the_prices_of_those_offers_open_that_passed(
-    platform: Platform, parties: Parties, move_clock: MoveClock
-) -> None:
-    panel = Panel(parties)
-    terms = structs.replace(taking(await parties.terms()), two_envelopes=True)
-    made = await parties.published(structs.replace(terms, judging=judging()))
-    await parties.submit(made, parties.acme, "3.10", "90")
-    await parties.submit(made, parties.bolt, "2.90", "95")
-    for label, price in (("Recycled", "2.30"), ("Grey", "2"), ("Unfit", "1")):
-        who = parties.bolt if label == "Unfit" else parties.acme
-        await send(parties, made, who, label, price, "90")
-    made = await opened(parties, made, move_clock)
-    anna = await panel.member()
-    await panel.name(made.id, anna)
-    await decide(parties, made, "Grey", "WHITE")
-    for label in ("Recycled", "Unfit"):
-        await decide(parties, made, label)
-    sheet = await read_sheet(platform, anna, made.id)
-    labels = {each.bid_id: each.variant and each.variant.label for each in sheet.bids}
-    _, by_quality, fits = made.judging.criteria
-    # Acme's main bid and Bolt's variant do not fit.
-    unfit = {
-        each.bid_id
-        for each in sheet.bids
-        if labels[each.bid_id] == "Unfit"
-        or (each.bidder_id == parties.acme.organization_id and each.variant is None)
-    }
-    given = [
-        ScoreInput(bid_id=bid_id, criterion_id=criterion.id, score=score)
-        for bid_id in labels
-        for criterion, score in ((by_quality, "5"), (fits, "0" if bid_id in unfit else "1"))
-    ]
-    await put_scores(platform, anna, made.id, ScoresInput(scores=given))
-    await hand_in(platform, anna, made.id)
-    version = (await read_procedure(platform, parties.buyer, made.id)).version
-    await lock_scores(platform, parties.buyer, made.id, version)
-    bids = (await list_bids(platform, parties.buyer, made.id)).items
-    shown = {each.id for each in bids if each.prices is not None}
-    assert (len(bids), len(shown), shown & unfit) == (5, 2, set())
-    assert placed(parties, await ranked(parties, made)) == [("acme", "Recycled"), ("bolt", None)]
-    proof = await read_opening(platform, parties.buyer, made.id)
-    assert all(finding.fits for finding in verify_opening(proof, (), None))
-    assert (await proposed(parties, made)).awards[0].total.amount == "500.00"
-    (told,) = (await list_notices(platform, parties.bolt, made.id)).items
-    assert told.reasons == [
-        "Your financial envelope of variant 1 was not opened: It failed 'Fits our printers'.",
-        "Your offer has rank 2.",
-    ]

@@ -5,6 +5,9 @@ import msgspec
 from marketplace.platform.caller import Caller
 from rfq.bids.schemas import ReceiptView, SealedBidInput, VariantInput
 from rfq.bids.service import submit_bid
+from rfq.evaluation.rankings import read_ranking
+from rfq.evaluation.schemas import LotRankingView
+from rfq.opening.service import open_procedure
 from rfq.procedures.schemas import BuyerProcedureView, ProcedureInput
 from rfq.rules.variants import VariantPolicy
 from rfq.variants.schemas import (
@@ -14,7 +17,7 @@ from rfq.variants.schemas import (
     VariantTermsInput,
 )
 from rfq.variants.service import decide_variant, list_variants
-from tests.rfq.parties import Parties, bid, key
+from tests.rfq.parties import HOUR, MoveClock, Parties, bid, key
 
 LIFE = MinimumRequirementInput(code="LIFE", text="Readable for ten years.")
 WHITE = MinimumRequirementInput(code="WHITE", text="At least ISO 80.")
@@ -64,3 +67,24 @@ async def decide(
         data=VariantDecisionInput(unmet=list(unmet), reason="As the laboratory found."),
         version=found.version,
     )
+
+
+async def opened(
+    parties: Parties, made: BuyerProcedureView, move_clock: MoveClock
+) -> BuyerProcedureView:
+    await move_clock(HOUR)
+    return await open_procedure(parties.platform, parties.buyer, made.id)
+
+
+async def ranked(parties: Parties, made: BuyerProcedureView) -> LotRankingView:
+    return await read_ranking(parties.platform, parties.buyer, made.id, made.lots[0].id)
+
+
+def placed(parties: Parties, ranking: LotRankingView) -> list[tuple[str, str | None]]:
+    """Who stands in which order, with which of his offers."""
+    names = {who.organization_id: name for name, who in _named(parties)}
+    return [(names[each.bidder_id], each.variant and each.variant.label) for each in ranking.items]
+
+
+def _named(parties: Parties) -> list[tuple[str, object]]:
+    return [(name, getattr(parties, name)) for name in ("acme", "bolt", "coil")]
