@@ -43,7 +43,7 @@ from rfq.ocds.steps import tell_auctions_ended, tell_auctions_started
 from rfq.procedures.publishing import load_own
 from rfq.procedures.reading import Loaded, load
 from rfq.rules import procedure as rules
-from rfq.rules.competition import check_auctionable
+from rfq.rules.competition import check_auctionable, check_one_solution
 from rfq.rules.evaluation import Standing, best
 from rfq.rules.procedure import LOT, Action, LotAction, LotStatus, Party
 from rfq.rules.validity import has_ended
@@ -143,6 +143,8 @@ async def _start(
     for lot_id in asked:
         await check_nothing_negotiated(tx, lot_id)
     standings = (await compare(tx, loaded)).standings
+    for lot_id in asked:
+        check_one_solution(each.offer for each in standings[lot_id])
     at = await tx.clock()
     chosen = [
         _best(_able(standings[lot.lot_id], at), lot, lot_pointer(pointer, place))

@@ -263,7 +263,8 @@ class ProcedureInput(Input):
         VariantTermsInput | None,
         Meta(
             description="Which other solutions than the one asked for are taken; without it none. "
-            "Not with award by line, nor among members of a framework; such lots are not auctioned."
+            "Not with award by line, nor among members of a framework. A lot with a variant in the "
+            "running is not auctioned."
         ),
     ] = None
     rates: Annotated[

@@ -5,7 +5,7 @@ it, at the quantity asked for, is the most he may ask. Lower is what the competi
 auction moves the total of a lot down from a member's own bid, and breaking it down raises no line.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from auctions.engine.terms import Format
@@ -14,7 +14,7 @@ from marketplace.contracts.rules import tier_reached
 from marketplace.kernel.canonical import plain_decimal
 from marketplace.kernel.errors import Conflict, FieldError, InvalidInput, invalid
 from rfq.rules.bid import Bid, BidLine
-from rfq.rules.evaluation import PricedLine
+from rfq.rules.evaluation import Offer, PricedLine
 from rfq.rules.procedure import Line, Procedure
 
 NEVER_ABOVE_OWN: Final = frozenset({Format.ENGLISH, Format.SEALED, Format.STAGED})
@@ -74,17 +74,25 @@ def _bid_line(line: PricedLine) -> BidLine:
 
 
 def check_auctionable(procedure: Procedure, format_: Format, pointer: str) -> None:
-    """Guard of an auction: all bid for the same, and no member of a framework ends above his bid.
+    """Guard of an auction among the members of a framework: nobody can end above his own bid.
 
     In other formats a member gets what the second asked, or what a clock calls: above his bid, and
-    so perhaps above his framework prices. Raises InvalidInput; Conflict where variants are taken.
+    so perhaps above his framework prices. Raises InvalidInput.
     """
-    if procedure.offering.variants is not None:
-        raise Conflict(
-            "This procedure takes variants, and amounts for different solutions do not compete in "
-            "one auction: award its lots from their bids."
-        )
     if procedure.offering.framework_id is not None and format_ not in NEVER_ABOVE_OWN:
         formats = ", ".join(sorted(each.value for each in NEVER_ABOVE_OWN))
         detail = f"Members of a framework are auctioned in a format that only lowers: {formats}."
         raise invalid(f"{pointer}/format", "above_own_bid", detail)
+
+
+def check_one_solution(offers: Iterable[Offer]) -> None:
+    """Guard of an auction: all who could win bid for the same; raises Conflict.
+
+    So each bidder is in it with the one offer he has.
+    """
+    found = next((each.variant for each in offers if each.variant is not None), None)
+    if found is not None:
+        raise Conflict(
+            f"Amounts for different solutions do not compete in one auction, and {found} is in the "
+            "running: award this lot from its bids."
+        )

@@ -11,7 +11,9 @@ from rfq.rules.panel import EvaluatorStatus
 from rfq.rules.procedure import BIDS_COUNTED, LotStatus, Procedure, Status, check_words
 from rfq.rules.variants import OpenedVariant, Variants
 
-_DECIDED: Final = frozenset([LotStatus.PROPOSED, LotStatus.AWARDED])
+_DECIDED: Final = frozenset(
+    [LotStatus.AUCTION, LotStatus.AUCTIONED, LotStatus.PROPOSED, LotStatus.AWARDED]
+)
 _BEFORE_SCORES: Final = frozenset([Status.OPENED, Status.QUALIFICATION, Status.EVALUATION])
 _BEFORE_AWARD: Final = _BEFORE_SCORES | {Status.EVALUATED}
 
@@ -67,14 +69,14 @@ def check_return(panel: Iterable[EvaluatorStatus]) -> None:
 
 
 def check_undecided_lots(lots: Iterable[LotStatus]) -> None:
-    """Guard of a decision: no lot of the variant is decided by what held before.
+    """Guard of a decision: no lot of the variant is decided, or auctioned, by what held before.
 
     Raises WrongState.
     """
     for status in lots:
         if status in _DECIDED:
             raise WrongState(
-                f"A lot of this variant is {status}: it was decided by what held then.",
+                f"A lot of this variant is {status}: what was decided until then holds for it.",
                 state=status,
             )
 

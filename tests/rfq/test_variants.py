@@ -1,5 +1,7 @@
 """Variants: sealed, opened, decided on, ranked and awarded as offers of their own."""
 
+from uuid import UUID
+
 import msgspec
 import pytest
 from msgspec import structs
@@ -7,6 +9,7 @@ from msgspec import structs
 from marketplace.contracts.reading import read_contract
 from marketplace.kernel.errors import Conflict, InvalidInput, NotFound, WrongState
 from marketplace.platform.core import Platform
+from marketplace.platform.database import transaction
 from marketplace.platform.http.paging import PageRequest
 from marketplace.platform.sheets.page import page
 from marketplace.platform.sheets.reader import reader_of
@@ -14,6 +17,7 @@ from rfq.attachments.sealed import list_attachments
 from rfq.awards.leaving import fail_award
 from rfq.awards.notices import list_notices
 from rfq.awards.schemas import AwardFailureInput
+from rfq.bids.schemas import ConditionsInput, VolumeDiscountInput
 from rfq.bids.service import confirm_bid, list_receipts, replace_bid, submit_bid, withdraw_bid
 from rfq.comparison.page import comparison_sheet
 from rfq.comparison.reading import read_comparison
@@ -28,12 +32,14 @@ from rfq.explanations.schemas import (
 from rfq.explanations.service import decide_explanation, explain_offer, request_explanation
 from rfq.opening.proofs import read_opening
 from rfq.printouts.service import Asked, print_decision, print_minutes
-from rfq.procedures.reading import read_procedure
+from rfq.procedures.reading import load, read_procedure
 from rfq.procedures.schemas import BuyerProcedureView
 from rfq.rules.procedure import LotStatus
 from rfq.rules.proof import verify_opening
 from rfq.rules.settlement import Cause
 from rfq.rules.variants import VariantPolicy
+from rfq.scenarios.reading import prepare
+from rfq.scenarios.schemas import ScenarioInput
 from rfq.variants.service import list_variants
 from tests.rfq.awards.tender import proposed
 from tests.rfq.parties import MoveClock, Parties, bid, key
@@ -328,3 +334,33 @@ async def test_bids_that_name_one_attachment_are_listed_each_on_whatever_page(
     assert {each.id for each in found} == {leaflet.attachment_id}
     assert len({each.bid_id for each in found}) == 2
     assert {each.invalid_reason for each in found} == {None}
+
+
+async def test_lots_decided_together_take_the_best_offers_and_discounts_are_for_main_bids(
+    platform: Platform, parties: Parties, move_clock: MoveClock
+) -> None:
+    made = await parties.published(taking(await parties.terms(lots=2)))
+    both = ConditionsInput(volume=[VolumeDiscountInput(from_amount="100", percent="10")])
+    for who in (parties.acme, parties.bolt):
+        given = structs.replace(bid(made, *("3.10", "90") * 2), conditions=both)
+        await submit_bid(platform, who, made.id, given, key())
+    # For the first lot alone.
+    await send(parties, made, parties.acme, "Recycled", "2", "90")
+    made = await opened(parties, made, move_clock)
+    acme, bolt = parties.acme.organization_id, parties.bolt.organization_id
+
+    async def offers() -> set[tuple[int, UUID, int, bool]]:
+        async with transaction(platform, parties.buyer) as tx:
+            asked = await prepare(tx, await load(tx, made.id), ScenarioInput(name="All"))
+        lots = [lot.id for lot in made.lots]
+        return {
+            (lots.index(each.part_id), each.bidder, each.amount, each.own)
+            for each in asked.problem.offers
+        }
+
+    others = {(0, bolt, 58_000, True), (1, acme, 58_000, True), (1, bolt, 58_000, True)}
+    assert await offers() == others, "what is not decided on cannot be awarded"
+    await decide(parties, made, "Recycled")
+    assert await offers() == {(0, acme, 47_000, False), *others}
+    await decide(parties, made, "Recycled", "LIFE")
+    assert await offers() == {(0, acme, 58_000, True), *others}

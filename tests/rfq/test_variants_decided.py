@@ -112,8 +112,14 @@ async def test_a_decision_is_read_by_its_bidder_alone_and_follows_the_version_it
         decrement=DecrementInput(step=StepInput(measure=Measure.ABSOLUTE, value="1")),
         ends_at=await now(platform) + timedelta(hours=1),
     )
-    with pytest.raises(Conflict, match="do not compete in one auction"):
+    with pytest.raises(Conflict, match="variant 1: Recycled is in the running"):
         await start_lot_auction(platform, parties.buyer, made.id, auction, key())
+    await decide(parties, made, "Recycled", "LIFE")
+    auction.bidders = 1
+    started = await start_lot_auction(platform, parties.buyer, made.id, auction, key())
+    assert [each.organization_id for each in started.participants] == [parties.bolt.organization_id]
+    with pytest.raises(WrongState):
+        await decide(parties, made, "Recycled")
 
 
 async def test_with_two_envelopes_the_prices_of_those_offers_open_that_passed(

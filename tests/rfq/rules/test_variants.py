@@ -166,7 +166,7 @@ def test_nothing_is_awarded_before_all_variants_are_decided_and_nothing_decided_
     with pytest.raises(Conflict, match="variant 1: Recycled"):
         variant_decisions.check_all_decided([None, meets, waiting])
     variant_decisions.check_undecided_lots([LotStatus.OPENED, LotStatus.UNSUCCESSFUL])
-    for status in (LotStatus.PROPOSED, LotStatus.AWARDED):
+    for status in (LotStatus.AUCTIONED, LotStatus.PROPOSED, LotStatus.AWARDED):
         with pytest.raises(WrongState):
             variant_decisions.check_undecided_lots([LotStatus.OPENED, status])
 
