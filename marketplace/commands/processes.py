@@ -26,12 +26,12 @@ def serve(host: str, port: int, workers: int) -> None:
     import uvicorn
     import uvloop
 
-    from marketplace.platform.http.server import BoundedHttp
+    from marketplace.platform.http.server import BoundedHttp, serve_until_told
     from marketplace.platform.safety import refuse_unsafe
 
     os.environ.update(development.found_environment(os.environ))
     uvloop.run(refuse_unsafe(load_settings()))
-    uvicorn.run(
+    config = uvicorn.Config(
         "marketplace.commands.processes:api",
         factory=True,
         host=host,
@@ -50,6 +50,7 @@ def serve(host: str, port: int, workers: int) -> None:
         proxy_headers=bool(os.environ.get("FORWARDED_ALLOW_IPS")),
         timeout_graceful_shutdown=8,
     )
+    serve_until_told(config)
 
 
 def api() -> Any:

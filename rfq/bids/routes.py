@@ -9,6 +9,7 @@ from litestar.types import ControllerRouterHandler
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.http.access import versioned
+from marketplace.platform.http.direct import Direct
 from marketplace.platform.http.given import FromPath, Given, JSONBody
 from marketplace.platform.idempotency import IdempotencyKey
 from rfq.bids import service
@@ -39,6 +40,7 @@ async def confirm_bid(
     "/v1/procedures/{procedure_id:uuid}/bids",
     operation_id="submitBid",
     tags=TAGS,
+    middleware=[Direct],
     summary="Submit a sealed bid and get its receipt",
 )
 async def submit_bid(

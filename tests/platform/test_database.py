@@ -337,3 +337,19 @@ async def test_a_read_that_finds_nothing_keeps_its_connection(platform: Platform
         return pid
 
     assert await not_found() == await not_found()
+
+
+async def test_who_waits_for_a_connection_gets_it_in_the_order_he_came(settings: Settings) -> None:
+    narrow = Platform(replace(settings, engine_connections=1))
+    served: list[int] = []
+
+    async def one(number: int) -> None:
+        for _ in range(2):  # who was served asks again, and stands behind all who wait
+            async with system_transaction(narrow, Role.ENGINE):
+                served.append(number)
+
+    try:
+        await asyncio.gather(*(one(number) for number in range(5)))
+    finally:
+        await narrow.close()
+    assert served == [*range(5), *range(5)]

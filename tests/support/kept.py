@@ -90,7 +90,8 @@ class KeptDatabase(Database):
         yield from (*self.hot._idle, *self.credentials._idle)
 
     def _pools(self) -> list[Any]:
-        return [engine.sync_engine.pool for engine in (*self._engines.values(), self._patient)]
+        pools = (*self._by_role.values(), self._patient)
+        return [pool.engine.sync_engine.pool for pool in pools]
 
 
 class Cleaner:

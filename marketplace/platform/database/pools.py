@@ -2,12 +2,14 @@
 
 import asyncio
 import functools
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final, Protocol
 
 import asyncpg
 import msgspec
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from marketplace.kernel.limits import (
     AUTH_CONNECTIONS,
@@ -24,6 +26,46 @@ from marketplace.platform.database.connecting import (
 )
 from marketplace.platform.database.failures import AWAY, explained
 from marketplace.platform.settings import Settings
+
+_NOTHING_DONE: Final = "The database does not answer; nothing was done."
+
+
+class Pool:
+    """Connections for transactions, which those who wait for one get in the order they came.
+
+    SQLAlchemy's pool by itself gives a free one to whoever asks just then: in a rush some waited
+    twenty times as long as those who came after them.
+    """
+
+    def __init__(self, engine: AsyncEngine, size: int) -> None:
+        self.engine = engine
+        self._turns = asyncio.Semaphore(size)
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[AsyncConnection]:
+        """Give a connection in one's turn; raises Unavailable where none is to be had."""
+        try:
+            await self._turn()
+        except TimeoutError as error:
+            raise explained(error, _NOTHING_DONE) from error
+        try:
+            try:
+                connection = await self.engine.connect()
+            except (DBAPIError, *AWAY) as error:
+                raise explained(error, _NOTHING_DONE) from error
+            try:
+                yield connection
+            finally:
+                await connection.close()
+        finally:
+            self._turns.release()
+
+    async def _turn(self) -> None:
+        if not self._turns.locked():  # without a timer, and at once
+            await self._turns.acquire()
+            return
+        async with asyncio.timeout(REQUEST_SECONDS_MAX):
+            await self._turns.acquire()
 
 
 class Database:
@@ -42,22 +84,22 @@ class Database:
             Role.WORKER: WORKER_CONNECTIONS,
             Role.AUTH: AUTH_CONNECTIONS,
         }
-        self._engines = {role: self._engine(role, size) for role, size in sizes.items()}
+        self._by_role = {role: self._pool(role, size) for role, size in sizes.items()}
         self._fast_sizes = {
             Role.API: settings.fast_connections,
             Role.ENGINE: settings.engine_connections,
             Role.AUTH: AUTH_CONNECTIONS,
             Role.WORKER: WORKER_CONNECTIONS,
         }
-        self._patient = self._engine(Role.API, JOBS_AT_ONCE_MAX, patient=True)
+        self._patient = self._pool(Role.API, JOBS_AT_ONCE_MAX, patient=True)
         self._fast: dict[Role, asyncpg.Pool] = {}
         self.hot = HotConnections(self._url, Role.API, settings.fast_connections)
         self.credentials = HotConnections(self._url, Role.AUTH, AUTH_CONNECTIONS)
         self._opening = asyncio.Lock()
         self._closed = False
 
-    def _engine(self, role: Role, size: int, *, patient: bool = False) -> AsyncEngine:
-        return create_async_engine(
+    def _pool(self, role: Role, size: int, *, patient: bool = False) -> Pool:
+        engine = create_async_engine(
             "postgresql+asyncpg://",
             async_creator=functools.partial(connect, self._url, role, patient=patient),
             pool_size=size,
@@ -69,14 +111,19 @@ class Database:
             json_serializer=lambda value: msgspec.json.encode(value).decode(),
             json_deserializer=msgspec.json.decode,
         )
+        return Pool(engine, size)
+
+    def pool(self, role: Role) -> Pool:
+        """Give the pool of a role."""
+        return self._by_role[role]
 
     def engine(self, role: Role) -> AsyncEngine:
         """Give the SQLAlchemy engine of a role."""
-        return self._engines[role]
+        return self._by_role[role].engine
 
     @property
-    def patient(self) -> AsyncEngine:
-        """Give the engine for jobs on behalf of a company, whose statements may take minutes."""
+    def patient(self) -> Pool:
+        """Give the pool for jobs on behalf of a company, whose statements may take minutes."""
         return self._patient
 
     async def fast(self, role: Role) -> asyncpg.Pool:
@@ -108,10 +155,10 @@ class Database:
     async def close(self) -> None:
         """Close all connections, for good."""
         self._closed = True
-        for engine in (*self._engines.values(), self._patient):
-            await engine.dispose()
-        for pool in self._fast.values():
-            await pool.close()
+        for pool in (*self._by_role.values(), self._patient):
+            await pool.engine.dispose()
+        for fast in self._fast.values():
+            await fast.close()
         await self.hot.close()
         await self.credentials.close()
 

@@ -10,14 +10,14 @@ import asyncpg
 from sqlalchemy import Executable, Row, Text, bindparam, func, select, true
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from marketplace.kernel.events import Event
 from marketplace.kernel.ids import new_id
 from marketplace.platform.caller import Caller
 from marketplace.platform.database.connecting import Role
 from marketplace.platform.database.failures import AWAY, LOST, explained, is_away, unavailable
-from marketplace.platform.database.pools import HasDatabase
+from marketplace.platform.database.pools import HasDatabase, Pool
 
 Values = Mapping[str, Any]
 """What a statement's bound parameters are, by name."""
@@ -167,7 +167,7 @@ async def transaction(
     Unavailable if the database is away, or if the outcome of the commit is unknown.
     """
     async with _begin(
-        platform.database.patient if patient else platform.database.engine(Role.API),
+        platform.database.patient if patient else platform.database.pool(Role.API),
         caller,
         str(caller.organization_id),
         scopes_literal(caller),
@@ -183,21 +183,17 @@ async def system_transaction(
     """Open a transaction of the product itself, in a role with policies of its own."""
     org = "" if organization_id is None else str(organization_id)
     scopes = "{}" if organization_id is None else "{" + org + "}"
-    async with _begin(platform.database.engine(role), None, org, scopes) as tx:
+    async with _begin(platform.database.pool(role), None, org, scopes) as tx:
         yield tx
 
 
 @asynccontextmanager
 async def _begin(
-    engine: AsyncEngine, caller: Caller | None, org: str, scopes: str, *, serializable: bool = False
+    pool: Pool, caller: Caller | None, org: str, scopes: str, *, serializable: bool = False
 ) -> AsyncIterator[Transaction]:
-    try:
-        connection = await engine.connect()
-    except (DBAPIError, *AWAY) as error:
-        raise explained(error, "The database does not answer; nothing was done.") from error
-    try:
+    async with pool.connected() as connection:
         if serializable:
-            connection = await connection.execution_options(isolation_level="SERIALIZABLE")
+            await connection.execution_options(isolation_level="SERIALIZABLE")
         try:
             member = "" if caller is None else str(caller.member_id)
             settings = {"org": org, "scopes": scopes, "member": member}
@@ -219,5 +215,3 @@ async def _begin(
                 "The same request with the same Idempotency-Key is safe."
             )
             raise explained(error, detail) from error
-    finally:
-        await connection.close()
