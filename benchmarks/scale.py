@@ -5,7 +5,7 @@ thousands more with lists of their own have been loaded. Each rate is taken as i
 empty handler's in the same rounds, and the two shares are compared.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -123,14 +123,14 @@ async def scale_rows(
     rows = await load_prices(url, 0, names)
     await installation.settle()
     by_few = replace(made, buyers=few)
-    before = await _cold(installation, by_few, pace) | await _warm(installation, by_few, pace)
+    before = await _shares(installation, by_few, pace, warm=by_few)
     more = await _asking(operator, scale.asking - scale.few, scale.few)
     rows += await load_prices(url, scale.many - scale.asking, names)
     await installation.settle()
     by_all = replace(made, buyers=[*few, *more])
     # Cold, the same buyers ask: more of them would ask more first questions in the same time.
-    after = await _cold(installation, by_few, pace) | await _warm(installation, by_all, pace)
-    others = await _cold(installation, by_all, pace)
+    after = await _shares(installation, by_few, pace, warm=by_all)
+    others = await _shares(installation, by_all, pace) if scale is FULL else {}
     words = f"{scale.many:,} organizations, {rows:,} prices"
     return [
         Row(
@@ -153,43 +153,31 @@ async def _asking(operator: Party, count: int, first: int) -> list[Party]:
     )
 
 
-async def _cold(installation: Installation, made: World, pace: Pace) -> dict[str, float]:
-    """Give the shares where the process is new, as are its connections; it knows nobody.
-
-    Nothing is planned either. Each question is asked of a process of its own.
-    """
-    once = replace(pace, rounds=1, warm_seconds=0.0)
-    return {
-        f"{name}, cold": share
-        for asked in _ASKED
-        for name, share in (await _shares(installation, made, once, asked)).items()
-    }
-
-
-async def _warm(installation: Installation, made: World, pace: Pace) -> dict[str, float]:
-    return await _shares(installation, made, pace, *_ASKED)
-
-
-_Asked = tuple[str, Callable[[World], Sequence[Client]], str]
-_ASKED: Final[tuple[_Asked, ...]] = (
-    ("price of one line", subjects.one_price, "POST"),
-    (
-        "page of 50",
-        lambda made: subjects.pages(made, subjects.PAGES_TOO_MANY_TO_KNOW),
-        "GET",
-    ),
-)
-
-
 async def _shares(
-    installation: Installation, made: World, pace: Pace, *asked: _Asked
+    installation: Installation, cold: World, pace: Pace, warm: World | None = None
 ) -> dict[str, float]:
-    """Give the share of the empty handler's rate of each question, on a process of its own."""
+    """Give the share of the empty handler's rate of each question, on a process of its own.
+
+    Cold: that process is new, as are its connections; it knows nobody, and nothing is planned. Then
+    `warm`, if that is asked for.
+    """
     shares = {}
+    once = replace(pace, rounds=1, warm_seconds=0.0)
     async with installation.api("scale") as api:
-        for name, clients_of, method in asked:
-            empty = Subject("empty", api.port, subjects.empty(method))
-            one = Subject(name, api.port, clients_of(made))
-            await interleave((one, empty), pace)
-            shares[name] = ratio(one, empty).median
+
+        def subject(name: str, clients: Sequence[Client]) -> Subject:
+            return Subject(name, api.port, clients)
+
+        for suffix, made, how in ((", cold", cold, once), ("", warm, pace)):
+            if made is None:
+                continue
+            asked = {
+                "price of one line": (subjects.one_price(made), "POST"),
+                "page of 50": (subjects.pages(made, subjects.PAGES_TOO_MANY_TO_KNOW), "GET"),
+            }
+            for name, (clients, method) in asked.items():
+                empty = subject("empty", subjects.empty(method))
+                one = subject(name, clients)
+                await interleave((one, empty), how)
+                shares[name + suffix] = ratio(one, empty).median
     return shares
