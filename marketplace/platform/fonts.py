@@ -8,6 +8,7 @@ and a box tells nothing. For the process apart alone.
 
 import importlib.util
 import re
+import struct
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -71,36 +72,42 @@ def fonts() -> Fonts:
     """Read which fonts there are, once in a process."""
     ours = _plotters()
     named = font_directories()
-    files = tuple(
-        sorted(
-            path
-            for directory in named
-            for path in directory.rglob("*")
-            if path.suffix.lower() in _ENDINGS
-        )
+    found = sorted(
+        path
+        for directory in named
+        for path in directory.rglob("*")
+        if path.suffix.lower() in _ENDINGS
     )
     known: set[int] = set(_of(ours / "DejaVuSans.ttf")[1])
     families: dict[str, None] = {}
-    for path in files:
+    files = []
+    for path in found:
         names, points = _of(path)
+        files += [path] if names else []
         families |= dict.fromkeys(names)
         known |= points
-    return Fonts((ours, *named), files, tuple(families), frozenset(known))
+    return Fonts((ours, *named), tuple(files), tuple(families), frozenset(known))
 
 
 def _of(path: Path) -> tuple[list[str], set[int]]:
-    """Give the families in a file of fonts, and the code points that they have."""
-    from fontTools.ttLib import TTCollection, TTFont  # noqa: PLC0415
+    """Give the families in a file of fonts, and the code points that they have.
 
+    A file that is no font has none: it is no reason to print nothing.
+    """
+    from fontTools.ttLib import TTCollection, TTFont, TTLibError  # noqa: PLC0415
+
+    names: list[str] = []
+    points: set[int] = set()
     many = path.suffix.lower() in {".ttc", ".otc"}
-    found = TTCollection(path, lazy=True).fonts if many else [TTFont(path, lazy=True)]
-    names, points = [], set()
-    for font in found:
-        # The typographic family, where there is one beside that of four styles.
-        name = font["name"].getBestFamilyName()
-        names += [name] if name else []
-        points |= set(font.getBestCmap() or ())
-        font.close()
+    try:
+        with TTCollection(path, lazy=True) if many else TTFont(path, lazy=True) as found:
+            for font in found.fonts if many else [found]:
+                # The typographic family, where there is one beside that of four styles.
+                name = font["name"].getBestFamilyName()
+                names += [name] if name else []
+                points |= set(font.getBestCmap() or ())
+    except (OSError, TTLibError, KeyError, ValueError, struct.error):
+        return [], set()
     return names, points
 
 

@@ -100,6 +100,7 @@ def test_fonts_of_the_operator_show_what_ours_do_not_have(
     stix = fonts().directories[0] / "STIXGeneral.ttf"
     (tmp_path / "deeper").mkdir()
     (tmp_path / "deeper" / stix.name).write_bytes(stix.read_bytes())
+    (tmp_path / "cut.ttf").write_bytes(stix.read_bytes()[:3_000])
     monkeypatch.setenv("MARKETPLACE_FONTS", f"{tmp_path}{os.pathsep}/no/such/directory")
     fonts.cache_clear()
     try:
