@@ -18,6 +18,9 @@ from marketplace.kernel.limits import MINIMUM_REQUIREMENTS_MAX, VARIANTS_MAX
 
 MAIN: Final = 0
 """The number of a main bid."""
+NONE_TAKEN: Final = FieldError(
+    "/variant", "not_allowed", "This procedure takes no variants: offer what is asked for."
+)
 
 
 class VariantPolicy(StrEnum):
@@ -98,8 +101,7 @@ def text_errors(
     if text is None:
         return
     if variants is None:
-        detail = "This procedure takes no variants: offer what is asked for."
-        yield FieldError(pointer, "not_allowed", detail)
+        yield NONE_TAKEN
     for name in ("label", "description"):
         if not getattr(text, name).strip():
             yield FieldError(f"{pointer}/{name}", "empty", "Say it in words.")
@@ -114,8 +116,7 @@ def check_another(variants: Variants | None, live: Collection[int]) -> None:
     Raises InvalidInput where none are taken, Conflict where it is one too many or stands alone.
     """
     if variants is None:
-        errors = [*text_errors(None, 1, Variant(label="x", description="x"), conditions=False)]
-        raise InvalidInput(errors[0].detail, errors=errors)
+        raise InvalidInput(NONE_TAKEN.detail, errors=[NONE_TAKEN])
     if variants.beside_main and MAIN not in live:
         raise Conflict("Variants are taken beside a main bid alone: submit that first.")
     if len(set(live) - {MAIN}) >= variants.most:

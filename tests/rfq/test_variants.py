@@ -31,7 +31,7 @@ from rfq.explanations.schemas import (
 )
 from rfq.explanations.service import decide_explanation, explain_offer, request_explanation
 from rfq.opening.proofs import read_opening
-from rfq.printouts.service import Asked, print_decision, print_minutes
+from rfq.printouts.service import Asked, print_decision, print_minutes, print_procedure
 from rfq.procedures.reading import load, read_procedure
 from rfq.procedures.schemas import BuyerProcedureView
 from rfq.rules.procedure import LotStatus
@@ -134,6 +134,8 @@ async def test_offers_are_ranked_by_themselves_and_each_bidder_by_his_best_that_
     shown = await read_procedure(platform, parties.acme, made.id)
     assert shown.variants is not None
     assert [each.code for each in shown.variants.minimum_requirements] == ["LIFE", "WHITE"]
+    printed = page((await print_procedure(platform, parties.acme, made.id, ENGLISH)).sheet)
+    assert b"A variant meets WHITE" in printed
     # As if each offer were of a bidder of its own, until there is one of each.
     bids = (await list_bids(platform, parties.buyer, made.id)).items
     assert [(each.variant and each.variant.label, each.offers[0].rank) for each in bids] == [

@@ -218,7 +218,7 @@ def ids(found: tuple[Final, ...]) -> list[int]:
 
 
 @given(DRAWN)
-@settings(max_examples=60)
+@settings(max_examples=25)
 def test_offers_are_ranked_as_if_of_different_bidders_and_then_one_of_each_is_kept(
     drawn: Drawn,
 ) -> None:
@@ -232,7 +232,7 @@ def test_offers_are_ranked_as_if_of_different_bidders_and_then_one_of_each_is_ke
 
 
 @given(DRAWN, st.sampled_from([(100,), (60, 40), (50, 30, 20)]))
-@settings(max_examples=60)
+@settings(max_examples=25)
 def test_a_bidder_never_wins_a_lot_twice(drawn: Drawn, shares: tuple[int, ...]) -> None:
     first, _ = leading(ranking(drawn))
     winners = [final.offer.bidder_id for final in first[: len(shares)]]
@@ -240,7 +240,7 @@ def test_a_bidder_never_wins_a_lot_twice(drawn: Drawn, shares: tuple[int, ...]) 
 
 
 @given(DRAWN, st.integers(1, 4), st.integers(1, 6))
-@settings(max_examples=60)
+@settings(max_examples=25)
 def test_a_variant_that_stands_behind_an_offer_of_its_own_bidder_changes_nothing(
     drawn: Drawn, bidder: int, more: int
 ) -> None:
@@ -252,7 +252,7 @@ def test_a_variant_that_stands_behind_an_offer_of_its_own_bidder_changes_nothing
 
 
 @given(DRAWN, st.integers(1, 4), st.integers(1, 6))
-@settings(max_examples=60)
+@settings(max_examples=25)
 def test_a_variant_that_loses_to_others_takes_the_first_place_from_nobody(
     drawn: Drawn, bidder: int, coins: int
 ) -> None:
@@ -263,7 +263,7 @@ def test_a_variant_that_loses_to_others_takes_the_first_place_from_nobody(
 
 
 @given(DRAWN)
-@settings(max_examples=60)
+@settings(max_examples=25)
 def test_who_loses_an_offer_stands_with_his_next_and_who_falls_away_gives_way_to_another(
     drawn: Drawn,
 ) -> None:
