@@ -24,7 +24,7 @@ SOLVED_WITHIN_S: Final = 120
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Lots and bidders, how long bids are received, and how many lots are awarded alone."""
+    """Lots and bidders, how long bids are received, and how many lots more are awarded alone."""
 
     lots: int
     bidders: int
@@ -50,13 +50,12 @@ async def proposal_rows(
             lambda n: register(operator, f"Bidder {n} {uuid4()}", supplier=True),
             range(size.bidders),
         )
-        together = await _tender(installation, buyer, suppliers, size)
-        one_by_one = await _tender(installation, buyer, suppliers, size)
+        tender = await _tender(installation, buyer, suppliers, size)
         alone = [
-            await _timed(installation, api, _award(buyer, one_by_one, place))
+            await _timed(installation, api, _award(buyer, tender, place))
             for place in range(size.alone)
         ]
-        scenario = await _solved(installation, buyer, together)
+        scenario = await _solved(installation, buyer, tender)
         spent = await _timed(installation, api, _proposed(buyer, scenario))
     lot = spent.seconds / size.lots
     single = median(each.seconds for each in alone)
@@ -77,7 +76,7 @@ async def _tender(
 ) -> Any:
     """Publish a tender of many lots, let all bid for all of them, and open it."""
     line = {"quantity": "10", "unit": "C62", "description": "A part"}
-    lots = [{"title": f"Lot {n}", "lines": [line]} for n in range(size.lots)]
+    lots = [{"title": f"Lot {n}", "lines": [line]} for n in range(size.lots + size.alone)]
     tender = await published(buyer, lots, size.receiving_s)
     lines = [line["id"] for lot in tender["lots"] for line in lot["lines"]]
 

@@ -30,6 +30,7 @@ ROWS = (
     "price file of 1,000 offers, CSV",
     "worker process at most",
     "opening of ",
+    "scenario of 4 lots × 3 bidders proposed",
 )
 
 
