@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import text
 
 from catalog.price_lists.rules import PriceRecord, span
-from catalog.price_lists.tables import OPEN, StagedPriceRow
+from catalog.price_lists.tables import DRAFT, OPEN, StagedPriceRow
 from catalog.row_error import RowError
 from catalog.staging import row_errors, stage
 from marketplace.kernel.limits import TIERS_MAX
@@ -235,7 +235,7 @@ where a.list_id = :list_id and a.from_version = :draft and a.until_version > :dr
   and (b.from_version < :draft or a.valid_from < b.valid_from)
 order by o.sku, a.unit, a.valid_from
 limit :most
-""")
+""").bindparams(DRAFT)
 
 
 async def overlaps(tx: Transaction, list_id: UUID, draft_version: int) -> list[RowError]:
@@ -265,7 +265,7 @@ _COUNT_LADDERS: Final = text("""
 select (select count(*) from price_ladders where list_id = :list_id and from_version = :draft)
      + (select count(*) from price_ladders
         where list_id = :list_id and until_version = :draft and from_version < :draft)
-""")
+""").bindparams(DRAFT)
 _COUNT_DISCOUNTS: Final = text("""
 select (select count(*) from price_discounts where list_id = :list_id and from_version = :draft)
      + (select count(*) from price_discounts

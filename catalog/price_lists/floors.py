@@ -15,7 +15,7 @@ from sqlalchemy import delete, insert, select, text
 
 from catalog.price_lists.rules import bounded
 from catalog.price_lists.schemas import MarginFloor, MarginFloorsInput, MarginFloorsView
-from catalog.price_lists.tables import ALL_OFFERS, MarginFloorRow
+from catalog.price_lists.tables import ALL_OFFERS, DRAFT, MarginFloorRow
 from catalog.pricing.terms import (
     Candidate,
     Ladder,
@@ -179,7 +179,7 @@ group by o.sku, l.unit
 order by max(f.amount) - min(t.amount * (100 - l.percent_off) / 100 / l.basis) desc, o.sku
 limit :most
 """
-)
+).bindparams(DRAFT)
 BELOW_TOLD_MAX: Final = 10
 
 
@@ -252,7 +252,7 @@ select coalesce(string_agg(md5(line), '' order by line), '') as content from (
     select 'discount' || d::text from price_discounts d
     where d.list_id = :list_id and (d.from_version = :draft or d.until_version = :draft)
 ) as lines
-""")
+""").bindparams(DRAFT)
 
 
 async def draft_content(tx: Transaction, list_id: UUID, draft: int) -> str:

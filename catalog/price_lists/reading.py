@@ -5,9 +5,12 @@ from uuid import UUID
 
 from msgspec import UNSET
 from sqlalchemy import (
+    Integer,
     Row,
     Select,
+    case,
     func,
+    literal_column,
     select,
 )
 
@@ -16,6 +19,7 @@ from catalog.price_lists.schemas import (
     PriceListView,
 )
 from catalog.price_lists.tables import (
+    OPEN,
     PriceDiscountRow,
     PriceLadderRow,
     PriceListRow,
@@ -29,6 +33,8 @@ from marketplace.platform.database import (
 )
 from marketplace.platform.http.paging import Page, PageRequest, page
 
+_FIRST: Final = literal_column("1", Integer)
+_OPEN: Final = literal_column(str(OPEN), Integer)
 LIST_COLUMNS: Final = (
     PriceListRow.id,
     PriceListRow.supplier_id,
@@ -74,13 +80,16 @@ def own_lists(caller: Caller) -> Select[*tuple[Any, ...]]:
     draft = PriceListRow.published_version + 1
     changes = []
     for row in (PriceLadderRow, PriceDiscountRow):
-        added = select(func.count()).where(
-            row.list_id == PriceListRow.id, row.from_version == draft
+        # As the indexes have them: a first draft is all there is of its list.
+        its = select(func.count()).where(row.list_id == PriceListRow.id)
+        added = case(
+            (draft == 1, its.scalar_subquery()),
+            else_=its.where(row.from_version == draft, row.from_version > _FIRST).scalar_subquery(),
         )
-        ended = select(func.count()).where(
-            row.list_id == PriceListRow.id, row.until_version == draft, row.from_version < draft
+        ended = its.where(
+            row.until_version == draft, row.from_version < draft, row.until_version < _OPEN
         )
-        changes += [added.scalar_subquery(), ended.scalar_subquery()]
+        changes += [added, ended.scalar_subquery()]
     return select(*LIST_COLUMNS, sum(changes[1:], changes[0]).label("draft_changes")).where(
         PriceListRow.supplier_id == caller.organization_id
     )

@@ -4,7 +4,17 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, func, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Integer,
+    UniqueConstraint,
+    bindparam,
+    func,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -86,6 +96,10 @@ class PriceListAssignmentRow(Base):
     )
 
 
+DRAFT: Final = bindparam("draft", type_=Integer, literal_execute=True)
+"""The version of a draft, written into its statement: which indexes have it, its number says."""
+
+
 class PriceLadderRow(Base):
     """One ladder: the price of one offer in one unit, in a validity, in a range of versions.
 
@@ -112,7 +126,13 @@ class PriceLadderRow(Base):
         CheckConstraint("valid_from < valid_until", name="validity"),
         CheckConstraint("from_version < until_version", name="versions"),
         CheckConstraint("volume_mode in ('volume', 'graduated')", name="volume_mode"),
-        Index("ix_price_ladders_draft", "list_id", "from_version"),
+        # Until its first version is published, a list has no other ladders.
+        Index(
+            "ix_price_ladders_draft",
+            "list_id",
+            "from_version",
+            postgresql_where=text("from_version > 1"),
+        ),
         Index(
             "ix_price_ladders_closed",
             "list_id",

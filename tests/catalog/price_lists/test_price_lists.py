@@ -36,6 +36,8 @@ TICK = timedelta(microseconds=1)
 async def test_a_draft_is_nobodys_price_before_it_is_published(market: Market) -> None:
     await market.offer("A")
     made = await market.price_list(entry("A", ("1", "10")), publish=False)
+    drafted = await reading.read_price_list(market.platform, market.supplier, made.id)
+    assert (drafted.published_version, drafted.draft_changes) == (0, 1)
     assert await market.told("A") == "no_price"
     published = await market.publish(made.id)
     assert (published.published_version, published.draft_changes) == (1, 0)
@@ -59,8 +61,11 @@ async def test_a_draft_can_be_changed_and_its_entries_removed(market: Market) ->
     await market.set(made.id, entry("A", ("1", "11")))
     await market.set(made.id, entry("A", ("1", "12")), removed=[PriceEntryKey(sku="B", unit="C62")])
     assert await market.told("B") == "20 base"
+    drafted = await reading.read_price_list(market.platform, market.supplier, made.id)
+    # A's price ends and another begins, B's ends.
+    assert (drafted.published_version, drafted.draft_changes) == (1, 3)
     published = await market.publish(made.id)
-    assert published.published_version == 2
+    assert (published.published_version, published.draft_changes) == (2, 0)
     assert await market.told("A") == "12 base"
     assert await market.told("B") == "no_price"
 
