@@ -65,6 +65,22 @@ def last_day(event: date, days: int, counting: Counting, calendar: Calendar) -> 
     return day
 
 
+def day_before(event: date, days: int, counting: Counting, calendar: Calendar) -> date:
+    """Give the day so many days before an event's, which does not count itself.
+
+    A period that is counted back ends on whatever day that is, worked or not (3 (4), third clause);
+    in working days these alone are counted.
+    """
+    if counting is Counting.CALENDAR_DAYS:
+        return event - days * DAY
+    day = event
+    for _ in range(days):
+        day -= DAY
+        while not calendar.is_working(day):
+            day -= DAY
+    return day
+
+
 def end_of_day(day: date, zone: str) -> datetime:
     """Give the instant at which a day's last hour is over in an IANA zone."""
     return start_of_day(day + DAY, zone)

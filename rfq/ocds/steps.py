@@ -59,7 +59,7 @@ async def asked_of(tx: Transaction, loaded: Loaded) -> Asked:
         ),
         published_at=row.published_at,
         deadline_at=procedure.deadline_at,
-        questions_until=procedure.questions_until,
+        questions_until=procedure.questions_end(),
         variants=None if (taken := procedure.offering.variants) is None else taken.policy,
     )
 

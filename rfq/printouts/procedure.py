@@ -85,8 +85,8 @@ def _head(
     yield fact("Who may bid", words.OPENNESS[view.openness])
     yield fact("Published", reader.instant(view.published_at))
     yield Fact("Bids are received before", Cell(reader.instant(view.deadline_at), strong=True))
-    if view.questions_until is not None:
-        yield fact("Questions are taken before", reader.instant(view.questions_until))
+    if view.questions_end_at is not None:
+        yield fact("Questions are taken before", reader.instant(view.questions_end_at))
     if view.bids_valid_until is not None:
         yield fact("Bids bind at least until", reader.instant(view.bids_valid_until))
     if view.opened_at is not None:

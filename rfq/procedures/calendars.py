@@ -8,11 +8,14 @@ from datetime import MAXYEAR, date
 from typing import Any, Final
 
 import msgspec
+from sqlalchemy import Row
 
 from marketplace.kernel.errors import invalid
 from marketplace.kernel.periods import Calendar, Counting
 from marketplace.platform.public_holidays import public_holidays
 from rfq.procedures.schemas import ProcedureInput
+from rfq.rules.least_times import LeastTimes
+from rfq.rules.procedure import Procedure
 
 YEARS_AFTER: Final = 3
 """How long after the deadline days are counted with holidays: to judge, stand still, complain."""
@@ -23,12 +26,26 @@ class DayCount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     standstill_in: Counting = Counting.CALENDAR_DAYS
     receiving_days: int | None = None
+    questions_days: int | None = None
+    answer_days: int | None = None
+    amendment_notice_days: int | None = None
+    periods_in: Counting = Counting.CALENDAR_DAYS
     holidays: str | None = None
     days: tuple[date, ...] = ()
 
     def calendar(self) -> Calendar:
         """Give the days as periods know them."""
         return Calendar(self.days)
+
+    def least_times(self) -> LeastTimes:
+        """Give the periods before the deadline."""
+        return LeastTimes(
+            self.receiving_days,
+            self.questions_days,
+            self.answer_days,
+            self.amendment_notice_days,
+            self.periods_in,
+        )
 
 
 PLAIN: Final = DayCount()
@@ -50,6 +67,10 @@ async def day_count(data: ProcedureInput) -> DayCount:
     return DayCount(
         standstill_in=data.standstill_in,
         receiving_days=data.receiving_days,
+        questions_days=data.questions_days,
+        answer_days=data.answer_days,
+        amendment_notice_days=data.amendment_notice_days,
+        periods_in=data.periods_in,
         holidays=data.holidays,
         days=tuple(sorted(days)),
     )
@@ -63,3 +84,19 @@ def stored_day_count(days: DayCount) -> dict[str, Any] | None:
 def read_day_count(document: dict[str, Any] | None) -> DayCount:
     """Read what is stored."""
     return PLAIN if document is None else msgspec.convert(document, DayCount)
+
+
+def day_views(row: Row[Any], procedure: Procedure) -> dict[str, Any]:
+    """Show how a procedure counts days, as fields of its view."""
+    days = read_day_count(row.calendar)
+    return {
+        "questions_end_at": procedure.questions_end(),
+        "questions_days": days.questions_days,
+        "answer_days": days.answer_days,
+        "amendment_notice_days": days.amendment_notice_days,
+        "receiving_days": days.receiving_days,
+        "periods_in": days.periods_in,
+        "standstill_in": days.standstill_in,
+        "holidays": days.holidays,
+        "non_working_days": list(days.days),
+    }

@@ -161,7 +161,7 @@ def _drafted(caller: Caller, data: ProcedureInput, procedure_id: UUID, days: Day
             days.standstill_in,
             days.calendar(),
         ),
-        receiving_days=days.receiving_days,
+        least_times=days.least_times(),
         judging=judging,
         requirements=tuple(each.requirement(new_id()) for each in data.requirements),
     )

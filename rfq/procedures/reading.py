@@ -22,16 +22,16 @@ from marketplace.platform.database import Transaction, transaction
 from marketplace.platform.http.paging import Page, PageRequest, page
 from marketplace.platform.http.schemas import MoneyView, shown_quantity
 from rfq.hexadecimal import hexadecimal
-from rfq.procedures.calendars import read_day_count
+from rfq.procedures.calendars import day_views, read_day_count
 from rfq.procedures.judging import (
     judging_view,
     read_judging,
     read_requirements,
     requirement_views,
 )
+from rfq.procedures.key_schemas import FinancialKeysView
 from rfq.procedures.schemas import (
     BuyerProcedureView,
-    FinancialKeysView,
     ProcedureLineView,
     ProcedureLotView,
     ProcedureSummary,
@@ -268,7 +268,7 @@ async def load(tx: Transaction, procedure_id: UUID, *, lock: bool = False) -> Lo
             days.standstill_in,
             days.calendar(),
         ),
-        receiving_days=days.receiving_days,
+        least_times=days.least_times(),
         judging=read_judging(row.judging),
         requirements=read_requirements(row.requirements),
     )
@@ -394,10 +394,7 @@ def _shared(loaded: Loaded) -> dict[str, Any]:
         "standstill_days": row.standstill_days,
         "time_zone": row.time_zone,
         "signatures": row.signatures,
-        "standstill_in": procedure.awarding.counting,
-        "receiving_days": procedure.receiving_days,
-        "holidays": None if row.calendar is None else row.calendar["holidays"],
-        "non_working_days": list(procedure.awarding.calendar.non_working_days),
+        **day_views(row, procedure),
         "judging": judging_view(procedure.judging),
         "requirements": requirement_views(procedure.requirements),
         "sealing_key": hexadecimal(row.sealing_key) or "",

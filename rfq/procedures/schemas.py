@@ -45,9 +45,10 @@ from rfq.procedures.judging import (
     Requirements,
     RequirementView,
 )
+from rfq.procedures.key_schemas import FinancialKeysView, StrictKeysInput
 from rfq.rules.awarding import Division
 from rfq.rules.offering import AnswerForm, Item
-from rfq.rules.procedure import HolderKeys, Kind, LotStatus, Openness, Status, StrictKeys
+from rfq.rules.procedure import Kind, LotStatus, Openness, Status
 from rfq.variants.schemas import VariantTermsInput, VariantTermsView
 
 
@@ -71,14 +72,6 @@ class ProcedureLotInput(Input):
     lines: Annotated[list[ProcedureLineInput], Meta(min_length=1, max_length=LINES_MAX)]
 
 
-PublicKeyText = Annotated[
-    str,
-    Meta(
-        pattern=r"^[0-9a-f]{64}(?!\n)$",
-        description="A public key of X25519 in hexadecimal, 64 characters.",
-        examples=["09" + "00" * 31],
-    ),
-]
 BeyondQuantity = Literal["stop", "next_price", "split"]
 
 PercentBelow = Annotated[
@@ -133,34 +126,6 @@ def questionnaire(items: list[QuestionnaireItemInput]) -> tuple[Item, ...]:
         )
         for item in items
     )
-
-
-class FinancialKeysInput(Input):
-    """Public keys for the financial envelopes of a strict procedure, others than the first ones."""
-
-    buyer_key: PublicKeyText
-    auditor_key: PublicKeyText
-
-
-class StrictKeysInput(Input):
-    """Public keys of a strict procedure: bidders' own programs seal, and two of three keys open.
-
-    The third is the platform's. Keep the private halves where this product cannot read them. With
-    two envelopes these are for the technical ones, and `financial` for the others.
-    """
-
-    buyer_key: PublicKeyText
-    auditor_key: PublicKeyText
-    financial: FinancialKeysInput | None = None
-
-    def keys(self) -> StrictKeys:
-        """Give the keys as the rules know them."""
-        apart = self.financial
-        return StrictKeys(_holder_keys(self), None if apart is None else _holder_keys(apart))
-
-
-def _holder_keys(keys: StrictKeysInput | FinancialKeysInput) -> HolderKeys:
-    return HolderKeys(bytes.fromhex(keys.buyer_key), bytes.fromhex(keys.auditor_key))
 
 
 class ProcedureInput(Input):
@@ -314,12 +279,52 @@ class ProcedureInput(Input):
             Meta(
                 ge=1,
                 le=RECEIVING_DAYS_MAX,
-                description="The least calendar days between the publication and the deadline, "
-                "counted like the standstill; 35 is usual in the EU.",
+                description="The least days between the publication and the deadline, counted "
+                "like the standstill, in `periods_in`; 35 calendar days are usual in the EU.",
             ),
         ]
         | None
     ) = None
+    questions_days: (
+        Annotated[
+            int,
+            Meta(
+                ge=1,
+                le=RECEIVING_DAYS_MAX,
+                description="Questions are taken until the end of the day so many days before the "
+                "deadline's, which moves with it; beside `questions_until` whichever is earlier.",
+            ),
+        ]
+        | None
+    ) = None
+    answer_days: (
+        Annotated[
+            int,
+            Meta(
+                ge=1,
+                le=RECEIVING_DAYS_MAX,
+                description="As `answer_hours`, in days: receiving ends no sooner than with the "
+                "last hour of so many after an answer.",
+            ),
+        ]
+        | None
+    ) = None
+    amendment_notice_days: (
+        Annotated[
+            int,
+            Meta(
+                ge=1,
+                le=RECEIVING_DAYS_MAX,
+                description="As `amendment_notice_hours`, in days; bidders have the longer of "
+                "both to confirm or replace their bids.",
+            ),
+        ]
+        | None
+    ) = None
+    periods_in: Annotated[
+        Counting,
+        Meta(description="In which days the periods before the deadline are counted."),
+    ] = Counting.CALENDAR_DAYS
     holidays: (
         Annotated[
             str,
@@ -416,14 +421,6 @@ class ProcedureSummary(Output):
     published_at: datetime | None
 
 
-class FinancialKeysView(Output):
-    """The keys to which financial envelopes are sealed: the platform's is the `sealing_key`."""
-
-    sealing_key: str
-    buyer_key: str
-    auditor_key: str
-
-
 class SupplierProcedureView(ProcedureSummary):
     """A procedure as those see it who may bid: nothing of who else may, or did.
 
@@ -455,6 +452,11 @@ class SupplierProcedureView(ProcedureSummary):
     standstill_days: int
     standstill_in: Counting
     receiving_days: int | None
+    questions_days: int | None
+    questions_end_at: datetime | None
+    answer_days: int | None
+    amendment_notice_days: int | None
+    periods_in: Counting
     holidays: str | None
     non_working_days: list[date]
     time_zone: str

@@ -17,6 +17,7 @@ from marketplace.kernel.errors import Conflict, InvalidInput, invalid
 from marketplace.kernel.limits import AMENDMENTS_MAX
 from rfq.rules.criteria import Judging
 from rfq.rules.differences import Change, Terms
+from rfq.rules.least_times import later_of
 from rfq.rules.offering import same_questionnaire
 from rfq.rules.procedure import Lot, Procedure, check_receiving
 
@@ -105,11 +106,12 @@ def check_amendment(
         raise InvalidInput("Nothing would change: the terms are the same.")
     if deadline_at < procedure.deadline_at:
         raise invalid("/deadline_at", "not_later", "A deadline only moves later.")
-    least = at + procedure.amendment_notice
-    if deadline_at < least:
+    days = procedure.least_times.amendment
+    least = later_of(procedure.days_of(), at, procedure.amendment_notice, days)
+    if least is not None and deadline_at < least:
         detail = (
-            "So late an amendment extends the deadline: bidders have at least "
-            f"{procedure.amendment_notice} to answer it, until {least.isoformat()} or later."
+            "So late an amendment extends the deadline: bidders have time to answer it until "
+            f"{least.isoformat()} or later."
         )
         raise invalid("/deadline_at", "too_little_notice", detail)
 

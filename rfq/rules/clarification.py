@@ -11,6 +11,7 @@ from typing import Final
 from marketplace.kernel.errors import InvalidInput, WrongState
 from marketplace.kernel.limits import QUESTIONS_PER_BIDDER_MAX
 from marketplace.kernel.states import StateMachine, transition
+from rfq.rules.least_times import later_of
 from rfq.rules.procedure import Procedure, check_receiving
 
 
@@ -44,7 +45,7 @@ def check_asking(procedure: Procedure, asked_before: int, at: datetime) -> None:
     `asked_before` are the asker's own questions in this procedure. Raises WrongState, InvalidInput.
     """
     check_receiving(procedure, at)
-    until = procedure.questions_until
+    until = procedure.questions_end()
     if until is not None and at >= until:
         raise WrongState(
             f"Questions were taken until {until.isoformat()}; bids still are.",
@@ -59,9 +60,8 @@ def deadline_after_answer(procedure: Procedure, at: datetime) -> datetime:
 
     Without an answer time the deadline stands.
     """
-    if procedure.answer_time is None:
-        return procedure.deadline_at
-    return max(procedure.deadline_at, at + procedure.answer_time)
+    least = _read_until(procedure, at)
+    return procedure.deadline_at if least is None else max(procedure.deadline_at, least)
 
 
 def deadline_with_open_questions(
@@ -71,6 +71,12 @@ def deadline_with_open_questions(
 
     Receiving does not end while a question is unanswered, where the procedure has an answer time.
     """
-    if procedure.answer_time is None or open_questions == 0 or at < procedure.deadline_at:
+    if open_questions == 0 or at < procedure.deadline_at:
         return None
-    return at + procedure.answer_time
+    return _read_until(procedure, at)
+
+
+def _read_until(procedure: Procedure, at: datetime) -> datetime | None:
+    """Give until when an answer of `at` can be read at least, None where the terms say nothing."""
+    days = procedure.least_times.answer
+    return later_of(procedure.days_of(), at, procedure.answer_time, days)

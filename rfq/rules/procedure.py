@@ -23,6 +23,7 @@ from marketplace.kernel.errors import (
 from marketplace.kernel.states import StateMachine, transition
 from rfq.rules.awarding import UNDIVIDED, Awarding
 from rfq.rules.criteria import LOWEST_PRICE, Judging
+from rfq.rules.least_times import NO_LEAST_TIMES, DaysOf, LeastTimes
 from rfq.rules.offering import NOTHING_ELSE, Offering
 from rfq.rules.qualification import Requirement
 
@@ -286,7 +287,7 @@ class Procedure:
     fewer valid bids ends unsuccessful at the opening. `terms_version` counts amendments, from 1.
     Questions are taken until `questions_until`, or while bids are. With an `answer_time` receiving
     does not end while a question is unanswered, nor sooner than so long after an answer.
-    From the publication to the deadline it is at least `receiving_days`.
+    `least_times` are periods before the deadline that are counted in days.
     `amendment_notice` is the least time between an amendment and the deadline. Where there are
     officers, two of them approve before bids are opened. In a
     `strict` one the programs of bidders seal, and two of three keys open.
@@ -311,7 +312,7 @@ class Procedure:
     offering: Offering = NOTHING_ELSE
     officer_ids: tuple[UUID, ...] = ()
     awarding: Awarding = UNDIVIDED
-    receiving_days: int | None = None
+    least_times: LeastTimes = NO_LEAST_TIMES
     strict: StrictKeys | None = None
 
     @property
@@ -322,6 +323,18 @@ class Procedure:
     def lot(self, lot_id: UUID) -> Lot | None:
         """Find a lot by its id."""
         return next((lot for lot in self.lots if lot.id == lot_id), None)
+
+    def days_of(self) -> DaysOf:
+        """Give how days before the deadline are counted."""
+        terms = self.awarding
+        return DaysOf(self.least_times.counting, terms.calendar, terms.time_zone)
+
+    def questions_end(self) -> datetime | None:
+        """Give when questions end, None where they are taken while bids are."""
+        ends = [] if self.questions_until is None else [self.questions_until]
+        if self.least_times.questions is not None:
+            ends.append(self.days_of().before(self.deadline_at, self.least_times.questions))
+        return min(ends, default=None)
 
     def line_count(self) -> int:
         """Count the lines of all lots."""

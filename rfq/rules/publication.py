@@ -7,7 +7,6 @@ from marketplace.contracts.terms import terms_errors
 from marketplace.kernel.errors import Conflict, FieldError, InvalidInput, WrongState, invalid
 from marketplace.kernel.limits import LINES_MAX
 from marketplace.kernel.money import currency_digits
-from marketplace.kernel.periods import Counting, end_of_period
 from marketplace.kernel.units import Quantity
 from rfq.rules.awarding import Division, errors_of
 from rfq.rules.criteria import Method, judging_errors
@@ -181,10 +180,14 @@ def check_invitation(procedure: Procedure, at: datetime) -> None:
 
 
 def _check_receiving_days(procedure: Procedure, at: datetime) -> None:
-    if procedure.receiving_days is None:
+    ends = procedure.questions_end()
+    if procedure.least_times.questions is not None and ends is not None and ends <= at:
+        detail = f"Published now, nobody could ask: questions ended at {ends.isoformat()}."
+        raise invalid("/questions_days", "too_soon", detail)
+    days = procedure.least_times.receiving
+    if days is None:
         return
-    terms, days = procedure.awarding, procedure.receiving_days
-    least = end_of_period(at, days, Counting.CALENDAR_DAYS, terms.calendar, terms.time_zone)
+    least = procedure.days_of().after(at, days)
     if procedure.deadline_at < least:
         detail = (
             f"Published now, bids are received for {days} days until {least.isoformat()} at the "

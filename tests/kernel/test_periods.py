@@ -4,7 +4,14 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from marketplace.kernel.periods import WEEKENDS, Calendar, Counting, end_of_period, last_day
+from marketplace.kernel.periods import (
+    WEEKENDS,
+    Calendar,
+    Counting,
+    day_before,
+    end_of_period,
+    last_day,
+)
 
 # Good Friday, Easter Monday, Labour Day, Ascension Day, Whit Monday, both days of Christmas.
 GERMANY_2026 = Calendar(
@@ -49,6 +56,23 @@ def test_a_period_in_days_ends_as_the_regulation_says(
 ) -> None:
     found = last_day(date.fromisoformat(event), days, counting, GERMANY_2026)
     assert found == date.fromisoformat(last)
+
+
+@pytest.mark.parametrize(
+    ("event", "days", "counting", "first"),
+    [
+        # (4) Counted back it may end on a holiday: six days before Thursday is Good Friday.
+        ("2026-04-09", 6, C, "2026-04-03"),
+        # Two working days before Wednesday, over Easter: Tuesday and Maundy Thursday.
+        ("2026-04-08", 2, W, "2026-04-02"),
+        ("2026-06-08", 1, W, "2026-06-05"),
+    ],
+)
+def test_a_period_is_counted_back_from_what_ends_it(
+    event: str, days: int, counting: Counting, first: str
+) -> None:
+    found = day_before(date.fromisoformat(event), days, counting, GERMANY_2026)
+    assert found == date.fromisoformat(first)
 
 
 def test_without_a_calendar_only_weekends_are_known() -> None:

@@ -16,7 +16,8 @@ from marketplace.platform.core import Platform
 from rfq.attachments.client_sealed import upload_sealed
 from rfq.attachments.schemas import SealedUploadView
 from rfq.bids.schemas import ReceiptView
-from rfq.procedures.schemas import BuyerProcedureView, FinancialKeysInput, StrictKeysInput
+from rfq.procedures.key_schemas import FinancialKeysInput, StrictKeysInput
+from rfq.procedures.schemas import BuyerProcedureView
 from rfq.rules.strict import Holder
 from rfq.strict import service
 from rfq.strict.schemas import EnvelopeInput, HeldKeyInput, OpeningKeysInput

@@ -1,5 +1,5 @@
 import sys
-from datetime import date
+from datetime import date, timedelta
 from uuid import UUID
 
 import msgspec
@@ -58,17 +58,25 @@ async def test_public_holidays_stand_in_the_terms_as_days_beside_the_buyers_own(
     platform: Platform, parties: Parties
 ) -> None:
     terms = await parties.terms(openness=Openness.OPEN)
+    terms.deadline_at += timedelta(days=30)
     year = terms.deadline_at.year
     terms = msgspec.structs.replace(
         terms,
         standstill_days=5,
         standstill_in=Counting.WORKING_DAYS,
+        questions_days=2,
+        answer_days=3,
+        amendment_notice_days=1,
+        periods_in=Counting.WORKING_DAYS,
         holidays="DE-BW",
         non_working_days=[date(year, 12, 24)],
     )
     made = await parties.published(terms)
     seen = await reading.read_procedure(platform, parties.acme, made.id)
     assert (seen.standstill_in, seen.holidays) == (Counting.WORKING_DAYS, "DE-BW")
+    assert (seen.periods_in, seen.answer_days) == (Counting.WORKING_DAYS, 3)
+    assert seen.questions_end_at is not None
+    assert seen.questions_end_at < seen.deadline_at - timedelta(days=1)
     # Epiphany is one in Baden-Wuerttemberg, and not in Berlin.
     assert {date(year, 1, 6), date(year, 12, 24), date(year + 1, 12, 25)} <= {
         *seen.non_working_days

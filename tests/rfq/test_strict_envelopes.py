@@ -20,8 +20,8 @@ from rfq.key_store import KeyStore, KeyUnusable
 from rfq.opening.clock import database_clock
 from rfq.opening.commands import check_opening
 from rfq.opening.proofs import read_opening
+from rfq.procedures.key_schemas import FinancialKeysInput, StrictKeysInput
 from rfq.procedures.publishing import publish_procedure
-from rfq.procedures.schemas import FinancialKeysInput, StrictKeysInput
 from rfq.rules.bid import Part
 from rfq.rules.procedure import Status
 from rfq.rules.sealing import Place, Wrapped

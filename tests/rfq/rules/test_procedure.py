@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from marketplace.kernel.errors import Conflict, InvalidInput, NotPermitted, WrongState
 from rfq.rules import procedure as rules
+from rfq.rules.least_times import LeastTimes
 from rfq.rules.procedure import Action, LotStatus, Openness, Party, Status
 from rfq.rules.progress import status_after_lots
 from rfq.rules.publication import check_invitation, check_publication, check_terms
@@ -91,7 +92,7 @@ def test_publication_needs_a_deadline_ahead() -> None:
 
 def test_bids_are_received_for_as_many_days_as_the_terms_say() -> None:
     # Published on Thursday: the tenth day is a Sunday, so Monday's last hour has to pass.
-    asked = replace(procedure(Status.DRAFT), receiving_days=10)
+    asked = replace(procedure(Status.DRAFT), least_times=LeastTimes(receiving=10))
     published = datetime(2026, 6, 4, 9, tzinfo=UTC)
     least = datetime(2026, 6, 16, tzinfo=UTC)
     check_publication(replace(asked, deadline_at=least), 1, published)
