@@ -167,7 +167,11 @@ def _by_itself(rank: str, source: str, condition: str) -> str:
 
 
 def _matched_by_text(seen: str) -> str:
-    """Find what matches: by the words of documents, or because an offer's SKU begins like that."""
+    """Find what matches: by the words of documents, or because an offer's SKU begins like that.
+
+    Of a range between scalars few offers are expected, and none are grouped: hash tables are made
+    for as many as are expected, whatever there is.
+    """
     document_rank = _RANK.format(
         vector="d.document",
         whole="asked.code = any (d.codes) "
@@ -181,9 +185,9 @@ def _matched_by_text(seen: str) -> str:
     return f"""
     {_ASKED},
     sku as materialized (
-        select product_id, bool_or(offers.sku_key = asked.code) as whole
-        from asked, offers where {_BY_SKU} and product_id is not null and {seen}
-        group by product_id
+        select product_id, sku_key = (select code from asked) as whole from offers
+        where sku_key >= (select sku_from from asked) and sku_key < (select sku_until from asked)
+          and product_id is not null and {seen}
     ),
     matched as (
         select {_DOCUMENT}, {document_rank} as rank
