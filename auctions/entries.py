@@ -16,9 +16,12 @@ ENTRY_COLUMNS: Final = (
 
 
 def columns_of(event: Event) -> tuple[object, ...]:
-    """Give kind, bidder, bid, key, amount, rank, code, bound, body of an event."""
+    """Give kind, bidder, bid, key, amount, rank, code, bound, body of an event.
+
+    The amount is text: making that and sending it to Postgres takes a quarter of the time.
+    """
     if isinstance(event, BidAccepted | BidRefused):
-        bid = (event.bidder, event.bid_id, event.client_bid_id, event.amount)
+        bid = (event.bidder, event.bid_id, event.client_bid_id, str(event.amount))
         body = None if event.surrogate is None else _json(_made_by(event))
         if isinstance(event, BidAccepted):
             return ("bid_accepted", *bid, event.rank, None, None, body)
@@ -29,7 +32,7 @@ def columns_of(event: Event) -> tuple[object, ...]:
             facts["currency"] = event.currency
         if event.adjustment is not None:
             facts["adjustment"] = event.adjustment
-        amounts = (event.amount, None, None, None)
+        amounts = (_text(event.amount), None, None, None)
         return ("admitted", event.bidder, event.bid_id, None, *amounts, _json(facts))
     kind = event.__struct_config__.tag
     facts = {name: getattr(event, name) for name in event.__struct_fields__}
@@ -37,7 +40,7 @@ def columns_of(event: Event) -> tuple[object, ...]:
         facts.pop("bidder", None),
         facts.pop("bid_id", None),
         facts.pop("client_bid_id", None),
-        facts.pop("limit", None),
+        _text(facts.pop("limit", None)),
     )
     for name in ("seq", "at", *(("lot_id",) if kind == "scheduled" else ())):
         del facts[name]
@@ -47,6 +50,10 @@ def columns_of(event: Event) -> tuple[object, ...]:
 def _made_by(event: BidAccepted | BidRefused) -> dict[str, object]:
     facts: dict[str, object] = {"surrogate": event.surrogate}
     return facts if event.proof is None else facts | {"proof": event.proof}
+
+
+def _text(amount: object) -> str | None:
+    return None if amount is None else str(amount)
 
 
 def _json(value: object) -> str:

@@ -61,7 +61,7 @@ async def append_all(connection: Any, additions: Sequence[Addition]) -> list[Hea
     status = await connection.execute(
         _WRITE,
         *zip(*head_rows, strict=True),
-        *zip(*entry_rows, strict=True),
+        *map(_column, zip(*entry_rows, strict=True)),
         [place for place, _ in checkpoints],
         [state for _, state in checkpoints],
         FORM,
@@ -72,6 +72,11 @@ async def append_all(connection: Any, additions: Sequence[Addition]) -> list[Hea
         msg = f"of these a lot is not where it was to be continued: {lots}"
         raise RuntimeError(msg)
     return heads
+
+
+def _column(values: tuple[object, ...]) -> tuple[object, ...] | None:
+    """Give a column of entries; None for one of nulls alone, which Postgres fills up by itself."""
+    return values if any(value is not None for value in values) else None
 
 
 def _salts(count: int) -> list[bytes]:
@@ -103,9 +108,9 @@ with heads as (
 insert into auction_ledger (lot_id, seq, epoch, at, kind, bidder_id, bid_id, client_bid_id, amount,
                             rank, code, bound, body, salt, hash)
 select moved.lot_id, moved.before_first + t.place, moved.epoch, moved.decided_at, t.kind,
-       t.bidder_id, t.bid_id, t.client_bid_id, t.amount, t.rank, t.code, t.bound, t.body::jsonb,
-       t.salt, t.hash
-from unnest($11::integer[], $12::text[], $13::uuid[], $14::uuid[], $15::text[], $16::numeric[],
+       t.bidder_id, t.bid_id, t.client_bid_id, t.amount::numeric, t.rank, t.code, t.bound,
+       t.body::jsonb, t.salt, t.hash
+from unnest($11::integer[], $12::text[], $13::uuid[], $14::uuid[], $15::text[], $16::text[],
             $17::integer[], $18::text[], $19::numeric[], $20::text[], $21::bytea[], $22::bytea[])
      with ordinality as t (head, kind, bidder_id, bid_id, client_bid_id, amount, rank, code, bound,
                            body, salt, hash, place)
