@@ -16,7 +16,7 @@ import highspy
 import numpy as np
 from msgspec.structs import replace
 
-from rfq.rules.scenario import Allocation, Problem, bill, gap_of, holds
+from rfq.rules.scenario import GAP_PERCENT_MAX, Allocation, Problem, bill, gap_of, holds
 from rfq.scenarios.messages import Progress, Solution, SolutionOutcome, Tell
 from rfq.scenarios.model import Form, Model, build
 
@@ -27,6 +27,8 @@ SLACK: Final = 1e-9
 STRICTER: Final = ((0, Form.TIGHT), (0, Form.FORCED), (1, Form.FORCED), (100, Form.FORCED))
 """Should what the solver took for kept be broken exactly: minor units to spare in shares, and
 whether discounts are forced."""
+SOON_SECONDS: Final = 1.0
+"""For so long an exact solution is looked for before one within the gap will do."""
 LIKELY: Final = 0.05
 """A discount that the program without whole numbers takes to less is not tried."""
 
@@ -56,7 +58,7 @@ def solve(
     bound, found = first.bound, _NOTHING
     for margin, form in STRICTER:
         run = _Run(problem, build(problem, margin=margin, form=form), tell)
-        found = run.solve(gap_percent, left(), best)
+        found = run.exactly_or_within(gap_percent, left, best)
         if margin == 0:
             bound = max(bound, found.bound)
         if found.outcome is SolutionOutcome.IMPOSSIBLE and margin:
@@ -174,6 +176,21 @@ class _Run:
             highs.startCallback(kind)
         highs.run()
         return self._solution(highs)
+
+    def exactly_or_within(
+        self, gap_percent: Decimal, left: Callable[[], float], start: Allocation | None
+    ) -> Solution:
+        """Solve exactly where that is soon done, else to the gap.
+
+        Within a gap nobody could tell what a constraint of a small problem costs.
+        """
+        if not 0 < gap_percent <= GAP_PERCENT_MAX:
+            return self.solve(gap_percent, left(), start)
+        exact = self.solve(Decimal(0), min(SOON_SECONDS, left()), start)
+        if exact.outcome in {SolutionOutcome.SOLVED, SolutionOutcome.IMPOSSIBLE}:
+            return exact
+        found = self.solve(gap_percent, left(), exact.allocation or start)
+        return replace(found, bound=max(found.bound, exact.bound))
 
     def relaxed(self, seconds: float) -> tuple[int, Sequence[float]]:
         """Solve the program without whole numbers: give its bound and values; none in doubt."""

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from hypothesis import given, settings
 
+from rfq.rules.conditions import Conditions
 from rfq.rules.scenario import (
     AtLeastShare,
     AtMostShare,
@@ -24,6 +25,7 @@ from tests.rfq.scenarios.problems import (
     cheapest,
     problem,
     problems,
+    volume,
 )
 
 NONE = Decimal(0)
@@ -73,6 +75,24 @@ def test_each_constraint_tells_by_how_much_the_award_is_cheaper_without_it() -> 
     found = solved(of)
     assert found.solution.cost == 600
     assert [each.solution.cost for each in found.priced] == [590, 600]
+
+
+def test_a_small_problem_is_solved_exactly_though_a_gap_would_do_so_that_costs_are_right() -> None:
+    of = problem(
+        [
+            [10_094, 10_130, 9_741],
+            [9_965, 10_223, 10_197],
+            [10_114, 10_010, 10_188],
+            [10_066, 10_297, 9_923],
+            [10_216, 9_842, 9_988],
+        ],
+        AtMostShare(Decimal(45)),
+        conditions={each: Conditions(volume=(volume("200", "1.5"),)) for each in BIDDERS},
+    )
+    found = work(Task(of, Decimal("0.5"), 20.0, 60.0), lambda _: None)
+    (without,) = found.priced
+    assert found.solution.cost == cheapest(of)
+    assert without.solution.cost == cheapest(of.without(["c0"]))
 
 
 def test_shares_that_ask_for_more_than_all_are_named_and_what_is_innocent_is_not() -> None:
