@@ -92,7 +92,8 @@ async def tender_rows(
             answers = await _rush(api, tender, suppliers)
             busy, own = api.processor_seconds() - busy, time.process_time() - own
             await opened(platform, UUID(tender["id"]))
-            await asyncio.sleep(max(0.0, instant(calm) - time.time()))
+            closes_at = instant(calm) + platform.settings.settle_seconds
+            await asyncio.sleep(max(0.0, closes_at - time.time()))
             spent = await opened(platform, UUID(calm["id"]))
             received = await _received(platform, UUID(tender["id"]))
     finally:
