@@ -135,8 +135,8 @@ STANDINGS_MAX: Final = 10_000
 WRITTEN_FORMS_MAX: Final = 500
 WRITTEN_PRICES_MAX: Final = 5_000
 WRITTEN_OFFERS_MAX: Final = 5_000
-"""Forms of lists, lines of offers whatever quantity is asked, and items of pages, that one process
-keeps written: at most less than 1, 3 and 6 MB."""
+"""Forms of lists, lines of offers whatever quantity is asked, and items of pages with the prices of
+their offers, that one process keeps written: at most less than 1, 3 and 8 MB."""
 WRITTEN_SHEETS_MAX: Final = 100
 """Pages put together of written items: the places alone, unless their items have been forgotten;
 then 50 kB each."""
