@@ -27,12 +27,11 @@ from marketplace.kernel.limits import (
     AUCTION_LOTS_ALONE_MAX,
     AUCTION_QUEUE_MAX,
     AUCTION_REFUSALS_PER_MINUTE,
+    BIDDERS_COUNTED_MAX,
 )
 from marketplace.platform.core import Platform
 from marketplace.platform.telemetry import log
 
-BIDDERS_COUNTED_MAX: Final = 10_000
-"""Bidders whose refusals one process counts; beyond it counting begins anew."""
 PATIENCE_S: Final = 0.05
 """A batch that takes longer (a lot is held, the disk is slow) lets the next begin beside it."""
 

@@ -7,17 +7,15 @@ nearly as fast. Staged rows live inside one transaction and are removed before i
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ARRAY, Table, TextClause, bindparam, text
 
 from catalog.row_error import RowError
+from marketplace.kernel.limits import ERRORS_FETCHED_MAX
 from marketplace.platform.columns import Base
 from marketplace.platform.database import Transaction
-
-ERRORS_FETCHED_MAX: Final = 10_000
-"""Rows with errors read from one check; a file with more is not worth a complete list."""
 
 
 @cache

@@ -29,7 +29,7 @@ from auctions.live.document import asyncapi_document
 from auctions.live.hub import NOT_TOLD, SEPARATOR, Hub, Seat
 from auctions.live.messages import RETRY_MS, Message
 from marketplace.kernel.errors import MarketplaceError, NotFound, Unavailable
-from marketplace.kernel.limits import AUCTION_LOTS_MAX
+from marketplace.kernel.limits import AUCTION_LOTS_MAX, VIEWER_SEND_SECONDS_MAX
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.documents import document_text
@@ -37,8 +37,6 @@ from marketplace.platform.http.access import authenticate, refuse_socket
 from marketplace.platform.http.given import FromPath, Given
 from marketplace.platform.http.parameters import check_names
 
-SEND_SECONDS_MAX: Final = 10
-"""A viewer who takes nothing for so long is gone, whether or not his connection knows."""
 RECHECK_SECONDS: Final = 15
 """How often an open channel's key is looked at again; it may have been revoked."""
 EVENT_STREAM: Final = "text/event-stream"
@@ -131,7 +129,7 @@ class _Watch:
                 if not await self._may_stay():
                     return _NOT_ALLOWED, "Your key or session counts no more."
                 checked = loop.time()
-            async with asyncio.timeout(SEND_SECONDS_MAX):
+            async with asyncio.timeout(VIEWER_SEND_SECONDS_MAX):
                 await send(message)
         return (1013, "You read too slowly.") if self.seat.dropped else (1012, "Come back.")
 

@@ -16,7 +16,7 @@ import msgspec
 
 from catalog.imports.recognizing import recognize_separator
 from marketplace.kernel.errors import FieldError, MarketplaceError
-from marketplace.kernel.limits import CODE_CHARACTERS_MAX
+from marketplace.kernel.limits import CODE_CHARACTERS_MAX, QUICK_ORDER_SUGGESTIONS_MAX
 from marketplace.kernel.units import UNITS, Quantity
 
 _SEPARATORS: Final = ("\t", ";", "|", ",")
@@ -33,7 +33,6 @@ _THOUSANDS: Final = re.compile(r"[1-9][0-9]{0,2}(?:[.,][0-9]{3})+")
 _COMMA_IN_NUMBER: Final = re.compile(r"\s[0-9]+,[0-9]+(?:\s+(?P<unit>[A-Za-z0-9]{1,3}))?\s*$")
 _SHOWN: Final = 100
 """How much of a bad line an error repeats."""
-SUGGESTIONS_MAX: Final = 3
 _ALIKE: Final = 0.6
 
 
@@ -192,7 +191,7 @@ def alike(sku: str, others: Sequence[str]) -> Iterator[int]:
         ratio = SequenceMatcher(None, wanted, known).ratio()
         if ratio >= _ALIKE or known.startswith(wanted):
             ratios.append((-ratio, known, place))
-    yield from (place for _, _, place in sorted(ratios)[:SUGGESTIONS_MAX])
+    yield from (place for _, _, place in sorted(ratios)[:QUICK_ORDER_SUGGESTIONS_MAX])
 
 
 def common_beginning(sku: str) -> str:

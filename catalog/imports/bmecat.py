@@ -30,18 +30,16 @@ from catalog.imports.rows import FileReader, Layout, PlainRows
 from catalog.price_lists.rules import PriceRecord
 from catalog.pricing.terms import VolumeMode
 from marketplace.kernel.hardened_xml import (
-    DEPTH_MAX,
     PIECE_BYTES,
     declares_entities,
     names_entities,
     pull_parser,
 )
+from marketplace.kernel.limits import BMECAT_ELEMENTS_MAX, XML_DEPTH_MAX
 
 R = TypeVar("R")
 
 TRANSACTIONS: Final = frozenset({"T_NEW_CATALOG", "T_UPDATE_PRODUCTS", "T_UPDATE_PRICES"})
-ELEMENTS_MAX: Final = 20_000
-"""Elements of one product, its 50 tiers and its features included; a real one has some hundred."""
 
 
 class BmecatReader(FileReader[R]):
@@ -127,15 +125,15 @@ class BmecatReader(FileReader[R]):
             elif name != "BMECAT":
                 self.fatal(0, "wrong_format", "This is XML, and no BMEcat document.")
             return
-        if self._depth > DEPTH_MAX:
-            self.fatal(self._number, "too_deep", f"Elements nest at most {DEPTH_MAX} deep.")
+        if self._depth > XML_DEPTH_MAX:
+            self.fatal(self._number, "too_deep", f"Elements nest at most {XML_DEPTH_MAX} deep.")
         if self._depth == 2 and name.startswith("T_"):  # noqa: PLR2004 - a child of the root
             self._transaction = name
             if name not in TRANSACTIONS:
                 detail = f"Of BMEcat, {', '.join(sorted(TRANSACTIONS))} are read here, not {name}."
                 self.fatal(0, "wrong_format", detail[:300])
         self._elements += 1
-        if self._elements > ELEMENTS_MAX:
+        if self._elements > BMECAT_ELEMENTS_MAX:
             self.fatal(self._number, "row_too_long", "One part has more elements than a catalog.")
         if self._product is None and name == "PRODUCT" and self._transaction:
             self._product = element

@@ -29,10 +29,10 @@ from catalog.price_lists.tables import StagedPriceRow
 from catalog.products import writing
 from catalog.products.tables import StagedOfferRow
 from catalog.row_error import RowError
-from catalog.staging import ERRORS_FETCHED_MAX, unstage
+from catalog.staging import unstage
 from catalog.stock import writing as stock
 from catalog.stock.tables import StagedStockRow
-from marketplace.kernel.limits import IMPORT_BATCH_ROWS, IMPORT_ROW_ERRORS_MAX
+from marketplace.kernel.limits import ERRORS_FETCHED_MAX, IMPORT_BATCH_ROWS, IMPORT_ROW_ERRORS_MAX
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, transaction

@@ -6,16 +6,14 @@ from typing import Any, Final, TypeVar
 
 from catalog.imports.decimals import DecimalMark
 from catalog.imports.rows import (
-    RECORD_BYTES_MAX,
     VALUE_CHARACTERS_SHOWN,
     Column,
     FileReader,
     Layout,
     PlainRows,
 )
+from marketplace.kernel.limits import COLUMNS_KNOWN_MAX, RECORD_BYTES_MAX
 
-COLUMNS_KNOWN_MAX: Final = 10_000
-"""Names of keys that are remembered; more than this is no file of ours."""
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 R = TypeVar("R")

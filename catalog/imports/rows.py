@@ -16,8 +16,6 @@ from marketplace.kernel.errors import MarketplaceError
 
 __all__ = ["Column", "Exact", "FileReader", "Layout", "PlainRows", "Unfit"]
 
-RECORD_BYTES_MAX: Final = 64 * 1024
-"""One record, quoted line breaks included: an unclosed quote must not swallow the file."""
 VALUE_CHARACTERS_SHOWN: Final = 100
 """How much of an offending value an error repeats."""
 

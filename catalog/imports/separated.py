@@ -14,7 +14,8 @@ from typing import Final, TypeVar
 from catalog.imports.decimals import DecimalMark
 from catalog.imports.plain import PlainForm
 from catalog.imports.recognizing import header_names, recognize_encoding, recognize_separator
-from catalog.imports.rows import RECORD_BYTES_MAX, Column, FileReader, Layout, PlainRows
+from catalog.imports.rows import Column, FileReader, Layout, PlainRows
+from marketplace.kernel.limits import RECORD_BYTES_MAX
 
 SAMPLE_BYTES: Final = 64 * 1024
 """What is looked at before the first row is read."""

@@ -7,9 +7,8 @@ from typing import Final, TypeVar
 from babel import Locale
 
 from marketplace.kernel.errors import invalid
+from marketplace.kernel.limits import LANGUAGES_WANTED_MAX
 
-LANGUAGES_WANTED_MAX: Final = 8
-"""Languages of a reader that count; browsers name up to six."""
 LAST_RESORT: Final = "en"
 """Whose text is shown where there is none in a language the reader asked for."""
 

@@ -16,10 +16,8 @@ from catalog.price_lists.rules import PriceRecord, span
 from catalog.price_lists.tables import DRAFT, OPEN, StagedPriceRow
 from catalog.row_error import RowError
 from catalog.staging import row_errors, stage
-from marketplace.kernel.limits import TIERS_MAX
+from marketplace.kernel.limits import OVERLAPS_TOLD_MAX, TIERS_MAX
 from marketplace.platform.database import Transaction
-
-OVERLAPS_TOLD_MAX: Final = 10
 
 
 class PricesWritten(msgspec.Struct, frozen=True, kw_only=True):

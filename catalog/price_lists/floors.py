@@ -31,6 +31,7 @@ from catalog.products.tables import OfferRow
 from marketplace.kernel.canonical import plain_decimal
 from marketplace.kernel.clock import Validity
 from marketplace.kernel.errors import FieldError, InvalidInput, NotFound
+from marketplace.kernel.limits import BELOW_TOLD_MAX
 from marketplace.kernel.money import CURRENCIES
 from marketplace.kernel.units import UNITS
 from marketplace.platform.caller import Caller
@@ -180,7 +181,6 @@ order by max(f.amount) - min(t.amount * (100 - l.percent_off) / 100 / l.basis) d
 limit :most
 """
 ).bindparams(DRAFT)
-BELOW_TOLD_MAX: Final = 10
 
 
 async def has_floors(tx: Transaction, supplier_id: UUID) -> bool:

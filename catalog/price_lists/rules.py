@@ -13,10 +13,10 @@ from catalog.products.rules import OfferTerms, quantity_error, smallest_order
 from marketplace.kernel.canonical import plain_decimal
 from marketplace.kernel.clock import rfc3339
 from marketplace.kernel.errors import invalid
+from marketplace.kernel.limits import PRIORITY_MAX
 from marketplace.kernel.money import CURRENCIES
 
 UNKNOWN_SKU: Final = "unknown_sku"
-PRIORITY_MAX: Final = 1_000_000
 
 
 ALWAYS: Final = datetime.min.replace(tzinfo=UTC)

@@ -38,13 +38,11 @@ from catalog.products.tables import (
 from catalog.search.schemas import CatalogItem, ProductRef
 from catalog.search.texts import texts_of
 from catalog.stock.availability import availability_now, unknown
+from marketplace.kernel.limits import REPLACEMENTS_FOLLOWED_MAX
 from marketplace.platform.caller import Caller
 from marketplace.platform.columns import another
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Compiled, fast_read
-
-REPLACEMENTS_FOLLOWED_MAX: Final = 10
-"""How far a line of replacements is followed to one that can be bought."""
 
 FOUND_STATES: Final = tuple(literal_column(f"'{state.value}'", Text) for state in SHOWN)
 """States of products that buyers find."""

@@ -14,8 +14,8 @@ from typing import Final
 
 import msgspec
 
-WORDS_MAX: Final = 8
-"""Words of a search that count; more only repeat themselves."""
+from marketplace.kernel.limits import SEARCH_WORDS_MAX
+
 LANGUAGES: Final = (
     *("ar", "da", "de", "el", "en", "es", "et", "fi", "fr", "hu", "it", "lt"),
     *("nl", "no", "pt", "ro", "ru", "sr", "sv", "tr"),
@@ -75,9 +75,9 @@ def configurations(language: str) -> tuple[str, ...]:
 
 
 def words_of(text: str | None) -> tuple[str, ...]:
-    """Give a search's words, the first `WORDS_MAX`: what has a letter or a digit in it."""
+    """Give a search's words, the first `SEARCH_WORDS_MAX`: what has a letter or a digit in it."""
     plain = unicodedata.normalize("NFKC", text or "").lower().replace("×", "x")
-    return tuple(word for word in plain.split() if _PIECE.search(word))[:WORDS_MAX]
+    return tuple(word for word in plain.split() if _PIECE.search(word))[:SEARCH_WORDS_MAX]
 
 
 def phrases_of(words: Sequence[str]) -> list[str]:

@@ -8,10 +8,9 @@ from typing import Final
 from uuid import UUID
 
 from marketplace.kernel.errors import Conflict, NotPermitted
+from marketplace.kernel.limits import APPROVAL_LEVELS_MAX
 from marketplace.kernel.money import Money
 from marketplace.kernel.states import StateMachine, transition
-
-LEVELS_MAX: Final = 5
 
 
 class ApprovalState(Enum):
@@ -89,8 +88,8 @@ class Rule:
     self_approval: bool = False
 
     def __post_init__(self) -> None:
-        if not 1 <= len(self.levels) <= LEVELS_MAX:
-            msg = f"a rule has 1 to {LEVELS_MAX} levels"
+        if not 1 <= len(self.levels) <= APPROVAL_LEVELS_MAX:
+            msg = f"a rule has 1 to {APPROVAL_LEVELS_MAX} levels"
             raise ValueError(msg)
         if not all(self.levels) or not all(all(level) for level in self.levels):
             msg = "a level nobody can meet would wait for ever"

@@ -6,8 +6,6 @@ with `names_entities` and at the root with `declares_entities`, and counts what 
 
 from typing import Any, Final
 
-DEPTH_MAX: Final = 64
-"""Real catalogs and notices are a dozen or two deep."""
 PIECE_BYTES: Final = 16 * 1024
 """What is parsed before somebody looks whether it is too deep or too much."""
 

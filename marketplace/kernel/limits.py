@@ -35,6 +35,16 @@ REQUEST_SECONDS_MAX: Final = 30
 
 CREDIT_NOTES_OF_INVOICE_MAX: Final = 200
 """Each reads what those before gave back, and the invoice names them all; one a line is plenty."""
+CONFLICT_ATTEMPTS_MAX: Final = 5
+"""Of a block that met another in the database; then its client is told to send it again."""
+REDIS_CONNECTIONS_MAX: Final = 32
+"""Per process: a command takes a fraction of a millisecond."""
+REDIS_COMMAND_SECONDS_MAX: Final = 1.0
+"""After it Redis counts as away; whatever asks it goes on without."""
+MAIL_SEND_SECONDS_MAX: Final = 10
+"""What one mail may take; the job that sends it is tried again."""
+XML_DEPTH_MAX: Final = 64
+"""Real catalogs and notices are a dozen or two deep."""
 
 # Times
 YEAR_FIRST: Final = 1900
@@ -79,6 +89,12 @@ MEDIA_PER_PRODUCT_MAX: Final = 50
 RELATIONS_PER_PRODUCT_MAX: Final = 200
 ADDRESS_CHARACTERS_MAX: Final = 2_000
 """Of a URL: what every browser and proxy takes."""
+SEARCH_WORDS_MAX: Final = 8
+"""Words of a search that count; more only repeat themselves."""
+REPLACEMENTS_FOLLOWED_MAX: Final = 10
+"""How far a line of replacements is followed to one that can be bought."""
+LANGUAGES_WANTED_MAX: Final = 8
+"""Languages of a reader that count; browsers name up to six."""
 
 # Prices
 TIERS_MAX: Final = 50
@@ -171,6 +187,20 @@ SHEET_PARTS_MAX: Final = 500
 """Sheets, styles, pictures; a workbook of a hundred sheets has 210."""
 SHEET_RATIO_MAX: Final = 100
 """Rows of one same price shrink to a fiftieth; a bomb to a thousandth."""
+ERRORS_FETCHED_MAX: Final = 10_000
+"""Rows with errors read from one check; a file with more is not worth a complete list."""
+COLUMNS_KNOWN_MAX: Final = 10_000
+"""Names of keys that are remembered; more than this is no file of ours."""
+RECORD_BYTES_MAX: Final = 64 * 1024
+"""One record, quoted line breaks included: an unclosed quote must not swallow the file."""
+BMECAT_ELEMENTS_MAX: Final = 20_000
+"""Elements of one product, its 50 tiers and its features included; a real one has some hundred."""
+OVERLAPS_TOLD_MAX: Final = 10
+"""Of a publication that is refused: one mends the first and asks again."""
+PRIORITY_MAX: Final = 1_000_000
+"""Of a list among those of one level, in steps of whatever its supplier likes."""
+BELOW_TOLD_MAX: Final = 10
+"""Of a publication that is refused: one mends the first and asks again."""
 
 # Customers
 SEGMENTS_MAX: Final = 500
@@ -202,6 +232,8 @@ FRAMEWORK_ARTICLES_MAX: Final = 200
 """Under one ceiling: the articles of all members that are the same to the buyer."""
 PAYMENT_DAYS_MAX: Final = 365
 """Between invoice and payment; what is paid later is credit, not payment terms."""
+QUICK_ORDER_SUGGESTIONS_MAX: Final = 3
+"""Of SKUs that look like one we do not know: a person reads them."""
 
 # Documents of procedures and bids
 DOCUMENT_BYTES_MAX: Final = 20 * 1_048_576
@@ -233,6 +265,8 @@ DOCUMENT_RATIO_MAX: Final = 200
 """Tables of one same word shrink to a hundredth; a bomb to a thousandth."""
 DOCUMENT_PIXELS_MAX: Final = 200_000_000
 """A drawing of A0 at 300 dpi has 140 million; a viewer holds four bytes for each."""
+SCAN_SECONDS_MAX: Final = 30
+"""One file; a scanner that takes longer counts as away, and the file waits."""
 
 # Plots and documents that we make
 APART_AT_ONCE_MAX: Final = 2
@@ -257,6 +291,8 @@ PLOT_POINTS_MAX: Final = 200
 PLOT_SERIES_MAX: Final = 20
 PLOT_BARS_MAX: Final = 40
 """Constraints of scenarios in one plot, the dearest: their names stand beside in two lines."""
+QUESTIONS_PRINTED_MAX: Final = 1_000
+"""Questions, or answers of bidders, of one procedure; beyond it the list is read over the API."""
 
 # Procedures
 ENVELOPE_BYTES_MAX: Final = 600_000
@@ -324,6 +360,8 @@ BID_EXTENSION_DAYS_MAX: Final = 366
 """From the request on; a price is kept for a year, not for ever."""
 MESSAGES_PER_NEGOTIATION_MAX: Final = 500
 """Of both sides; the offers themselves say what is agreed."""
+SCENARIO_GAP_PERCENT_MAX: Final = 1
+"""What costs at most so much more than the least that may be possible counts as solved."""
 
 # Notices taken over as drafts
 NOTICE_BYTES_MAX: Final = 2 * 1_048_576
@@ -351,6 +389,8 @@ customers' nobody reads more."""
 # Orders
 LINE_AMOUNT_MAX: Final = 10**15
 """What a line may cost: a thousand such lines still fit the 18 digits a stored total has."""
+APPROVAL_LEVELS_MAX: Final = 5
+"""Persons whose yes a document needs, one after the other."""
 
 # Auctions
 AUCTION_QUEUE_MAX: Final = 2_000
@@ -400,6 +440,10 @@ LIVE_MESSAGE_BYTES_MAX: Final = 4_096
 """What a viewer may send at once: nothing of it is read, so more would only fill the memory."""
 VIEWER_BACKLOG_MAX: Final = 100
 """Messages a slow viewer may lag before it is dropped."""
+BIDDERS_COUNTED_MAX: Final = 10_000
+"""Bidders whose refusals one process counts; beyond it counting begins anew."""
+VIEWER_SEND_SECONDS_MAX: Final = 10
+"""A viewer who takes nothing for so long is gone, whether or not his connection knows."""
 
 # Feed, jobs
 EVENT_BATCH_MAX: Final = 5_000

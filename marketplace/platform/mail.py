@@ -16,10 +16,9 @@ from typing import Final, Protocol
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
+from marketplace.kernel.limits import MAIL_SEND_SECONDS_MAX
 from marketplace.platform.settings import Settings, SettingsError
 
-SEND_SECONDS_MAX: Final = 10
-"""What one mail may take; the job that sends it is tried again."""
 PERMANENT: Final = 500
 """From here on an SMTP server means never (RFC 5321, 4.2.1)."""
 PORTS: Final = {"smtp": 587, "smtps": 465, "smtp+plain": 25}
@@ -118,9 +117,9 @@ class SmtpMailer:
         if self._scheme == "smtps":
             context = ssl.create_default_context()
             return smtplib.SMTP_SSL(
-                self._host, self._port, timeout=SEND_SECONDS_MAX, context=context
+                self._host, self._port, timeout=MAIL_SEND_SECONDS_MAX, context=context
             )
-        return smtplib.SMTP(self._host, self._port, timeout=SEND_SECONDS_MAX)
+        return smtplib.SMTP(self._host, self._port, timeout=MAIL_SEND_SECONDS_MAX)
 
 
 def mailer_of(settings: Settings) -> Mailer:

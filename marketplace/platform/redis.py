@@ -27,8 +27,8 @@ from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.exceptions import ConnectionError as NotConnected
 from redis.exceptions import RedisClusterException, RedisError
 
-CONNECTIONS_MAX: Final = 32
-COMMAND_SECONDS_MAX: Final = 1.0
+from marketplace.kernel.limits import REDIS_COMMAND_SECONDS_MAX, REDIS_CONNECTIONS_MAX
+
 ENDLESS: Final = 2**31
 REDIS_AWAY: Final = (RedisError, RedisClusterException, OSError)
 """What the clients raise while a server is away."""
@@ -100,10 +100,10 @@ def _of_server(url: str) -> tuple[Redis, Redis]:
     commands = Redis(
         connection_pool=BlockingConnectionPool.from_url(
             url,
-            max_connections=CONNECTIONS_MAX,
-            timeout=COMMAND_SECONDS_MAX,
-            socket_timeout=COMMAND_SECONDS_MAX,
-            socket_connect_timeout=COMMAND_SECONDS_MAX,
+            max_connections=REDIS_CONNECTIONS_MAX,
+            timeout=REDIS_COMMAND_SECONDS_MAX,
+            socket_timeout=REDIS_COMMAND_SECONDS_MAX,
+            socket_connect_timeout=REDIS_COMMAND_SECONDS_MAX,
             retry=Retry(NoBackoff(), 1),
         )
     )
@@ -113,7 +113,7 @@ def _of_server(url: str) -> tuple[Redis, Redis]:
 def _patient() -> dict[str, Any]:
     return {
         "socket_timeout": None,
-        "socket_connect_timeout": COMMAND_SECONDS_MAX,
+        "socket_connect_timeout": REDIS_COMMAND_SECONDS_MAX,
         "health_check_interval": 5,
         "retry": Retry(ExponentialBackoff(cap=1, base=0.05), ENDLESS),
     }
@@ -133,9 +133,9 @@ def _of_cluster(url: str) -> tuple[RedisCluster, Redis]:
         startup_nodes=[ClusterNode(host, port) for host, port in seeds],
         # What lies on the other servers goes on while one is away.
         require_full_coverage=False,
-        max_connections=CONNECTIONS_MAX,
-        socket_timeout=COMMAND_SECONDS_MAX,
-        socket_connect_timeout=COMMAND_SECONDS_MAX,
+        max_connections=REDIS_CONNECTIONS_MAX,
+        socket_timeout=REDIS_COMMAND_SECONDS_MAX,
+        socket_connect_timeout=REDIS_COMMAND_SECONDS_MAX,
         retry=Retry(NoBackoff(), 1),
         ssl=kind is SSLConnection,
         **secrets,

@@ -11,11 +11,11 @@ import re
 from contextlib import suppress
 from typing import Final, Protocol
 
+from marketplace.kernel.limits import SCAN_SECONDS_MAX
 from marketplace.platform.core import Platform
 from marketplace.platform.telemetry import log
 from rfq.attachments.schemas import Scan
 
-SCAN_SECONDS_MAX: Final = 30
 _CHUNK: Final = 256 * 1024
 _EICAR: Final = b"EICAR-STANDARD-ANTIVIRUS-TEST-FILE!"
 _ACTIVE: Final = re.compile(rb"/(JavaScript|JS|Launch|EmbeddedFiles?|RichMedia)[\s/<\[(]")

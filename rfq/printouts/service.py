@@ -5,13 +5,13 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Final, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy import select
 
 from marketplace.kernel.errors import NotFound, WrongState
-from marketplace.kernel.limits import PAGE_ITEMS_MAX
+from marketplace.kernel.limits import PAGE_ITEMS_MAX, QUESTIONS_PRINTED_MAX
 from marketplace.kernel.money import Money
 from marketplace.organizations.service import names_of
 from marketplace.organizations.tables import OrganizationRow, PersonalDataRow
@@ -48,8 +48,6 @@ from rfq.validity.schemas import BidExtensionView
 from rfq.validity.service import list_extensions
 
 T = TypeVar("T")
-PRINTED_MAX: Final = 1_000
-"""Questions, or answers of bidders, of one procedure; beyond it the list is read over the API."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +103,7 @@ async def _all(read: Callable[[PageRequest], Awaitable[Page[T]]]) -> list[T]:
         some = await read(PageRequest(PAGE_ITEMS_MAX, after))
         found += some.items
         after = some.next
-        if after is None or len(found) >= PRINTED_MAX:
+        if after is None or len(found) >= QUESTIONS_PRINTED_MAX:
             return found
 
 

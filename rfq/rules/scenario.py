@@ -21,8 +21,6 @@ from marketplace.kernel.money import EXACT
 from rfq.rules.conditions import Conditions, complete, discount, reached
 
 HUNDRED: Final = 100
-GAP_PERCENT_MAX: Final = Decimal(1)
-"""What costs at most so much more than the least that may be possible counts as solved."""
 
 Allocation = Mapping[UUID, UUID]
 """Which bidder gets which part."""

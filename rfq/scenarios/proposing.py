@@ -16,6 +16,7 @@ from sqlalchemy import Row, select, update
 
 from marketplace.kernel.canonical import content_hash
 from marketplace.kernel.errors import Conflict, InvalidInput, StaleVersion, invalid
+from marketplace.kernel.limits import SCENARIO_GAP_PERCENT_MAX
 from marketplace.kernel.money import Money
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
@@ -27,7 +28,7 @@ from rfq.awards.service import Together, propose
 from rfq.awards.tables import ProposalRow
 from rfq.bids.receiving import hold_own
 from rfq.procedures.reading import Loaded
-from rfq.rules.scenario import GAP_PERCENT_MAX, Bill, bill, holds, share_part
+from rfq.rules.scenario import Bill, bill, holds, share_part
 from rfq.rules.scenario_run import SCENARIO, ScenarioAction, ScenarioStatus
 from rfq.scenarios.reading import Prepared, prepare
 from rfq.scenarios.rows import asked_of, find
@@ -115,7 +116,7 @@ def _part_of(award: ScenarioAward) -> UUID:
 
 def _check_gap(result: ScenarioResult, data: ScenarioProposalInput) -> None:
     """Ask for a reason where much less may be possible; raises InvalidInput."""
-    if Decimal(result.gap_percent or 0) > GAP_PERCENT_MAX and not data.reason.strip():
+    if Decimal(result.gap_percent or 0) > SCENARIO_GAP_PERCENT_MAX and not data.reason.strip():
         detail = (
             f"This award may cost up to {result.gap_percent} % more than the least: say why you "
             "take it, or let it be solved for longer."

@@ -16,7 +16,8 @@ import highspy
 import numpy as np
 from msgspec.structs import replace
 
-from rfq.rules.scenario import GAP_PERCENT_MAX, Allocation, Problem, bill, gap_of, holds
+from marketplace.kernel.limits import SCENARIO_GAP_PERCENT_MAX
+from rfq.rules.scenario import Allocation, Problem, bill, gap_of, holds
 from rfq.scenarios.messages import Progress, Solution, SolutionOutcome, Tell
 from rfq.scenarios.model import Form, Model, build
 
@@ -184,7 +185,7 @@ class _Run:
 
         Within a gap nobody could tell what a constraint of a small problem costs.
         """
-        if not 0 < gap_percent <= GAP_PERCENT_MAX:
+        if not 0 < gap_percent <= SCENARIO_GAP_PERCENT_MAX:
             return self.solve(gap_percent, left(), start)
         exact = self.solve(Decimal(0), min(SOON_SECONDS, left()), start)
         if exact.outcome in {SolutionOutcome.SOLVED, SolutionOutcome.IMPOSSIBLE}:

@@ -5,7 +5,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.languages.tags import (
-    LANGUAGES_WANTED_MAX,
     accepted_languages,
     canonical_language,
     checked_language,
@@ -14,6 +13,7 @@ from catalog.languages.tags import (
     name_in,
 )
 from marketplace.kernel.errors import InvalidInput
+from marketplace.kernel.limits import LANGUAGES_WANTED_MAX
 
 
 @pytest.mark.parametrize(

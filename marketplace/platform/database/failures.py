@@ -8,12 +8,12 @@ import asyncpg
 from sqlalchemy.exc import DBAPIError
 
 from marketplace.kernel.errors import Unavailable
+from marketplace.kernel.limits import CONFLICT_ATTEMPTS_MAX
 from marketplace.platform.telemetry import log
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-CONFLICT_ATTEMPTS_MAX: Final = 5
 _CONFLICTS: Final = {"40001", "40P01"}  # serialization failure, deadlock
 
 LOST: Final = (

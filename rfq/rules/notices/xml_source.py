@@ -5,14 +5,13 @@ from typing import Any, Final
 
 from marketplace.kernel.errors import InvalidInput, invalid
 from marketplace.kernel.hardened_xml import (
-    DEPTH_MAX,
     PIECE_BYTES,
     declares_entities,
     has_doctype,
     names_entities,
     pull_parser,
 )
-from marketplace.kernel.limits import NOTICE_PARTS_MAX, NOTICE_PATH_CHARACTERS_MAX
+from marketplace.kernel.limits import NOTICE_PARTS_MAX, NOTICE_PATH_CHARACTERS_MAX, XML_DEPTH_MAX
 from rfq.rules.notices.eforms import PREFIXES, ROOT_NAMESPACES, ROOTS
 from rfq.rules.notices.json_source import too_many
 from rfq.rules.notices.tree import Form, Node
@@ -87,8 +86,8 @@ class _Bounds:
             if has_doctype(element):
                 detail = "A notice of eForms has no DOCTYPE; take it out."
                 raise invalid("", "doctype_refused", detail)
-        if self._depth > DEPTH_MAX:
-            raise invalid("", "too_deep", f"Elements nest at most {DEPTH_MAX} deep.")
+        if self._depth > XML_DEPTH_MAX:
+            raise invalid("", "too_deep", f"Elements nest at most {XML_DEPTH_MAX} deep.")
         if self._parts > NOTICE_PARTS_MAX:
             raise too_many()
 

@@ -187,7 +187,7 @@ async def test_a_viewer_who_takes_nothing_loses_his_place(
         async def receive_data(self, _mode: str) -> None:
             await asyncio.sleep(60)
 
-    monkeypatch.setattr("auctions.live.routes.SEND_SECONDS_MAX", 0.05)
+    monkeypatch.setattr("auctions.live.routes.VIEWER_SEND_SECONDS_MAX", 0.05)
     seat = Seat()
     seat.deliver(heartbeat(seat.lots[0], 1, datetime.now(UTC)))
     async with asyncio.timeout(30):

@@ -4,7 +4,6 @@ import pytest
 from msgspec import structs
 
 from catalog.carts import requisitions, sources
-from catalog.carts.quick_order import SUGGESTIONS_MAX
 from catalog.carts.schemas import (
     CartLinesAdded,
     QuickOrderView,
@@ -20,6 +19,7 @@ from marketplace.kernel.errors import (
     NotPermitted,
     StaleVersion,
 )
+from marketplace.kernel.limits import QUICK_ORDER_SUGGESTIONS_MAX
 from marketplace.platform.caller import Caller
 from marketplace.platform.http.paging import PageRequest
 from tests.catalog.carts.buying import Buying
@@ -97,7 +97,7 @@ async def test_few_are_suggested_even_where_many_are_alike(shop: Shop) -> None:
         await shop.put(f"AA-{number}")
     buying = await Buying.begin(shop)
     ((_, code, suggestions),) = bad(await buying.paste("AA-10"))
-    assert (code, len(suggestions)) == ("unknown_sku", SUGGESTIONS_MAX)
+    assert (code, len(suggestions)) == ("unknown_sku", QUICK_ORDER_SUGGESTIONS_MAX)
 
 
 async def test_a_quick_order_is_bounded(shop: Shop) -> None:

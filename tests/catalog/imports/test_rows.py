@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.imports.layouts import OFFERS, PRICES
-from catalog.imports.rows import RECORD_BYTES_MAX, Layout
+from catalog.imports.rows import Layout
 from catalog.imports.separated import CsvReader
 from catalog.price_lists.rules import PriceRecord
 from catalog.products.rules import OfferRecord
 from catalog.row_error import RowError
+from marketplace.kernel.limits import RECORD_BYTES_MAX
 
 
 def read(

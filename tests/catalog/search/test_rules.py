@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from catalog.search.rules import (
     CODE,
     PLAIN,
-    WORDS_MAX,
     Synonym,
     Term,
     distance,
@@ -19,6 +18,7 @@ from catalog.search.rules import (
     price_steps,
     words_of,
 )
+from marketplace.kernel.limits import SEARCH_WORDS_MAX
 
 
 def test_a_word_is_asked_for_by_its_stem_and_as_it_stands_and_the_last_one_by_its_beginning() -> (
@@ -126,7 +126,7 @@ def test_any_text_is_a_search_that_says_nothing_to_the_parser(text: str, languag
     """Terms hold letters and digits in quotes, and operators of ours; codes are written in SQL."""
     quoted, ours = re.compile(r"'([^']*)'"), re.compile(r"[Q &|()]+(:\*)?")
     words = words_of(text)
-    assert len(words) <= WORDS_MAX
+    assert len(words) <= SEARCH_WORDS_MAX
     groups = groups_of(words, language)
     assert len(groups) <= len(words)
     assert bool(groups) == bool(words)
