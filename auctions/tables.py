@@ -97,7 +97,8 @@ class LotRow(Base):
 class ParticipantRow(Base):
     """Who may bid on a lot, under which alias, and the amount he enters with, if any.
 
-    `currency` is the one he bids in, null for the lot's.
+    `currency` is the one he bids in, null for the lot's. `outbid_bid_id` is the last of his bids of
+    which he was told that it leads no more.
     """
 
     __tablename__ = "auction_participants"
@@ -110,6 +111,7 @@ class ParticipantRow(Base):
     opening_amount: Mapped[Amount | None]
     bid_id: Mapped[UUID]
     currency: Mapped[str | None]
+    outbid_bid_id: Mapped[UUID | None]
     __table_args__ = (
         PrimaryKeyConstraint("lot_id", "organization_id", name="pk_auction_participants"),
         UniqueConstraint("lot_id", "alias", name="uq_auction_participants_alias"),

@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from auctions.conduct.outbid import EVERY, OUTBID, tell_outbid
 from auctions.engine.events import Close, Command, Start
-from auctions.engine.state import Phase
+from auctions.engine.state import LotState, Phase
 from auctions.intake import Intake
 from auctions.ledger import START, Ledger
 from auctions.ledger.telling import CLOSE_TIMER
@@ -29,14 +30,16 @@ async def set_first_timer(tx: Transaction, lot_id: UUID, starts_at: datetime) ->
 
 
 async def _start(platform: Platform, lot_id: UUID) -> None:
-    await _settle(platform, lot_id, Start())
+    state = await _settle(platform, lot_id, Start())
+    if state.phase is Phase.OPEN:
+        await set_again(platform, OUTBID, lot_id, state.at + EVERY)
 
 
 async def _close(platform: Platform, lot_id: UUID) -> None:
     await _settle(platform, lot_id, Close())
 
 
-async def _settle(platform: Platform, lot_id: UUID, command: Command) -> None:
+async def _settle(platform: Platform, lot_id: UUID, command: Command) -> LotState:
     # Not yet, or somebody else was first: what the clock brings next is asked for below.
     with suppress(Conflict):
         await platform.get(Intake).submit(lot_id, command)
@@ -45,6 +48,11 @@ async def _settle(platform: Platform, lot_id: UUID, command: Command) -> None:
     if deadline is not None:
         kind = START if state.phase is Phase.SCHEDULED else CLOSE
         await set_again(platform, kind, lot_id, deadline)
+    return state
 
 
-TIMERS: Final = (Timer(START, _start, punctual=True), Timer(CLOSE, _close, punctual=True))
+TIMERS: Final = (
+    Timer(START, _start, punctual=True),
+    Timer(CLOSE, _close, punctual=True),
+    Timer(OUTBID, tell_outbid),
+)

@@ -428,6 +428,8 @@ AUCTION_MESSAGES_MAX: Final = 100
 """Messages to all of one lot: each is an entry of its log and goes to every viewer."""
 AUCTION_MESSAGE_CHARACTERS_MAX: Final = 1_000
 """Of a message to all: the last one is part of every view and of the board."""
+AUCTION_OUTBID_SECONDS: Final = 60
+"""Between two looks at a lot for bids that lead no more: nobody gets more than a mail a minute."""
 AUCTION_TRIAL_BIDS_MAX: Final = 50
 """Bids tried on terms in one request: on 50 lots with 1,000 called prices each about 0.5 s."""
 AUCTION_TRIAL_PARTICIPANTS_MAX: Final = 2_000

@@ -125,6 +125,12 @@ LETTERS: Final[Mapping[str, Letter]] = {
         "Invitation to an auction",
         "Your company takes part in an auction: {title}.",
     ),
+    "auction.bid_passed": Letter(
+        Topic.AUCTIONS,
+        SELL,
+        "Your bid no longer leads: {title}",
+        "Another bid is ahead of yours in {title}. You may bid lower before {closes_at}.",
+    ),
     "auction.cancelled": Letter(
         Topic.AUCTIONS, SELL, "An auction was called off", "An auction was called off. {reason}"
     ),
