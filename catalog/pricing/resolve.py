@@ -127,16 +127,27 @@ def _alone(
         or not candidate.validity.contains(as_of)
     ):
         return None
-    ladder = candidate.ladder
+    return _by_itself(candidate, (candidate,), quantity, policy, currency)
+
+
+def _by_itself(
+    winner: Candidate,
+    fitting: tuple[Candidate, ...],
+    quantity: Decimal,
+    policy: Policy,
+    currency: str,
+) -> Price | None:
+    """Price a line by a candidate nobody stands before; None below its first tier."""
+    ladder = winner.ladder
     tier = ladder.tier_at(quantity)
     if tier is None:
         return None
     return Price(
-        winner=candidate,
+        winner=winner,
         tier=tier,
         quantity=quantity,
-        line_amount=ladder.amount_at(tier, quantity, unit, currency),
-        fitting=(candidate,),
+        line_amount=ladder.amount_at(tier, quantity, winner.unit, currency),
+        fitting=fitting,
         policy=policy,
     )
 
@@ -156,29 +167,23 @@ def _by_best(
         or (len(ranked) > 1 and ranked[1][0] == rank)
     ):
         return None
-    ladder = best.ladder
-    tier = ladder.tier_at(quantity)
-    if tier is None:
-        return None
-    return Price(
-        winner=best,
-        tier=tier,
-        quantity=quantity,
-        line_amount=ladder.amount_at(tier, quantity, unit, currency),
-        fitting=tuple(_fitting(ranked, unit, currency)),
-    )
+    fitting = [
+        each
+        for _, each in ranked[: _reach(ranked)]
+        if each.currency == currency and each.unit == unit
+    ]
+    return _by_itself(best, tuple(fitting), quantity, Policy.PRIORITY, currency)
 
 
-def _fitting(ranked: Sequence[_Ranked], unit: str, currency: str) -> Iterator[Candidate]:
-    """Give who prices the unit and currency, down to the first exclusive list."""
-    exclusive: _Rank | None = None
-    for rank, candidate in ranked:
-        if exclusive is not None and rank[:2] != exclusive[:2]:
-            return
-        if candidate.mode is Mode.EXCLUSIVE:
-            exclusive = rank
-        if candidate.currency == currency and candidate.unit == unit:
-            yield candidate
+def _reach(ranked: Sequence[_Ranked]) -> int:
+    """Count the candidates down to the level of the first exclusive list; it shadows the others."""
+    level: tuple[object, ...] | None = None
+    for at, (rank, candidate) in enumerate(ranked):
+        if level is not None and rank[:2] != level:
+            return at
+        if level is None and candidate.mode is Mode.EXCLUSIVE:
+            level = rank[:2]
+    return len(ranked)
 
 
 def _answering(
@@ -190,15 +195,10 @@ def _answering(
     losers: list[Loser],
 ) -> tuple[list[_Ranked], list[_Answer]]:
     """Give who prices the unit and currency, and of these who answers; the others lose."""
-    exclusive: _Rank | None = None
+    reach = _reach(ranked) if policy is Policy.PRIORITY else len(ranked)
     fitting: list[_Ranked] = []
     answers: list[_Answer] = []
-    for rank, candidate in ranked:
-        if exclusive is not None and rank[:2] != exclusive[:2]:
-            losers.append(Loser(candidate, Reason.SHADOWED_BY_LEVEL))
-            continue
-        if candidate.mode is Mode.EXCLUSIVE and policy is Policy.PRIORITY:
-            exclusive = rank
+    for rank, candidate in ranked[:reach]:
         if candidate.currency != currency:
             losers.append(Loser(candidate, Reason.WRONG_CURRENCY))
             continue
@@ -211,6 +211,7 @@ def _answering(
             losers.append(Loser(candidate, Reason.BELOW_MINIMUM_QUANTITY))
         else:
             answers.append((rank, candidate, tier))
+    losers += [Loser(candidate, Reason.SHADOWED_BY_LEVEL) for _, candidate in ranked[reach:]]
     return fitting, answers
 
 
