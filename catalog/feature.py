@@ -11,6 +11,10 @@ from catalog.exports import routes as exports
 from catalog.exports.streaming import Exports
 from catalog.imports import routes as imports
 from catalog.imports import running as importing
+from catalog.imports.service import Uploads
+from catalog.media import forgetting
+from catalog.media import routes as media
+from catalog.media.service import HeldMedia, MediaGivenOut
 from catalog.price_lists import routes as price_lists
 from catalog.price_lists.kept import KeptPrices
 from catalog.price_lists.publishing import PublicationApprovals
@@ -57,6 +61,7 @@ FEATURE: Final = Feature(
     routes=(
         *categories.ROUTES,
         *products.ROUTES,
+        *media.ROUTES,
         *price_lists.ROUTES,
         *customers.ROUTES,
         *assortments.ROUTES,
@@ -85,13 +90,14 @@ FEATURE: Final = Feature(
     ),
     jobs=(Job(importing.JOB, importing.run_import),),
     forgets=(forget_carts,),
-    timers=(documents.TIMER, related.TIMER),
+    timers=(documents.TIMER, related.TIMER, forgetting.TIMER),
     worker_lifespans=(related.keep_counting,),
     commands={"import": "catalog.imports.commands:import_file"},
     provides={
         Prices: lambda _platform: CatalogPrices(),
         Stock: lambda _platform: CatalogStock(),
         Exports: lambda _platform: Exports(),
+        Uploads: lambda _platform: Uploads(),
         CatalogAnswers: lambda _platform: CatalogAnswers(),
         KeptPrices: lambda _platform: KeptPrices(),
         Standings: lambda _platform: Standings(),
@@ -101,6 +107,8 @@ FEATURE: Final = Feature(
         Shelf: lambda _platform: Shelf(),
         OwnCosts: lambda _platform: OwnCosts(),
         Known: lambda _platform: Known(),
+        HeldMedia: lambda _platform: HeldMedia(),
+        MediaGivenOut: lambda _platform: MediaGivenOut(),
         PublicationApprovals: _publication_approvals,
         QuoteApprovals: _quote_approvals,
     },

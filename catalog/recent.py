@@ -34,3 +34,8 @@ class Recent(Generic[K, V]):
         if len(self._young) >= self._half and key not in self._young:
             self._young, self._old = {}, self._young
         self._young[key] = value
+
+    def drop(self, key: K) -> None:
+        """Forget what is kept under a key."""
+        self._young.pop(key, None)
+        self._old.pop(key, None)

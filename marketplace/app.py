@@ -16,6 +16,7 @@ from marketplace.features import load_features
 from marketplace.kernel.errors import NotFound
 from marketplace.kernel.limits import BODY_BYTES_MAX
 from marketplace.platform.caller import Rights
+from marketplace.platform.contents.scanning import Scanner, scanner_of
 from marketplace.platform.core import Platform
 from marketplace.platform.feature import Feature
 from marketplace.platform.garbage import SELDOM, settled
@@ -57,6 +58,7 @@ def assemble(settings: Settings) -> Assembly:
     platform = Platform(settings)
     platform.provide(Rights, _rights(features))
     platform.provide(FingerprintKey, FingerprintKey(settings.secrets.key("request fingerprint")))
+    platform.provide(Scanner, scanner_of(settings))
     platform.provide(RateLimiter, RateLimiter(settings, platform.redis))
     for feature in features:
         for port, make in feature.provides.items():

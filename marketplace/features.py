@@ -65,6 +65,7 @@ SUBPACKAGES_WITH_TABLES: Final = {
         "stock",
         "carts",
         "quotes",
+        "media",
     ),
     "auctions": ("conduct",),
     "rfq": (

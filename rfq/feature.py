@@ -5,15 +5,14 @@ from typing import Final
 from auctions.ports import AwardedItems
 from marketplace.approvals.ports import ApprovalSubjects
 from marketplace.contracts.ports import SignedContracts
+from marketplace.platform.contents.receiving import HeldContents
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Role
 from marketplace.platform.feature import Consumer, Feature, Job, Scope, Timer
 from rfq.amendments import routes as amendments
 from rfq.attachments import routes as attachments
-from rfq.attachments.contents import HeldContents
 from rfq.attachments.documents import FORGET_TIMER, forget_document
 from rfq.attachments.examining import EXAMINE_TIMER, examine_files
-from rfq.attachments.scanning import ClamdScanner, EmbeddedScanner, Scanner
 from rfq.awards import routes as awards
 from rfq.awards.approving import AwardApprovals
 from rfq.awards.leaving import DECLINED_TIMER, give_way
@@ -63,11 +62,6 @@ def _local_key_store(platform: Platform) -> LocalKeyStore:
         platform.secrets.key("rfq key store"),
         clock_may_move=settings.environment.may_move_clock,
     )
-
-
-def _scanner(platform: Platform) -> Scanner:
-    address = platform.settings.clamd
-    return ClamdScanner(address) if address else EmbeddedScanner()
 
 
 def _award_approvals(platform: Platform) -> AwardApprovals:
@@ -156,10 +150,9 @@ FEATURE: Final = Feature(
         Timer(EXAMINE_TIMER, examine_files),
     ),
     provides={
+        HeldContents: lambda _platform: HeldContents(),
         KeyStore: _local_key_store,
         AwardApprovals: _award_approvals,
-        Scanner: _scanner,
-        HeldContents: lambda _platform: HeldContents(),
         NoticeReaders: lambda _platform: NoticeReaders(),
         KnownProcedures: lambda _platform: KnownProcedures(),
         AwardedItems: lambda _platform: PrivateItems(),

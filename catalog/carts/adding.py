@@ -178,7 +178,7 @@ def refuse_all(refused: Collection[Refused]) -> None:
             FieldError(f"/lines/{one.wanted.line - 1}/{one.field}", one.code, one.detail)
             for one in refused
         ]
-        raise InvalidInput("Some lines cannot be put into the cart.", errors=errors)
+        raise InvalidInput("Some lines cannot be taken; each is named.", errors=errors)
 
 
 async def _end_of(tx: Transaction, cart_id: UUID) -> tuple[int, int]:

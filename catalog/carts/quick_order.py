@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from catalog.imports.recognizing import recognize_separator
+from catalog.imports.recognizing import header_name, recognize_separator
 from marketplace.kernel.errors import FieldError, MarketplaceError
 from marketplace.kernel.limits import CODE_CHARACTERS_MAX, QUICK_ORDER_SUGGESTIONS_MAX
 from marketplace.kernel.units import UNITS, Quantity
@@ -22,15 +22,15 @@ from marketplace.kernel.units import UNITS, Quantity
 _SEPARATORS: Final = ("\t", ";", "|", ",")
 _COLUMNS: Final = ("sku", "quantity", "unit")
 _NAMES: Final = {
-    "sku": "sku",
-    "article": "sku",
-    "quantity": "quantity",
-    "qty": "quantity",
-    "unit": "unit",
+    **dict.fromkeys(("sku", "article", "article_number", "item", "part_number"), "sku"),
+    **dict.fromkeys(("artikel", "artikelnummer", "artikelnr.", "art.-nr."), "sku"),
+    **dict.fromkeys(("quantity", "qty", "menge", "anzahl"), "quantity"),
+    **dict.fromkeys(("unit", "uom", "einheit"), "unit"),
 }
 _NUMBER: Final = re.compile(r"(?P<whole>[0-9]{1,18})(?:[.,](?P<places>[0-9]{1,6}))?")
 _THOUSANDS: Final = re.compile(r"[1-9][0-9]{0,2}(?:[.,][0-9]{3})+")
 _COMMA_IN_NUMBER: Final = re.compile(r"\s[0-9]+,[0-9]+(?:\s+(?P<unit>[A-Za-z0-9]{1,3}))?\s*$")
+_BEFORE_SKU: Final = re.compile(r"^(?:[-*•·]|[0-9]{1,6}\s*[x×*.)]?)\s+(?=\S)")
 _SHOWN: Final = 100
 """How much of a bad line an error repeats."""
 _ALIKE: Final = 0.6
@@ -98,7 +98,7 @@ def _header(raw: str, separator: str | None) -> tuple[str, ...] | None:
         named = raw.split() if separator is None else _split(raw, separator)
     except _Unreadable:
         return None
-    columns = tuple(_NAMES.get(name.lower(), "") for name in named)
+    columns = tuple(_NAMES.get(header_name(name), "") for name in named)
     return columns if "sku" in columns else None
 
 
@@ -192,6 +192,11 @@ def alike(sku: str, others: Sequence[str]) -> Iterator[int]:
         if ratio >= _ALIKE or known.startswith(wanted):
             ratios.append((-ratio, known, place))
     yield from (place for _, _, place in sorted(ratios)[:QUICK_ORDER_SUGGESTIONS_MAX])
+
+
+def likely_sku(text: str) -> str:
+    """Give what may be the SKU of a line: a bullet or ``10 x`` before it is none of it."""
+    return _BEFORE_SKU.sub("", text) or text
 
 
 def common_beginning(sku: str) -> str:

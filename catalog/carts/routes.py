@@ -36,6 +36,7 @@ from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.http.access import versioned
 from marketplace.platform.http.body import wrong_header
+from marketplace.platform.http.contents import body_stream
 from marketplace.platform.http.given import FromPath, Given, JSONBody
 from marketplace.platform.http.paging import Page, PageRequest, paged
 from marketplace.platform.idempotency import IdempotencyKey
@@ -205,7 +206,7 @@ class QuickOrderFile(Operation):
         """Describe the body, which no parameter of the handler does."""
         self.request_body = RequestBody(
             required=True,
-            description="UTF-8: SKU, quantity, unit, in this order or as a header names them.",
+            description="CSV (UTF-8 or Windows-1252): SKU, quantity, unit, or as a header says.",
             content={_CSV: OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))},
         )
 
@@ -240,9 +241,7 @@ async def _csv(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != _CSV:
         raise wrong_header("Content-Type", f"Send the file as {_CSV}.")
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise wrong_header("Content-Encoding", "Send the file as it is, not compressed.")
-    async for chunk in request.stream():
+    async for chunk in body_stream(request, "file"):
         yield chunk
 
 

@@ -16,12 +16,14 @@ import msgspec
 from sqlalchemy import ARRAY, Text, Uuid, any_, bindparam, cast, func, literal_column, select
 
 from catalog.categories.tables import CategoryAttributeRow, CategoryRow
-from catalog.exports.products import CODES, DEFINED, MEDIA, OWN_AS_TEXT, TEXTS, VALUES, defined
+from catalog.exports.products import DEFINED, VALUES, defined
 from catalog.exports.streaming import pages, snapshot
 from catalog.imports.bmecat_parts import CATEGORIES, GRADUATED
+from catalog.media.addresses import whole
 from catalog.price_lists.rules import bounded
 from catalog.price_lists.tables import PriceLadderRow, PriceListRow
 from catalog.pricing.terms import VolumeMode
+from catalog.products.records import CODES, MEDIA, OWN_AS_TEXT, TEXTS
 from catalog.products.rules import RESTRICTED
 from catalog.products.schemas import MediaView, ratio_text
 from catalog.products.tables import OfferRow, ProductRow
@@ -155,7 +157,11 @@ async def export_bmecat(
                 )
                 for ladder in await connection.fetch(_LADDERS.sql, *asked):
                     ladders.setdefault(ladder["offer_id"], []).append(ladder)
-            made = [_product(offer, ladders.get(offer["id"], []), currency) for offer in offers]
+            public_url = platform.settings.public_url
+            made = [
+                _product(offer, ladders.get(offer["id"], []), currency, public_url)
+                for offer in offers
+            ]
             yield b"".join(made)
         yield b"</T_NEW_CATALOG>\n</BMECAT>\n"
 
@@ -210,7 +216,7 @@ def _header(supplier: str, at: str, currency: str) -> bytes:
     )
 
 
-def _product(offer: Any, ladders: Sequence[Any], currency: str) -> bytes:
+def _product(offer: Any, ladders: Sequence[Any], currency: str, public_url: str) -> bytes:
     product = _root("PRODUCT", mode="new")
     _add(product, "SUPPLIER_PID", offer["sku"])
     _details(product, offer)
@@ -227,7 +233,7 @@ def _product(offer: Any, ladders: Sequence[Any], currency: str) -> bytes:
             _add(order, name, plain_decimal(offer[column]))
     for ladder in ladders:
         _prices(product, offer, ladder, basis, currency)
-    _media(product, MEDIA.decode(offer["media"]))
+    _media(product, MEDIA.decode(offer["media"]), public_url)
     own = _under(product, "USER_DEFINED_EXTENSIONS")
     if _decimal(content) is None:
         exact = ratio_text(offer["content_numerator"], offer["content_denominator"])
@@ -318,13 +324,14 @@ def _decimal(content: Fraction) -> str | None:
     return plain_decimal(Decimal(scaled.numerator).scaleb(-UNIT_PRICE_PLACES))
 
 
-def _media(product: Any, media: Sequence[MediaView]) -> None:
+def _media(product: Any, media: Sequence[MediaView], public_url: str) -> None:
     if not media:
         return
     info = _under(product, "MIME_INFO")
     for each in media:
         mime = _under(info, "MIME")
-        _add(mime, "MIME_SOURCE", each.url)
+        _add(mime, "MIME_TYPE", each.media_type or None)
+        _add(mime, "MIME_SOURCE", whole(each.url, public_url))
         _add(mime, "MIME_DESCR", each.title)
         if each.kind not in _PURPOSES:
             _add(mime, "MIME_ALT", each.kind)

@@ -27,6 +27,7 @@ from sqlalchemy import (
     column,
     func,
     literal_column,
+    not_,
     null,
     or_,
     select,
@@ -47,6 +48,28 @@ from marketplace.contracts.tables import ContractPriceRow
 BETWEEN_CANDIDATES: Final = "\x1e"
 WITHIN_CANDIDATE: Final = "\x1f"
 """Part the texts that candidates are known by; JSON, which these begin with, holds neither."""
+
+
+class Answer(NamedTuple):
+    """What the resolver said of one offer, for all that are like it but for SKU, name and amounts.
+
+    Either a price: the `place` of the candidate whose ladder counts, and what stands before the SKU
+    (`head`), `before` the amount and `after` it. Where the ladder has several tiers `before` ends
+    with what stands before the minimum quantity, and `between` stands behind it. Or there is no
+    price: then there is no place, and `after` stands behind the name.
+    """
+
+    place: int | None
+    head: str
+    before: str | None
+    between: str | None
+    after: str
+
+
+_ANSWER: Final = (
+    *(("known_by", Text), ("place", Integer)),
+    *(("head", Text), ("before", Text), ("between", Text), ("after", Text)),
+)
 
 
 class JoinedPage(NamedTuple):
@@ -83,14 +106,14 @@ def _put_together(*texts: Any) -> ColumnElement[str]:
 
 
 def _offers() -> CTE:
-    """Find the next offers, what their rows begin with, and on what of them a price depends.
+    """Find the next offers in their order: what is theirs alone, and on what a price depends.
 
     Whether the best price counts is the same for all of a supplier, whose lists say who he is.
     """
     offer, agreed = OfferRow, ContractPriceRow
     key = tuple_(offer.supplier_id, offer.sku)
     after = tuple_(bindparam("after_supplier", type_=Uuid), bindparam("after_sku", type_=Text))
-    texts = func.concat(offer.sku, offer.name, type_=Text)
+    texts = _put_together(offer.sku, offer.name)
     marked = or_(*(texts.like(literal_column(f"E'%\\x{ord(mark):02x}%'", Text)) for mark in MARKS))
     in_contract = key.in_(
         select(agreed.supplier_id, agreed.sku).where(
@@ -109,13 +132,7 @@ def _offers() -> CTE:
             offer.supplier_id,
             offer.sku,
             offer.id,
-            offer.unit,
-            _put_together(
-                *(_given("before_supplier"), cast(offer.supplier_id, Text)),
-                *(_given("before_sku"), offer.sku),
-                *(_given("before_name"), offer.name),
-                *(_given("before_unit"), offer.unit),
-            ).label("head"),
+            _put_together(offer.sku, _given("before_name"), offer.name).label("texts"),
             case((as_usual, offer.unit), else_=func.concat(offer.unit, *parted)).label("terms"),
             or_(marked, in_contract).label("by_itself"),
         )
@@ -127,22 +144,37 @@ def _offers() -> CTE:
     )
 
 
+def _sold(offers: CTE) -> CTE:
+    """Gather the offers by their supplier."""
+    return (
+        select(
+            offers.c.supplier_id,
+            func.array_agg(offers.c.id, type_=ARRAY(Uuid)).label("ids"),
+            func.count().label("count"),
+        )
+        .group_by(offers.c.supplier_id)
+        .cte("sold")
+        .prefix_with("MATERIALIZED")
+    )
+
+
 def _tier(tiers: ColumnElement[Any], name: str) -> ColumnElement[str]:
     return tiers.op("->>", return_type=Text)(constant(name))
 
 
-def _candidates(offers: CTE, face: CTE) -> FromClause:
+def _first(tiers: ColumnElement[Any], name: str) -> ColumnElement[str]:
+    path = literal_column(f"'{{0,{name}}}'", ARRAY(Text))
+    found: ColumnElement[str] = tiers.op("#>>", return_type=Text)(path)
+    return found
+
+
+def _candidates(sold: CTE, face: CTE) -> FromClause:
     """Gather the ladders in lists by their offer: what each is known by, and its tiers.
 
     The ladders of a list are looked up for all of its supplier's offers at once, which takes half
     as long as one by one.
     """
     ladder = PriceLadderRow
-    sold = (
-        select(offers.c.supplier_id, func.array_agg(offers.c.id, type_=ARRAY(Uuid)).label("ids"))
-        .group_by(offers.c.supplier_id)
-        .subquery("sold")
-    )
     # By itself, since a join might leave the list out of the key.
     found = (
         select(ladder)
@@ -151,124 +183,135 @@ def _candidates(offers: CTE, face: CTE) -> FromClause:
         .correlate(sold, face)
         .lateral("ladder")
     )
-    of_offer = offers.alias("priced")
-    first = _tier(found.c.tiers.op("->")(literal_column("0")), "minimum_quantity")
+    first = _first(found.c.tiers, "minimum_quantity")
+    several = func.jsonb_array_length(found.c.tiers) > literal_column("1")
     as_usual = and_(
-        found.c.unit == of_offer.c.unit,
         found.c.valid_from == literal_column("'-infinity'::timestamptz"),
         found.c.valid_until == literal_column("'infinity'::timestamptz"),
         found.c.basis == literal_column("1"),
         found.c.volume_mode == constant(VolumeMode.VOLUME.value),
         first == constant("1"),
+        not_(several),
     )
     told = (
         *(found.c.unit, found.c.valid_from, found.c.valid_until),
-        *(func.trim_scale(found.c.basis), found.c.volume_mode, first),
+        *(func.trim_scale(found.c.basis), found.c.volume_mode, first, several),
     )
     parted = [each for one in told for each in (_text(WITHIN_CANDIDATE), one)]
-    known_by = case((as_usual, face.c.described), else_=func.concat(face.c.described, *parted))
+    known_by = case(
+        (as_usual, _put_together(face.c.described, _text(WITHIN_CANDIDATE), found.c.unit)),
+        else_=func.concat(face.c.described, *parted),
+    )
+    # Before they are sorted by their offer: what is told of them is shorter than they are.
+    each = (
+        select(found.c.offer_id.label("id"), known_by.label("known_by"), found.c.tiers)
+        .select_from(sold.join(face, face.c.supplier_id == sold.c.supplier_id).join(found, true()))
+        .offset(literal_column("0"))
+        .subquery("each")
+    )
     return (
         select(
-            of_offer.c.id,
-            func.string_agg(known_by, _text(BETWEEN_CANDIDATES)).label("known_by"),
-            func.array_agg(found.c.tiers, type_=ARRAY(JSONB)).label("tiers"),
+            each.c.id,
+            func.string_agg(each.c.known_by, _text(BETWEEN_CANDIDATES)).label("known_by"),
+            func.array_agg(each.c.tiers, type_=ARRAY(JSONB)).label("tiers"),
         )
-        .select_from(
-            sold.join(face, face.c.supplier_id == sold.c.supplier_id)
-            .join(found, true())
-            .join(of_offer, of_offer.c.id == found.c.offer_id)
-        )
-        .group_by(of_offer.c.id)
+        .group_by(each.c.id)
         .subquery("candidates")
     )
 
 
 def _answers() -> FromClause:
     """Give the answers, one array for each of their columns."""
-    columns = (("known_by", Text), ("place", Integer), ("before", Text), ("after", Text))
     return (
-        func.unnest(*(bindparam(f"answers_{name}", type_=ARRAY(kind)) for name, kind in columns))
-        .table_valued(*(column(name, kind) for name, kind in columns))
+        func.unnest(*(bindparam(f"answers_{name}", type_=ARRAY(of)) for name, of in _ANSWER))
+        .table_valued(*(column(name, of) for name, of in _ANSWER))
         .render_derived("answer")
     )
 
 
-def _written(head: ColumnElement[str], answer: FromClause, all_tiers: Any) -> Any:
+def _written(texts: ColumnElement[str], answer: FromClause, all_tiers: Any) -> Any:
     """Write the rows of one offer: one that says why there is no price, or one for each tier."""
-    before, after = answer.c.before, answer.c.after
-    tiers = all_tiers[answer.c.place]
-
-    def row(minimum: ColumnElement[str], amount: ColumnElement[str]) -> ColumnElement[str]:
-        return _put_together(head, before, minimum, _given("before_amount"), amount, after)
-
-    def first(name: str) -> ColumnElement[str]:
-        path = literal_column(f"'{{0,{name}}}'", ARRAY(Text))
-        found: ColumnElement[str] = tiers.op("#>>", return_type=Text)(path)
-        return found
-
+    told = answer.c
+    tiers = all_tiers[told.place]
     tier = (
         func.jsonb_array_elements(tiers)
         .table_valued(column("value", JSONB), with_ordinality="number")
         .render_derived("tier")
     )
-    rows = func.string_agg(
-        row(_tier(tier.c.value, "minimum_quantity"), _tier(tier.c.value, "amount")),
-        aggregate_order_by(literal_column("''"), tier.c.number),
+    row = _put_together(
+        *(told.head, texts, told.before, _tier(tier.c.value, "minimum_quantity")),
+        *(told.between, _tier(tier.c.value, "amount"), told.after),
     )
-    several = select(rows).scalar_subquery()
-    one = func.jsonb_array_length(tiers) == literal_column("1")
+    rows = func.string_agg(row, aggregate_order_by(literal_column("''"), tier.c.number))
+    one = _put_together(told.head, texts, told.before, _first(tiers, "amount"), told.after)
     return case(
-        (answer.c.known_by.is_(None), _text(MISSING)),
-        (answer.c.place.is_(None), _put_together(head, after)),
-        (one, row(first("minimum_quantity"), first("amount"))),
-        else_=several,
+        (told.known_by.is_(None), _text(MISSING)),
+        (told.place.is_(None), _put_together(told.head, texts, told.after)),
+        (told.between.is_(None), one),
+        else_=select(rows).scalar_subquery(),
     )
 
 
-def _joined() -> Select[Any]:
-    offers = _offers()
-    suppliers = func.array(select(offers.c.supplier_id).distinct().scalar_subquery())
-    face = faces_of(cast(suppliers, ARRAY(Uuid)), HIS)
-    candidates = _candidates(offers, face)
+def _found(offers: CTE, sold: CTE, face: CTE) -> FromClause:
+    """Put offers beside their candidates, and say what an answer for each must be for."""
+    candidates = _candidates(sold, face)
     discounted = offers.c.supplier_id.in_(select(face.c.supplier_id).where(face.c.discounts))
+    # Without a candidate, too, an answer is for offers of one supplier.
+    of = func.coalesce(candidates.c.known_by, cast(offers.c.supplier_id, Text))
     known_by = case(
         (or_(offers.c.by_itself, discounted), cast(null(), Text)),
-        else_=func.concat(offers.c.terms, _text(BETWEEN_CANDIDATES), candidates.c.known_by),
+        else_=_put_together(offers.c.terms, _text(BETWEEN_CANDIDATES), of),
     )
-    found = (
+    return (
         select(
-            *(offers.c.supplier_id, offers.c.sku, offers.c.id, offers.c.head),
+            *(offers.c.supplier_id, offers.c.sku, offers.c.id, offers.c.texts),
             *(candidates.c.tiers, known_by.label("known_by")),
         )
         .select_from(offers.outerjoin(candidates, candidates.c.id == offers.c.id))
         .offset(literal_column("0"))
         .subquery("found")
     )
-    answer = _answers()
+
+
+def _joined() -> Select[Any]:
+    offers = _offers()
+    sold = _sold(offers)
+    suppliers = func.array(select(sold.c.supplier_id).scalar_subquery())
+    face = faces_of(cast(suppliers, ARRAY(Uuid)), HIS)
+    found, answer = _found(offers, sold, face), _answers()
     missing = answer.c.known_by.is_(None)
-    order = (found.c.supplier_id, found.c.sku)
-    last = (
-        select(offers.c.supplier_id, offers.c.sku)
-        .order_by(offers.c.supplier_id.desc(), offers.c.sku.desc())
-        .limit(literal_column("1"))
-        .subquery("last")
-    )
-
-    def listed(of: ColumnElement[Any]) -> ColumnElement[Any]:
-        return func.array_agg(aggregate_order_by(of, *order)).filter(missing)
-
-    page = (
+    # Before they are sorted: rows are shorter than all they are made of.
+    row = (
         select(
-            func.count().label("count"),
-            func.string_agg(
-                _written(found.c.head, answer, found.c.tiers),
-                aggregate_order_by(literal_column("''"), *order),
-            ).label("rows"),
-            listed(found.c.id).label("missing"),
-            listed(found.c.known_by).label("known_by"),
+            *(found.c.supplier_id, found.c.sku),
+            _written(found.c.texts, answer, found.c.tiers).label("written"),
+            case((missing, found.c.id)).label("missing"),
+            case((missing, found.c.known_by)).label("known_by"),
         )
         .select_from(found.outerjoin(answer, answer.c.known_by == found.c.known_by))
-        .subquery("page")
+        .offset(literal_column("0"))
+        .subquery("row")
+    )
+    order = (row.c.supplier_id, row.c.sku)
+
+    def listed(of: ColumnElement[Any]) -> ColumnElement[Any]:
+        return func.array_agg(aggregate_order_by(of, *order)).filter(row.c.missing.is_not(None))
+
+    page = select(
+        func.count().label("count"),
+        func.string_agg(row.c.written, aggregate_order_by(literal_column("''"), *order)).label(
+            "rows"
+        ),
+        listed(row.c.missing).label("missing"),
+        listed(row.c.known_by).label("known_by"),
+    ).subquery("page")
+    before_last = select(func.sum(sold.c.count) - literal_column("1")).scalar_subquery()
+    last = (
+        select(offers.c.supplier_id, offers.c.sku)
+        .order_by(offers.c.supplier_id, offers.c.sku)
+        .offset(before_last)
+        .limit(literal_column("1"))
+        .subquery("last")
     )
     return select(
         page.c.count,

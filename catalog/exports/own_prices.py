@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Container, Iterator, 
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import Any, Final
 from uuid import UUID
 
@@ -18,7 +19,7 @@ import msgspec
 from sqlalchemy import ARRAY, Uuid, any_, bindparam, func, select
 from sqlalchemy.sql import ClauseElement
 
-from catalog.exports.joined import JOINED_ROWS, JoinedPage, described_in
+from catalog.exports.joined import JOINED_ROWS, Answer, JoinedPage, described_in
 from catalog.exports.shapes import MISSING, SHAPES, RowShape
 from catalog.exports.streaming import ahead, pages, snapshot
 from catalog.exports.writers import (
@@ -35,9 +36,11 @@ from catalog.price_lists.rules import Unpriced, price_offer
 from catalog.price_lists.visibility import OFFER_COLUMNS, scopes_of, visible_offer
 from catalog.pricing.terms import Candidate, Policy, Price
 from catalog.products.tables import OfferRow
+from marketplace.kernel.canonical import plain_decimal
 from marketplace.kernel.clock import rfc3339
 from marketplace.kernel.limits import (
     EXPORT_ANSWERS_MAX,
+    EXPORT_ASKED_AGAIN_FROM,
     EXPORT_FIRST_ROWS,
     EXPORT_JOINED_ROWS,
     EXPORT_KINDS_MAX,
@@ -142,35 +145,46 @@ async def _joined_pages(
 ) -> AsyncIterator[tuple[JoinedPage, "_Missing"]]:
     """Read pages, and what is missing of each; whatever else they take is done by who reads them.
 
-    So Postgres makes the next one meanwhile.
+    So Postgres makes the next one meanwhile. A page with many offers of few kinds that are not
+    known yet is asked for once more when one of each is resolved.
     """
-    answers = _Answers(asked, shape)
-    names = ("before_supplier", "before_sku", "before_name", "before_unit", "before_amount")
-    values = dict(zip(names, shape.between, strict=True))
-    scopes = scopes_of(asked.caller.path)
+    answers, caller = _Answers(asked, shape), asked.caller
     after, count = _BEFORE_ALL, EXPORT_FIRST_ROWS
     while True:
-        (row,) = await connection.fetch(
-            _JOINED.sql,
-            *_JOINED.arguments(
-                **values,
-                **answers.columns,
-                scopes=scopes,
-                company_id=asked.caller.organization_id,
-                after_supplier=after[0],
-                after_sku=after[1],
-                count=count,
-            ),
-        )
-        page = JoinedPage(*row)
+        page = await _page(connection, answers, after, count)
         if not page.offers:
             return
-        missing = await _missing(connection, asked.caller, page)
-        answers.learn(page, missing)
+        samples = answers.samples(page)
+        if samples:
+            resolved = await _missing(connection, caller, list(samples.values()))
+            answers.learn(list(samples), resolved)
+            page = await _page(connection, answers, after, count)
+        missing = await _missing(connection, caller, page.missing or ())
+        answers.learn(page.known_by or (), missing)
         yield page, missing
         if page.offers < count:
             return
+        answers.leave_behind(page.supplier_id)
         after, count = (page.supplier_id, page.sku), EXPORT_JOINED_ROWS
+
+
+async def _page(
+    connection: asyncpg.Connection, answers: "_Answers", after: tuple[UUID, str], count: int
+) -> JoinedPage:
+    caller = answers.asked.caller
+    (row,) = await connection.fetch(
+        _JOINED.sql,
+        *_JOINED.arguments(
+            **answers.columns,
+            before_name=answers.shape.before_name,
+            scopes=scopes_of(caller.path),
+            company_id=caller.organization_id,
+            after_supplier=after[0],
+            after_sku=after[1],
+            count=count,
+        ),
+    )
+    return JoinedPage(*row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,13 +196,15 @@ class _Missing:
     best: Container[UUID] = ()
 
 
-async def _missing(connection: asyncpg.Connection, caller: Caller, page: JoinedPage) -> _Missing:
-    if not page.missing:
+async def _missing(
+    connection: asyncpg.Connection, caller: Caller, offer_ids: Sequence[UUID]
+) -> _Missing:
+    if not offer_ids:
         return _Missing()
-    asked = {"offer_ids": page.missing, "scopes": scopes_of(caller.path)}
+    asked = {"offer_ids": offer_ids, "scopes": scopes_of(caller.path)}
     rows = await connection.fetch(_OFFERS_BY_ID.sql, *_OFFERS_BY_ID.arguments(**asked))
     by_id = {row[2]: row for row in rows}
-    offers = [by_id[offer_id] for offer_id in page.missing]
+    offers = [by_id[offer_id] for offer_id in offer_ids]
     own, best = await _candidates(connection, caller, offers)
     return _Missing(offers, own, best)
 
@@ -242,48 +258,58 @@ def _filled_in(
 
 @dataclass(slots=True)
 class _Answers:
-    """What the resolver said of offers that others are like, as the statement is told it.
-
-    An answer holds the place of the candidate whose ladder counts, and what stands before the
-    minimum quantity and behind the amount of each tier; or why there is no price.
-    """
+    """What the resolver said of offers that others are like, as the statement is told it."""
 
     asked: "_Asked"
     shape: RowShape
-    known: dict[str, tuple[int | None, str, str]] = field(default_factory=dict)
+    known: dict[str, tuple[UUID, Answer | None]] = field(default_factory=dict)
+    """By kind: whose offers these are, and the answer; None where amounts may decide."""
 
     @property
     def columns(self) -> dict[str, list[Any]]:
         """Give the answers as the statement takes them."""
-        places, before, after = ([answer[at] for answer in self.known.values()] for at in range(3))
-        return {
-            "answers_known_by": list(self.known),
-            "answers_place": places,
-            "answers_before": before,
-            "answers_after": after,
+        told = {kind: answer for kind, (_, answer) in self.known.items() if answer is not None}
+        columns = {
+            f"answers_{name}": [answer[at] for answer in told.values()]
+            for at, name in enumerate(Answer._fields)
         }
+        return {"answers_known_by": list(told), **columns}
 
-    def learn(self, page: JoinedPage, missing: _Missing) -> None:
+    def samples(self, page: JoinedPage) -> dict[str, UUID]:
+        """Give one offer of each kind that is not known; none if asking again would gain little."""
+        unknown = [
+            (kind, offer_id)
+            for kind, offer_id in zip(page.known_by or (), page.missing or (), strict=True)
+            if kind is not None and kind not in self.known
+        ]
+        room = EXPORT_ANSWERS_MAX - len(self.known)
+        samples = dict(islice(dict(unknown).items(), room))
+        alike = sum(kind in samples for kind, _ in unknown) - len(samples)
+        return samples if alike * EXPORT_ASKED_AGAIN_FROM > page.offers else {}
+
+    def learn(self, kinds: Sequence[str | None], missing: _Missing) -> None:
         """Ask the resolver for one offer of each kind that is not known yet."""
-        kinds = zip(page.known_by or (), missing.offers, missing.own, strict=True)
-        for known_by, columns, found in kinds:
+        for kind, columns, found in zip(kinds, missing.offers, missing.own, strict=True):
             room = len(self.known) < EXPORT_ANSWERS_MAX
-            if known_by is None or known_by in self.known or not room:
+            if kind is None or kind in self.known or not room:
                 continue
             policy = Policy.BEST_PRICE if columns[0] in missing.best else Policy.PRIORITY
-            answer = self._answer(known_by, columns, found, policy)
-            if answer is not None:
-                self.known[known_by] = answer
+            self.known[kind] = columns[0], self._answer(kind, columns, found, policy)
+
+    def leave_behind(self, last: UUID) -> None:
+        """Forget all kinds but those of the supplier whose offers may go on."""
+        self.known = {kind: known for kind, known in self.known.items() if known[0] == last}
 
     def _answer(
         self, known_by: str, columns: Sequence[Any], found: Sequence[Any], policy: Policy
-    ) -> tuple[int | None, str, str] | None:
+    ) -> Answer | None:
         """Give what holds for all offers of a kind; None where amounts may decide."""
         if policy is Policy.BEST_PRICE and len(found) > 1:
             return None
         priced, described = self.asked.priced(columns, found, policy)
+        head, unit = self.shape.head(str(columns[0])), columns[4]
         if not isinstance(priced, Price):
-            return None, "", self.shape.unpriced(priced.reason)
+            return Answer(None, head, None, None, self.shape.unpriced(unit, priced.reason))
         winner, *others = {id(step.candidate): step.candidate for step in priced.steps}.values()
         places = [
             place
@@ -292,8 +318,12 @@ class _Answers:
         ]
         if others or len(places) != 1:
             return None
-        before, after = self.shape.priced(_tail(winner))
-        return places[0], before, after
+        before, between, after = self.shape.priced(unit, _tail(winner))
+        first, *more = winner.ladder.tiers
+        if more:
+            return Answer(places[0], head, before, between, after)
+        least = plain_decimal(first.minimum_quantity)
+        return Answer(places[0], head, f"{before}{least}{between}", None, after)
 
 
 def _tail(candidate: Candidate) -> tuple[str, Any, str, str, str | None]:

@@ -29,9 +29,10 @@ from catalog.categories.tables import CategoryAttributeRow, CategoryRow
 from catalog.exports.streaming import pages, snapshot, written
 from catalog.exports.writers import Cell, CellRow, ExportFormat, writer_of
 from catalog.imports.products import several
+from catalog.media.addresses import whole
 from catalog.products.lifecycle import ProductState
-from catalog.products.records import OWN
-from catalog.products.schemas import ClassCodeView, MediaView, TextView
+from catalog.products.records import CODES, MEDIA, OWN_AS_TEXT, TEXTS
+from catalog.products.schemas import MediaView
 from catalog.products.tables import OfferRow, ProductCodeRow, ProductRow, ProductTextRow
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
@@ -49,13 +50,8 @@ _FIXED: Final = (
     "media",
 )
 _SUPPLIER: Final = bindparam("supplier_id", type_=OfferRow.supplier_id.type)
-TEXTS: Final = msgspec.json.Decoder(list[TextView])
-CODES: Final = msgspec.json.Decoder(list[ClassCodeView])
-MEDIA: Final = msgspec.json.Decoder(list[MediaView])
 VALUES: Final = msgspec.json.Decoder(dict[str, str | bool])
 DEFINED: Final = msgspec.json.Decoder(dict[str, str])
-OWN_AS_TEXT: Final = tuple(cast(each, Text) for each in OWN)
-"""Texts, codes and media of a product, as JSON that is not read yet."""
 
 
 def defined(column: Any) -> Any:
@@ -130,7 +126,8 @@ async def export_products(
             sorted(map(tuple, await connection.fetch(each.sql, *each.arguments(**given))))
             for each in statements.columns
         ]
-        columns = _Columns(*told, keeper=keeper)
+        public_url = platform.settings.public_url
+        columns = _Columns(*told, keeper=keeper, public_url=public_url)
         found = pages(connection, statements.rows, **given)
         async for piece in written(writer_of(chosen, columns.names), found, columns.row):
             yield piece
@@ -139,8 +136,11 @@ async def export_products(
 class _Columns:
     """The columns of one file, and the row that a product is in them."""
 
-    def __init__(self, languages: Any, attributes: Any, schemes: Any, *, keeper: bool) -> None:
+    def __init__(
+        self, languages: Any, attributes: Any, schemes: Any, *, keeper: bool, public_url: str
+    ) -> None:
         self._keeper = keeper
+        self._public_url = public_url
         families = [
             *(f"{name}.{row[0]}" for row in languages for name in _TEXT_FIELDS),
             *(f"attribute.{row[0]}" for row in attributes),
@@ -158,7 +158,7 @@ class _Columns:
             *product[1:7],
             # What state a product is in is the operator's to say, so a supplier need not.
             product[7] if self._keeper else None,
-            media_field(MEDIA.decode(media)),
+            media_field(MEDIA.decode(media), self._public_url),
         )
         for text in TEXTS.decode(texts):
             told = (text.name, text.description or None, several(text.keywords) or None)
@@ -185,6 +185,7 @@ def _value(value: str | bool, kind: str | None) -> Cell:
     return Decimal(value) if kind == Kind.NUMBER.value else value
 
 
-def media_field(media: list[MediaView]) -> str | None:
+def media_field(media: list[MediaView], public_url: str) -> str | None:
     """Give pictures and papers as the one field that is read as them."""
-    return several([f"{each.kind} {each.url} {each.title}".strip() for each in media]) or None
+    fields = (f"{each.kind} {whole(each.url, public_url)} {each.title}" for each in media)
+    return several([field.strip() for field in fields]) or None

@@ -10,10 +10,10 @@ from litestar.response import Stream
 
 from catalog.exports import bmecat, own_prices, products, service, stock
 from catalog.exports.downloads import BmecatDownload, FileDownload
-from catalog.exports.streaming import started
 from catalog.exports.writers import MEDIA_TYPES, ExportFormat
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
+from marketplace.platform.http.contents import closing, started
 from marketplace.platform.http.given import FromPath, Given
 
 Format = Annotated[
@@ -23,8 +23,10 @@ Format = Annotated[
 
 
 async def _answer(pieces: AsyncIterator[bytes], chosen: ExportFormat, name: str) -> Stream:
+    begun = await started(pieces)
     return Stream(
-        await started(pieces),
+        begun,
+        background=closing(begun),
         media_type=MEDIA_TYPES[chosen],
         headers={
             "Content-Disposition": f'attachment; filename="{name}.{chosen.value}"',
@@ -133,8 +135,10 @@ async def export_bmecat(
     ] = None,
 ) -> Stream:
     """Stream your catalog; it can be imported again as offers, products and prices."""
+    begun = await started(bmecat.export_bmecat(platform, caller, price_list_id))
     return Stream(
-        await started(bmecat.export_bmecat(platform, caller, price_list_id)),
+        begun,
+        background=closing(begun),
         media_type=bmecat.MEDIA_TYPE,
         headers={
             "Content-Disposition": 'attachment; filename="catalog.xml"',

@@ -16,11 +16,12 @@ from catalog.exports.writers import UNCLEAR, Cell, ExportFormat, cell_text, plai
 from catalog.imports.defusing import FORMULA
 
 TEXT: Final = "\x01"
-NUMBER: Final = "\x02"
-END: Final = "\x03"
-MISSING: Final = f"{NUMBER}{END}"
+END: Final = "\x02"
+NUMBER: Final = END
+"""Stands before a number, as none follows a text at once; a number ends with its digits."""
+MISSING: Final = f"{END}{END}"
 """Stands in the place of an offer whose rows Postgres does not write."""
-MARKS: Final = (TEXT, NUMBER, END)
+MARKS: Final = (TEXT, END)
 """No text that holds one of these is put between them."""
 _DELETED: Final = "".join(MARKS).encode()
 
@@ -31,14 +32,17 @@ Tail = tuple[str, Decimal, str, str, str | None]
 class RowShape(Protocol):
     """How the columns of a buyer's price file stand in a row of one format."""
 
-    between: tuple[str, str, str, str, str]
-    """What stands before the supplier, the SKU, the name, the unit, and before an amount."""
+    before_name: str
+    """What stands between the SKU and the name."""
 
-    def priced(self, tail: Tail) -> tuple[str, str]:
-        """Give what stands before the minimum quantity and behind the amount."""
+    def head(self, supplier: str) -> str:
+        """Give what stands before the SKU."""
 
-    def unpriced(self, reason: str) -> str:
-        """Give what stands behind the unit where there is no price."""
+    def priced(self, unit: str, tail: Tail) -> tuple[str, str, str]:
+        """Give what stands behind the name, between minimum quantity and amount, and behind it."""
+
+    def unpriced(self, unit: str, reason: str) -> str:
+        """Give what stands behind the name where there is no price."""
 
     def finished(self, raw: str) -> bytes:
         """Give rows as they are sent."""
@@ -47,16 +51,21 @@ class RowShape(Protocol):
 class CsvShape:
     """Rows as `CsvWriter` writes them."""
 
-    between = ("", f",{TEXT}", f"{END},{TEXT}", f"{END},", f"{END},{NUMBER}")
+    before_name = f"{END},{TEXT}"
 
-    def priced(self, tail: Tail) -> tuple[str, str]:
-        """Give what stands before the minimum quantity and behind the amount."""
+    def head(self, supplier: str) -> str:
+        """Give what stands before the SKU."""
+        return f"{supplier},{TEXT}"
+
+    def priced(self, unit: str, tail: Tail) -> tuple[str, str, str]:
+        """Give what stands behind the name, between minimum quantity and amount, and behind it."""
         currency, *others = (_csv_cell(cell) for cell in tail)
-        return f",{currency},{NUMBER}", f"{END},{','.join(others)},\r\n"
+        before = f"{END},{_csv_cell(unit)},{currency},{NUMBER}"
+        return before, f",{NUMBER}", f",{','.join(others)},\r\n"
 
-    def unpriced(self, reason: str) -> str:
-        """Give what stands behind the unit where there is no price."""
-        return f"{',' * 8}{_csv_cell(reason)}\r\n"
+    def unpriced(self, unit: str, reason: str) -> str:
+        """Give what stands behind the name where there is no price."""
+        return f"{END},{_csv_cell(unit)}{',' * 8}{_csv_cell(reason)}\r\n"
 
     def finished(self, raw: str) -> bytes:
         """Give rows with quotes, apostrophes and decimals where they are needed."""
@@ -65,7 +74,7 @@ class CsvShape:
 
 
 _CSV_CARE: Final = re.compile(rf'{TEXT}((?:{FORMULA}|[^{END}",\r\n]*[",\r\n])[^{END}]*)(?={END})')
-_UNCLEAR_NUMBER: Final = re.compile(rf"{NUMBER}({UNCLEAR})(?={END})")
+_UNCLEAR_NUMBER: Final = re.compile(rf"{NUMBER}({UNCLEAR})(?=,)")
 
 
 def _csv_cell(cell: Cell) -> str:
@@ -75,32 +84,34 @@ def _csv_cell(cell: Cell) -> str:
 class NdjsonShape:
     """Rows as `NdjsonWriter` writes them."""
 
-    between = (
-        '{"supplier_id":"',
-        f'","sku":"{TEXT}',
-        f'{END}","name":"{TEXT}',
-        f'{END}","unit":"',
-        f'{END}","amount":"{NUMBER}',
-    )
+    before_name = f'{END}","name":"{TEXT}'
 
-    def priced(self, tail: Tail) -> tuple[str, str]:
-        """Give what stands before the minimum quantity and behind the amount."""
+    def head(self, supplier: str) -> str:
+        """Give what stands before the SKU."""
+        return f'{{"supplier_id":"{supplier}","sku":"{TEXT}'
+
+    def priced(self, unit: str, tail: Tail) -> tuple[str, str, str]:
+        """Give what stands behind the name, between minimum quantity and amount, and behind it."""
         currency, basis, mode, level, until = tail
-        before = f'","currency":{_json(currency)},"minimum_quantity":"{NUMBER}'
+        begins = f'{END}","unit":{_json(unit)},"currency":{_json(currency)}'
         ends = "" if until is None else f',"valid_until":{_json(until)}'
         told = f'"basis":{_json(basis)},"volume_mode":{_json(mode)},"level":{_json(level)}{ends}'
-        return before, f'{END}",{told}}}\n'
+        return (
+            f'{begins},"minimum_quantity":"{NUMBER}',
+            f'","amount":"{NUMBER}',
+            f'",{told}}}\n',
+        )
 
-    def unpriced(self, reason: str) -> str:
-        """Give what stands behind the unit where there is no price."""
-        return f'","no_price":{_json(reason)}}}\n'
+    def unpriced(self, unit: str, reason: str) -> str:
+        """Give what stands behind the name where there is no price."""
+        return f'{END}","unit":{_json(unit)},"no_price":{_json(reason)}}}\n'
 
     def finished(self, raw: str) -> bytes:
         """Give rows with their texts escaped where they need it."""
         return _plain(_JSON_CARE.sub(lambda found: _json(found[1])[1:-1], raw))
 
 
-_ESCAPED: Final = r'"\\\x00\x04-\x1f'
+_ESCAPED: Final = r'"\\\x00\x03-\x1f'
 _JSON_CARE: Final = re.compile(rf"{TEXT}([^{END}{_ESCAPED}]*[{_ESCAPED}][^{END}]*)(?={END})")
 """The marks, which stand in no text, are the control characters left out."""
 

@@ -8,30 +8,33 @@ from typing import Any, TypeVar
 import asyncpg
 
 from catalog.exports.writers import CellRow, RowWriter
-from marketplace.kernel.errors import Unavailable
-from marketplace.kernel.limits import EXPORT_PAGE_ROWS, EXPORTS_AT_ONCE_MAX
+from marketplace.kernel.limits import (
+    EXPORT_PAGE_ROWS,
+    EXPORTS_AT_ONCE_MAX,
+    EXPORTS_OF_COMPANY_MAX,
+)
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Compiled, Role, scopes_literal
+from marketplace.platform.shares import Shares
 
 T = TypeVar("T")
 
 
-class Exports:
-    """How many exports one process may have under way."""
+class Exports(Shares):
+    """How many exports this process has under way, and for whom."""
 
     def __init__(self) -> None:
-        self.free = asyncio.Semaphore(EXPORTS_AT_ONCE_MAX)
+        refusal = "Other exports are under way; ask again in a moment."
+        super().__init__(
+            EXPORTS_AT_ONCE_MAX, EXPORTS_OF_COMPANY_MAX, refusal=refusal, retry_after_s=10
+        )
 
 
 @asynccontextmanager
 async def snapshot(platform: Platform, caller: Caller) -> AsyncIterator[asyncpg.Connection]:
-    """Open a read-only snapshot on behalf of the caller; raises Unavailable beyond the bound."""
-    exports = platform.get(Exports)
-    if exports.free.locked():
-        detail = f"{EXPORTS_AT_ONCE_MAX} exports are under way; ask again in a moment."
-        raise Unavailable(detail, retry_after_s=10)
-    async with exports.free:
+    """Open a read-only snapshot on behalf of the caller; raises Unavailable beyond the bounds."""
+    with platform.get(Exports).room(caller.organization_id):
         connection = await platform.database.connection(Role.API)
         try:
             async with connection.transaction(isolation="repeatable_read", readonly=True):
@@ -72,25 +75,6 @@ async def ahead(found: AsyncIterator[T]) -> AsyncGenerator[T, None]:
 
 async def _next(found: AsyncIterator[T]) -> T | None:
     return await anext(found, None)
-
-
-async def started(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Begin a stream now, so that what is wrong is told before the answer begins."""
-    first = await anext(stream, None)
-    while first == b"":
-        first = await anext(stream, None)
-
-    async def whole() -> AsyncIterator[bytes]:
-        try:
-            if first:
-                yield first
-            async for piece in stream:
-                if piece:
-                    yield piece
-        finally:
-            await stream.aclose()  # type: ignore[attr-defined]
-
-    return whole()
 
 
 async def written(

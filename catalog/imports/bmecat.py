@@ -191,7 +191,7 @@ class BmecatReader(FileReader[R]):
             valid = {
                 date.get("type", ""): first(date, "DATE") for date in children(details, "DATETIME")
             }
-            for price in children(details, "PRODUCT_PRICE"):
+            for price in self._net(details, sku):
                 currency = first(price, "PRICE_CURRENCY") or self._document.currency
                 if self._currency is not None and currency and currency != self._currency:
                     detail = f"The list is in {self._currency}, this price is not."
@@ -213,7 +213,26 @@ class BmecatReader(FileReader[R]):
                     or valid.get("valid_end_date", ""),
                 }
 
+    def _net(self, details: Any, sku: str) -> list[Any]:
+        """Give the prices that somebody pays, without tax: the customer's, else those of the list.
 
+        Beside them a catalog may tell what they are with tax, what shops should ask, and what
+        haste costs. Where it tells nothing else, that is refused: lists here are net.
+        """
+        prices = children(details, "PRODUCT_PRICE")
+        by_type = {kind: [p for p in prices if p.get("price_type") == kind] for kind in _NET}
+        others = [p for p in prices if p.get("price_type", "") not in {*_NET, *_NOT_PAID}]
+        net = next(filter(None, by_type.values()), [])
+        if prices and not (net or others):
+            kinds = ", ".join(sorted({p.get("price_type") for p in prices}))
+            detail = f"Prices are taken without tax: {' or '.join(_NET)}."
+            self.refuse(self._number, "amount", "no_net_price", detail, f"{sku} {kinds}")
+        return [*net, *others]
+
+
+_NET: Final = ("net_customer", "net_list")
+_NOT_PAID: Final = frozenset({"gros_list", "nrp", "net_customer_exp"})
+"""List price with tax, recommended retail price, express price. Others are the sender's own."""
 _GRADUATED: Final = {GRADUATED: VolumeMode.GRADUATED.value}
 
 

@@ -7,13 +7,14 @@ the text of no language.
 import re
 from collections.abc import Mapping
 from typing import Any, Final, get_args
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import msgspec
 from babel.core import get_global
 
 from catalog.imports.products import several
 from catalog.languages.tags import canonical_language
+from catalog.media.addresses import medium_at
 from catalog.products.schemas import MEDIA_KIND
 
 CATEGORIES: Final = "udf_marketplace-1.0"
@@ -182,11 +183,13 @@ def _features(features: Any) -> dict[str, str]:
 
 
 def _media(product: Any, document: Document) -> list[str]:
-    """Give pictures and papers at https addresses; what lies elsewhere cannot be shown."""
+    """Give pictures and papers at https addresses, or ours; what lies elsewhere cannot be shown."""
     found = []
     for mime in children(product, "MIME_INFO/MIME"):
-        address = urljoin(document.media_root, first(mime, "MIME_SOURCE"))
-        if address.startswith("https://"):
+        source = first(mime, "MIME_SOURCE")
+        # One that was uploaded here lies under no root of the sender's.
+        address = source if medium_at(source) else urljoin(document.media_root, source)
+        if medium_at(urlsplit(address).path) or address.startswith("https://"):
             found.append(f"{_kind(mime)} {address} {first(mime, 'MIME_DESCR')}".strip())
     return found
 

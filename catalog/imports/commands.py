@@ -57,7 +57,10 @@ class ImportFailed(click.ClickException):
     show_default=True,
 )
 def import_file(file: Path, url: str, key: str, **wishes: Any) -> None:
-    """Upload FILE (CSV, XLSX, NDJSON or BMEcat) and show how far its import is."""
+    """Upload FILE (CSV, XLSX, NDJSON or BMEcat) and show how far its import is.
+
+    Ctrl-C cancels it; nothing is written then.
+    """
     console = Console(highlight=False)
     params = {
         name: str(value).lower() if isinstance(value, bool) else value
@@ -95,17 +98,29 @@ def run(http: httpx.Client, file: Path, params: dict[str, Any], console: Console
             )
         found = answered(answer)
         working = progress.add_task(_WORDS["waiting"], total=size, rows="")
-        while found["status"] not in {"done", "failed"}:
-            time.sleep(POLL_SECONDS)
+        try:
+            for shown in _watched(http, found):
+                found = shown
+                progress.update(
+                    working,
+                    completed=found["progress"]["done"],
+                    description=_WORDS[found["phase"]],
+                    rows=_rows(found),
+                )
+        except KeyboardInterrupt:
+            # What is finished by now cannot be cancelled; then that is told.
+            http.post(f"/v1/imports/{found['id']}/cancel")
             found = answered(http.get(f"/v1/imports/{found['id']}"))
-            progress.update(
-                working,
-                completed=found["progress"]["done"],
-                description=_WORDS[found["phase"]],
-                rows=_rows(found),
-            )
-        progress.update(working, description=_WORDS["finished"], rows=_rows(found))
     return found
+
+
+def _watched(http: httpx.Client, found: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Give the import as it is, again and again, until it has ended."""
+    yield found
+    while found["status"] not in {"done", "failed"}:
+        time.sleep(POLL_SECONDS)
+        found = answered(http.get(f"/v1/imports/{found['id']}"))
+        yield found
 
 
 def _pieces(opened: BinaryIO, tell: Any) -> Iterator[bytes]:

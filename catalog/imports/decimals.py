@@ -3,17 +3,22 @@
 A number with a mark that is followed by exactly three digits, and led by one to three of which the
 first is no zero, may be read both ways: ``1,234`` is 1234 to one company and 1.234 to another, a
 thousandfold price. What the rest of the file writes decides; where nothing does, the sender must.
+``1.234,50``, ``1.234.567`` and ``1 234`` can be read one way only: thousands are parted.
 """
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 Mark = Literal[".", ","]
 
 _MARKED: Final = re.compile(r"-?[0-9]+([.,])[0-9]+")
 _UNCLEAR: Final = re.compile(r"-?[1-9][0-9]{0,2}[.,][0-9]{3}")
+_GROUPED: Final = re.compile(
+    r"(-?[1-9][0-9]{0,2}(?P<parting>[., '\u2019\u00a0\u2009\u202f])[0-9]{3}"
+    r"(?:(?P=parting)[0-9]{3})*)(?:(?P<mark>[.,])(?P<places>[0-9]+))?"
+)
 _NAMES: Final = {".": "a decimal point", ",": "a decimal comma"}
 
 
@@ -29,9 +34,26 @@ class Unfit(Exception):
 def decisive(text: str) -> Mark | None:
     """Give the decimal mark that a number shows beyond doubt; None where it shows none."""
     found = _MARKED.fullmatch(text)
-    if found is None or _UNCLEAR.fullmatch(text):
+    if found is None:
+        grouped = _grouped(text)
+        return None if grouped is None else grouped[1]
+    if _UNCLEAR.fullmatch(text):
         return None
     return "," if found[1] == "," else "."
+
+
+def _grouped(text: str) -> tuple[str, Mark | None] | None:
+    """Give a number whose thousands are parted without that, and the decimal mark it shows.
+
+    None for what is no such number, or may be read in two ways.
+    """
+    found = _GROUPED.fullmatch(text)
+    if found is None or found["parting"] == found["mark"] or _UNCLEAR.fullmatch(text):
+        return None
+    whole, parting = found[1].replace(found["parting"], ""), found["parting"]
+    mark = found["mark"] or {".": ",", ",": "."}.get(parting)
+    number = whole if found["places"] is None else f"{whole}.{found['places']}"
+    return number, cast("Mark | None", mark)
 
 
 @dataclass(slots=True)
@@ -54,7 +76,7 @@ class DecimalMark:
         """
         found = _MARKED.fullmatch(text)
         if found is None:
-            return text
+            return self._without_thousands(text)
         if self.mark is None:
             self.mark = decisive(text)
             if self.mark is None:
@@ -64,8 +86,23 @@ class DecimalMark:
                     "no number before it tells. Say decimal=comma or decimal=point.",
                 )
         if found[1] != self.mark:
-            raise Unfit(
-                "mixed_decimals",
-                f"This file writes numbers with {_NAMES[self.mark]}; this one has the other mark.",
-            )
+            raise self._mixed(self.mark)
         return text.replace(",", ".")
+
+    def _without_thousands(self, text: str) -> str:
+        grouped = _grouped(text)
+        if grouped is None:
+            return text
+        number, mark = grouped
+        self.mark = self.mark or mark
+        if mark is not None and mark != self.mark:
+            raise self._mixed(self.mark)
+        return number
+
+    @staticmethod
+    def _mixed(mark: Mark | None) -> Unfit:
+        return Unfit(
+            "mixed_decimals",
+            f"This file writes numbers with {_NAMES[mark or '.']}; this one has the other mark. If "
+            "it parts thousands, leave it out.",
+        )

@@ -20,6 +20,7 @@ from sqlalchemy import Row, update
 
 from catalog.imports.formats import AnyReader, FileFormat
 from catalog.imports.layouts import OFFERS, PRICES, STOCK
+from catalog.imports.likely import with_likely_skus
 from catalog.imports.products import PRODUCTS, ProductRows
 from catalog.imports.rows import FileReader, Layout
 from catalog.imports.schemas import ImportKind, OnError
@@ -42,6 +43,14 @@ TURN_BYTES: Final = 16 * 1024
 """Read at a stretch: some hundred rows, some milliseconds."""
 PROGRESS_SECONDS: Final = 0.5
 """Between two reports of how far an import is."""
+
+
+ENDED: Final = frozenset({"done", "failed"})
+"""States in which an import stays."""
+
+
+class ImportEnded(Exception):
+    """Somebody has ended the import in the meantime; everything rolls back."""
 
 
 class ImportRefused(Exception):
@@ -75,15 +84,18 @@ class Work:
     told_at: float = 0.0
 
     async def tell(self, phase: str, reader: AnyReader[Any], done: int) -> None:
-        """Write how far it is, beside the import's own transaction; not too often."""
+        """Write how far it is, beside the import's own transaction; not too often.
+
+        Raises ImportEnded where somebody has cancelled it.
+        """
         now = time.monotonic()
         if phase == "reading" and now - self.told_at < PROGRESS_SECONDS:
             return
         self.told_at = now
         async with transaction(self.platform, self.caller) as tx:
-            await tx.execute(
+            told = await tx.maybe(
                 update(ImportRow)
-                .where(ImportRow.id == self.row.id)
+                .where(ImportRow.id == self.row.id, ImportRow.status.not_in(ENDED))
                 .values(
                     status="running",
                     phase=phase,
@@ -91,7 +103,10 @@ class Work:
                     rows_read=reader.row_count,
                     format=None if reader.format is None else reader.format.value,
                 )
+                .returning(ImportRow.id)
             )
+        if told is None:
+            raise ImportEnded
 
     async def pieces(self, reader: AnyReader[Any]) -> AsyncIterator[list[Any]]:
         """Read the file in batches of rows; its owner sees how far it is."""
@@ -150,7 +165,7 @@ async def _import_offers(work: Work) -> Outcome:
 
 async def _import_products(work: Work) -> Outcome:
     reader = _reader(work.row, PRODUCTS)
-    rows = ProductRows(work.tx, work.caller, reader)
+    rows = ProductRows(work.tx, work.caller, reader, work.platform.settings.public_url)
     async for batch in work.pieces(reader):
         await rows.take(batch)
     return work.outcome(reader, _judge(work.row, reader, rows.errors), rows.written)
@@ -172,7 +187,8 @@ async def _import_prices(work: Work) -> Outcome:
         written = filled.told
     else:
         await loading.to_batch(tx, row.id, owner)
-        judged = _judge(row, reader, await entries.check_staged(tx, row.id))
+        wrong = await with_likely_skus(tx, await entries.check_staged(tx, row.id))
+        judged = _judge(row, reader, wrong)
         await unstage(tx, StagedPriceRow, row.id, [error.line for error in judged[0]])
         await work.tell("writing", reader, row.total)
         written = await entries.write_staged(tx, row.id, price_list.id, draft)
@@ -192,7 +208,8 @@ async def _import_stock(work: Work) -> Outcome:
     reader = _reader(row, STOCK)
     async for batch in work.pieces(reader):
         await stock.stage_stock(tx, row.id, work.caller.organization_id, batch)
-    judged = _judge(row, reader, await stock.check_staged_stock(tx, row.id))
+    wrong = await with_likely_skus(tx, await stock.check_staged_stock(tx, row.id))
+    judged = _judge(row, reader, wrong)
     await unstage(tx, StagedStockRow, row.id, [error.line for error in judged[0]])
     await work.tell("writing", reader, row.total)
     await stock.write_staged_stock(tx, row.id)

@@ -11,7 +11,8 @@ from typing import Any, Final
 import msgspec
 
 from catalog.imports.decimals import Unfit
-from catalog.imports.plain import AMOUNT, CODE, WHOLE, WORD
+from catalog.imports.defusing import is_shortened
+from catalog.imports.plain import AMOUNT, CODE, INSTANT, WHOLE, WORD
 from catalog.imports.rows import Column, Layout
 from catalog.price_lists.rules import ALWAYS, FOREVER, PriceRecord
 from catalog.pricing.terms import VolumeMode, check_tier
@@ -27,6 +28,8 @@ from marketplace.kernel.money import UNIT_PRICE_PLACES
 from marketplace.kernel.units import UNITS
 
 _NUMBER: Final = re.compile(r"\d+(\.\d+)?")
+_POINTED_DATE: Final = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})", re.ASCII)
+_BESIDE: Final = re.compile(r"[^\W\d_]|[€$£¥]")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _DIGITS_BEFORE_POINT: Final = 18
 _ANY_UNIT: Final = "KGM"
@@ -58,13 +61,24 @@ def number(value: str) -> Decimal:
     if value.startswith("-") and _NUMBER.fullmatch(value[1:]):
         raise Unfit("negative", "Negative numbers are refused here.")
     if not _NUMBER.fullmatch(value) or not value.isascii():
-        raise Unfit("not_a_number", "Write plain digits with a point for decimals, like 1234.50.")
+        raise Unfit("not_a_number", _why_no_number(value))
     whole, _, places = value.partition(".")
     if len(places.rstrip("0")) > UNIT_PRICE_PLACES:
-        raise Unfit("too_many_decimals", f"At most {UNIT_PRICE_PLACES} decimals are kept.")
+        detail = f"At most {UNIT_PRICE_PLACES} decimals are kept; round the number before."
+        raise Unfit("too_many_decimals", detail)
     if len(whole.lstrip("0")) > _DIGITS_BEFORE_POINT:
         raise Unfit("too_large", f"At most {_DIGITS_BEFORE_POINT} digits before the point.")
     return Decimal(value)
+
+
+def _why_no_number(value: str) -> str:
+    if "%" in value:
+        return "Write the number alone, without a percent sign."
+    if is_shortened(value.upper()):
+        return "A spreadsheet has shortened this number; write all its digits, like 1234.50."
+    if _BESIDE.search(value) and any(map(str.isdigit, value)):
+        return "Write the number alone, like 1234.50: no currency, unit or words beside it."
+    return "Write plain digits with a point for decimals, like 1234.50."
 
 
 def positive(value: str) -> Decimal:
@@ -111,16 +125,23 @@ def gtin(value: str) -> str:
 
 
 def instant(value: str) -> datetime:
-    """Parse an instant with an offset, or a date: its midnight in UTC."""
+    """Parse an instant with an offset, or a date: its midnight in UTC.
+
+    Points stand between day, month and year in this order alone; strokes do in two orders.
+    """
     try:
         if re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
             return datetime.combine(date.fromisoformat(value), time.min, tzinfo=UTC)
+        if (pointed := _POINTED_DATE.fullmatch(value)) is not None:
+            day, month, year = map(int, pointed.groups())
+            return datetime(year, month, day, tzinfo=UTC)
         parsed = datetime.fromisoformat(value)
     except ValueError:
         parsed = None
     if parsed is None or parsed.tzinfo is None:
         raise Unfit(
-            "not_an_instant", "Write a date (2026-01-31) or an instant with its offset (…T00:00Z)."
+            "not_an_instant",
+            "Write a date (2026-01-31 or 31.01.2026) or an instant with its offset (…T00:00Z).",
         )
     return parsed.astimezone(UTC)
 
@@ -286,8 +307,8 @@ PRICES: Final = Layout(
         Column("amount", number, required=True, numeric=True, plain=AMOUNT),
         Column("minimum_quantity", positive, numeric=True, plain=WHOLE),
         Column("basis", positive, numeric=True, plain=WHOLE),
-        Column("valid_from", instant, plain=WORD, vocabulary=True),
-        Column("valid_until", instant, plain=WORD, vocabulary=True),
+        Column("valid_from", instant, plain=INSTANT, vocabulary=True),
+        Column("valid_until", instant, plain=INSTANT, vocabulary=True),
         Column("volume_mode", volume_mode, plain=WORD, vocabulary=True),
     ),
     make_price,

@@ -11,13 +11,16 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from catalog.imports.decimals import Unfit
+from catalog.imports.defusing import SHORTENED
 from catalog.imports.rows import Column, Layout, PlainRows
 from marketplace.kernel.errors import MarketplaceError
 
-CODE: Final = r"(?!\s|'+[=+@-])[^{sep}\\\x00-\x1f\x7f\"]{{1,64}}(?<!\s)"
+CODE: Final = rf"(?!\s|'+[=+@-]|'*{SHORTENED})" r"[^{sep}\\\x00-\x1f\x7f\"]{{1,64}}(?<!\s)"
 AMOUNT: Final = r"[0-9]{{1,18}}(?:{mark}[0-9]{{1,6}})?"
 WHOLE: Final = r"[1-9][0-9]{{0,17}}"
 WORD: Final = r"[0-9A-Za-z:.+-]+"
+INSTANT: Final = rf"(?![0-9]{{{{1,2}}}}\.){WORD}"
+"""As Postgres reads it too; a date with points it takes for one with the month first."""
 
 
 class PlainForm:

@@ -26,7 +26,7 @@ from catalog.products.schemas import (
     ToldInput,
     ValueInput,
 )
-from catalog.products.taking import Taking
+from catalog.products.taking import NO_PRODUCT, Taking
 from catalog.row_error import RowError
 from marketplace.kernel.errors import FieldError, InvalidInput, MarketplaceError
 from marketplace.kernel.limits import (
@@ -204,18 +204,28 @@ class ProductRows:
     """Takes the rows of one file, batch by batch, and gathers what is wrong with them.
 
     A document of BMEcat names features as its sender does: they are looked for by the codes and by
-    the names of the category's attributes, and what is none of these is left out and counted.
+    the names of the category's attributes, and what is none of these is left out and counted. So
+    are its offers that have no product, since only some may see them.
     """
 
-    def __init__(self, tx: Transaction, caller: Caller, reader: AnyReader[ProductRecord]) -> None:
+    def __init__(
+        self,
+        tx: Transaction,
+        caller: Caller,
+        reader: AnyReader[ProductRecord],
+        public_url: str,
+    ) -> None:
         self.errors: list[RowError] = []
-        self.left_out = 0
+        self.left_out = self.without_product = 0
         self._reader = reader
-        self._taking = Taking(tx, caller, self._interpret)
+        self._taking = Taking(tx, caller, public_url, self._interpret)
 
     async def take(self, batch: Sequence[ProductRecord]) -> None:
         """Take the next rows."""
         for record, error in await self._taking.take(batch):
+            if self._lenient and [each.code for each in error.errors] == [NO_PRODUCT]:
+                self.without_product += 1
+                continue
             self.errors += _row_errors(record, error)
 
     @property
@@ -224,6 +234,7 @@ class ProductRows:
         counts: dict[str, int] = dict(self._taking.counts.items())
         if self._lenient:
             counts["values_left_out"] = self.left_out
+            counts["without_product"] = self.without_product
         return counts
 
     @property

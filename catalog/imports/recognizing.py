@@ -27,18 +27,27 @@ def decoded(data: bytes) -> str:
 
 
 def recognize_separator(header: str, is_column: Callable[[str], bool]) -> str:
-    """Give the separator by which a header names the most columns that are known."""
+    """Give the separator by which a header names the most columns that are known.
 
-    def hits(separator: str) -> int:
-        return sum(is_column(name) for name in header_names(header, separator))
+    Where it names none, it is the one that makes the most fields.
+    """
+
+    def hits(separator: str) -> tuple[int, int]:
+        names = header_names(header, separator)
+        return sum(map(is_column, names)), len(names)
 
     return max(SEPARATORS, key=hits)
 
 
 def header_names(header: str, separator: str) -> list[str]:
-    """Give the fields of a header as names are compared: trimmed, in lower case."""
+    """Give the fields of a header as names are compared."""
     try:
         fields = next(csv.reader([header], delimiter=separator), [])
     except csv.Error:
         return []
-    return [field.strip().lower() for field in fields]
+    return [header_name(field) for field in fields]
+
+
+def header_name(field: str) -> str:
+    """Give a column's name as names are compared: ``Minimum Quantity`` is ``minimum_quantity``."""
+    return "_".join(field.lower().split())

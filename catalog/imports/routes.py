@@ -13,13 +13,15 @@ from litestar.params import QueryParameter
 from catalog.exports.downloads import FileDownload
 from catalog.exports.writers import MEDIA_TYPES, ExportFormat
 from catalog.imports import service
-from catalog.imports.schemas import DecimalWish, ImportKind, ImportView, OnError
+from catalog.imports.schemas import DecimalWish, ImportKind, ImportSummary, ImportView, OnError
 from catalog.imports.templates import template
 from marketplace.kernel.limits import UPLOAD_BYTES_MAX
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.http.body import wrong_header
+from marketplace.platform.http.contents import body_stream
 from marketplace.platform.http.given import FromPath, Given
+from marketplace.platform.http.paging import Page, PageRequest, paged
 
 _MEDIA_TYPES: Final = (
     "text/csv",
@@ -111,9 +113,7 @@ async def _stream(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type not in {*_MEDIA_TYPES, *_ALSO}:
         raise wrong_header("Content-Type", f"Send the file as {', '.join(_MEDIA_TYPES)}.")
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise wrong_header("Content-Encoding", "Send the file as it is, not compressed.")
-    async for chunk in request.stream():
+    async for chunk in body_stream(request, "file"):
         yield chunk
 
 
@@ -128,6 +128,33 @@ async def read_import(
 ) -> ImportView:
     """Follow an import of your company."""
     return await service.read_import(platform, caller, import_id)
+
+
+@get(
+    "/v1/imports",
+    operation_id="listImports",
+    tags=["imports"],
+    summary="Your company's imports, the latest first.",
+)
+async def list_imports(
+    caller: Given[Caller], platform: Given[Platform], page_request: Given[PageRequest]
+) -> Response[Page[ImportSummary]]:
+    """List imports, each with how far it is; what was wrong with its rows it tells itself."""
+    return paged(page_request, await service.list_imports(platform, caller, page_request))
+
+
+@post(
+    "/v1/imports/{import_id:uuid}/cancel",
+    operation_id="cancelImport",
+    tags=["imports"],
+    summary="End an import before it has written anything.",
+    status_code=200,
+)
+async def cancel_import(
+    import_id: FromPath[UUID], caller: Given[Caller], platform: Given[Platform]
+) -> ImportView:
+    """Cancel it; what it would have written stays as it is. A finished one answers 409."""
+    return await service.cancel_import(platform, caller, import_id)
 
 
 @get(
@@ -154,4 +181,4 @@ async def read_import_template(
     )
 
 
-ROUTES: Final = (start_import, read_import, read_import_template)
+ROUTES: Final = (start_import, list_imports, read_import, cancel_import, read_import_template)

@@ -10,12 +10,14 @@ from dataclasses import dataclass, replace
 from typing import Final, Generic, TypeVar
 
 from catalog.imports.decimals import DecimalMark, Unfit
-from catalog.imports.defusing import undefused
+from catalog.imports.defusing import is_shortened, undefused
 from catalog.row_error import RowError
 from marketplace.kernel.errors import MarketplaceError
 
-__all__ = ["Column", "Exact", "FileReader", "Layout", "PlainRows", "Unfit"]
+__all__ = ["Column", "Exact", "Faulty", "FileReader", "Layout", "PlainRows", "Rounded", "Unfit"]
 
+HEADER_ROWS_MAX: Final = 10
+"""Rows of a title that may stand above the header."""
 VALUE_CHARACTERS_SHOWN: Final = 100
 """How much of an offending value an error repeats."""
 
@@ -24,6 +26,18 @@ R = TypeVar("R")
 
 class Exact(str):
     """The text of a value that was a number already: it has a decimal point, and no doubts."""
+
+    __slots__ = ()
+
+
+class Faulty(str):
+    """What stands in a cell whose formula gave an error."""
+
+    __slots__ = ()
+
+
+class Rounded(Exact):
+    """A number with more digits than a spreadsheet keeps: its last ones are made up."""
 
     __slots__ = ()
 
@@ -109,6 +123,9 @@ class FileReader(Generic[R]):
         self.broken = False
         self.mark = mark or DecimalMark()
         self._errors_max = errors_max
+        self._title: tuple[int, Sequence[str]] | None = None
+        self._titles = 0
+        self._where = "The file"
 
     def feed(self, chunk: bytes) -> list[R | PlainRows]:
         """Take the next bytes; give the rows that are complete."""
@@ -128,14 +145,10 @@ class FileReader(Generic[R]):
             text = undefused(field.strip()) if self.from_spreadsheet else field.strip()
             if not text:
                 continue
-            if isinstance(field, Exact):
-                text = Exact(text)
             missing.discard(column.name)
             texts[column.name] = text
             try:
-                doubtful = column.numeric and not isinstance(field, Exact)
-                plain = self.mark.plain(text) if doubtful else text
-                values[column.name] = column.parse(plain)
+                values[column.name] = self._value(column, field, text)
             except Unfit as unfit:
                 self.refuse(line, column.name, unfit.code, unfit.detail, text)
         for name in sorted(missing):
@@ -153,6 +166,14 @@ class FileReader(Generic[R]):
                 self.refuse(line, name, wrong.code, wrong.detail, texts.get(name, ""))
         return None
 
+    def _value(self, column: Column, field: str, text: str) -> object:
+        """Parse the text of a field; raises Unfit."""
+        if self.from_spreadsheet:
+            _check_cell(column, field)
+        if isinstance(field, Exact):
+            return column.parse(Exact(text))
+        return column.parse(self.mark.plain(text) if column.numeric else text)
+
     def refuse(self, line: int, column: str, code: str, detail: str, value: str) -> None:
         """Note what is wrong with a row."""
         self.error_count += 1
@@ -167,11 +188,34 @@ class FileReader(Generic[R]):
             self.refuse(line, "", code, detail, value)
         self.broken = True
 
-    def check_names(self, line: int, names: Sequence[str]) -> bool:
-        """Refuse columns that are unknown, there twice, or missing; such a file is broken."""
+    def read_header(self, line: int, names: Sequence[str]) -> Sequence[Column | None] | None:
+        """Give the columns that a row names, None for one without a name.
+
+        Before the header there may be a title: a row that names no column is passed over, as long
+        as one that names all that must be there may follow. None where the row is no header; what
+        is unknown, there twice, or missing breaks the file.
+        """
+        while names and not names[-1]:
+            names = names[:-1]
+        named = [name for name in names if name]
+        known = [name for name in named if self.layout.find(name) is not None]
+        if not known or (self._title and not self._names_all(named, known)):
+            self._title = self._title or (line, named)
+            self._titles += 1
+            if self._titles > HEADER_ROWS_MAX:
+                self.without_header()
+            return None
+        return [self.layout.find(name) for name in names] if self._fit(line, named) else None
+
+    def _names_all(self, named: Sequence[str], known: Sequence[str]) -> bool:
+        """Tell whether a row below a title is a header beyond doubt."""
+        required = {column.name for column in self.layout.columns if column.required}
+        return len(named) == len(known) > 1 and required.issubset(known)
+
+    def _fit(self, line: int, named: Sequence[str]) -> bool:
         seen: set[str] = set()
         wrong: dict[tuple[str, str], None] = {}
-        for name in names:
+        for name in named:
             if self.layout.find(name) is None:
                 wrong[name, "unknown_column"] = None
             elif name in seen:
@@ -181,7 +225,58 @@ class FileReader(Generic[R]):
             if column.required and column.name not in seen:
                 wrong[column.name, "column_missing"] = None
         for name, code in wrong:
-            detail = f"A file of {self.layout.name} has the columns {self.layout.told}."
-            self.refuse(line, name, code, detail, "")
+            detail = f"{_WRONG_NAME[code]} A file of {self.layout.name} has {self.layout.told}."
+            self.refuse(line, name, code, detail, name)
         self.broken = self.broken or bool(wrong)
         return not wrong
+
+    def without_header(self) -> None:
+        """Note that no row names the columns."""
+        line, named = self._title or (1, [])
+        required = [column.name for column in self.layout.columns if column.required]
+        must = f" {', '.join(required)} must be there." if required else ""
+        detail = (
+            f"{self._where} begins with a row that names its columns, in these words: "
+            f"{self.layout.told}.{must} No row does."
+        )
+        self.fatal(line, "no_header", detail, ", ".join(named))
+
+    def row_of(
+        self, line: int, columns: Sequence[Column | None], fields: Sequence[str]
+    ) -> Iterator[R]:
+        """Give the row of these fields, if it is good; what is in no column must be empty."""
+        pairs = list(zip(columns, fields, strict=False))
+        if self._tells_beyond(line, [field for column, field in pairs if column is None]):
+            return
+        row = self.make_row(line, [(column, field) for column, field in pairs if column])
+        if row is not None:
+            yield row
+
+    def _tells_beyond(self, line: int, fields: Iterable[str]) -> bool:
+        """Refuse a row with something in a field of no column."""
+        told = next((field for field in fields if field.strip()), None)
+        if told is None:
+            return False
+        detail = "This stands in a column that the header does not name."
+        self.refuse(line, "", "no_column", detail, told)
+        return True
+
+
+def _check_cell(column: Column, field: str) -> None:
+    """Refuse what a spreadsheet made of a cell and is no value of anybody's; raises Unfit."""
+    if isinstance(field, Faulty):
+        detail = "The formula in this cell gives an error, such as #N/A; mend it or empty the cell."
+        raise Unfit("error_cell", detail)
+    if isinstance(field, Rounded) or (not column.numeric and is_shortened(field.strip())):
+        raise Unfit(
+            "digits_lost",
+            "A spreadsheet took this for a number and keeps 15 digits of one. Give the column the "
+            "format text, and enter it once more. (If it is written so, put an apostrophe before.)",
+        )
+
+
+_WRONG_NAME: Final = {
+    "unknown_column": "This is none of the columns.",
+    "column_twice": "This column is there twice.",
+    "column_missing": "This column must be there.",
+}

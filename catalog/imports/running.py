@@ -13,7 +13,14 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import Row, func, insert, select, update
 
-from catalog.imports.importers import IMPORTERS, ImportRefused, Outcome, Work
+from catalog.imports.importers import (
+    ENDED,
+    IMPORTERS,
+    ImportEnded,
+    ImportRefused,
+    Outcome,
+    Work,
+)
 from catalog.imports.tables import IMPORT_COLUMNS, ImportErrorRow, ImportRow
 from catalog.row_error import RowError
 from marketplace.kernel.errors import MarketplaceError, Unavailable
@@ -24,6 +31,8 @@ from marketplace.platform.database import Transaction, retries_conflicts, transa
 from marketplace.platform.files import Files
 
 JOB: Final = "catalog.import"
+CANCELLED: Final = "cancelled"
+"""The code of the one error of an import that was cancelled."""
 
 
 class ImportJob(msgspec.Struct):
@@ -83,6 +92,8 @@ async def run_import(platform: Platform, payload: Mapping[str, Any]) -> None:
         await _fail(platform, caller, job.import_id, refused.errors, refused.error_count)
     except Unavailable:
         raise  # the queue tries again
+    except ImportEnded:
+        pass  # it was cancelled, which rolled back what was written
     except Exception as error:
         detail = (
             error.detail
@@ -102,8 +113,7 @@ async def _import_file(platform: Platform, caller: Caller, import_id: UUID) -> N
     except _Rehearsed as rehearsal:
         async with transaction(platform, caller) as tx:
             row = await tx.one(select(*IMPORT_COLUMNS).where(ImportRow.id == import_id))
-            if row.status not in {"done", "failed"}:
-                await _finish(tx, row, rehearsal.outcome)
+            await _finish(tx, row, rehearsal.outcome)
 
 
 @retries_conflicts
@@ -114,7 +124,7 @@ async def _import_in_transaction(platform: Platform, caller: Caller, import_id: 
             # call the job done, or to delete the file.
             raise Unavailable("This import is under way in another process.", retry_after_s=5)
         row = await tx.maybe(select(*IMPORT_COLUMNS).where(ImportRow.id == import_id))
-        if row is None or row.status in {"done", "failed"}:
+        if row is None or row.status in ENDED:
             return
         outcome = await IMPORTERS[row.kind](Work(platform, caller, tx, row))
         if row.dry_run:
@@ -124,9 +134,10 @@ async def _import_in_transaction(platform: Platform, caller: Caller, import_id: 
 
 async def _finish(tx: Transaction, row: Row[Any], outcome: Outcome) -> None:
     await _store_errors(tx, row, outcome.errors)
-    await tx.execute(
+    # Whoever cancels holds the row: either he waits for this, or this finds it ended.
+    ended = await tx.maybe(
         update(ImportRow)
-        .where(ImportRow.id == row.id)
+        .where(ImportRow.id == row.id, ImportRow.status.not_in(ENDED))
         .values(
             status="done",
             phase="finished",
@@ -137,7 +148,10 @@ async def _finish(tx: Transaction, row: Row[Any], outcome: Outcome) -> None:
             result={"rows": outcome.rows, **outcome.written},
             finished_at=func.clock(),
         )
+        .returning(ImportRow.id)
     )
+    if ended is None:
+        raise ImportEnded
     tx.record("import.done", "import", row.id, after={"dry_run": row.dry_run, **outcome.written})
 
 
@@ -157,20 +171,27 @@ async def _fail(
         row = await tx.one(
             select(*IMPORT_COLUMNS).where(ImportRow.id == import_id).with_for_update()
         )
-        if row.status in {"done", "failed"}:
+        if row.status in ENDED:
             return
-        await _store_errors(tx, row, errors)
-        await tx.execute(
-            update(ImportRow)
-            .where(ImportRow.id == import_id)
-            .values(
-                status="failed",
-                phase="finished",
-                error_count=error_count,
-                finished_at=func.clock(),
-            )
-        )
+        await end_failed(tx, row, errors, error_count)
         tx.record("import.failed", "import", import_id, after={"errors": error_count})
+
+
+async def end_failed(
+    tx: Transaction, row: Row[Any], errors: Sequence[RowError], error_count: int
+) -> None:
+    """End an import whose row is locked, and say why; it has written nothing."""
+    await _store_errors(tx, row, errors)
+    await tx.execute(
+        update(ImportRow)
+        .where(ImportRow.id == row.id)
+        .values(
+            status="failed",
+            phase="finished",
+            error_count=error_count,
+            finished_at=func.clock(),
+        )
+    )
 
 
 async def _store_errors(tx: Transaction, row: Row[Any], errors: Sequence[RowError]) -> None:

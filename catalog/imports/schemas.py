@@ -48,12 +48,12 @@ class ImportErrorView(Output):
     value: str
 
 
-class ImportView(Output):
+class ImportSummary(Output):
     """An import and how far it is; `progress` counts bytes.
 
-    `errors` holds the first ones, `error_count` counts all. `result` counts what was written, of a
-    dry run what would have been; a failed import has written nothing. `rows_total_estimated` is
-    reckoned from the bytes read so far.
+    `error_count` counts all errors of rows. `result` counts what was written, of a dry run what
+    would have been; a failed import has written nothing. `rows_total_estimated` is reckoned from
+    the bytes read so far.
     """
 
     id: UUID
@@ -62,7 +62,6 @@ class ImportView(Output):
     status: Literal["queued", "running", "done", "failed"]
     progress: Progress
     error_count: int
-    errors: list[ImportErrorView]
     created_at: datetime
     phase: Literal["waiting", "reading", "checking", "writing", "publishing", "finished"]
     dry_run: bool
@@ -72,3 +71,9 @@ class ImportView(Output):
     finished_at: datetime | UnsetType = UNSET
     rows_total_estimated: int | UnsetType = UNSET
     format: Literal["csv", "xlsx", "ndjson", "bmecat"] | UnsetType = UNSET
+
+
+class ImportView(ImportSummary, kw_only=True):
+    """An import with the first of its errors; a cancelled one has one, `cancelled`."""
+
+    errors: list[ImportErrorView]

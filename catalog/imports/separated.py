@@ -8,7 +8,8 @@ that. At no time is more held than those, one chunk and one record.
 
 import codecs
 import csv
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from typing import Final, TypeVar
 
 from catalog.imports.decimals import DecimalMark
@@ -21,7 +22,8 @@ SAMPLE_BYTES: Final = 64 * 1024
 """What is looked at before the first row is read."""
 BLOCK_BYTES: Final = 16 * 1024
 """Lines taken at one look: a block with one row that is not plain is read row by row."""
-
+_SAYS_SEPARATOR: Final = re.compile(r"\"?sep=.\"?\s*", re.IGNORECASE)
+"""A first line by which Excel is told the separator; here the header tells it."""
 
 R = TypeVar("R")
 
@@ -50,7 +52,7 @@ class CsvReader(FileReader[R]):
         self._record_line = 1
         self._separator = ","
         self._encoding: str | None = None
-        self._fields: list[Column] | None = None
+        self._fields: Sequence[Column | None] | None = None
 
     def feed(self, chunk: bytes) -> list[R | PlainRows]:
         """Take the next bytes; give the rows that are complete."""
@@ -79,7 +81,9 @@ class CsvReader(FileReader[R]):
         if self._record and not self.broken:
             self.fatal(self._record_line, "broken", "A quoted field is never closed.")
         if self._fields is None and not self.broken:
-            detail = "The file is empty: its first line names the columns."
+            if self._title is not None:
+                self.without_header()
+            detail = f"{self._where} is empty: its first line names the columns."
             self.fatal(self._record_line, "empty_file", detail)
 
     def _recognize(self, sample: bytes, *, whole: bool) -> None:
@@ -87,7 +91,7 @@ class CsvReader(FileReader[R]):
         self._sampling = False
         self._encoding = recognize_encoding(sample)
         lines = sample.decode(self._encoding or "ascii", "replace").lstrip("\ufeff").splitlines()
-        while lines and not lines[0].strip():
+        while lines and not self._names_columns(lines[0]):
             lines.pop(0)
         numeric = {column.name for column in self.layout.columns if column.numeric}
         if lines and not self.mark.mark:
@@ -100,6 +104,10 @@ class CsvReader(FileReader[R]):
                 for place in places
                 if place < len(row)
             )
+
+    def _names_columns(self, line: str) -> bool:
+        names = header_names(line, self._separator_of(line))
+        return any(self.layout.find(name) is not None for name in names)
 
     def _separator_of(self, header: str) -> str:
         return recognize_separator(header, lambda name: self.layout.find(name) is not None)
@@ -173,19 +181,21 @@ class CsvReader(FileReader[R]):
         if self._fields is None:
             self._read_header(text.removesuffix("\r"))
             return
-        self.row_count += 1
         try:
             fields = next(csv.reader([text], delimiter=self._separator, strict=True))
         except csv.Error as error:
+            self.row_count += 1
             self.refuse(line, "", "broken", f"This row is no CSV: {error}.", text)
             return
-        if len(fields) != len(self._fields):
-            detail = f"The header has {len(self._fields)} columns, this row {len(fields)}."
+        if not any(map(str.strip, fields)):
+            return
+        self.row_count += 1
+        width = len(self._fields)
+        if len(fields) < width or any(map(str.strip, fields[width:])):
+            detail = f"The header has {width} columns, this row {len(fields)}."
             self.refuse(line, "", "wrong_number_of_fields", detail, text)
             return
-        row = self.make_row(line, zip(self._fields, fields, strict=True))
-        if row is not None:
-            yield row
+        yield from self.row_of(line, self._fields, fields)
 
     def _read_header(self, text: str) -> None:
         """Recognize the separator and the columns; a header with an error breaks the file."""
@@ -193,14 +203,19 @@ class CsvReader(FileReader[R]):
             detail = "This is no text in UTF-8 or Windows-1252; export the file as CSV in UTF-8."
             self.fatal(self._record_line, "not_utf8", detail)
             return
+        if "\r" in text:
+            detail = "Its lines end as no program ends them today; save it as CSV UTF-8 once more."
+            self.fatal(self._record_line, "line_ends", detail)
+            return
+        if _SAYS_SEPARATOR.fullmatch(text):
+            return
         self._separator = self._separator_of(text)
         names = header_names(text, self._separator)
-        if self.check_names(self._record_line, names):
-            self._fields = [column for name in names if (column := self.layout.find(name))]
-            plain = PlainForm(self.layout, self._fields, self._separator)
+        self._fields = self.read_header(self._record_line, names)
+        columns = [column for column in self._fields or () if column is not None]
+        if self._fields is not None and len(columns) == len(self._fields):
+            plain = PlainForm(self.layout, columns, self._separator)
             self._plain = plain if self._wants_plain and plain.possible else None
-        else:
-            self._fields = []
 
     def _give_up(self) -> None:
         if not self.broken:

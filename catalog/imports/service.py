@@ -5,32 +5,59 @@ Sending a file again changes nothing, so an upload needs no idempotency key.
 """
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, UnsetType
-from sqlalchemy import Row, insert, select
+from sqlalchemy import Row, func, insert, select
 
-from catalog.imports.running import JOB, job_of
+from catalog.imports.importers import ENDED
+from catalog.imports.running import CANCELLED, JOB, end_failed, job_of
 from catalog.imports.schemas import (
     DecimalWish,
     ImportErrorView,
     ImportKind,
+    ImportSummary,
     ImportView,
     OnError,
 )
 from catalog.imports.tables import IMPORT_COLUMNS, ImportErrorRow, ImportRow
 from catalog.price_lists import reading
-from marketplace.kernel.errors import NotFound, invalid
+from catalog.row_error import RowError
+from marketplace.kernel.errors import Conflict, NotFound, WrongState, invalid
 from marketplace.kernel.ids import new_id
-from marketplace.kernel.limits import UPLOAD_BYTES_MAX
+from marketplace.kernel.limits import (
+    IMPORTS_WAITING_HOURS,
+    IMPORTS_WAITING_MAX,
+    UPLOAD_BYTES_MAX,
+    UPLOADS_AT_ONCE_MAX,
+    UPLOADS_OF_COMPANY_MAX,
+)
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
-from marketplace.platform.database import transaction
+from marketplace.platform.database import Transaction, transaction
 from marketplace.platform.files import Files
+from marketplace.platform.http.paging import Page, PageRequest, page
 from marketplace.platform.jobs import Progress, enqueue
+from marketplace.platform.shares import Shares
 
+_LOOKED_AT: Final = 10 * IMPORTS_WAITING_MAX
+"""Imports of a company, the newest: one that waits behind so many that are done is not counted."""
+
+
+class Uploads(Shares):
+    """How many files this process is being sent, and by whom."""
+
+    def __init__(self) -> None:
+        refusal = "Other files are being sent; send this one again."
+        super().__init__(
+            UPLOADS_AT_ONCE_MAX, UPLOADS_OF_COMPANY_MAX, refusal=refusal, retry_after_s=10
+        )
+
+
+_NO_IMPORT: Final = "There is no such import."
 _SCOPE: Final = {
     ImportKind.OFFERS: "catalog:write",
     ImportKind.PRODUCTS: "catalog:write",
@@ -53,8 +80,8 @@ async def start_import(
 ) -> ImportView:
     """Store an upload and have the worker import it.
 
-    Raises InvalidInput without a list for prices, NotFound for a list that is not the caller's, and
-    BodyTooLarge.
+    Raises InvalidInput without a list for prices, NotFound for a list that is not the caller's,
+    BodyTooLarge, Conflict where too many of the company wait, Unavailable where many arrive.
     """
     caller.require("imports:write")
     caller.require(_SCOPE[kind])
@@ -67,9 +94,13 @@ async def start_import(
         raise invalid("?price_list_id", "not_for_offers", detail)
     import_id = new_id()
     file_key = Files.key("imports", import_id)
-    size = await platform.files.write_stream(file_key, chunks, bytes_max=UPLOAD_BYTES_MAX)
+    with platform.get(Uploads).room(caller.organization_id):
+        async with transaction(platform, caller) as tx:
+            await _check_room(tx, caller)
+        size = await platform.files.write_stream(file_key, chunks, bytes_max=UPLOAD_BYTES_MAX)
     try:
         async with transaction(platform, caller) as tx:
+            await _check_room(tx, caller)
             row = await tx.one(
                 insert(ImportRow)
                 .values(
@@ -97,46 +128,114 @@ async def start_import(
     return _view(row, [])
 
 
+async def _check_room(tx: Transaction, caller: Caller) -> None:
+    newest = (
+        select(ImportRow.status, ImportRow.created_at)
+        .where(ImportRow.organization_id == caller.organization_id)
+        .order_by(ImportRow.id.desc())
+        .limit(_LOOKED_AT)
+        .subquery()
+    )
+    waiting: int = await tx.scalar(
+        select(func.count()).where(
+            newest.c.status.in_(("queued", "running")),
+            newest.c.created_at > func.clock() - timedelta(hours=IMPORTS_WAITING_HOURS),
+        )
+    )
+    if waiting >= IMPORTS_WAITING_MAX:
+        detail = f"{waiting} imports of your company are not done yet; wait, or cancel one."
+        raise Conflict(detail)
+
+
 async def read_import(platform: Platform, caller: Caller, import_id: UUID) -> ImportView:
     """Tell how far an import of the caller's company is, and what is wrong; raises NotFound."""
     caller.require("imports:write")
     async with transaction(platform, caller) as tx:
         row = await tx.maybe(select(*IMPORT_COLUMNS).where(ImportRow.id == import_id))
         if row is None:
-            raise NotFound("There is no such import.")
-        errors = await tx.all(
-            select(
-                ImportErrorRow.line,
-                ImportErrorRow.column_name.label("column"),
-                ImportErrorRow.code,
-                ImportErrorRow.detail,
-                ImportErrorRow.value,
-            )
-            .where(ImportErrorRow.import_id == import_id)
-            .order_by(ImportErrorRow.number)
+            raise NotFound(_NO_IMPORT)
+        return _view(row, await _errors_of(tx, import_id))
+
+
+async def list_imports(
+    platform: Platform, caller: Caller, asked: PageRequest
+) -> Page[ImportSummary]:
+    """List imports of the caller's company, the latest first."""
+    caller.require("imports:write")
+    statement = select(*IMPORT_COLUMNS).order_by(ImportRow.id.desc()).limit(asked.fetch)
+    if (after := asked.key(UUID)) is not None:
+        statement = statement.where(ImportRow.id < after)
+    async with transaction(platform, caller) as tx:
+        rows = await tx.all(statement)
+    return page(asked, [ImportSummary(**_told(row)) for row in rows], lambda view: view.id)
+
+
+async def cancel_import(platform: Platform, caller: Caller, import_id: UUID) -> ImportView:
+    """End an import before it has written anything.
+
+    Nothing of it is written from then on, though the worker may notice only at its end. To cancel
+    it once more changes nothing. Raises NotFound, and WrongState for one that is finished.
+    """
+    caller.require("imports:write")
+    async with transaction(platform, caller) as tx:
+        found = select(*IMPORT_COLUMNS).where(ImportRow.id == import_id).with_for_update()
+        row = await tx.maybe(found)
+        if row is None:
+            raise NotFound(_NO_IMPORT)
+        errors = await _errors_of(tx, import_id)
+        if [error.code for error in errors] == [CANCELLED]:
+            return _view(row, errors)
+        if row.status in ENDED:
+            detail = "This import is finished; it cannot be cancelled any more."
+            raise WrongState(detail, state=row.status)
+        told = RowError(line=0, column="", code=CANCELLED, detail="It was cancelled.", value="")
+        await end_failed(tx, row, [told], 1)
+        tx.record("import.cancelled", "import", import_id)
+        ended = await tx.one(select(*IMPORT_COLUMNS).where(ImportRow.id == import_id))
+        view = _view(ended, await _errors_of(tx, import_id))
+    if row.status == "queued":
+        # Of one that runs the worker has the file open; it deletes it.
+        await platform.files.delete(row.file_key)
+    return view
+
+
+async def _errors_of(tx: Transaction, import_id: UUID) -> list[ImportErrorView]:
+    errors = await tx.all(
+        select(
+            ImportErrorRow.line,
+            ImportErrorRow.column_name.label("column"),
+            ImportErrorRow.code,
+            ImportErrorRow.detail,
+            ImportErrorRow.value,
         )
-    return _view(row, [ImportErrorView(**error._asdict()) for error in errors])
+        .where(ImportErrorRow.import_id == import_id)
+        .order_by(ImportErrorRow.number)
+    )
+    return [ImportErrorView(**error._asdict()) for error in errors]
 
 
 def _view(row: Row[Any], errors: list[ImportErrorView]) -> ImportView:
-    return ImportView(
-        id=row.id,
-        kind=row.kind,
-        on_error=row.on_error,
-        status=row.status,
-        progress=Progress(done=row.done, total=row.total),
-        phase=row.phase,
-        dry_run=row.dry_run,
-        rows_read=row.rows_read,
-        rows_total_estimated=_estimated(row),
-        format=UNSET if row.format is None else row.format,
-        error_count=row.error_count,
-        errors=errors,
-        created_at=row.created_at,
-        result=row.result,
-        price_list_id=UNSET if row.price_list_id is None else row.price_list_id,
-        finished_at=UNSET if row.finished_at is None else row.finished_at,
-    )
+    return ImportView(errors=errors, **_told(row))
+
+
+def _told(row: Row[Any]) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "kind": row.kind,
+        "on_error": row.on_error,
+        "status": row.status,
+        "progress": Progress(done=row.done, total=row.total),
+        "phase": row.phase,
+        "dry_run": row.dry_run,
+        "rows_read": row.rows_read,
+        "rows_total_estimated": _estimated(row),
+        "format": UNSET if row.format is None else row.format,
+        "error_count": row.error_count,
+        "created_at": row.created_at,
+        "result": row.result,
+        "price_list_id": UNSET if row.price_list_id is None else row.price_list_id,
+        "finished_at": UNSET if row.finished_at is None else row.finished_at,
+    }
 
 
 def _estimated(row: Row[Any]) -> int | UnsetType:

@@ -8,7 +8,7 @@ so that one could not be sure of an address is refused.
 import re
 from typing import Final
 
-from marketplace.kernel.limits import SHEET_CELLS_MAX
+from marketplace.kernel.limits import IMPORT_ROW_ERRORS_MAX, SHEET_CELLS_MAX
 
 _TAG: Final = re.compile(rb"<(?:[^\s<>:]*:)?(c|row)(?=[\s/>])([^>]*)>")
 _ATTRIBUTE: Final = rb"""\s+([\w.:-]+)\s*=\s*("[^"<>]*"|'[^'<>]*')"""
@@ -18,6 +18,8 @@ _CELL: Final = re.compile(rb"([A-Za-z]{1,3})([0-9]{1,7})")
 _ROW: Final = re.compile(rb"[0-9]{1,7}")
 _NAME: Final = re.compile(rb"[A-Za-z_:\x80-\xff]")
 _TAG_BYTES_MAX: Final = 4_096
+Address = tuple[int, int]
+"""Row and column of a cell, from 1."""
 _UTF_16: Final = frozenset({b"\xff\xfe", b"\xfe\xff", b"<\0", b"\0<"})
 
 
@@ -26,7 +28,10 @@ class Unbounded(Exception):
 
 
 class SheetBounds:
-    """Feed it the bytes of one part of a workbook; raises Unbounded as soon as it is."""
+    """Feed it the bytes of one part of a workbook; raises Unbounded as soon as it is.
+
+    `faults` are the first cells whose formula gave an error.
+    """
 
     def __init__(self) -> None:
         self._tail = b""
@@ -34,6 +39,7 @@ class SheetBounds:
         self._asides = -1  # the declaration of XML is none
         self._column = self._columns = 0
         self._row = self._rows = 0
+        self.faults: set[Address] = set()
 
     def feed(self, piece: bytes) -> None:
         """Look at the next bytes."""
@@ -59,7 +65,8 @@ class SheetBounds:
     def _take(self, name: bytes, attributes: bytes) -> None:
         if not _ATTRIBUTES.fullmatch(attributes):
             raise Unbounded
-        address = next((v[1:-1] for n, v in _EACH.findall(attributes) if n == b"r"), None)
+        told = {name: value[1:-1] for name, value in reversed(_EACH.findall(attributes))}
+        address = told.get(b"r")
         if name == b"row":
             self._column = 0
             self._row = self._row + 1 if address is None else _row(address)
@@ -68,6 +75,8 @@ class SheetBounds:
             self._column += 1
             if address is not None:
                 self._column, self._row = _cell(address)
+            if told.get(b"t") == b"e" and len(self.faults) < IMPORT_ROW_ERRORS_MAX:
+                self.faults.add((self._row, self._column))
         self._columns = max(self._columns, self._column)
         self._rows = max(self._rows, self._row)
         if self._columns * self._rows > SHEET_CELLS_MAX:

@@ -7,15 +7,18 @@ workbook beyond the bounds is refused; a million rows are for CSV or NDJSON.
 
 import tempfile
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import IO, Any, Final, TypeVar
 
 import python_calamine
+from lxml import etree
 
 from catalog.imports.decimals import DecimalMark
-from catalog.imports.rows import Column, Exact, FileReader, Layout, PlainRows
-from catalog.imports.sheet_bounds import SheetBounds, Unbounded
+from catalog.imports.recognizing import header_name
+from catalog.imports.rows import Column, Exact, Faulty, FileReader, Layout, PlainRows, Rounded
+from catalog.imports.sheet_bounds import Address, SheetBounds, Unbounded
 from marketplace.kernel.limits import (
     SHEET_BYTES_MAX,
     SHEET_CELLS_MAX,
@@ -29,6 +32,12 @@ _BOUNDS: Final = ArchiveBounds(SHEET_PARTS_MAX, SHEET_BYTES_MAX, SHEET_RATIO_MAX
 _SPOOLED_BYTES_MAX: Final = 4 * 1_048_576
 _FLOAT_DIGITS: Final = 15
 """Decimal digits a spreadsheet keeps and shows; what follows comes of the binary fraction."""
+_ROUNDED: Final = 10**_FLOAT_DIGITS
+"""From here on a number has more digits than that."""
+_FAULT: Final = "#error"
+_NAME_SHOWN: Final = 40
+_BOOK: Final = "xl/workbook.xml"
+_RELATIONS: Final = "xl/_rels/workbook.xml.rels"
 
 R = TypeVar("R")
 
@@ -43,7 +52,7 @@ class NoWorkbook(Exception):
 
 
 class SheetReader(FileReader[R]):
-    """Reads the first sheet of one XLSX workbook; its first row with content names the columns.
+    """Reads the first sheet of one XLSX workbook that is not hidden; a row of it names the columns.
 
     A cell's line is its row in the sheet. A cell with a number is one; a text that looks like one
     is read by the rules for files.
@@ -57,6 +66,7 @@ class SheetReader(FileReader[R]):
         super().__init__(layout, errors_max=errors_max, mark=mark)
         self._file: IO[bytes] = tempfile.SpooledTemporaryFile(_SPOOLED_BYTES_MAX)  # noqa: SIM115
         self._size = 0
+        self._faults: AbstractSet[Address] = frozenset()
 
     def feed(self, chunk: bytes) -> list[R | PlainRows]:
         """Gather the next bytes; no row can be read before the last."""
@@ -77,26 +87,31 @@ class SheetReader(FileReader[R]):
             if self.broken:
                 return
             try:
-                check_parts(self._file)
-                rows = _cells(self._file)
+                parts = check_parts(self._file)
+                name, rows = _cells(self._file)
+                self._faults = parts.faults_of(name)
             except NoWorkbook as wrong:
                 self.fatal(0, wrong.code, wrong.detail)
                 return
+            self._where = f"The first sheet ({name[:_NAME_SHOWN]!r}; no other is read)"
             yield from self._take(rows)
 
     def _take(self, rows: Iterator[tuple[int, Sequence[Any]]]) -> Iterator[R]:
-        header: list[Column | None] = []
+        header: Sequence[Column | None] | None = None
+        faulty = {row for row, _ in self._faults}
         for line, cells in rows:
             texts = [_text(cell) for cell in cells]
+            if line in faulty:
+                texts = [
+                    Faulty(_FAULT) if (line, place) in self._faults else text
+                    for place, text in enumerate(texts, 1)
+                ]
             if not any(text.strip() for text in texts):
                 continue
-            if not header:
-                names = [text.strip().lower() for text in texts]
-                while names and not names[-1]:
-                    names.pop()
-                if not self.check_names(line, names):
+            if header is None:
+                header = self.read_header(line, [header_name(text) for text in texts])
+                if self.broken:
                     return
-                header = [self.layout.find(name) for name in names]
                 continue
             self.row_count += 1
             texts += [""] * (len(header) - len(texts))
@@ -104,21 +119,23 @@ class SheetReader(FileReader[R]):
                 detail = f"The header has {len(header)} columns; this row has a cell beyond them."
                 self.refuse(line, "", "wrong_number_of_fields", detail, "")
                 continue
-            pairs = [(column, text) for column, text in zip(header, texts, strict=False) if column]
-            row = self.make_row(line, pairs)
-            if row is not None:
-                yield row
-        if not header:
-            self.fatal(1, "empty_file", "The first sheet is empty: its first row names columns.")
+            yield from self.row_of(line, header, texts)
+        if header is None and self._title is not None:
+            self.without_header()
+        elif header is None:
+            self.fatal(1, "empty_file", f"{self._where} is empty: its first row names columns.")
 
 
-def _cells(file: IO[bytes]) -> Iterator[tuple[int, Sequence[Any]]]:
-    """Give the rows of the first sheet with their numbers, which count from 1."""
+def _cells(file: IO[bytes]) -> tuple[str, Iterator[tuple[int, Sequence[Any]]]]:
+    """Give the first sheet's name, and its rows with their numbers, which count from 1."""
     file.seek(0)
     try:
         book = python_calamine.CalamineWorkbook.from_filelike(file)
-        sheet = book.get_sheet_by_index(0)
-        return enumerate(sheet.iter_rows(), 1)
+        shown = python_calamine.SheetVisibleEnum.Visible
+        name = next(each.name for each in book.sheets_metadata if each.visible == shown)
+        return name, enumerate(book.get_sheet_by_name(name).iter_rows(), 1)
+    except StopIteration as error:
+        raise NoWorkbook("broken", "This workbook has no sheet that is shown.") from error
     except (python_calamine.CalamineError, OSError, IndexError, ValueError) as error:
         detail = "This is no XLSX workbook, or a damaged one."
         raise NoWorkbook("broken", detail) from error
@@ -132,7 +149,8 @@ def _text(cell: Any) -> str:
         return "true" if cell else "false"
     if isinstance(cell, float):
         exact = Decimal(f"{cell:.{_FLOAT_DIGITS}g}")
-        return Exact(f"{exact.normalize():f}" if exact else "0")
+        told = f"{exact.normalize():f}" if exact else "0"
+        return Rounded(told) if abs(cell) >= _ROUNDED else Exact(told)
     if isinstance(cell, datetime):
         return cell.date().isoformat() if cell.time() == time() else f"{cell.isoformat()}Z"
     if isinstance(cell, date):
@@ -140,19 +158,69 @@ def _text(cell: Any) -> str:
     return "" if cell is None else str(cell)
 
 
-def check_parts(file: IO[bytes]) -> None:
+class Parts:
+    """What is learned of a workbook's parts before it is read."""
+
+    def __init__(self) -> None:
+        self._faults: dict[str, AbstractSet[Address]] = {}
+        self._kept: dict[str, bytes] = {}
+
+    def look(self, name: str, pieces: Iterator[bytes]) -> None:
+        """See how far a part reaches, and which of its cells have errors; raises Unbounded."""
+        reach = SheetBounds()
+        kept = []
+        for piece in pieces:
+            reach.feed(piece)
+            if name in {_BOOK, _RELATIONS}:
+                kept.append(piece)
+        self._faults[name] = reach.faults
+        self._kept[name] = b"".join(kept)
+
+    def faults_of(self, sheet: str) -> AbstractSet[Address]:
+        """Give the cells of a sheet whose formulas gave an error: a reader sees nothing in them.
+
+        Where it cannot be told which part holds the sheet, those of all parts.
+        """
+        try:
+            part = _part_of(sheet, self._kept.get(_BOOK, b""), self._kept.get(_RELATIONS, b""))
+        except etree.XMLSyntaxError:
+            part = None
+        if part in self._faults:
+            return self._faults[part]
+        return frozenset().union(*self._faults.values())
+
+
+def _part_of(sheet: str, book: bytes, relations: bytes) -> str | None:
+    """Give which part holds the sheet with a name; raises XMLSyntaxError."""
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+    found = next(
+        (
+            each
+            for each in etree.fromstring(book, parser).iter("{*}sheet")
+            if each.get("name") == sheet
+        ),
+        None,
+    )
+    ids = set() if found is None else {v for k, v in found.items() if str(k).endswith("}id")}
+    for each in etree.fromstring(relations, parser).iter("{*}Relationship"):
+        if each.get("Id") in ids:
+            target: str = each.get("Target", "")
+            return target[1:] if target.startswith("/") else f"xl/{target}"
+    return None
+
+
+def check_parts(file: IO[bytes]) -> Parts:
     """Refuse an archive that would unpack to more than a workbook has; raises NoWorkbook.
 
     Each part is unpacked and counted first, and seen how far it reaches.
     """
+    looked = Parts()
     try:
         parts = checked_parts(file, _BOUNDS)
         if "[Content_Types].xml" not in {part.filename for part in parts}:
             raise NoWorkbook("broken", "This is an archive, and no XLSX workbook.")
         for part in parts:
-            reach = SheetBounds()
-            for piece in unpacked(file, part):
-                reach.feed(piece)
+            looked.look(part.filename, unpacked(file, part))
     except BadArchive as bad:
         if bad.code == "too_large":
             detail = f"{bad.detail} Send what is larger as CSV or NDJSON."
@@ -166,3 +234,4 @@ def check_parts(file: IO[bytes]) -> None:
             "and row, and no comments between them; send what is larger as CSV or NDJSON."
         )
         raise NoWorkbook("workbook_too_large", detail) from None
+    return looked

@@ -1,5 +1,6 @@
 """To whom price lists go; two of one rank never to the same one."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -99,7 +100,7 @@ async def assign(tx: Transaction, row: Row[Any], scope_id: UUID, company_id: UUI
     created_at = PriceListAssignmentRow.created_at
     at: datetime | None = await tx.scalar(statement.on_conflict_do_nothing().returning(created_at))
     if at is None:
-        await _refuse_tie(tx, row, scope_id)
+        await refuse_tie(tx, row, (scope_id,))
         at = await tx.scalar(
             select(created_at).where(
                 PriceListAssignmentRow.list_id == row.id,
@@ -112,14 +113,14 @@ async def assign(tx: Transaction, row: Row[Any], scope_id: UUID, company_id: UUI
     return at
 
 
-async def _refuse_tie(tx: Transaction, row: Row[Any], scope_id: UUID) -> None:
-    """Raise Conflict that names the other list of the same rank, if that is what is in the way."""
+async def refuse_tie(tx: Transaction, row: Row[Any], scopes: Sequence[UUID] | Select[Any]) -> None:
+    """Raise Conflict that names a list of the same rank for one of the scopes, if there is one."""
     other = PriceListAssignmentRow
     # A buyer may be in several segments: among their lists a priority is unique altogether.
     same_scope = (
         other.level == Level.SEGMENT.value
         if row.level == Level.SEGMENT
-        else (other.scope_id == scope_id)
+        else other.scope_id.in_(scopes)
     )
     twin = await tx.maybe(
         select(other.list_id, other.title)

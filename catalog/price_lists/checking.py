@@ -166,6 +166,9 @@ async def _look_all(platform: Platform, caller: Caller, keys: Sequence[tuple[UUI
     heads = kept.read_heads(rows, LINE_CANDIDATE_AT, candidates=False)
     found, clock = found_by_line(rows, len(keys), heads.listed)
     kept.learn(caller.path, [book.offer for book in found], heads, own=True)
+    for key, book in zip(keys, found, strict=True):
+        if book.offer is None:
+            kept.drop(key)
     return Looked(found, heads.buyer(caller.path), clock)
 
 

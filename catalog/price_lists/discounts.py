@@ -2,7 +2,8 @@
 
 A discount is resolved when a price is asked, from the named list as it is published then: whoever
 publishes that list anew changes all that is reckoned from it, and nothing has to be published
-twice (decision 0423). The discounts of a draft are set as a whole.
+twice (decision 0423). The discounts of a draft are set as a whole. There are no chains: a list that
+is named says amounts (decision 0786).
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from uuid import UUID
 
 import msgspec
 from msgspec import UNSET
-from sqlalchemy import ColumnElement, and_, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, and_, delete, exists, insert, select, update
 
 from catalog.price_lists.reading import locked_list
 from catalog.price_lists.rules import ALWAYS, FOREVER, bounded, span
@@ -85,7 +86,7 @@ async def _checked(
     """Give the discounts meant, each with its place; raises InvalidInput with all that is wrong."""
     offers = await _offers(tx, row.supplier_id, given)
     lists = await _base_lists(tx, row, given)
-    errors: list[FieldError] = []
+    errors = await _named_by_others(tx, row) if given else []
     wanted: dict[_Discount, int] = {}
     for place, each in enumerate(given):
         pointer = f"/discounts/{place}"
@@ -117,7 +118,7 @@ def _errors(
     given: PriceDiscountInput,
     pointer: str,
     offers: Mapping[str, UUID],
-    lists: frozenset[UUID],
+    lists: Mapping[UUID, Row[Any]],
 ) -> list[FieldError]:
     errors = []
     if given.sku is not None and given.sku not in offers:
@@ -126,9 +127,13 @@ def _errors(
     if not 0 < Decimal(given.percent_off) <= _WHOLE:
         detail = "A discount is more than 0 and at most 100 percent."
         errors.append(FieldError(f"{pointer}/percent_off", "out_of_range", detail))
-    if given.of_list_id not in lists:
+    named = lists.get(given.of_list_id)
+    if named is None:
         detail = "Name another base list of your own, in this list's currency."
         errors.append(FieldError(f"{pointer}/of_list_id", "unknown_list", detail))
+    elif named.reckoned:
+        detail = f"{named.name!r} holds percentages itself; name the list that says the amounts."
+        errors.append(FieldError(f"{pointer}/of_list_id", "list_of_percentages", detail))
     begin, end = given.valid_from, given.valid_until
     if begin is not None and end is not None and begin >= end:
         detail = "valid_until must be later than valid_from."
@@ -166,17 +171,46 @@ async def _offers(
 
 async def _base_lists(
     tx: Transaction, row: Any, given: Sequence[PriceDiscountInput]
-) -> frozenset[UUID]:
-    rows = await tx.all(
-        select(PriceListRow.id).where(
-            PriceListRow.id.in_({each.of_list_id for each in given}),
-            PriceListRow.id != row.id,
-            PriceListRow.supplier_id == row.supplier_id,
-            PriceListRow.level == Level.BASE.value,
-            PriceListRow.currency == row.currency,
-        )
+) -> dict[UUID, Row[Any]]:
+    """Find the base lists that are named, and whether they are `reckoned` from others themselves.
+
+    They are locked against becoming so: of two lists that name each other at once, one is refused.
+    """
+    named, their = PriceListRow, PriceDiscountRow
+    reckoned = exists().where(
+        their.list_id == named.id, their.until_version > named.published_version
     )
-    return frozenset(found.id for found in rows)
+    rows = await tx.all(
+        select(named.id, named.name, reckoned.label("reckoned"))
+        .where(
+            named.id.in_({each.of_list_id for each in given}),
+            named.id != row.id,
+            named.supplier_id == row.supplier_id,
+            named.level == Level.BASE.value,
+            named.currency == row.currency,
+        )
+        .order_by(named.id)
+        .with_for_update(read=True, of=named)
+    )
+    return {found.id: found for found in rows}
+
+
+async def _named_by_others(tx: Transaction, row: Any) -> list[FieldError]:
+    """Refuse percentages in a list that others are reckoned from: they would not reach these."""
+    other, their = PriceListRow, PriceDiscountRow
+    named_by = await tx.maybe(
+        select(other.name, other.id)
+        .join(their, their.list_id == other.id)
+        .where(their.of_list_id == row.id, their.until_version > other.published_version)
+        .limit(1)
+    )
+    if named_by is None:
+        return []
+    detail = (
+        f"The list {named_by.name!r} ({named_by.id}) is reckoned from this one, by its amounts; "
+        "percentages in it would not reach that list."
+    )
+    return [FieldError("/discounts", "named_by_another_list", detail)]
 
 
 def _in_draft(list_id: UUID, draft: int) -> ColumnElement[bool]:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import delete, insert, select, text
+from sqlalchemy import delete, func, insert, select, text
 
 from catalog.price_lists.rules import bounded
 from catalog.price_lists.schemas import MarginFloor, MarginFloorsInput, MarginFloorsView
@@ -190,6 +190,15 @@ async def has_floors(tx: Transaction, supplier_id: UUID) -> bool:
         await tx.scalar(select(row.offer_id).where(row.supplier_id == supplier_id).limit(1))
         is not None
     )
+
+
+async def hold(tx: Transaction, supplier_id: UUID) -> None:
+    """Let the supplier's other publications wait until this transaction ends.
+
+    Of a list and one that is reckoned from it, published at once, neither would see the other.
+    """
+    lock = func.hashtextextended(f"floors {supplier_id}", 424)
+    await tx.execute(select(func.pg_advisory_xact_lock(lock)))
 
 
 async def below_floor(

@@ -5,6 +5,7 @@ A form is cut from what the ordinary view says, once for each list: it is no sec
 
 import re
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any, Final, NamedTuple, cast
 
 import msgspec
@@ -13,7 +14,7 @@ from msgspec import structs
 from catalog.price_lists.candidates import PRICE_LIST
 from catalog.price_lists.schemas import LadderStepView
 from catalog.price_lists.views import follows_from_winner, price_view
-from catalog.pricing.terms import Price, Source, VolumeMode
+from catalog.pricing.terms import Price, Source, Tier, VolumeMode
 from catalog.recent import Recent
 from marketplace.kernel.canonical import plain_decimal
 from marketplace.kernel.limits import WRITTEN_FORMS_MAX
@@ -61,12 +62,19 @@ class PriceForms:
         form = self.of(price)
         if form is None:
             return encode(price_view(price, explain=False))
-        tier, quantity = price.tier, plain_decimal(price.quantity)
-        begin, after_amount, after_quantity, after_minimum, after_line, end = form
-        return (
-            f"{begin}{plain_decimal(tier.amount)}{after_amount}{quantity}{after_quantity}"
-            f"{plain_decimal(tier.minimum_quantity)}{after_minimum}{price.line_amount}{after_line}"
-        ).encode() + b"%b%b" % (encode(price.winner.ladder.tiers), end.encode())
+        tiers = price.winner.ladder.tiers
+        return filled(form, price.tier, price.quantity, price.line_amount, tiers)
+
+
+def filled(
+    form: PriceForm, tier: Tier, quantity: Decimal, line_amount: Decimal, tiers: Sequence[Tier]
+) -> bytes:
+    """Write a price in the form of its list."""
+    begin, after_amount, after_quantity, after_minimum, after_line, end = form
+    return (
+        f"{begin}{plain_decimal(tier.amount)}{after_amount}{plain_decimal(quantity)}{after_quantity}"
+        f"{plain_decimal(tier.minimum_quantity)}{after_minimum}{line_amount}{after_line}"
+    ).encode() + b"%b%b" % (encode(tiers), end.encode())
 
 
 def is_plain(price: Price) -> bool:

@@ -36,13 +36,13 @@ from catalog.pricing.terms import (
 from catalog.products.rules import RESTRICTED, OfferTerms
 from marketplace.kernel.clock import Validity
 from marketplace.kernel.events import PUBLIC
+from marketplace.kernel.limits import FACES_KEPT_MAX
 
 _WHOLE: Final = Fraction(1)
 UNBOUNDED: Final = Validity()
-_TIERS: Final = msgspec.json.Decoder(tuple[Tier, ...])
+read_tiers: Final = msgspec.json.Decoder(tuple[Tier, ...]).decode
+"""Reads the tiers of a ladder."""
 _VOLUME_MODES: Final = {mode.value: mode for mode in VolumeMode} | {None: VolumeMode.VOLUME}
-_FACES_KEPT_MAX: Final = 5_000
-"""Descriptions of lists a process keeps read: what a text says never changes; some 3 MB."""
 _OFFER_END: Final = 3 + len(OFFER_COLUMNS)
 _LINE_CLOCK_AT: Final = _OFFER_END
 LINE_CANDIDATE_AT: Final = _OFFER_END + 1
@@ -58,6 +58,8 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     name: str
     terms: OfferTerms
     private: bool
+    is_open: bool = True
+    """Everybody sees it."""
     version: int = 1
 
 
@@ -92,7 +94,7 @@ class Found(msgspec.Struct, gc=False):
 # Rows to values
 
 
-@lru_cache(_FACES_KEPT_MAX)
+@lru_cache(FACES_KEPT_MAX)
 def one_object(identifier: UUID) -> UUID:
     """Give one object for equal identifiers: dictionaries find it without comparing numbers."""
     return identifier
@@ -131,6 +133,7 @@ def read_offer(supplier_id: UUID, sku: str, columns: Sequence[Any]) -> Offer:
             tax_category=tax_category or "S",
         ),
         private=audience_id is not None and audience_id != RESTRICTED,
+        is_open=audience_id is None,
         version=version or 1,
     )
 
@@ -165,7 +168,7 @@ class Face(msgspec.Struct, array_like=True):
 _FACE: Final = msgspec.json.Decoder(Face)
 
 
-@lru_cache(_FACES_KEPT_MAX)
+@lru_cache(FACES_KEPT_MAX)
 def _read_face(described: str) -> tuple[Face, Source, tuple[UUID, ...]]:
     face = _FACE.decode(described)
     return face, face.source, face.assigned_to
@@ -187,7 +190,7 @@ def read_candidate(columns: Sequence[Any]) -> Candidate | None:
         source=source,
         unit=unit,
         currency=face.currency,
-        ladder=Ladder(_TIERS.decode(tiers), basis or ONE, _VOLUME_MODES[volume_mode]),
+        ladder=Ladder(read_tiers(tiers), basis or ONE, _VOLUME_MODES[volume_mode]),
         assigned_to=assigned_to,
         priority=face.priority,
         mode=face.mode,

@@ -114,9 +114,13 @@ async def _ask_second_person(
 
 
 async def _draft_hash(tx: Transaction, row: Row[Any]) -> bytes:
+    """Hash a draft, and what of it lies below a floor: percentages say it by another list."""
+    await floors.hold(tx, row.supplier_id)
     draft = row.published_version + 1
     content = await floors.draft_content(tx, row.id, draft)
-    return content_hash({"list": row.id, "version": draft, "content": content})
+    below, number = await floors.below_floor(tx, row.id, draft, row.currency)
+    told = [number, *(each.told() for each in below)]
+    return content_hash({"list": row.id, "version": draft, "content": content, "below": told})
 
 
 class PublicationApprovals:
@@ -180,6 +184,7 @@ async def publish_locked(
 async def _below_floors(tx: Transaction, row: Row[Any], draft: int) -> list[RowError]:
     if not await floors.has_floors(tx, row.supplier_id):
         return []
+    await floors.hold(tx, row.supplier_id)
     below, number = await floors.below_floor(tx, row.id, draft, row.currency)
     return [
         RowError(
@@ -210,13 +215,13 @@ async def _companies(tx: Transaction, list_id: UUID) -> frozenset[UUID]:
 def _tell(
     tx: Transaction, row: Row[Any], version: int, changes: int, companies: frozenset[UUID]
 ) -> None:
+    """Tell whom the list goes to; how much of it changed may be of offers they do not see."""
     facts: dict[str, object] = {
         "supplier_id": row.supplier_id,
         "level": row.level,
         "currency": row.currency,
-        "changes": changes,
     }
     audience = companies | {row.supplier_id}
     tx.emit(Event("price_list.published", "price_list", row.id, version, audience, facts))
-    after = {**facts, "published_version": version}
+    after = {**facts, "changes": changes, "published_version": version}
     tx.record("price_list.published", "price_list", row.id, after=after)

@@ -3,9 +3,18 @@
 from typing import Final
 from uuid import UUID
 
-from litestar import Response, delete, get, post, put
+from litestar import Response, delete, get, patch, post, put
 
-from catalog.price_lists import assigning, checking, discounts, floors, publishing, reading, service
+from catalog.price_lists import (
+    assigning,
+    changing,
+    checking,
+    discounts,
+    floors,
+    publishing,
+    reading,
+    service,
+)
 from catalog.price_lists.schemas import (
     AssignmentInput,
     AssignmentView,
@@ -18,6 +27,7 @@ from catalog.price_lists.schemas import (
     PriceEntriesInput,
     PriceEntriesView,
     PriceEntryView,
+    PriceListChange,
     PriceListInput,
     PriceListView,
 )
@@ -72,6 +82,24 @@ async def read_price_list(
 ) -> Response[PriceListView]:
     """Read a price list, its published version and how much its draft changes."""
     return versioned(await reading.read_price_list(platform, caller, list_id))
+
+
+@patch(
+    "/v1/price-lists/{list_id:uuid}",
+    operation_id="changePriceList",
+    tags=_TAGS,
+    summary="Rename a list, change its priority or mode, let it begin or end.",
+)
+async def change_price_list(
+    list_id: FromPath[UUID],
+    data: JSONBody[PriceListChange],
+    caller: Given[Caller],
+    platform: Given[Platform],
+    if_match: Given[int],
+) -> Response[PriceListView]:
+    """Change what a list says of itself; its prices stay, and it counts from the next request."""
+    changed = await changing.change_price_list(platform, caller, list_id, data, if_match)
+    return versioned(changed)
 
 
 @put(
@@ -250,6 +278,7 @@ ROUTES: Final = (
     create_price_list,
     list_price_lists,
     read_price_list,
+    change_price_list,
     put_entries,
     list_entries,
     put_discounts,

@@ -1,6 +1,6 @@
 """What holds of lists and of lines that ask for a price; pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
@@ -8,7 +8,17 @@ from typing import Final
 import msgspec
 
 from catalog.pricing.resolve import in_force, is_in_force, resolve
-from catalog.pricing.terms import ONE, Buyer, Candidate, Loser, Policy, Price, Reason, VolumeMode
+from catalog.pricing.terms import (
+    ONE,
+    Buyer,
+    Candidate,
+    Loser,
+    Measure,
+    Policy,
+    Price,
+    Reason,
+    VolumeMode,
+)
 from catalog.products.rules import OfferTerms, quantity_error, smallest_order
 from marketplace.kernel.canonical import plain_decimal
 from marketplace.kernel.clock import rfc3339
@@ -103,7 +113,7 @@ def price_line(
     return Unpriced(
         priced.reason.value,
         _FIELD.get(priced.reason, "sku"),
-        _detail(priced.reason, own, unit, currency, priced.minimum_quantity),
+        _detail(priced.reason, own, unit, currency, as_of, priced.minimum_quantity),
         priced.minimum_quantity,
         priced.losers,
     )
@@ -162,19 +172,47 @@ def _detail(
     candidates: Sequence[Candidate],
     unit: str,
     currency: str,
+    as_of: datetime,
     minimum: Decimal | None,
 ) -> str:
-    units = ", ".join(sorted({candidate.unit for candidate in candidates}))
-    sentences = {
-        Reason.BELOW_MINIMUM_QUANTITY: f"Prices begin at {plain_decimal(minimum or ONE)} {unit}.",
-        Reason.WRONG_UNIT: f"It is priced per {units}, not per {unit}.",
-        Reason.WRONG_CURRENCY: f"It has no price in {currency}.",
-        Reason.NOT_YET_VALID: "Its prices begin later.",
-        Reason.EXPIRED: "Its prices have ended.",
-        Reason.COMMITMENT_EXHAUSTED: "Less is left of the quantity agreed than this line asks.",
-        Reason.AMBIGUOUS: "Two prices of one rank contradict each other; the supplier must choose.",
+    """Say in words why there is no price, as far as the buyer's own candidates tell."""
+    match reason:
+        case Reason.BELOW_MINIMUM_QUANTITY:
+            told = f"Prices begin at {plain_decimal(minimum or ONE)} {unit}."
+        case Reason.WRONG_UNIT:
+            told = f"It is priced per {_each(c.unit for c in candidates)}, not per {unit}."
+        case Reason.WRONG_CURRENCY:
+            told = f"It is priced in {_each(c.currency for c in candidates)}, not in {currency}."
+        case Reason.NOT_YET_VALID:
+            later = (c.validity for c in candidates if c.validity.starts_after(as_of))
+            begins = [each.from_ for each in later if each.from_ is not None]
+            told = f"Its prices begin later: {rfc3339(min(begins))}."
+        case Reason.EXPIRED:
+            ends = [c.validity.until for c in candidates if c.validity.until is not None]
+            told = f"Its prices have ended: {rfc3339(max(ends))}."
+        case Reason.COMMITMENT_EXHAUSTED:
+            told = _left_of(candidates, unit, currency)
+        case Reason.AMBIGUOUS:
+            told = "Two prices of one rank contradict each other; the supplier must choose."
+        case _:
+            told = "Nobody has a price of this for you."
+    return told
+
+
+def _each(words: Iterable[str]) -> str:
+    return ", ".join(sorted(set(words)))
+
+
+def _left_of(candidates: Sequence[Candidate], unit: str, currency: str) -> str:
+    """Say how much may still be drawn where a line asks for more."""
+    left = {
+        f"{plain_decimal(each.commitment.left)} {unit}"
+        if each.commitment.measure is Measure.QUANTITY
+        else f"{plain_decimal(each.commitment.left)} {currency}"
+        for each in candidates
+        if each.commitment is not None and (each.unit, each.currency) == (unit, currency)
     }
-    return sentences.get(reason, "Nobody has a price of this for you.")
+    return f"Left to draw at the price agreed: {', '.join(sorted(left))}; this line asks for more."
 
 
 def check_list(currency: str, priority: int, valid: tuple[datetime, datetime]) -> None:

@@ -44,6 +44,19 @@ class PriceListInput(Input):
     valid_until: InstantIn | None = None
 
 
+class PriceListChange(Input):
+    """What a list says of itself, from the next request on; what is left out stays.
+
+    An end that is null is open. Level and currency never change: make another list.
+    """
+
+    name: Name | UnsetType = UNSET
+    priority: Annotated[int, Meta(ge=0, le=1_000_000)] | UnsetType = UNSET
+    mode: Literal["exclusive", "fill_gaps"] | UnsetType = UNSET
+    valid_from: InstantIn | UnsetType | None = UNSET
+    valid_until: InstantIn | UnsetType | None = UNSET
+
+
 class PriceListView(Output):
     """A list as its supplier sees it.
 

@@ -130,7 +130,7 @@ def _begin(entry: Any) -> datetime:
 
 
 def _records(given: Iterable[PriceEntryInput]) -> list[PriceRecord]:
-    """Check ladders one by one and take them apart into tiers; a line is an entry's index."""
+    """Check ladders one by one and take them apart into tiers; a line is an entry, from 1 on."""
     records: list[PriceRecord] = []
     errors: list[FieldError] = []
     for place, entry in enumerate(given):
@@ -155,7 +155,7 @@ def _tiers(place: int, entry: PriceEntryInput) -> list[PriceRecord]:
         raise invalid(f"{pointer}/valid_until", "ends_before_it_begins", detail)
     return [
         PriceRecord(
-            place,
+            place + 1,
             entry.sku,
             entry.unit,
             tier.minimum_quantity,
@@ -172,7 +172,9 @@ def _tiers(place: int, entry: PriceEntryInput) -> list[PriceRecord]:
 
 def _refuse(errors: Iterable[RowError]) -> None:
     told = [
-        FieldError(f"/entries/{error.line}/{error.column}".rstrip("/"), error.code, error.detail)
+        FieldError(
+            f"/entries/{error.line - 1}/{error.column}".rstrip("/"), error.code, error.detail
+        )
         for error in errors
     ]
     if told:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 
-from catalog.price_lists.kept import Heads
+from catalog.price_lists.heads import Heads, Told
 from catalog.price_lists.price_book import Offer
 from catalog.pricing.terms import Buyer
 from catalog.recent import Recent
@@ -80,7 +80,7 @@ class Standings:
     def _note_standing(self, path: Path, suppliers: Iterable[UUID], heads: Heads) -> None:
         standing = self._known.pop(path, None)
         if standing is None:
-            none = Heads(defaultdict(list), {}, defaultdict(list), {}, set())
+            none = Heads(defaultdict(list), {}, Told(), {}, set())
             none.has_contracts, none.sees_more = heads.has_contracts, False
             standing = Standing(none, Buyer(path), set())
         self._known[path] = standing

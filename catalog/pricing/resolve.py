@@ -37,6 +37,7 @@ _Rank = tuple[int, int, int, int]
 
 _Ranked = tuple[_Rank, Candidate]
 _Answer = tuple[_Rank, Candidate, Tier]
+_Parts = tuple[Part, ...]
 
 _NEAREST: Final = (
     Reason.COMMITMENT_EXHAUSTED,
@@ -80,14 +81,16 @@ def resolve(
         if price is not None:
             return price
     fitting, answers = _answering(ranked, quantity, unit, currency, policy, losers)
+    parts: _Parts = ()
     if policy is Policy.BEST_PRICE and len(answers) > 1:
-        answers.sort(key=lambda answer: (_exact(answer, quantity), answer[0]))
-    at = _covering(answers, quantity, currency, losers)
+        at, parts = _cheapest(answers, quantity, candidates, buyer, as_of, losers)
+    else:
+        at = _covering(answers, quantity, losers)
     if at is None:
-        return _no_price(losers, fitting, explain=explain)
+        return _no_price(_by_strength(losers, buyer) if explain else losers, fitting, explain)
     told: tuple[Loser, ...] = ()
     if explain:
-        told = (*losers, *_shadowed(answers, at, policy))
+        told = _by_strength([*losers, *_shadowed(answers, at, quantity, policy)], buyer)
     if len(fitting) > 1 and _tied(fitting, answers, at, quantity, policy):
         return NoPrice(reason=Reason.AMBIGUOUS, losers=told)
     _, winner, reached = answers[at]
@@ -102,8 +105,8 @@ def resolve(
     )
     if winner.commitment is None or _covered(winner, price.line_amount, quantity):
         return price
-    others = [candidate for candidate in candidates if candidate is not winner]
-    return _split(price, others, buyer, as_of, currency, explain=explain)
+    parts = parts or _parts(winner, quantity, candidates, buyer, as_of, policy)
+    return _split(price, parts, buyer, explain=explain)
 
 
 def _alone(
@@ -220,9 +223,7 @@ def _exact(answer: _Answer, quantity: Decimal) -> Decimal:
     return candidate.ladder.exact_amount_at(tier, quantity, candidate.unit)
 
 
-def _covering(
-    answers: Sequence[_Answer], quantity: Decimal, currency: str, losers: list[Loser]
-) -> int | None:
+def _covering(answers: Sequence[_Answer], quantity: Decimal, losers: list[Loser]) -> int | None:
     """Find the first answer whose commitment, if it has one, covers the line or splits it.
 
     Those passed over, and all behind one that stops, become losers.
@@ -231,14 +232,64 @@ def _covering(
         commitment = candidate.commitment
         if commitment is None:
             return at
-        amount = candidate.ladder.amount_at(tier, quantity, candidate.unit, currency)
-        if _covered(candidate, amount, quantity) or _part(candidate, quantity) is not None:
+        if _covers(candidate, tier, quantity) or _part(candidate, quantity) is not None:
             return at
         losers.append(Loser(candidate, Reason.COMMITMENT_EXHAUSTED))
         if commitment.at_exhaustion is AtExhaustion.STOP:
             losers += [Loser(other, Reason.SHADOWED_BY_LEVEL) for _, other, _ in answers[at + 1 :]]
             return None
     return None
+
+
+def _cheapest(
+    answers: list[_Answer],
+    quantity: Decimal,
+    candidates: Sequence[Candidate],
+    buyer: Buyer,
+    as_of: datetime,
+    losers: list[Loser],
+) -> tuple[int | None, _Parts]:
+    """Put the cheapest answer first and find the one that counts, as `_covering` does.
+
+    Its parts, where it had to be split to know, are given beside: to reckon them again at each step
+    down would double the work with every commitment.
+
+    Of a split line the rest may cost so much that both parts together come to more than the next
+    price for the whole; then that one counts (decision 0785).
+    """
+    answers.sort(key=lambda answer: (_exact(answer, quantity), answer[0]))
+    at = _covering(answers, quantity, losers)
+    if at is None or _covers(*answers[at][1:], quantity):
+        return at, ()
+    whole = _next_covering(answers, at, quantity)
+    if whole is None:
+        return at, ()
+    _, other, reached = answers[whole]
+    amount = other.ladder.amount_at(reached, quantity, other.unit, other.currency)
+    split = answers[at][1]
+    parts = _parts(split, quantity, candidates, buyer, as_of, Policy.BEST_PRICE)
+    if parts and sum(each.line_amount for each in parts) <= amount:
+        return at, parts
+    losers += [Loser(each, Reason.COMMITMENT_EXHAUSTED) for _, each, _ in answers[at:whole]]
+    return whole, ()
+
+
+def _next_covering(answers: Sequence[_Answer], at: int, quantity: Decimal) -> int | None:
+    """Find the first answer behind one that covers the whole line; none behind one that stops."""
+    for place, (_, candidate, tier) in enumerate(answers[at + 1 :], start=at + 1):
+        if _covers(candidate, tier, quantity):
+            return place
+        if candidate.commitment and candidate.commitment.at_exhaustion is AtExhaustion.STOP:
+            return None
+    return None
+
+
+def _covers(candidate: Candidate, tier: Tier, quantity: Decimal) -> bool:
+    """Tell whether a candidate's commitment, if it has one, covers the whole line."""
+    if candidate.commitment is None:
+        return True
+    amount = candidate.ladder.amount_at(tier, quantity, candidate.unit, candidate.currency)
+    return _covered(candidate, amount, quantity)
 
 
 def _covered(candidate: Candidate, line_amount: Decimal, quantity: Decimal) -> bool:
@@ -254,35 +305,43 @@ def _part(candidate: Candidate, quantity: Decimal) -> tuple[Decimal, Tier] | Non
     return commitment.part_of(quantity, candidate.ladder, candidate.unit)
 
 
-def _split(
-    price: Price,
-    others: Sequence[Candidate],
-    buyer: Buyer,
-    as_of: datetime,
-    currency: str,
-    *,
-    explain: bool,
-) -> Price | NoPrice:
-    """Draw what is left, and price the rest as a line of its own."""
-    winner, unit = price.winner, price.winner.unit
-    found = _part(winner, price.quantity)
-    if found is None:
-        msg = "only a line that can be split gets here"
-        raise ValueError(msg)
-    part, tier = found
-    rest = resolve(others, buyer, price.quantity - part, unit, currency, as_of, policy=price.policy)
-    if isinstance(rest, NoPrice):
-        exhausted = Loser(winner, Reason.COMMITMENT_EXHAUSTED)
-        losers = (exhausted, *price.losers) if explain else ()
+def _split(price: Price, parts: _Parts, buyer: Buyer, *, explain: bool) -> Price | NoPrice:
+    """Draw what is left, and price the rest as a line of its own; who prices it has not lost."""
+    if not parts:
+        exhausted = Loser(price.winner, Reason.COMMITMENT_EXHAUSTED)
+        losers = _by_strength((exhausted, *price.losers), buyer) if explain else ()
         return NoPrice(reason=Reason.COMMITMENT_EXHAUSTED, losers=losers)
-    drawn = Part(winner, tier, part, winner.ladder.amount_at(tier, part, unit, currency))
-    parts = rest.parts or (Part(rest.winner, rest.tier, rest.quantity, rest.line_amount),)
+    priced = [id(each.candidate) for each in parts]
     return structs.replace(
         price,
-        tier=tier,
-        line_amount=drawn.line_amount + rest.line_amount,
-        parts=(drawn, *parts),
+        tier=parts[0].tier,
+        line_amount=sum((each.line_amount for each in parts), Decimal(0)),
+        parts=parts,
+        losers=tuple([each for each in price.losers if id(each.candidate) not in priced]),
     )
+
+
+def _parts(
+    candidate: Candidate,
+    quantity: Decimal,
+    candidates: Sequence[Candidate],
+    buyer: Buyer,
+    as_of: datetime,
+    policy: Policy,
+) -> _Parts:
+    """Give what is drawn of a split line, then its rest at other prices; none if that has none."""
+    drawn = _part(candidate, quantity)
+    if drawn is None:
+        msg = "only a line that can be split gets here"
+        raise ValueError(msg)
+    (part, tier), unit, currency = drawn, candidate.unit, candidate.currency
+    others = [each for each in candidates if each is not candidate]
+    rest = resolve(others, buyer, quantity - part, unit, currency, as_of, policy=policy)
+    if isinstance(rest, NoPrice):
+        return ()
+    amount = candidate.ladder.amount_at(tier, part, unit, currency)
+    whole = (Part(rest.winner, rest.tier, rest.quantity, rest.line_amount),)
+    return (Part(candidate, tier, part, amount), *(rest.parts or whole))
 
 
 def _by_rank(
@@ -306,12 +365,28 @@ def _by_rank(
     return ranked, losers
 
 
-def _shadowed(answers: Sequence[_Answer], at: int, policy: Policy) -> Iterator[Loser]:
+def _by_strength(losers: Iterable[Loser], buyer: Buyer) -> tuple[Loser, ...]:
+    """Order losers as their levels, depths and priorities stand, whatever the reasons."""
+
+    def rank(loser: Loser) -> tuple[int, int, int, int]:
+        each = loser.candidate
+        depth = buyer.depth(each)
+        at = len(buyer.path) if depth is None else depth
+        return STRENGTH[each.level], at, -each.priority, each.derived
+
+    return tuple(sorted(losers, key=rank))
+
+
+def _shadowed(
+    answers: Sequence[_Answer], at: int, quantity: Decimal, policy: Policy
+) -> Iterator[Loser]:
     """Say why the answers behind the winner lost."""
     winner = answers[at][0]
-    for rank, candidate, _ in answers[at + 1 :]:
+    for rank, candidate, tier in answers[at + 1 :]:
         if rank == winner:
             reason = Reason.AMBIGUOUS
+        elif policy is Policy.BEST_PRICE and not _covers(candidate, tier, quantity):
+            reason = Reason.COMMITMENT_EXHAUSTED  # its own amount may well be the lower one
         elif policy is Policy.BEST_PRICE:
             reason = Reason.SHADOWED_BY_PRICE
         else:
@@ -341,7 +416,7 @@ def _tied(
     return any(rank == following <= winner[0] for (rank, _), (following, _) in pairwise(fitting))
 
 
-def _no_price(losers: Sequence[Loser], fitting: Sequence[_Ranked], *, explain: bool) -> NoPrice:
+def _no_price(losers: Sequence[Loser], fitting: Sequence[_Ranked], explain: bool) -> NoPrice:
     reasons = {loser.reason for loser in losers}
     reason = next((r for r in _NEAREST if r in reasons), Reason.NO_PRICE)
     begins: Decimal | None = None

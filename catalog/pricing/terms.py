@@ -15,7 +15,7 @@ from marketplace.kernel.clock import Validity
 from marketplace.kernel.errors import invalid
 from marketplace.kernel.limits import TIERS_MAX
 from marketplace.kernel.money import EXACT, UNIT_PRICE_PLACES, exact_line_amount, rounded
-from marketplace.kernel.units import decimals_allowed, places
+from marketplace.kernel.units import decimals_allowed, places, too_fine
 
 ONE: Final = Decimal(1)
 
@@ -190,8 +190,7 @@ def check_tier(minimum_quantity: Decimal, amount: Decimal, unit: str, pointer: s
     where = f"{pointer}/minimum_quantity"
     if not minimum_quantity.is_finite() or minimum_quantity <= 0:
         raise invalid(where, "not_positive", "A minimum quantity is more than zero.")
-    if places(minimum_quantity) > decimals_allowed(unit):
-        detail = f"Quantities in {unit} have at most {decimals_allowed(unit)} decimals."
+    if (detail := too_fine(minimum_quantity, unit)) is not None:
         raise invalid(where, "too_many_decimals", detail)
     if not amount.is_finite() or amount < 0:
         raise invalid(f"{pointer}/amount", "negative", "An amount is not negative.")

@@ -59,7 +59,8 @@ class Known(msgspec.Struct):
 class Found:
     """What a record's numbers lead to; a product that was merged leads to the other one.
 
-    `gtin_held` and `maker_held` are the products that have the numbers themselves.
+    `gtin_held` and `maker_held` are the products that have the numbers themselves. `stands_alone`
+    says that the SKU is that of an offer without a product: only some may see it.
     """
 
     product_id: UUID | None
@@ -69,6 +70,7 @@ class Found:
     gtin_held: UUID | None
     maker_held: UUID | None
     source_version: int | None
+    stands_alone: bool
 
     def ids(self) -> set[UUID]:
         """Give the product, if there is one."""
@@ -93,7 +95,8 @@ select g.line,
        coalesce(by_gtin.merged_into, by_gtin.id) as by_gtin,
        coalesce(by_maker.merged_into, by_maker.id) as by_maker,
        coalesce(by_name.merged_into, by_name.id) as named,
-       by_gtin.id as gtin_held, by_maker.id as maker_held, s.source_version
+       by_gtin.id as gtin_held, by_maker.id as maker_held, s.source_version,
+       own.id is not null and own.product_id is null as stands_alone
 from unnest(:lines, :named, :gtins, :makers, :numbers, :skus)
     as g (line, named, gtin, maker_key, number_key, sku)
 left join products by_name on by_name.id = g.named
@@ -174,7 +177,7 @@ def content_of(row: Any) -> ProductContent:
         attributes=[ValueInput(code=code, value=value) for code, value in row.attributes.items()],
         texts=msgspec.convert(row.texts, list[TextInput]),
         codes=msgspec.convert(row.codes, list[ClassCodeInput]),
-        media=msgspec.convert(row.media, list[MediaInput]),
+        media=[MediaInput(each["kind"], each["url"], each["title"]) for each in row.media],
     )
 
 
@@ -206,6 +209,7 @@ async def match(
             row.gtin_held,
             row.maker_held,
             row.source_version,
+            row.stands_alone,
         )
         for row in rows
     }

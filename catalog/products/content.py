@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from catalog.languages.tags import canonical_language
+from catalog.media.addresses import medium_at
 from marketplace.kernel.errors import FieldError, InvalidInput, invalid
 from marketplace.kernel.limits import ADDRESS_CHARACTERS_MAX, CODE_CHARACTERS_MAX
 
@@ -147,7 +148,7 @@ def check_media_addresses(addresses: Sequence[str], pointer: str = "/media") -> 
         [
             FieldError(f"{pointer}/{place}/url", "invalid_url", detail)
             for place, address in enumerate(addresses)
-            if (detail := _address_error(address)) is not None
+            if medium_at(address) is None and (detail := _address_error(address)) is not None
         ]
     )
 

@@ -1,6 +1,6 @@
 """What is told of a product: checked as a whole, and written to its row and its own tables."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -10,6 +10,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import IntegrityError
 
 from catalog.categories.rules import Attributes, Given, checked_values, refuse
+from catalog.media.addresses import medium_at
+from catalog.media.forgetting import remind
 from catalog.products.content import (
     ClassCode,
     check_media_addresses,
@@ -18,7 +20,7 @@ from catalog.products.content import (
 )
 from catalog.products.rules import checked_gtin
 from catalog.products.rules import maker_key as key_of
-from catalog.products.schemas import ProductContent
+from catalog.products.schemas import MediaInput, ProductContent
 from catalog.products.tables import ProductCodeRow, ProductMediaRow, ProductTextRow
 from marketplace.kernel.errors import Conflict, FieldError, InvalidInput
 from marketplace.platform.database import Transaction, constraint_of
@@ -74,11 +76,19 @@ def checked_content(data: ProductContent, attributes: Attributes, *, complete: b
             {"scheme": each.scheme, "version": each.version, "code": each.code}
             for each in codes or []
         ],
-        [
-            {"position": place, "kind": each.kind, "url": each.url, "title": each.title}
-            for place, each in enumerate(data.media)
-        ],
+        media_rows(data.media),
     )
+
+
+def media_rows(media: Sequence[MediaInput]) -> list[dict[str, Any]]:
+    """Give media as the rows they are kept in, each a link or one that was uploaded."""
+    rows: list[dict[str, Any]] = []
+    for place, each in enumerate(media):
+        medium_id = medium_at(each.url)
+        uploaded = {"url": None, "medium_id": str(medium_id)}
+        row = {"url": each.url, "medium_id": None} if medium_id is None else uploaded
+        rows.append({"position": place, "kind": each.kind, "title": each.title, **row})
+    return rows
 
 
 class Gathered:
@@ -122,7 +132,12 @@ async def write_contents(
     """
     for table, name in _OWN_ROWS:
         if not new:
-            await tx.execute(delete(table).where(table.product_id.in_(list(contents))))
+            gone = delete(table).where(table.product_id.in_(list(contents)))
+            if table is ProductMediaRow:
+                taken_out = await tx.all(gone.returning(ProductMediaRow.medium_id))
+                await remind(tx, {row.medium_id for row in taken_out} - {None})
+            else:
+                await tx.execute(gone)
         rows = [
             {"product_id": product_id, **row}
             for product_id, content in contents.items()
@@ -133,10 +148,11 @@ async def write_contents(
 
 
 def taken(error: IntegrityError) -> Exception:
-    """Say which number of a product is another one's already."""
+    """Say which number of a product is another one's already, or which medium is gone."""
     known = {
         "uq_products_gtin": "There is a product with this GTIN already.",
         "uq_products_maker": "There is a product with this maker's number already.",
+        "fk_product_media_medium_id_media": "A medium named here was deleted meanwhile.",
     }
     detail = known.get(constraint_of(error) or "")
     return Conflict(detail) if detail else error

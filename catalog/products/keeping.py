@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from catalog.categories.rules import missing
 from catalog.categories.service import WRITE, attributes_for_values, attributes_of
+from catalog.media.naming import check_media
 from catalog.products.describing import checked_content, taken, write_contents
 from catalog.products.lifecycle import COMPLETE, MACHINE, Action, ProductState
 from catalog.products.reading import product_view
@@ -34,6 +35,7 @@ async def create_product(
             return earlier
         attributes = await attributes_for_values(tx, data.category_id)
         state = ProductState(data.state)
+        await check_media(tx, caller, data.media, platform.settings.public_url)
         content = checked_content(data, attributes, complete=state in COMPLETE)
         statement = insert(ProductRow).values(
             id=new_id(),
@@ -43,9 +45,9 @@ async def create_product(
         )
         try:
             row = await tx.one(statement.returning(*PRODUCT))
+            await write_contents(tx, {row.id: content}, new=True)
         except IntegrityError as error:
             raise taken(error) from error
-        await write_contents(tx, {row.id: content}, new=True)
         tx.record("product.created", "product", row.id, after=facts(row))
         return await keep(tx, key, await product_view(tx, row, caller, attributes))
 
@@ -63,6 +65,7 @@ async def change_product(
         before = await locked(tx, product_id, version)
         if before.merged_into is not None:
             raise Conflict("This product turned out to be another one; change that one.")
+        await check_media(tx, caller, data.media, platform.settings.public_url)
         row = await _set_content(tx, before, data, ProductState(before.state))
         await tell(tx, "product.changed", before, row)
         return await product_view(tx, row, caller, await attributes_of(tx, row.category_id))
@@ -75,9 +78,9 @@ async def _set_content(
     content = checked_content(data, attributes, complete=state in COMPLETE)
     try:
         row = await set_product(tx, before.id, {**content.columns, "state": state.value})
+        await write_contents(tx, {before.id: content})
     except IntegrityError as error:
         raise taken(error) from error
-    await write_contents(tx, {before.id: content})
     return row
 
 
@@ -97,6 +100,7 @@ async def accept_product(
             row = await set_product(tx, product_id, {"state": state.value})
         else:
             with _under("/product"):
+                await check_media(tx, caller, data.product.media, platform.settings.public_url)
                 row = await _set_content(tx, before, data.product, state)
         await tell(tx, "product.accepted", before, row)
         return await product_view(tx, row, caller, await attributes_of(tx, row.category_id))

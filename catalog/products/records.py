@@ -5,10 +5,13 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, literal_column, select, update
+import msgspec
+from sqlalchemy import Row, Text, cast, literal_column, select, update
 from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import JSONB
 
+from catalog.media.addresses import MEDIA_PATH
+from catalog.products.schemas import ClassCodeView, MediaView, TextView
 from catalog.products.tables import OfferRow, ProductRow
 from marketplace.kernel.errors import NotFound, StaleVersion
 from marketplace.kernel.events import Event
@@ -35,20 +38,29 @@ PRODUCT: Final = (
 _PARTS: Final = {
     "texts": "'language', language, 'name', name, 'description', description, 'keywords', keywords",
     "codes": "'scheme', scheme, 'code', code, 'version', version",
-    "media": "'kind', kind, 'url', url, 'title', title",
+    "media": (
+        f"'kind', kind, 'url', coalesce(url, '{MEDIA_PATH}' || medium_id), 'title', title, "
+        "'media_type', media_type, 'size_bytes', size_bytes, 'sha256', encode(digest, 'hex')"
+    ),
 }
+_FROM: Final = {"media": "product_media left join media on media.id = medium_id"}
 _PLACES: Final = {"texts": "language", "codes": "scheme, version", "media": "position"}
 OWN: Final = tuple(
     literal_column(
-        f"(select coalesce(jsonb_agg(jsonb_build_object({parts}) "  # noqa: S608 - our own names
+        # What only uploads have is null of links, and left out.
+        f"(select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object({parts})) "  # noqa: S608
         f"order by {_PLACES[name]}), '[]') "
-        f"from product_{name} where product_id = products.id"
-        f"{' and url is not null' if name == 'media' else ''})",
+        f"from {_FROM.get(name, f'product_{name}')} where product_id = products.id)",
         JSONB,
     ).label(name)
     for name, parts in _PARTS.items()
 )
 """What products have in tables of their own: texts, codes and media as JSON."""
+OWN_AS_TEXT: Final = tuple(cast(each, Text).label(each.name) for each in OWN)
+"""The same as JSON that is not read yet; `TEXTS`, `CODES` and `MEDIA` read it."""
+TEXTS: Final = msgspec.json.Decoder(list[TextView])
+CODES: Final = msgspec.json.Decoder(list[ClassCodeView])
+MEDIA: Final = msgspec.json.Decoder(list[MediaView])
 
 
 async def locked(

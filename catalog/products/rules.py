@@ -11,7 +11,7 @@ from stdnum.exceptions import ValidationError
 
 from marketplace.kernel.errors import FieldError, invalid
 from marketplace.kernel.limits import LEAD_TIME_DAYS_MAX
-from marketplace.kernel.units import check_unit, decimals_allowed, places
+from marketplace.kernel.units import check_unit, too_fine
 
 RESTRICTED: Final = UUID(int=1)
 """The audience of an offer that only assortments granted to a buyer show him."""
@@ -65,9 +65,7 @@ def check_offer_terms(terms: OfferTerms) -> None:
             continue
         if quantity <= 0:
             raise invalid(f"/{name}", "not_positive", "A quantity must be greater than zero.")
-        allowed = decimals_allowed(terms.unit)
-        if places(quantity) > allowed:
-            detail = f"A quantity in {terms.unit} has at most {allowed} decimals."
+        if (detail := too_fine(quantity, terms.unit)) is not None:
             raise invalid(f"/{name}", "too_many_decimals", detail)
     if terms.maximum_quantity is not None:
         smallest = smallest_order(terms)
@@ -99,8 +97,7 @@ def quantity_error(
 
     The terms count in the offer's own unit; in another unit the price alone decides.
     """
-    if quantity % 1 and places(quantity) > decimals_allowed(unit):
-        detail = f"A quantity in {unit} has at most {decimals_allowed(unit)} decimals."
+    if quantity % 1 and (detail := too_fine(quantity, unit)) is not None:
         return FieldError("/quantity", "too_many_decimals", detail)
     if unit != terms.unit:
         return None

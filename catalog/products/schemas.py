@@ -10,6 +10,7 @@ from uuid import UUID
 from msgspec import UNSET, Meta, UnsetType, field
 
 from catalog.categories.schemas import AttributeCode, LanguageTag, ValueView
+from catalog.media.addresses import MEDIUM_PATTERN
 from marketplace.kernel.limits import (
     ADDRESS_CHARACTERS_MAX,
     ATTRIBUTES_MAX,
@@ -61,8 +62,8 @@ RatioText = Annotated[
     str,
     Meta(
         pattern=r"^[1-9][0-9]{0,17}(/[1-9][0-9]{0,17})?(?!\n)$",
-        description="An exact ratio of whole numbers.",
-        examples=["12", "1/3"],
+        description="A whole number or an exact ratio of two: 30.48 is written 3048/100.",
+        examples=["12", "3048/100"],
     ),
 ]
 
@@ -145,7 +146,7 @@ class ClassCodeInput(Input):
 
 
 class MediaInput(Input):
-    """A picture or a paper of a product, where a browser finds it."""
+    """A picture or a paper of a product: a link, or the address of one that was uploaded."""
 
     kind: MEDIA_KIND
     url: Annotated[
@@ -153,8 +154,8 @@ class MediaInput(Input):
         Meta(
             min_length=1,
             max_length=ADDRESS_CHARACTERS_MAX,
-            pattern=r"^https://[^\x00-\x20\x7f]+(?!\n)$",
-            description="An https address.",
+            pattern=rf"^(https://[^\x00-\x20\x7f]+|{MEDIUM_PATTERN})(?!\n)$",
+            description="An https address, or the `url` of an uploaded medium.",
             examples=["https://media.example.com/6204-2rs.jpg"],
         ),
     ]
@@ -288,11 +289,18 @@ class ClassCodeView(Output):
 
 
 class MediaView(Output):
-    """A picture or a paper of a product."""
+    """A picture or a paper of a product.
+
+    `url` is an https address or, of one that was uploaded, a path of this API; of those alone it is
+    known what they are.
+    """
 
     kind: MEDIA_KIND
     url: str
     title: str
+    media_type: str | UnsetType = UNSET
+    size_bytes: int | UnsetType = UNSET
+    sha256: str | UnsetType = UNSET
 
 
 class ToldTextView(Output):

@@ -54,7 +54,7 @@ async def tell_of_product(
         known = select(ProductRow.id).where(ProductRow.id == product_id, known_to(caller))
         if await tx.maybe(known, who(caller)) is None:
             raise NotFound("There is no such product.")
-        told, outcome = await _take(tx, caller, product_id, data)
+        told, outcome = await _take(platform, tx, caller, product_id, data)
         answer = ToldAnswer(product_id=told, outcome=outcome)
         if outcome == "suggested":
             answer.suggestion_id = await tx.scalar(
@@ -67,9 +67,11 @@ async def tell_of_product(
         return answer
 
 
-async def _take(tx: Transaction, caller: Caller, product_id: UUID, data: ToldInput) -> Any:
+async def _take(
+    platform: Platform, tx: Transaction, caller: Caller, product_id: UUID, data: ToldInput
+) -> Any:
     """Take what is told of one product; give the product and the outcome, or raise."""
-    taking = Taking(tx, caller)
+    taking = Taking(tx, caller, platform.settings.public_url)
     for _, error in await taking.take([ProductRecord(line=1, told=data, product_id=product_id)]):
         raise error
     return taking.last
@@ -111,7 +113,8 @@ async def take_suggestion(
     caller.require(WRITE)
     async with transaction(platform, caller) as tx:
         row = await _open(tx, caller, suggestion_id, version)
-        await _take(tx, caller, row.product_id, msgspec.convert(row.content, ToldInput))
+        told = msgspec.convert(row.content, ToldInput)
+        await _take(platform, tx, caller, row.product_id, told)
         return _view(await _decide(tx, row, "taken", ""))
 
 

@@ -129,14 +129,14 @@ class ProductCodeRow(Base):
 
 
 class ProductMediaRow(Base):
-    """A picture or a paper of a product: at an address, or in a file of ours."""
+    """A picture or a paper of a product: at an address, or one that was uploaded."""
 
     __tablename__ = "product_media"
     product_id: Mapped[UUID] = mapped_column(ForeignKey("products.id"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str]
     url: Mapped[str | None]
-    file_key: Mapped[str | None]
+    medium_id: Mapped[UUID | None] = mapped_column(ForeignKey("media.id"))
     title: Mapped[str] = mapped_column(server_default=text("''"))
     __table_args__ = (
         CheckConstraint(
@@ -144,7 +144,12 @@ class ProductMediaRow(Base):
             "'manual', 'video', 'other')",
             name="kind",
         ),
-        CheckConstraint("num_nonnulls(url, file_key) = 1", name="url_or_file"),
+        CheckConstraint("num_nonnulls(url, medium_id) = 1", name="url_or_medium"),
+        Index(
+            "ix_product_media_medium_id",
+            "medium_id",
+            postgresql_where=text("medium_id is not null"),
+        ),
     )
 
 

@@ -6,7 +6,7 @@ The number of statements does not grow with the products.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final, Literal
 from uuid import UUID
 
@@ -16,11 +16,12 @@ from sqlalchemy import select
 from catalog.categories.rules import Attributes, missing
 from catalog.categories.service import WRITE, attributes_for_values
 from catalog.categories.tables import CategoryRow
+from catalog.media.naming import as_told, check_named, foreign_media
 from catalog.products.batches import Found, Known, ProductRecord, Writes, match, read_known, write
-from catalog.products.describing import Content, checked_content
+from catalog.products.describing import Content, checked_content, media_rows
 from catalog.products.lifecycle import COMPLETE, MACHINE, Action, ProductState
 from catalog.products.rules import maker_key
-from catalog.products.schemas import ToldInput
+from catalog.products.schemas import MediaInput, ToldInput
 from catalog.products.telling import merged
 from marketplace.kernel.errors import (
     FieldError,
@@ -36,6 +37,9 @@ from marketplace.platform.database import Transaction
 ROWS_AT_A_TIME: Final = 100
 """Between two of these the worker may fire its timers."""
 
+NO_PRODUCT: Final = "no_product"
+"""The code of a row that tells of an offer without a product: only some may see it."""
+
 Outcome = Literal["created", "changed", "unchanged", "suggested", "older"]
 
 
@@ -43,7 +47,7 @@ Interpret = Callable[[ProductRecord, Attributes], None]
 """Makes the values of a record those of its attributes; raises InvalidInput like `merged`."""
 
 
-def _as_told(_record: ProductRecord, _attributes: Attributes) -> None:
+def _as_it_was_told(_record: ProductRecord, _attributes: Attributes) -> None:
     """Take values that have their kinds already."""
 
 
@@ -53,7 +57,13 @@ class Taking:
     A product stands in one row of all batches; a second one is refused.
     """
 
-    def __init__(self, tx: Transaction, caller: Caller, interpret: Interpret = _as_told) -> None:
+    def __init__(
+        self,
+        tx: Transaction,
+        caller: Caller,
+        public_url: str,
+        interpret: Interpret = _as_it_was_told,
+    ) -> None:
         self.counts: dict[Outcome, int] = dict.fromkeys(
             ("created", "changed", "unchanged", "suggested", "older"), 0
         )
@@ -62,6 +72,8 @@ class Taking:
         self._caller = caller
         self._keeper = caller.may(WRITE)
         self._interpret = interpret
+        self._public_url = public_url
+        self._foreign: Collection[UUID] = ()
         self._lines: dict[UUID, int] = {}
         self._categories: dict[str, UUID | None] = {}
         self._attributes: dict[UUID, Attributes] = {}
@@ -77,6 +89,9 @@ class Taking:
         known = await read_known(
             self._tx, self._caller, {each for row in found.values() for each in row.ids()}
         )
+        media = [each for record in records for each in record.told.media or ()]
+        as_told(media, self._public_url)
+        self._foreign = await foreign_media(self._tx, self._caller, media)
         numbers: dict[tuple[str, ...], int] = {}
         errors: list[tuple[ProductRecord, MarketplaceError]] = []
         writes = Writes()
@@ -137,6 +152,10 @@ class Taking:
         product = known.get(found.product_id) if found.product_id is not None else None
         if record.product_id is not None and (found.named is None or product is None):
             raise invalid("/product_id", "unknown_product", "There is no such product.")
+        if product is None and found.stands_alone and not _numbered(record.told):
+            detail = "Your offer with this SKU has no product: only some may see it. Change that."
+            raise invalid("/sku", NO_PRODUCT, detail)
+        check_named(record.told.media or (), self._foreign, _shown(product))
         if record.category is not None:
             record.told.category_id = await self._category(record.category)
         if product is not None:
@@ -234,10 +253,21 @@ class Taking:
 # What is compared and kept
 
 
+def _numbered(told: ToldInput) -> bool:
+    return bool(told.gtin or (told.maker and told.maker_number))
+
+
 def _older(record: ProductRecord, found: Found) -> bool:
     if record.source_version is None or found.source_version is None:
         return False
     return record.source_version < found.source_version
+
+
+def _shown(product: Known | None) -> Sequence[MediaInput]:
+    """Give the media that whoever tells of a product knows of: of others' drafts none."""
+    if product is None or (product.row.state == ProductState.DRAFT.value and not product.own):
+        return ()
+    return product.content.media
 
 
 def _without_numbers(told: ToldInput, found: Found) -> ToldInput:
@@ -298,10 +328,7 @@ def _as_is(product: Known) -> Content:
         "category_id": row.category_id,
         "attributes": row.attributes,
     }
-    media = [
-        {"position": place, **msgspec.to_builtins(each)} for place, each in enumerate(known.media)
-    ]
-    return Content(columns, row.texts, row.codes, media)
+    return Content(columns, row.texts, row.codes, media_rows(known.media))
 
 
 def _comparable(content: Content) -> tuple[Any, ...]:

@@ -12,33 +12,43 @@ from collections import OrderedDict
 from collections.abc import Hashable, Iterable
 from datetime import datetime
 from hashlib import sha256
+from typing import Final
 
 import msgspec
+from msgspec import UnsetType
 
+from catalog.price_lists.forms import encode
 from catalog.price_lists.mark import Mark
+from catalog.search.schemas import CatalogFindings, CatalogPage
 from catalog.search.written_items import WrittenItem
 from marketplace.kernel.limits import CATALOG_ANSWERS_BYTES_MAX
 
+_NONE: Final = b"[]"
+"""The items of an empty page, which begin it."""
+
 
 class Answer(msgspec.Struct, frozen=True):
-    """A page's items as JSON, where the next page begins, and until when its prices are these.
+    """An answer as JSON, where the next page begins, and until when its prices are these.
 
-    `more` is what stands beside the items, as JSON too: how many there are, and facets. `tag` is
-    the ETag, where there is one.
+    `tag` is the ETag, where there is one.
     """
 
-    items: msgspec.Raw
-    next: str | None
-    true_until: datetime | None
-    more: msgspec.Raw | None = None
+    body: bytes
+    next: str | None = None
+    true_until: datetime | None = None
     tag: str = ""
 
 
-def tag_of(items: Iterable[WrittenItem], following: str | None, more: msgspec.Raw | None) -> str:
-    """Give the ETag of a page: of what is told and of nothing else, so that it hides the rest."""
-    told = sha256(b"".join([item.tag for item in items]))
-    told.update(f"\0{following}\0".encode() + bytes(more or b""))
-    return f'"{told.hexdigest()[:32]}"'
+def page_answer(
+    items: Iterable[WrittenItem],
+    following: str | None,
+    found: CatalogFindings | UnsetType,
+    true_until: datetime | None,
+) -> Answer:
+    """Make the answer of a page, whose ETag is of what is told and of nothing else."""
+    begin, end = encode(CatalogPage(items=[], next=following, found=found)).split(_NONE, 1)
+    body = b"%b[%b]%b" % (begin, b",".join([item.text for item in items]), end)
+    return Answer(body, following, true_until, f'"{sha256(body).hexdigest()[:32]}"')
 
 
 class CatalogAnswers:
@@ -84,5 +94,4 @@ class CatalogAnswers:
 
 
 def _size(answer: Answer) -> int:
-    pieces = [memoryview(piece) for piece in (answer.items, answer.more) if piece is not None]
-    return sum(piece.nbytes for piece in pieces) + 500  # the key and what holds both
+    return len(answer.body) + 500  # the key and what holds both

@@ -28,13 +28,8 @@ from catalog.languages.asked import Languages
 from catalog.languages.tags import name_in
 from catalog.price_lists.visibility import scopes_of, visible_offer
 from catalog.products.lifecycle import SHOWN, ProductState
-from catalog.products.schemas import ClassCodeView, MediaView
-from catalog.products.tables import (
-    OfferRow,
-    ProductCodeRow,
-    ProductMediaRow,
-    ProductRow,
-)
+from catalog.products.records import CODES, MEDIA, OWN_AS_TEXT
+from catalog.products.tables import OfferRow, ProductRow
 from catalog.search.schemas import CatalogItem, ProductRef
 from catalog.search.texts import texts_of
 from catalog.stock.availability import availability_now, unknown
@@ -63,6 +58,7 @@ _PRODUCT: Final = Compiled(
         ProductRow.category_id,
         ProductRow.attributes,
         ProductRow.replacement_id,
+        *(each for each in OWN_AS_TEXT if each.name in {"codes", "media"}),
     ).where(ProductRow.id == _PRODUCT_ID)
 )
 _LEAF: Final = another(CategoryRow)
@@ -73,16 +69,6 @@ _PATH: Final = Compiled(
     .order_by(func.cardinality(CategoryRow.path))
 )
 _ATTRIBUTES: Final = Compiled(ATTRIBUTES_ON_PATH)
-_CODES: Final = Compiled(
-    select(ProductCodeRow.scheme, ProductCodeRow.code, ProductCodeRow.version)
-    .where(ProductCodeRow.product_id == _PRODUCT_ID)
-    .order_by(ProductCodeRow.scheme, ProductCodeRow.version)
-)
-_MEDIA: Final = Compiled(
-    select(ProductMediaRow.kind, ProductMediaRow.url, ProductMediaRow.title)
-    .where(ProductMediaRow.product_id == _PRODUCT_ID, ProductMediaRow.url.is_not(None))
-    .order_by(ProductMediaRow.position)
-)
 _REPLACEMENT: Final = Compiled(
     select(
         ProductRow.id,
@@ -108,7 +94,8 @@ async def add_details(
 
 
 async def _add(reader: "_Reader", item: CatalogItem, languages: Languages) -> None:
-    ((state, category_id, attributes, replacement_id),) = await reader.fetch(_PRODUCT)
+    found = await reader.fetch(_PRODUCT)
+    ((state, category_id, attributes, replacement_id, codes, media),) = found
     item.state = state
     if category_id is not None:
         path = await reader.fetch(_PATH, category_id=category_id)
@@ -118,13 +105,8 @@ async def _add(reader: "_Reader", item: CatalogItem, languages: Languages) -> No
         defined = await reader.fetch(_ATTRIBUTES, path=[row[0] for row in path])
         known = inherited([map(read_attribute, defined)])
         item.attributes = value_views(known, attributes, languages)
-    item.codes = [
-        ClassCodeView(scheme=row[0], code=row[1], version=row[2])
-        for row in await reader.fetch(_CODES)
-    ]
-    item.media = [
-        MediaView(kind=row[0], url=row[1], title=row[2]) for row in await reader.fetch(_MEDIA)
-    ]
+    item.codes = CODES.decode(codes)
+    item.media = MEDIA.decode(media)
     if state == ProductState.DISCONTINUED.value and replacement_id is not None:
         replacement = await _replacement(reader, replacement_id)
         if replacement is not None:

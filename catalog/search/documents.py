@@ -2,7 +2,8 @@
 
 Triggers write them for products and their texts, in the statement that changes these. What a
 category or an attribute is called may stand in a hundred thousand documents: there the trigger only
-sets a timer, and the worker writes them anew, batch by batch.
+sets a timer, and the worker writes them anew, batch by batch. Each batch counts as a change of the
+catalog: answers kept since the category's own change were made of the documents before.
 """
 
 from typing import Final
@@ -22,6 +23,8 @@ with batch as (
     order by p.id limit :most
 ), written as materialized (
     select search_index(array(select id from batch))
+), counted as (
+    insert into catalog_changes (changes) values (1)
 )
 select last.id from (select id from batch order by id desc limit 1) as last, written
 """).bindparams(bindparam("category_id", type_=Uuid), bindparam("after", type_=Uuid))

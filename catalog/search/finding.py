@@ -2,7 +2,8 @@
 
 A text is matched by its words, stems, codes and synonyms. Where the caller then sees little, it is
 matched once more, with what its words may have been meant to be; what was found the first time
-comes before that.
+comes before that. Where he sees nothing, words are left out: those that find nothing for him by
+themselves, or one of them; which ones is told.
 """
 
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from catalog.price_lists.mark import Mark, read_mark
 from catalog.price_lists.visibility import scopes_of
 from catalog.search.known import Known, read_synonyms
 from catalog.search.matching import (
+    FIRSTS,
     FOUND,
     HIT,
     OPEN_SEARCHES,
@@ -30,6 +32,7 @@ from catalog.search.rules import (
     Meanings,
     Synonym,
     groups_of,
+    without,
     words_of,
 )
 from catalog.search.shelf import Shelf
@@ -42,6 +45,8 @@ Sort = Literal["relevance", "name", "price", "-price"]
 _NIL: Final = UUID(int=0)
 _NO_FILTERS: Final = Filters()
 _LOWEST: Final = -(2**31)
+_MEANT: Final = 1
+"""The bit of a stage that says that words are matched by what they may mean as well."""
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,21 +96,28 @@ class Found(msgspec.Struct, frozen=True):
     """The hits of a page, how many there are, and rows of counts by their kind.
 
     `near` are hits that fail one group of the filter alone; only a search by prices asks for them,
-    for they count for that group's facet. `few` says that hardly any match, the filter aside;
-    `bounded`, that there are more than `count` and the others counted. `mark` was read no later.
+    for they count for that group's facet. `matching` is how many match, the filter aside, up to
+    what is more than few; `bounded` says that there are more than `count` and the others counted.
+    `left_out` are words that were not asked for. `mark` was read no later.
     """
 
     hits: list[Hit]
-    few: bool
+    matching: int
     count: int
     bounded: bool
     counts: dict[str, list[Any]]
     near: list[Hit]
     mark: Mark
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def few(self) -> bool:
+        """Tell whether hardly any match."""
+        return self.matching < SEARCH_FEW_HITS
 
 
 class _Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked of the statements: a page of hits after a place, in one of the two ways."""
+    """What is asked of the statements: a page of hits after a place, matched as `stage` says."""
 
     query: Query
     words: tuple[str, ...]
@@ -125,7 +137,15 @@ class _Asked(msgspec.Struct, frozen=True, kw_only=True):
 
     def meant(self, meanings: Meanings) -> "_Asked":
         """Ask once more, with what words may have been meant to be."""
-        return msgspec.structs.replace(self, stage=1, meanings=meanings)
+        return msgspec.structs.replace(self, stage=self.stage | _MEANT, meanings=meanings)
+
+    def without(self, places: int) -> "_Asked":
+        """Leave words out, each by a bit."""
+        if not places:
+            return self
+        kept = without(self.words, places)
+        query = msgspec.structs.replace(self.query, text=" ".join(kept))
+        return msgspec.structs.replace(self, query=query, words=kept, stage=places << 1)
 
     def values(self, caller: Caller) -> dict[str, object]:
         """Give the parameters of a statement."""
@@ -163,7 +183,7 @@ async def find(
 ) -> Found:
     """Find a page of hits after a place; by relevance or, where the query says so, by name.
 
-    `stage` is which way to match; None where that is not decided yet, as for a first page.
+    `stage` is how to match; None where that is not decided yet, as for a first page.
     `priced` are the hits in a range of prices, where one narrows the search.
 
     Synonyms, and whether the caller sees more than what is open, are known under a mark. Where none
@@ -173,16 +193,66 @@ async def find(
     if stage is None and after is not None:
         stage = after.stage
     asked = _Asked(query=query, words=words_of(query.text), after=after, fetch=fetch, priced=priced)
+    if stage is not None:
+        places = stage >> 1
+        left_out = without(asked.words, ~places)
+        found = await _find_under_mark(platform, caller, asked.without(places), mark, stage & 1)
+        return msgspec.structs.replace(found, left_out=left_out)
+    found = await _find_under_mark(platform, caller, asked, mark, None)
+    if found.matching or len(asked.words) < 2:  # noqa: PLR2004 - one word is all of it
+        return found
+    places = await _needless(platform, caller, asked, found.mark)
+    if not places:
+        return found
+    kept = asked.without(places)
+    found = await _find_under_mark(platform, caller, kept, found.mark, None)
+    return msgspec.structs.replace(found, left_out=without(asked.words, ~places))
+
+
+async def _find_under_mark(
+    platform: Platform, caller: Caller, asked: _Asked, mark: Mark | None, way: int | None
+) -> Found:
     known = platform.get(Known)
     expected = mark or known.expected or await read_mark(platform)
     is_open = platform.get(Shelf).sees_what_is_open(caller.path, expected.changes)
-    found = await _find(platform, caller, asked, expected, stage, is_open=is_open)
+    found = await _find(platform, caller, asked, expected, way, is_open=is_open)
     known.saw(found.mark)
     if found.mark.changes != expected.changes:
         present = found.mark
-        found = await _find(platform, caller, asked, present, stage, is_open=False)
+        found = await _find(platform, caller, asked, present, way, is_open=False)
         return msgspec.structs.replace(found, mark=present)
     return found
+
+
+async def _needless(platform: Platform, caller: Caller, asked: _Asked, mark: Mark) -> int:
+    """Give which words to leave out so that the others find something, by bits; 0 for none.
+
+    One of the others finds something as it stands: what may be meant by each is a guess. What is
+    asked for each try stops at the first hit; words are few, and so are the tries.
+    """
+    words, query = asked.words, asked.query
+    meant = await read_meanings(platform, caller, mark, words, query.language)
+
+    async def finds(places: int, meanings: Meanings) -> bool:
+        kept = asked.without(places)
+        synonyms = await _synonyms(platform, caller, query, mark, kept.words)
+        tried = msgspec.structs.replace(kept, synonyms=synonyms).meant(meanings)
+        statement = FIRSTS[tried.narrowed]
+        return bool(await hot_rows(platform, caller, statement, tried.values(caller)))
+
+    every = 2 ** len(words) - 1
+    each = [1 << at for at in range(len(words))]
+    as_typed = [bit for bit in each if await finds(every ^ bit, {})]
+    if not as_typed:
+        return 0
+    others = [bit for bit in each if bit not in as_typed]
+    unknown = sum([bit for bit in others if not await finds(every ^ bit, meant)])
+    if unknown and await finds(unknown, meant):
+        return unknown
+    for bit in reversed(each):
+        if unknown | bit not in {unknown, every} and await finds(unknown | bit, meant):
+            return unknown | bit
+    return 0
 
 
 async def _find(
@@ -190,18 +260,18 @@ async def _find(
     caller: Caller,
     asking: _Asked,
     mark: Mark,
-    stage: int | None,
+    way: int | None,
     *,
     is_open: bool,
 ) -> Found:
-    """Find under a mark; another is told where the catalog has changed."""
+    """Find under a mark, in one way or in both; another mark is told where the catalog changed."""
     query, words = asking.query, asking.words
     synonyms = await _synonyms(platform, caller, query, mark, words)
     asked = msgspec.structs.replace(asking, synonyms=synonyms, is_open=is_open)
     found: Found | None = None
-    if not stage:
+    if not way:
         found = await _run(platform, caller, asked)
-        if stage == 0 or not words or not found.few or found.mark.changes != mark.changes:
+        if way == 0 or not words or not found.few or found.mark.changes != mark.changes:
             return found
     meant = await read_meanings(platform, caller, mark, words, query.language)
     if found is not None and not any(meant.values()):
@@ -249,9 +319,8 @@ async def _run(platform: Platform, caller: Caller, asked: _Asked) -> Found:
     if bounded and len(hits) < asked.fetch:
         hits = await _run_uncounted(platform, caller, asked)
     hits.sort(key=_in_order)
-    few = matching < SEARCH_FEW_HITS
     mark = Mark(int(changes), at)
-    return Found(hits, few, min(count, SEARCH_COUNTED_MAX), bounded, counts, near, mark)
+    return Found(hits, matching, min(count, SEARCH_COUNTED_MAX), bounded, counts, near, mark)
 
 
 async def _run_uncounted(platform: Platform, caller: Caller, asked: _Asked) -> list[Hit]:

@@ -3,10 +3,12 @@
 from collections.abc import Hashable, Sequence
 from datetime import datetime
 from decimal import Decimal
+from fractions import Fraction
 
 import msgspec
 
-from catalog.price_lists.kept import Heads, KeptPrices, View
+from catalog.price_lists.heads import Heads, View
+from catalog.price_lists.kept import KeptPrices
 from catalog.price_lists.mark import Mark
 from catalog.price_lists.price_book import UNBOUNDED, Offer
 from catalog.price_lists.rules import Unpriced, price_offer
@@ -16,6 +18,11 @@ from catalog.search.shelf import ShownItems
 
 Cost = tuple[bool, str, Decimal]
 """What offers are sorted by: unpriced or not, currency, cost of one content unit."""
+
+
+def cost_of(currency: str, amount: Decimal, basis: Decimal, content: Fraction) -> Cost:
+    """Give what an offer of this content is sorted by, at an amount for so many of its units."""
+    return False, currency, amount / (basis * content.numerator / content.denominator)
 
 
 class NotKnownError(Exception):
@@ -41,8 +48,7 @@ class Priced(msgspec.Struct, gc=False):
         if isinstance(self.answer, Unpriced):
             return True, "", Decimal(0)
         winner, content = self.answer.winner, self.found.offer.terms.content
-        units = winner.ladder.basis * content.numerator / content.denominator
-        return False, winner.currency, self.answer.tier.amount / units
+        return cost_of(winner.currency, self.answer.tier.amount, winner.ladder.basis, content)
 
 
 class FoundPage:
@@ -83,14 +89,12 @@ class FoundPage:
 
     def with_told(self) -> set[int]:
         """Give the places of items on the page of whose offers candidates were told."""
-        told = self.heads.told
         if self.kept is None:
             return set(range(len(self.placed)))
+        told = self.heads.told.places()
         if self.shown is not None:
             return {self.shown.item_of[place] for place in told}
-        return {
-            at for at, each in enumerate(self.placed) if not told.keys().isdisjoint(each.places)
-        }
+        return {at for at, each in enumerate(self.placed) if not told.isdisjoint(each.places)}
 
     def offered(self, placed: Placed) -> list[Offered]:
         """Give an item's offers with their candidates; those of a supplier not seen are left out.
@@ -113,8 +117,8 @@ class FoundPage:
         """Price the offers at these places, of which only what was told is not everybody's."""
         priced = list(everybodys)
         for at, place in enumerate(places):
-            told = self.heads.told.get(place)
-            if told is not None:
+            told = self.heads.told.of(place)
+            if told:
                 found = priced[at].found
                 self._note_ends(told)
                 own = Offered(found.offer, found.view, [*found.candidates, *told])
@@ -123,7 +127,7 @@ class FoundPage:
 
     def _candidates(self, offer: Offer, place: int) -> list[Candidate]:
         if self.kept is None:
-            return self.heads.told.get(place, [])
+            return self.heads.told.of(place)
         found = self.kept.candidates_of(offer, place, self.heads, own_read=True)
         if found is None:
             raise NotKnownError

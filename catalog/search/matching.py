@@ -35,7 +35,7 @@ from catalog.price_lists.arrays import array, quoted
 from catalog.price_lists.visibility import open_offer, visible_by_itself, visible_offer
 from catalog.products.tables import OfferRow
 from catalog.search.rules import Group
-from marketplace.kernel.limits import SEARCH_FEW_HITS
+from marketplace.kernel.limits import SEARCH_FEW_HITS, SEARCH_WORDS_MAX
 from marketplace.platform.database import HotRead
 
 HIT: Final = "hit"
@@ -65,13 +65,14 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Rank = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
-Stage = Annotated[int, msgspec.Meta(ge=0, le=1)]
+Stage = Annotated[int, msgspec.Meta(ge=0, le=2 ** (SEARCH_WORDS_MAX + 1) - 1)]
+"""How the first page matched: the lowest bit is the way, each other one a word left out."""
 
 
 class Place(msgspec.Struct, array_like=True, frozen=True):
     """Where a page begins: after the hit with this rank, name and identifier.
 
-    `stage` is which of the two ways to match the first page took: the next ones take the same.
+    `stage` is how the first page matched: the next ones match so too.
     """
 
     rank: Rank
@@ -247,10 +248,11 @@ wanted as materialized (
 _NOTHING: Final = "'{}'::text[]"
 
 
-def _ranked(*, narrowed: bool) -> str:
+def _ranked(*, narrowed: bool, whole: bool = True) -> str:
+    """Give all that matches, with its rank; not `whole`, no more of it than is asked for."""
     return f"""
     {_WANTED if narrowed else ""}
-    ranked as materialized (
+    ranked as {"" if whole else "not "}materialized (
         select coalesce(product_id, offer_id) as id, product_id, {_SORTED_RANK} as rank,
                name collate "C" as name, language, facets, number_codes, number_values,
                own_suppliers, own_lead_time, {_FAILING if narrowed else _NOTHING} as failing
@@ -361,6 +363,15 @@ def _rest(seen: str, *, narrowed: bool) -> str:
     """
 
 
+def _first(seen: str, *, narrowed: bool) -> str:
+    """Tell whether there is a hit; nothing is put in order for it."""
+    return f"""
+    select 1 from ranked r, {_offered(seen, narrowed=narrowed)}
+    where cardinality(r.failing) = 0 and s.suppliers is not null and cardinality(f.failing) = 0
+    limit 1
+    """
+
+
 _PARAMETERS: Final = (
     bindparam("scopes", type_=ARRAY(Uuid)),
     bindparam("languages", type_=ARRAY(Text)),
@@ -433,6 +444,14 @@ RESTS: Final = {
     for narrowed in _EITHER
 }
 """Statements for pages behind what is counted, by whether there is a text and a filter."""
+FIRSTS: Final = {
+    narrowed: _asking(
+        f"with {_matched(VISIBLE, with_text=True)}, {_ranked(narrowed=narrowed, whole=False)} "
+        f"{_first(VISIBLE, narrowed=narrowed)}"
+    )
+    for narrowed in _EITHER
+}
+"""Statements that tell whether a text finds anything, by whether there is a filter."""
 
 
 def values_of(

@@ -1,9 +1,9 @@
 """What the words of a search may have been meant to be: words of what its caller sees.
 
-Alike are a word that holds the one typed, one that a typing error makes of it, and two that it is
-made of. The vocabulary is that of all documents. A word that stands in none the caller sees is left
-out before it can change what is asked: it would find nothing, but it would show, for a rank depends
-on how many words are asked for, and where a page ends depends on the rank.
+Alike are a word that begins with the one typed or holds it, one that a typing error makes of it,
+and two that it is made of. The vocabulary is that of all documents. A word that stands in none the
+caller sees is left out before it can change what is asked: it would find nothing, but it would
+show, for a rank depends on how many words are asked for, and where a page ends on the rank.
 """
 
 # ruff: noqa: S608 - parts of statements are put together, values never
@@ -36,6 +36,9 @@ _ALIKE: Final = statement_of(
         select word from search_words where word % form
         union
         select word from search_words where length(form) > 3 and word like '%' || form || '%'
+        union
+        select word from search_words
+        where length(form) > 2 and word >= form and word < form || chr(1114111)
         union
         select word from search_words
         where length(form) <= 5 and word >= left(form, 1)

@@ -1,6 +1,6 @@
 """HTTP of the buyers' catalog."""
 
-from typing import Annotated, Final
+from typing import Annotated, Final, cast
 from uuid import UUID
 
 from litestar import Response, delete, get, post, put
@@ -26,7 +26,7 @@ from marketplace.platform.core import Platform
 from marketplace.platform.http.access import IfNoneMatch, unless_kept, versioned
 from marketplace.platform.http.direct import Direct
 from marketplace.platform.http.given import FromPath, Given, JSONBody
-from marketplace.platform.http.paging import Page, PageRequest, paged
+from marketplace.platform.http.paging import Page, PageRequest, next_link, paged
 from marketplace.platform.idempotency import IdempotencyKey
 
 CurrencyQuery = Annotated[
@@ -73,8 +73,9 @@ async def search_catalog(
             name="q",
             max_length=NAME_CHARACTERS_MAX,
             description="Words that must all be found, by their stems, synonyms and, where there "
-            "is little else, in spite of typing errors; or the beginning of an SKU, a maker's "
-            "number or a GTIN, with or without punctuation.",
+            "is little else, in spite of typing errors; sizes (`M8 x 30`); or the beginning of an "
+            "SKU, a maker's number or a GTIN, with or without punctuation. Where nothing has all "
+            "words, some are left out, and told.",
         ),
     ] = None,
     currency: CurrencyQuery = None,
@@ -148,7 +149,9 @@ async def search_catalog(
         )
         return paged(page_request, shown)
     answer = await service.answer_search(platform, caller, query, currency, page_request, languages)
-    return unless_kept(paged(page_request, answer.page), answer.tag, if_none_match)
+    page = cast("CatalogPage", answer.body)
+    response = Response(page, headers=next_link(page_request, answer.next))
+    return unless_kept(response, answer.tag, if_none_match)
 
 
 @get(

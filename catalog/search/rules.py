@@ -3,7 +3,8 @@
 A text becomes groups of terms. Every group must match a product, by any of its terms. Which terms a
 group has depends on what stands there: a word (its stem, its plain form, the beginning of one where
 the text may not be at its end), a code (without case and punctuation; its parts), a number with its
-unit; and beside it what the operator calls a synonym of it, or what it may have been meant to be.
+unit, a size such as ``M8 x 30`` or ``20x47x14``; and beside it what the operator calls a synonym of
+it, or what it may have been meant to be.
 """
 
 import re
@@ -32,6 +33,12 @@ _UNIT: Final = re.compile(r"[^\W\d_]{1,3}[23]?")
 _RAISED: Final = str.maketrans("23", "²³")
 _NORM: Final = re.compile(r"([^\W\d_]{3,})([0-9]+)")
 """A word and a number that others write apart: DIN125. One or two letters are a size, as in M8."""
+_AMOUNT: Final = r"[0-9]+(?:[.,][0-9]+)?"
+_SIZE: Final = re.compile(rf"([^\W\d_]?{_AMOUNT}(?: ?[x*] ?{_AMOUNT})+)(?: ?(?:mm2?|cm|m))?(?= |$)")
+"""Numbers with an x or a star between, in one word or several; the first as in M8."""
+_BETWEEN_SIZES: Final = re.compile(r" ?[x*] ?")
+_WHOLE: Final = re.compile(r"([0-9]+)[.,]0+")
+_ZEROS: Final = re.compile(r"([0-9]+[.,][0-9]*[1-9])0+")
 _PREFIX_MIN: Final = 2
 COMPOUND_PART_MIN: Final = 4
 """Letters of what is looked for inside of longer words: `lager` in `kugellager`, not `in`."""
@@ -80,6 +87,11 @@ def words_of(text: str | None) -> tuple[str, ...]:
     return tuple(word for word in plain.split() if _PIECE.search(word))[:SEARCH_WORDS_MAX]
 
 
+def without(words: Sequence[str], places: int) -> tuple[str, ...]:
+    """Leave out words, each by a bit of `places`: the first by the lowest."""
+    return tuple(word for at, word in enumerate(words) if not places >> at & 1)
+
+
 def phrases_of(words: Sequence[str]) -> list[str]:
     """Give all that stands in a search as a phrase of one word or more."""
     places = range(len(words) + 1)
@@ -101,6 +113,8 @@ def groups_of(
         length, others = _longest_synonym(words, at, known)
         if length > 1:
             own = [*_pieces(words[at : at + length], stems, open_end=False)]
+        elif (size := _size(words, at)) is not None:
+            length, own = size
         elif _measured(words, at):
             length, own = 2, _measure(words[at], words[at + 1])
         else:
@@ -124,6 +138,27 @@ def _longest_synonym(
     return 1, []
 
 
+def _size(words: Sequence[str], at: int) -> tuple[int, list[Term]] | None:
+    """Read a size: how many words it takes, and its terms; None where none begins here.
+
+    A text has it in one word, or with blanks around the x; decimals are parted there.
+    """
+    if not any(map(str.isdigit, words[at][:2])):
+        return None
+    found = _SIZE.match(" ".join(words[at:]))
+    if found is None:
+        return None
+    numbers = _BETWEEN_SIZES.split(found[1])
+    parts = [_following(_PIECE.findall(number)) for number in numbers]
+    terms = [Term(CODE, "x".join(numbers)), Term(PLAIN, " <-> 'x' <-> ".join(parts))]
+    return found[0].count(" ") + 1, terms
+
+
+def _following(pieces: Sequence[str]) -> str:
+    """Write pieces as a tsquery of one right behind the other."""
+    return " <-> ".join(f"'{piece}'" for piece in pieces)
+
+
 def _measured(words: Sequence[str], at: int) -> bool:
     return (
         at + 1 < len(words)
@@ -134,10 +169,21 @@ def _measured(words: Sequence[str], at: int) -> bool:
 
 def _measure(number: str, unit: str) -> list[Term]:
     """A number and its unit, written together or apart; `mm2` is also written `mm²`."""
-    numbers = _joined(_PIECE.findall(number), open_end=False)
     units = {unit, unit[:-1] + unit[-1].translate(_RAISED)}
     either = " | ".join(f"'{each}'" for each in sorted(units))
-    return [Term(CODE, number + unit), Term(PLAIN, f"{numbers} & ({either})")]
+    terms = []
+    for each in _forms(number):
+        numbers = _following(_PIECE.findall(each))
+        terms += [Term(CODE, each + unit), Term(PLAIN, f"{numbers} & ({either})")]
+    return terms
+
+
+def _forms(number: str) -> Sequence[str]:
+    """Give the forms of a number: ``6,0`` is written 6, ``6,50`` as it stands or 6,5."""
+    whole, short = _WHOLE.fullmatch(number), _ZEROS.fullmatch(number)
+    if whole is not None:
+        return (whole[1],)
+    return (number,) if short is None else (number, short[1])
 
 
 def _word(word: str, stems: Sequence[str], *, open_end: bool) -> list[Term]:
@@ -146,6 +192,8 @@ def _word(word: str, stems: Sequence[str], *, open_end: bool) -> list[Term]:
         return _measure(measure[1], measure[2])
     pieces = _PIECE.findall(word)
     coded = any(map(str.isdigit, word))
+    if _NUMBER.fullmatch(word):
+        return [term for form in _forms(word) for term in _number(form)]
     terms = [Term(CODE, word)] if coded or len(pieces) > 1 else []
     norm = _NORM.fullmatch(word)
     if norm is not None:
@@ -157,6 +205,12 @@ def _word(word: str, stems: Sequence[str], *, open_end: bool) -> list[Term]:
     if open_end and len(pieces[-1]) >= _PREFIX_MIN:
         terms += [Term(PLAIN, _joined(pieces, open_end=True), exact=False)]
     return terms
+
+
+def _number(number: str) -> list[Term]:
+    """Read a number: that one counts for more than others that begin so."""
+    pieces = _PIECE.findall(number)
+    return [Term(CODE, number, exact=len(pieces) > 1), Term(PLAIN, _following(pieces))]
 
 
 def _also(phrase: str, stems: Sequence[str]) -> list[Term]:
@@ -188,7 +242,10 @@ def correctable(words: Sequence[str]) -> list[str]:
 
 
 def meanings_of(word: str, vocabulary: Iterable[str]) -> tuple[Term, ...]:
-    """Give what a word may mean by the words there are: one it is in, or a typing error away."""
+    """Give what a word may mean by the words there are.
+
+    That is one it begins or, where it is not short, is in; and one a typing error away.
+    """
     return tuple(
         Term(PLAIN, f"'{other}'", exact=False)
         for other in sorted(set(vocabulary))
@@ -204,7 +261,7 @@ def compound_of(first: str, second: str) -> Term:
 def _means(word: str, other: str) -> bool:
     if word == other:
         return False
-    if len(word) >= COMPOUND_PART_MIN and word in other:
+    if other.startswith(word) or (len(word) >= COMPOUND_PART_MIN and word in other):
         return True
     return distance(word, other) <= (1 if len(word) <= _SHORT else 2)
 

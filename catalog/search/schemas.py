@@ -155,11 +155,13 @@ class CatalogFindings(Output):
     `count` is of products, and of offers made for you alone. No more than the first 5,000 in order
     are counted, by facets too: where there are more, `count_bounded` says that each count is of at
     least so many. Pages go on behind them. Where own prices decide the order, only so many are
-    priced: `prices_bounded` says that there are more, which are left out.
+    priced: `prices_bounded` says that there are more, which are left out. Where nothing has all
+    the words, some are left out of what is asked: `words_left_out`.
     """
 
     count: int
     count_bounded: bool
+    words_left_out: tuple[str, ...] | UnsetType = UNSET
     prices_bounded: bool | UnsetType = UNSET
     facets: CatalogFacets | UnsetType = UNSET
 

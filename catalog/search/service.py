@@ -8,7 +8,7 @@ in matching, not in order, not in where a page ends.
 from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
-from typing import Final, Generic, NamedTuple, cast
+from typing import Final, Generic, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -16,7 +16,7 @@ from msgspec import UNSET, UnsetType
 
 from catalog.languages.asked import Languages
 from catalog.price_lists.mark import Mark, read_mark
-from catalog.search.answers import Answer, CatalogAnswers, tag_of
+from catalog.search.answers import Answer, CatalogAnswers, page_answer
 from catalog.search.details import add_availability, add_details, add_texts
 from catalog.search.facets import facets_of
 from catalog.search.finding import Hit, Query, find
@@ -69,13 +69,6 @@ async def search_catalog(
     return CatalogPage(items=made.items, next=made.next, found=made.found)
 
 
-class TaggedPage(NamedTuple):
-    """A page with its items ready as JSON, and its ETag."""
-
-    page: CatalogPage
-    tag: str
-
-
 async def answer_search(
     platform: Platform,
     caller: Caller,
@@ -83,7 +76,7 @@ async def answer_search(
     currency: str | None,
     asked: PageRequest,
     languages: Languages = (),
-) -> TaggedPage:
+) -> Answer:
     """Give what `search_catalog` gives, as JSON; an answer that is still true is given at once."""
     caller.require("catalog:read")
     asking = query if isinstance(query, Query) else Query(text=query)
@@ -95,18 +88,9 @@ async def answer_search(
     if answer is None:
         show = partial(written_items, platform.get(WrittenItems))
         made = await _make_page(platform, caller, asking, currency, asked, languages, show, mark)
-        items = msgspec.Raw(b"[" + b",".join([item.text for item in made.items]) + b"]")
-        more = None if made.found is UNSET else msgspec.Raw(msgspec.json.encode(made.found))
-        tag = tag_of(made.items, made.next, more)
-        answer = Answer(items, made.next, made.true_until, more, tag)
+        answer = page_answer(made.items, made.next, made.found, made.true_until)
         answers.keep(key, made.mark, answer)
-    # msgspec writes raw JSON as it is: to who reads the answer it is the list.
-    told = CatalogPage(
-        items=cast("list[CatalogItem]", answer.items),
-        next=answer.next,
-        found=UNSET if answer.more is None else cast("CatalogFindings", answer.more),
-    )
-    return TaggedPage(told, answer.tag)
+    return answer
 
 
 class _Made(NamedTuple, Generic[Shown]):
@@ -199,7 +183,11 @@ async def _page_of_hits(
     items, true_until = await chosen_items(
         platform, caller, [hit.id for hit in shown.items], currency, show
     )
-    findings = CatalogFindings(count=found.count, count_bounded=found.bounded)
+    findings = CatalogFindings(
+        count=found.count,
+        count_bounded=found.bounded,
+        words_left_out=found.left_out or UNSET,
+    )
     if query.facets:
         findings.facets = await facets_of(platform, caller, query.languages, found)
     called = _called(items, shown.items)
@@ -241,6 +229,7 @@ async def _page_by_price(
     findings = CatalogFindings(
         count=count,
         count_bounded=bounded if limited else found.bounded,
+        words_left_out=found.left_out or UNSET,
         prices_bounded=bounded,
     )
     if query.facets:

@@ -16,7 +16,7 @@ from uuid import UUID
 import msgspec
 
 from catalog.price_lists.arrays import array
-from catalog.price_lists.kept import Heads
+from catalog.price_lists.heads import Heads
 from catalog.price_lists.standings import Path, Standing, Standings
 from catalog.recent import Recent
 from catalog.search.known_items import Item, Placed

@@ -14,6 +14,7 @@ from catalog.price_lists.views import no_price_view, price_view
 from catalog.pricing.terms import Price
 from catalog.search.found import FoundPage, Priced
 from catalog.search.known_items import Item, Placed
+from catalog.search.own_forms import OwnLine
 from catalog.search.schemas import CatalogItem, CatalogOffer
 from catalog.search.texts import ItsText
 from catalog.search.written_items import (
@@ -168,10 +169,52 @@ def _written(
 def _with_own(
     known: Everybodys, placed: Placed, page: FoundPage, currency: str | None, memory: WrittenItems
 ) -> WrittenItem:
-    """Put a buyer's own price into what is written for everybody."""
+    """Put a buyer's own prices into what is written for everybody."""
+    lines = _own_lines(known, placed, page, currency)
+    item = None if lines is None else _as_others(known, lines, memory)
+    if item is not None:
+        return item
     priced = page.with_own(placed.places, known.priced, currency)
     shown = _cheapest(priced)
     answer = priced[shown].answer
-    if shown == known.shown and known.price_to and isinstance(answer, Price):
-        return known.at_price(memory.prices.write(answer))
-    return written(_page_view(placed.item, priced, shown))
+    if not isinstance(answer, Price):
+        return written(_page_view(placed.item, priced, shown))
+    for at, line in (lines or {}).items():
+        own = priced[at].answer
+        if isinstance(own, Price):
+            memory.own.learn(line, own)
+    item = known.at_price(shown, memory.prices.write(answer))
+    return known.keep_slot(shown, _page_view(placed.item, priced, shown)) if item is None else item
+
+
+def _own_lines(
+    known: Everybodys, placed: Placed, page: FoundPage, currency: str | None
+) -> dict[int, OwnLine] | None:
+    """Give what is the buyer's own for an item, by its offer; None where it is not that simple."""
+    told, lines = page.heads.told, {}
+    for at, place in enumerate(placed.places):
+        if place in told:
+            kind, own = known.kinds[at], told.alone(place)
+            if kind is None or own is None:
+                return None
+            lines[at] = OwnLine(kind, own, currency)
+    return lines
+
+
+def _as_others(
+    known: Everybodys, lines: Mapping[int, OwnLine], memory: WrittenItems
+) -> WrittenItem | None:
+    """Write an item with own prices that are like others; None where one is like none."""
+    own = {}
+    for at, line in lines.items():
+        price = memory.own.price(line)
+        if price is None:
+            return None
+        own[at] = price
+    shown = 0
+    if len(known.costs) > 1:
+        costs = [own[at].cost() if at in own else cost for at, cost in enumerate(known.costs)]
+        shown = costs.index(min(costs))
+    if shown in own:
+        return known.at_price(shown, own[shown].written())
+    return known.item if shown == known.shown else None

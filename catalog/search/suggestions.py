@@ -147,6 +147,6 @@ async def answer_suggestions(
     answer = answers.find(key, mark)
     if answer is None:
         made = await suggest(platform, caller, text, languages, limit, mark)
-        answer = Answer(msgspec.Raw(msgspec.json.encode(made)), None, None)
+        answer = Answer(msgspec.json.encode(made))
         answers.keep(key, mark, answer)
-    return answer.items
+    return answer.body

@@ -8,8 +8,7 @@ the same `View` of him: a publication makes another.
 
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable, Sequence
-from hashlib import sha256
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 from uuid import UUID
 
 import msgspec
@@ -19,7 +18,8 @@ from catalog.price_lists.price_book import UNBOUNDED
 from catalog.price_lists.schemas import PriceView
 from catalog.pricing.terms import Candidate
 from catalog.recent import Recent
-from catalog.search.found import Priced
+from catalog.search.found import Cost, Priced
+from catalog.search.own_forms import Kind, OwnForms
 from catalog.search.schemas import CatalogItem
 from marketplace.kernel.limits import WRITTEN_OFFERS_MAX, WRITTEN_SHEETS_MAX
 
@@ -27,12 +27,11 @@ _NAME: Final = b'"name":'
 
 
 class WrittenItem(msgspec.Struct, frozen=True, eq=False, gc=False):
-    """An item as JSON; `tag` stands for the text in the tag of a page."""
+    """An item as JSON."""
 
     id: UUID
     name: str
     text: bytes
-    tag: bytes
 
     def named(self, name: str, language: str) -> "WrittenItem":
         """Give the item as it is called in a language, '' where it is in none."""
@@ -42,51 +41,66 @@ class WrittenItem(msgspec.Struct, frozen=True, eq=False, gc=False):
         after = self.text[begin + len(encode(self.name)) : -1]
         told = b"," + encode({"language": language})[1:] if language else b"}"
         text = self.text[:begin] + encode(name) + after + told
-        return WrittenItem(self.id, name, text, _tag(text))
+        return WrittenItem(self.id, name, text)
+
+
+class Slot(NamedTuple):
+    """An item as JSON, and where in it the price stands."""
+
+    text: bytes
+    begin: int
+    end: int
+
+    def at_price(self, price: bytes) -> bytes:
+        """Write the item at another price."""
+        return b"%b%b%b" % (self.text[: self.begin], price, self.text[self.end :])
 
 
 class Everybodys(msgspec.Struct, frozen=True, eq=False, gc=False):
     """An item as it is for all who have nothing of their own for it.
 
-    `priced` are all its offers, and the `shown` one is the cheapest of them; its price stands
-    between `price_from` and `price_to` of what is written, where it has one.
+    `priced` are all its offers, `kinds` and `costs` theirs, and the `shown` one is the cheapest of
+    them. There are `slots` for offers that were shown at some price.
     """
 
     item: WrittenItem
     priced: tuple[Priced, ...]
     shown: int
-    price_from: int
-    price_to: int
+    kinds: tuple[Kind | None, ...]
+    costs: tuple[Cost, ...]
+    slots: dict[int, Slot] = {}
 
-    def at_price(self, price: bytes) -> WrittenItem:
-        """Give the same item and offer at another price."""
-        item = self.item
-        text = b"%b%b%b" % (item.text[: self.price_from], price, item.text[self.price_to :])
-        return WrittenItem(item.id, item.name, text, _tag(text))
+    def at_price(self, shown: int, price: bytes) -> WrittenItem | None:
+        """Give the item with an offer at a price; None where it was never shown with that."""
+        slot = self.slots.get(shown)
+        if slot is None:
+            return None
+        return WrittenItem(self.item.id, self.item.name, slot.at_price(price))
 
-
-def _tag(text: bytes) -> bytes:
-    return sha256(text).digest()
+    def keep_slot(self, shown: int, item: CatalogItem) -> WrittenItem:
+        """Write the item as it is shown with an offer, and remember where the price stands."""
+        made = written(item)
+        slot = _slot(item, made.text)
+        if slot is not None:
+            self.slots[shown] = slot
+        return made
 
 
 def written(item: CatalogItem) -> WrittenItem:
     """Write an item of a page."""
-    text = encode(item)
-    return WrittenItem(item.id, item.name, text, _tag(text))
+    return WrittenItem(item.id, item.name, encode(item))
 
 
-def _everybodys(item: CatalogItem, priced: Sequence[Priced], shown: int) -> Everybodys:
-    """Write an item so that another price can take the place of the one shown."""
+def _slot(item: CatalogItem, text: bytes) -> Slot | None:
+    """Find where in an item as it is written the price of its offer stands."""
     (offer,) = item.offers
-    made = written(item)
-    begin = end = 0
-    if isinstance(offer.price, PriceView):
-        slotted = msgspec.structs.replace(offer, price=cast("PriceView", raw_slot("price")))
-        pieces = cut(msgspec.structs.replace(item, offers=[slotted]), ("price",))
-        if pieces is not None:
-            begin = len(pieces[0].encode())
-            end = len(made.text) - len(pieces[1].encode())
-    return Everybodys(made, tuple(priced), shown, begin, end)
+    if not isinstance(offer.price, PriceView):
+        return None
+    slotted = msgspec.structs.replace(offer, price=cast("PriceView", raw_slot("price")))
+    pieces = cut(msgspec.structs.replace(item, offers=[slotted]), ("price",))
+    if pieces is None:
+        return None
+    return Slot(text, len(pieces[0].encode()), len(text) - len(pieces[1].encode()))
 
 
 class Sheet:
@@ -113,6 +127,7 @@ class WrittenItems:
         self, items_max: int = WRITTEN_OFFERS_MAX, sheets_max: int = WRITTEN_SHEETS_MAX
     ) -> None:
         self.prices = PriceForms()
+        self.own = OwnForms(self.prices)
         self._items_max = items_max
         self._known: OrderedDict[Hashable, Everybodys] = OrderedDict()
         self._sheets = Recent[Hashable, Sheet](sheets_max)
@@ -128,10 +143,19 @@ class WrittenItems:
         self, key: Hashable, item: CatalogItem, priced: Sequence[Priced], shown: int
     ) -> WrittenItem:
         """Write an item as it is for everybody who has this key for it; see `Everybodys`."""
-        made = self._known[key] = _everybodys(item, priced, shown)
+        made = written(item)
+        slot = _slot(item, made.text)
+        self._known[key] = Everybodys(
+            made,
+            tuple(priced),
+            shown,
+            tuple([self.own.kind_of(each.found) for each in priced]),
+            tuple([each.cost() for each in priced]),
+            {} if slot is None else {shown: slot},
+        )
         if len(self._known) > self._items_max:
             self._known.popitem(last=False)
-        return made.item
+        return made
 
     def sheet(self, key: Hashable, count: int) -> Sheet:
         """Give what is written of a page of so many items."""

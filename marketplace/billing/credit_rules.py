@@ -7,7 +7,14 @@ from decimal import Decimal
 from marketplace.billing.rules import InvoiceTotals, Tax, TaxSubtotal, tax_amount
 from marketplace.kernel.canonical import plain_decimal
 from marketplace.kernel.errors import Conflict, FieldError, InvalidInput
-from marketplace.kernel.money import Money, currency_digits, line_amount, rounded, total
+from marketplace.kernel.money import (
+    Money,
+    allocate,
+    currency_digits,
+    line_amount,
+    rounded,
+    total,
+)
 from marketplace.kernel.units import places, too_fine
 
 
@@ -70,18 +77,24 @@ class CreditedLine:
 
 
 def credited_lines(
-    invoiced: Sequence[Creditable], wishes: Sequence[CreditWish], currency: str
+    invoiced: Sequence[Creditable],
+    wishes: Sequence[CreditWish],
+    currency: str,
+    amount: Decimal | None = None,
 ) -> list[CreditedLine]:
     """Decide the lines of a credit note: those wished for, or without wishes all that is left.
 
-    Raises Conflict where nothing is left, InvalidInput for lines that are unknown or stand there
-    twice, and for more than is left of one.
+    An `amount` for the whole document is shared among the lines wished for, or among all. Raises
+    Conflict where nothing is left, InvalidInput for lines that are unknown or stand there twice,
+    and for more than is left of one or of all.
     """
     by_line = {x.line: x for x in invoiced if x.open_net > 0 or x.open_quantity > 0}
     if not by_line:
         raise Conflict("All of this invoice is credited already.")
     wishes = wishes or [CreditWish(line) for line in by_line]
     errors = list(_errors(by_line, wishes, currency))
+    if amount is not None and not errors:
+        wishes, errors = _shared(by_line, wishes, currency, amount)
     if errors:
         raise InvalidInput("This credit note does not fit the invoice.", errors=errors)
     return [
@@ -104,6 +117,36 @@ def _errors(
         else:
             yield from _line_errors(line, wish, currency, where)
         seen.add(wish.line)
+
+
+def _shared(
+    by_line: Mapping[int, Creditable], wishes: Sequence[CreditWish], currency: str, amount: Decimal
+) -> tuple[list[CreditWish], list[FieldError]]:
+    """Share an amount among lines by what is left of each, or say why it cannot be.
+
+    By the largest remainder, so that the parts come to the amount; a part is at most what is left.
+    """
+    errors = [
+        FieldError(f"/lines/{index}", "contradiction", "Give amounts by line, or one for all.")
+        for index, wish in enumerate(wishes)
+        if wish.quantity is not None or wish.amount is not None
+    ]
+    left = [by_line[wish.line].open_net for wish in wishes]
+    open_net = sum(left, Decimal(0))
+    if not 0 < amount <= open_net:
+        detail = f"{rounded(open_net, currency)} {currency} net can be credited of these lines."
+        errors.append(FieldError("/amount", "out_of_range", detail))
+    elif places(amount) > currency_digits(currency):
+        detail = f"Amounts in {currency} have {currency_digits(currency)} decimals."
+        errors.append(FieldError("/amount", "too_many_decimals", detail))
+    if errors:
+        return [], errors
+    parts = allocate(Money(rounded(amount, currency), currency), left)
+    return [
+        CreditWish(wish.line, amount=part.amount)
+        for wish, part in zip(wishes, parts, strict=True)
+        if part.amount
+    ], []
 
 
 def _line_errors(

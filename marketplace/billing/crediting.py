@@ -89,12 +89,13 @@ async def issue_credit_note(
     """
     caller.require("invoices:write")
     wishes = [_wish(line) for line in data.lines]
+    amount = None if data.amount is None else Decimal(data.amount)
     async with transaction(platform, caller) as tx:
         if (earlier := await replay(tx, key, CreditNoteView)) is not None:
             return earlier
         invoice = await _locked_invoice(tx, caller, invoice_id)
         invoiced = await _creditable(tx, invoice_id)
-        lines = credited_lines(invoiced, wishes, invoice.currency)
+        lines = credited_lines(invoiced, wishes, invoice.currency, amount)
         totals = credit_totals(lines, invoiced, invoice.currency)
         # Last, for from here on the issuer's other documents wait.
         sequence = await next_number(tx, caller.organization_id, data.series)

@@ -143,9 +143,14 @@ class CreditNoteLineInput(Input):
 
 
 class CreditNoteInput(Input):
-    """A credit note for an invoice; without `lines` for all that is left of it."""
+    """A credit note for an invoice; without `lines` for all that is left of it.
+
+    An `amount` (net) for the whole document, such as a discount agreed afterwards, is shared among
+    the `lines` named, or among all, by what is left of each; the parts come to it to the cent.
+    """
 
     reason: Name
+    amount: AmountText | None = None
     lines: Annotated[tuple[CreditNoteLineInput, ...], Meta(max_length=LINES_MAX)] = ()
     series: Series = "CN"
 

@@ -169,7 +169,7 @@ with given as materialized (
     update frameworks f set drawn = f.drawn + v.amount
     from by_value v join held h on h.id = v.framework_id
     where f.id = v.framework_id and f.drawn + v.amount >= 0
-      and (f.ceiling is null or f.drawn + v.amount <= f.ceiling)
+      and f.drawn + v.amount <= coalesce(f.ceiling, 999999999999999999)  -- what a column holds
     returning f.id
 ), wanted as (
     select c.id, c.title, sum(case when c.unit is null then g.amount else g.quantity end) as amount

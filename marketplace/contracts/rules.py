@@ -268,7 +268,7 @@ def _errors_of(draft: ContractDraft) -> Iterator[FieldError]:
         yield from terms_errors(price.terms, f"/prices/{number}/terms")
         first = seen.setdefault((price.sku, price.unit), number)
         if first != number:
-            detail = f"{price.sku} in {price.unit} has a price already, at /prices/{first}."
+            detail = f"{price.sku} in {price.unit} has a price already, the one at {first + 1}."
             yield FieldError(f"/prices/{number}/sku", "duplicate", detail)
 
 
@@ -283,8 +283,12 @@ def _commitment_errors(price: ContractPrice, currency: str, pointer: str) -> Ite
         detail = "What is committed is more than zero, and the cap is not below it."
         yield FieldError(f"{pointer}/cap", "out_of_range", detail)
     if max(places(commitment.cap), places(committed)) > digits:
-        detail = f"What is drawn here is counted with at most {digits} decimals."
-        yield FieldError(f"{pointer}/cap", "too_many_decimals", detail)
+        yield FieldError(f"{pointer}/cap", "too_many_decimals", _counted_with(digits))
+
+
+def _counted_with(digits: int) -> str:
+    how_many = f"at most {digits} decimals" if digits else "no decimals"
+    return f"What is drawn here is counted with {how_many}."
 
 
 def raised(commitment: Commitment, cap: Decimal, unit: str, currency: str) -> Commitment:
@@ -298,8 +302,7 @@ def raised(commitment: Commitment, cap: Decimal, unit: str, currency: str) -> Co
     by_value = commitment.measure is Measure.VALUE
     digits = currency_digits(currency) if by_value else decimals_allowed(unit)
     if places(cap) > digits:
-        detail = f"What is drawn here is counted with at most {digits} decimals."
-        raise invalid("/cap", "too_many_decimals", detail)
+        raise invalid("/cap", "too_many_decimals", _counted_with(digits))
     means = commitment.cap if commitment.committed is None else commitment.committed
     return replace(commitment, cap=cap, committed=means)
 

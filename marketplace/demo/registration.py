@@ -12,6 +12,7 @@ from marketplace.demo.story import Actor, UnexpectedAnswer, eventually
 from marketplace.demo.wares import ASSORTMENTS, Goods
 
 BUYER: Final = "Rheinwerk Anlagenbau"
+OTHER_BUYER: Final = "Nordlicht Metallbau"
 UNITS: Final = ("Werk Hamburg", "Werk Leipzig")
 COUNTRIES: Final = {
     BUYER: "DE",
@@ -156,6 +157,15 @@ async def quote_one(seller: Actor, goods: Goods, buyer: DemoCompany) -> None:
     path, version = f"/v1/quotes/{made['id']}/accept", {"If-Match": f'"{made["version"]}"'}
     purchaser = seller.with_key(f"{buyer.name} (purchaser)", buyer.keys["purchaser"])
     await purchaser.send("POST", path, headers=version, show="acceptQuote")
+
+
+async def price_another_buyer(operator: Actor, supplier: DemoCompany, prefix: str) -> None:
+    """Give another buyer a price of the quoted article: it is explained to the supplier alone."""
+    other = await register_company(operator, OTHER_BUYER, "buyer")
+    seller = operator.with_key(supplier.name, supplier.keys["seller"])
+    row = f"sku;unit;minimum_quantity;amount\n{prefix}-{QUOTED};C62;1;5.95\n"
+    to_other = {"organization_id": other.organization_id}
+    await publish_prices(seller, f"Prices for {other.name}", row.encode(), to_other)
 
 
 async def keep_segment(seller: Actor, name: str, member: DemoCompany) -> str:

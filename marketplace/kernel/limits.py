@@ -11,8 +11,16 @@ UNKNOWN_PARAMETERS_SHOWN: Final = 100
 """Of a query, in a refusal: a head has room for thousands, and each is answered with a sentence."""
 BODY_SECONDS_MAX: Final = 30
 """Between two parts of a body; meanwhile the request does not count as under way."""
+TAKEN_SECONDS_MAX: Final = 60
+TAKEN_BYTES_MIN: Final = 16_384
+"""Of an answer that waits for its reader, what he takes at least in that time; who takes less
+counts as gone, and what is held for him is closed."""
 BODY_BYTES_MAX: Final = 1_048_576
 """JSON bodies: 1,000 lines of an order take about 300 kB."""
+BODY_FAULTS_TOLD_MAX: Final = 1_000
+"""Of the form of a body: each of 1,000 lines can be wrong, and 1 MB could hold 100,000 faults."""
+BODY_FAULTS_BYTES_MAX: Final = 400_000
+"""A larger body is told its first fault alone: to take 1 MB of tiny items apart takes 0.2 s."""
 UPLOAD_BYTES_MAX: Final = 256 * 1_048_576
 """Streamed uploads: a million price rows take about 60 MB."""
 PAGE_ITEMS_DEFAULT: Final = 50
@@ -30,6 +38,9 @@ COMPANIES_COUNTED_MAX: Final = 100_000
 """Companies whose requests one process counts in memory: about 30 MB."""
 REQUESTS_IN_FLIGHT_MAX: Final = 1_000
 """Per process; beyond it 503 at once, before anything is queued."""
+COMPANY_WAITING_MAX: Final = 200
+"""Requests of one company that wait in one process for a connection to the database: a fifth of
+what may be under way, so that one company's rush turns nobody else away."""
 REQUEST_SECONDS_MAX: Final = 30
 """No request waits longer for the database than a client waits for the answer."""
 
@@ -86,6 +97,20 @@ LANGUAGES_MAX: Final = 50
 KEYWORDS_MAX: Final = 50
 CODES_PER_PRODUCT_MAX: Final = 50
 MEDIA_PER_PRODUCT_MAX: Final = 50
+MEDIA_OF_COMPANY_MAX: Final = 50_000
+"""Uploads of one company: a picture and a data sheet of each of 25,000 articles."""
+MEDIA_BYTES_OF_COMPANY_MAX: Final = 50 * 1_073_741_824
+"""Of all of them together: a megabyte each on average, as pictures for pages have."""
+MEDIA_AT_ONCE_MAX: Final = 2
+"""Uploads per process, each held in memory once or twice. Beside the documents of procedures: no
+bidder waits at his deadline for a supplier's pictures."""
+MEDIA_OUT_AT_ONCE_MAX: Final = 32
+"""Media on their way out of a process, some 2 MB each while their readers take them."""
+MEDIA_OUT_OF_COMPANY_MAX: Final = 16
+"""Of these: as many as browsers ask for at a time, of a few pages; room is left for others."""
+MEDIA_DAYS_KEPT: Final = 30
+"""An upload that no product shows: until it is told of one, or is put back where it was taken out.
+"""
 RELATIONS_PER_PRODUCT_MAX: Final = 200
 ADDRESS_CHARACTERS_MAX: Final = 2_000
 """Of a URL: what every browser and proxy takes."""
@@ -137,6 +162,9 @@ PAGE_READS_MAX: Final = 20
 KEPT_PRICES_MAX: Final = 100_000
 """Of ladders of published versions, what one process keeps read: so many entries that say there is
 none, or a tenth of it of ladders; about 10 MB."""
+FACES_KEPT_MAX: Final = 5_000
+"""What lists say of themselves, and what buyers see of suppliers, that one process keeps read: it
+never changes; some 3 MB for each."""
 KEPT_OFFERS_MAX: Final = 10_000
 """Offers one process keeps read: about 5 MB."""
 SHELF_ITEMS_MAX: Final = 10_000
@@ -153,9 +181,20 @@ WRITTEN_PRICES_MAX: Final = 5_000
 WRITTEN_OFFERS_MAX: Final = 5_000
 """Forms of lists, lines of offers whatever quantity is asked, and items of pages with the prices of
 their offers, that one process keeps written: at most less than 1, 3 and 8 MB."""
+OWN_FORMS_MAX: Final = 20_000
+"""Of prices that buyers have of their own, kinds that are written without being decided again, for
+each list: those of a thousand buyers who ask in turn. At most 18 MB."""
 WRITTEN_SHEETS_MAX: Final = 100
 """Pages put together of written items: the places alone, unless their items have been forgotten;
 then 50 kB each."""
+IMPORTS_WAITING_MAX: Final = 20
+"""Of one company, waiting or under way: each takes up to 256 MB of disk, and the worker's jobs are
+for others too."""
+IMPORTS_WAITING_HOURS: Final = 24
+"""How long one counts: what the worker gave up must not keep its company from sending it again."""
+UPLOADS_AT_ONCE_MAX: Final = 100
+UPLOADS_OF_COMPANY_MAX: Final = 10
+"""Per process: an upload takes as long as its sender, and counts as waiting when it has arrived."""
 IMPORT_ROW_ERRORS_MAX: Final = 1_000
 """Row errors kept of one import; beyond it only counted."""
 IMPORT_BATCH_ROWS: Final = 5_000
@@ -167,14 +206,20 @@ EXPORT_PAGE_ROWS: Final = 2_000
 EXPORT_JOINED_ROWS: Final = 5_000
 """The same of a price file whose rows come as one text: half a megabyte."""
 EXPORT_FIRST_ROWS: Final = 200
-"""Those read first, to learn what offers have in common, are made one by one."""
+"""Those read first, to learn what offers have in common; of a page no kind of which is known each
+offer is told by what it is."""
 EXPORT_ANSWERS_MAX: Final = 500
-"""Answers told with each page, some hundred bytes each; a buyer's offers are of a few kinds."""
+"""Answers told with each page, some hundred bytes each; a supplier's offers are of a few kinds."""
+EXPORT_ASKED_AGAIN_FROM: Final = 8
+"""A page is asked for once more if that saves making one of so many of its rows here: a row made
+here takes some ten times as long as one that Postgres writes."""
 EXPORT_KINDS_MAX: Final = 10_000
 """Kinds of offers of which an export that writes its own rows keeps what they share; some hundred
 suffice a buyer, and more would be some megabytes."""
 EXPORTS_AT_ONCE_MAX: Final = 4
 """Per process: each holds a connection as long as its reader takes."""
+EXPORTS_OF_COMPANY_MAX: Final = 2
+"""Of these; the others are for others."""
 SHEET_ROWS_MAX: Final = 1_048_576
 """What spreadsheets open, the header included."""
 SHEET_UPLOAD_BYTES_MAX: Final = 32 * 1_048_576
@@ -387,8 +432,8 @@ OTHERS_EXPLAINED_MAX: Final = 200
 customers' nobody reads more."""
 
 # Orders
-LINE_AMOUNT_MAX: Final = 10**15
-"""What a line may cost: a thousand such lines still fit the 18 digits a stored total has."""
+LINE_AMOUNT_MAX: Final = 10**14
+"""What a line may cost: a thousand such lines, taxed with 100 %, fit the 18 digits of a total."""
 APPROVAL_LEVELS_MAX: Final = 5
 """Persons whose yes a document needs, one after the other."""
 

@@ -38,9 +38,11 @@ from marketplace.organizations.credentials import (
 from marketplace.organizations.rules import (
     MemberRole,
     Membership,
+    Sides,
     acting_unit_refusal,
     narrowed,
     roles_in,
+    scopes_in,
 )
 from marketplace.platform.caller import Caller, Rights
 from marketplace.platform.core import Platform
@@ -123,8 +125,8 @@ with recursive credential as (%s), acting as (
 select c.*, m.active as member_active, clock() as at,
        array(select id from path order by level) as path,
        array(select active from path order by level) as path_active,
-       (select o.imports_history from organizations o where o.id = c.company_id)
-           as imports_history,
+       (select array[o.buyer, o.supplier, o.imports_history] from organizations o
+        where o.id = c.company_id) as sides,
        (select jsonb_agg(jsonb_build_array(s.unit_id, s.roles, s.includes_subunits))
         from memberships s where s.member_id = c.member_id) as memberships
 from credential c join members m on m.id = c.member_id
@@ -307,7 +309,10 @@ def known_caller(
     roles = roles_in(path, memberships_of(row["memberships"]))
     if not roles:
         raise NotPermitted("You do not belong to this unit.")
-    if not row["imports_history"]:
+    buys, sells, imports_history = row["sides"]
+    # Only the operator's own members can be given his role.
+    sides = Sides(buys, sells, MemberRole.OPERATOR in roles, imports_history)
+    if not imports_history:
         roles -= {MemberRole.IMPORTER}
     left_s = CALLER_SECONDS_MAX if expires_at is None else (expires_at - at).total_seconds()
     allowed = row["allowed_addresses"]
@@ -316,7 +321,7 @@ def known_caller(
         path=path,
         member_id=row["member_id"],
         roles=frozenset(role.value for role in roles),
-        scopes=narrowed(rights.of(roles), row["scopes"]),
+        scopes=narrowed(scopes_in(rights.of(roles), rights.holders, sides), row["scopes"]),
         credential_id=credential_id,
         networks=None if allowed is None else checked_networks(allowed, ""),
         ends_at=asked_at + min(CALLER_SECONDS_MAX, left_s),

@@ -113,11 +113,12 @@ class Sides:
 _ROLES: Final = {role.value: role for role in MemberRole}
 _SIDE_OF_ROLE: Final = {
     MemberRole.PURCHASER: "buyer",
-    MemberRole.APPROVER: "buyer",
     MemberRole.AUDITOR: "buyer",
     MemberRole.SELLER: "supplier",
     MemberRole.OPERATOR: "operator",
 }
+_EVERYWHERE: Final = frozenset({MemberRole.ADMINISTRATOR, MemberRole.VIEWER})
+"""Roles that hold what anybody in their company may; they add no side to it."""
 _HISTORY: Final = "The operator lets a company import its history; this one may not."
 
 
@@ -146,6 +147,26 @@ def check_roles(roles: Iterable[str], sides: Sides, pointer: str) -> frozenset[M
     if not checked:
         raise invalid(pointer, "no_role", "A member has at least one role in a unit.")
     return frozenset(checked)
+
+
+def scopes_in(
+    scopes: Iterable[str], holders: Mapping[str, frozenset[str]], sides: Sides
+) -> frozenset[str]:
+    """Keep the scopes that a company on these sides has any use for.
+
+    An administrator may do all that somebody in his company could be appointed to do: in one that
+    only buys there is no seller, so nothing there sells. `holders` are the roles of each scope.
+    """
+    return frozenset(
+        scope
+        for scope in scopes
+        if not (doing := holders[scope] - _EVERYWHERE) or any(_is_on(role, sides) for role in doing)
+    )
+
+
+def _is_on(role: str, sides: Sides) -> bool:
+    side = _SIDE_OF_ROLE.get(_ROLES[role])
+    return side is None or bool(getattr(sides, side))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 from uuid import UUID
 
@@ -52,12 +53,20 @@ class Caller(msgspec.Struct, frozen=True, omit_defaults=True):
             raise NotPermitted(f"This needs the scope {scope}; ask an administrator for a key.")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rights:
     """Which scopes each role holds, as the installed features declare them."""
 
     by_role: Mapping[str, frozenset[str]]
     titles: Mapping[str, str]
+
+    @cached_property
+    def holders(self) -> Mapping[str, frozenset[str]]:
+        """Give the roles that hold each scope."""
+        return {
+            scope: frozenset(role for role, held in self.by_role.items() if scope in held)
+            for scope in frozenset().union(*self.by_role.values())
+        }
 
     def of(self, roles: Iterable[str]) -> frozenset[str]:
         """Give the scopes that members with these roles hold."""

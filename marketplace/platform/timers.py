@@ -6,7 +6,7 @@ handles a timer it holds a lease; where it dies, another takes over when the lea
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Generic, TypeVar
@@ -85,10 +85,19 @@ class TimerKey:
 
 async def set_timer(tx: Transaction, kind: str, subject_id: UUID, due_at: datetime) -> None:
     """Remind of a subject at `due_at`; an earlier reminder of the same kind moves there."""
+    await set_timers(tx, kind, [subject_id], due_at)
+
+
+async def set_timers(
+    tx: Transaction, kind: str, subject_ids: Collection[UUID], due_at: datetime
+) -> None:
+    """Remind of each subject, as `set_timer`; one statement for all."""
     values = {"due_at": due_at, "leased_until": None, "attempts": 0}
+    # In one order, so that two who set the same ones do not wait for each other.
+    rows = [{"kind": kind, "subject_id": each, **values} for each in sorted(set(subject_ids))]
     await tx.execute(
         insert(TimerRow)
-        .values(kind=kind, subject_id=subject_id, **values)
+        .values(rows)
         .on_conflict_do_update(index_elements=["kind", "subject_id"], set_=values)
     )
 

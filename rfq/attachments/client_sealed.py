@@ -12,10 +12,12 @@ from sqlalchemy import func, select
 from marketplace.kernel.errors import invalid
 from marketplace.kernel.ids import new_id
 from marketplace.platform.caller import Caller
+from marketplace.platform.contents.receiving import HeldContents, gathered, keep_file
+from marketplace.platform.contents.scanning import Scan
 from marketplace.platform.core import Platform
 from marketplace.platform.database import transaction
-from rfq.attachments.contents import HeldContents, gathered, keep_file, sealed_key
-from rfq.attachments.schemas import Scan, SealedUploadView
+from rfq.attachments.contents import sealed_key
+from rfq.attachments.schemas import SealedUploadView
 from rfq.attachments.sealed import check_uploading, keep_upload
 from rfq.bids.receiving import bids_lock
 from rfq.rules.sealed_files import FilePlace, SealedFile

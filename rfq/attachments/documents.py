@@ -15,29 +15,21 @@ from marketplace.kernel.errors import Conflict, NotFound
 from marketplace.kernel.ids import new_id
 from marketplace.kernel.limits import DOCUMENT_GRACE_HOURS, DOCUMENTS_MAX
 from marketplace.platform.caller import Caller
+from marketplace.platform.contents.kinds import DocumentKind, check_name
+from marketplace.platform.contents.receiving import Content, HeldContents, keep_file, received
+from marketplace.platform.contents.releasing import Download, same, stored
+from marketplace.platform.contents.scanning import Scan
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Role, Transaction, system_transaction, transaction
 from marketplace.platform.timers import set_timer
-from rfq.attachments.contents import (
-    Content,
-    Download,
-    HeldContents,
-    check_released,
-    keep_file,
-    keep_verdict,
-    received,
-    same,
-    stored,
-    verdict_now,
-)
-from rfq.attachments.schemas import DocumentList, DocumentView, Scan
+from rfq.attachments.contents import check_released, keep_verdict, verdict_now
+from rfq.attachments.schemas import DocumentList, DocumentView
 from rfq.attachments.tables import DocumentRow
 from rfq.attachments.terms import put_in_force
 from rfq.procedures.publishing import load_own
 from rfq.procedures.reading import Loaded, load, reads_as_buyer
 from rfq.rules import procedure as rules
 from rfq.rules.differences import TermsDocument
-from rfq.rules.documents import DocumentKind, check_name
 from rfq.rules.procedure import Status
 
 _COLUMNS = (

@@ -16,14 +16,14 @@ from sqlalchemy import Row, func, select, update
 from marketplace.kernel.errors import Conflict, InvalidInput, NotFound
 from marketplace.kernel.events import Event
 from marketplace.kernel.limits import DOCUMENT_BYTES_MAX, SET_ASIDE_MAX
+from marketplace.platform.contents.kinds import DocumentKind, recognised
+from marketplace.platform.contents.releasing import stored
+from marketplace.platform.contents.scanning import Scan, scanned
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Role, Transaction, system_transaction
 from marketplace.platform.telemetry import log
-from rfq.attachments.contents import keep_verdict, sealed_key, stored, verdict_now
-from rfq.attachments.scanning import scanned
-from rfq.attachments.schemas import Scan
+from rfq.attachments.contents import keep_verdict, sealed_key, verdict_now
 from rfq.attachments.tables import OpenedAttachmentRow
-from rfq.rules.documents import DocumentKind, recognised
 from rfq.rules.sealing import Broken
 from rfq.rules.strict_files import open_sealed
 

@@ -7,10 +7,10 @@ from uuid import UUID
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from sqlalchemy import Row, insert, select
 
+from marketplace.platform.contents.scanning import Scan
 from marketplace.platform.database import Transaction
 from marketplace.platform.timers import set_timer
 from rfq.attachments.examining import EXAMINE_TIMER
-from rfq.attachments.schemas import Scan
 from rfq.attachments.tables import OpenedAttachmentRow, SealedAttachmentRow
 from rfq.procedures.reading import Loaded
 from rfq.rules.bid import BidAttachment

@@ -1,31 +1,30 @@
 """Documents and attachments over HTTP."""
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 from uuid import UUID
 
 from litestar import Request, Response, delete, get, post
-from litestar.openapi.spec import (
-    OpenAPIMediaType,
-    OpenAPIResponse,
-    Operation,
-    RequestBody,
-    Schema,
-)
-from litestar.openapi.spec.enums import OpenAPIType
+from litestar.openapi.spec import Operation, RequestBody
 from litestar.params import QueryParameter
 from litestar.types import ControllerRouterHandler
 
 from marketplace.kernel.limits import DOCUMENT_BYTES_MAX
 from marketplace.platform.caller import Caller
+from marketplace.platform.contents.releasing import Download
 from marketplace.platform.core import Platform
-from marketplace.platform.http.body import wrong_header
+from marketplace.platform.http.contents import (
+    BINARY,
+    DOCUMENT_BODY_BYTES_MAX,
+    TEXT,
+    DocumentDownload,
+    DocumentUpload,
+    body_stream,
+)
 from marketplace.platform.http.given import FromPath, Given
 from marketplace.platform.http.paging import Page, PageRequest, paged
 from marketplace.platform.http.schemas import Name
 from rfq.attachments import client_sealed, documents, sealed
-from rfq.attachments.contents import Download
 from rfq.attachments.schemas import (
     AttachmentView,
     DocumentList,
@@ -34,30 +33,10 @@ from rfq.attachments.schemas import (
     UploadView,
 )
 from rfq.rules.bid import Part
-from rfq.rules.documents import TAKEN, DocumentKind
 from rfq.rules.strict_files import SEALED_FILE_BYTES_MAX
 from rfq.strict.schemas import HashText
 
 TAGS: Final = ["documents"]
-_BINARY: Final = "application/octet-stream"
-_TYPES: Final = (_BINARY, *(kind.value for kind in DocumentKind))
-
-
-@dataclass
-class DocumentUpload(Operation):
-    """An operation whose body is a document."""
-
-    def __post_init__(self) -> None:
-        """Describe the body, which no parameter of the handler does."""
-        text = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
-        self.request_body = RequestBody(
-            required=True,
-            description=(
-                f"{TAKEN}, at most {DOCUMENT_BYTES_MAX // 1_048_576} MB. What it is its content "
-                "tells, not its name or Content-Type. Documents with macros are not taken."
-            ),
-            content=dict.fromkeys(_TYPES, text),
-        )
 
 
 @dataclass
@@ -72,31 +51,8 @@ class SealedUpload(Operation):
                 "The file as docs/examples/strict_client.py seals it: chunks of 64 KiB, padded, of "
                 f"a document with at most {DOCUMENT_BYTES_MAX // 1_048_576} MB."
             ),
-            content={_BINARY: OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))},
+            content={BINARY: TEXT},
         )
-
-
-@dataclass
-class DocumentDownload(Operation):
-    """An operation that answers with a document."""
-
-    def __post_init__(self) -> None:
-        """Describe the answer, which no type of the handler does."""
-        text = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
-        self.responses = {
-            **(self.responses or {}),
-            "200": OpenAPIResponse(
-                description="The document.",
-                content={kind.value: text for kind in DocumentKind},
-            ),
-        }
-
-
-async def _stream(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise wrong_header("Content-Encoding", "Send the document as it is, not compressed.")
-    async for chunk in request.stream():
-        yield chunk
 
 
 def _download(found: Download) -> Response[bytes]:
@@ -109,7 +65,7 @@ def _download(found: Download) -> Response[bytes]:
     operation_class=DocumentUpload,
     tags=TAGS,
     summary="Add a document to the own procedure; the same content again is the same document",
-    request_max_body_size=DOCUMENT_BYTES_MAX + 1,
+    request_max_body_size=DOCUMENT_BODY_BYTES_MAX,
 )
 async def add_document(
     request: Request[Any, Any, Any],
@@ -119,7 +75,7 @@ async def add_document(
     name: Annotated[Name, QueryParameter(name="name", description="What the file is called.")],
 ) -> DocumentView:
     """Add a document."""
-    return await documents.add_document(platform, caller, procedure_id, name, _stream(request))
+    return await documents.add_document(platform, caller, procedure_id, name, body_stream(request))
 
 
 @get(
@@ -174,7 +130,7 @@ async def remove_document(
     operation_class=DocumentUpload,
     tags=TAGS,
     summary="Upload an attachment for the own bid; it is sealed at once, and the bid names it",
-    request_max_body_size=DOCUMENT_BYTES_MAX + 1,
+    request_max_body_size=DOCUMENT_BODY_BYTES_MAX,
 )
 async def upload_attachment(
     request: Request[Any, Any, Any],
@@ -190,7 +146,7 @@ async def upload_attachment(
     ] = Part.WHOLE,
 ) -> UploadView:
     """Upload an attachment."""
-    chunks = _stream(request)
+    chunks = body_stream(request)
     return await sealed.upload_attachment(platform, caller, procedure_id, chunks, part)
 
 
@@ -212,7 +168,7 @@ async def upload_sealed(
     ],
 ) -> SealedUploadView:
     """Upload a sealed attachment."""
-    chunks = _stream(request)
+    chunks = body_stream(request)
     return await client_sealed.upload_sealed(platform, caller, procedure_id, sha256, chunks)
 
 

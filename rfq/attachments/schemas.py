@@ -1,20 +1,12 @@
 """What goes over the wire about documents and attachments; hashes in hexadecimal."""
 
 from datetime import datetime
-from enum import StrEnum
 from uuid import UUID
 
+from marketplace.platform.contents.kinds import DocumentKind
+from marketplace.platform.contents.scanning import Scan
 from marketplace.platform.http.schemas import Output
 from rfq.rules.bid import Part
-from rfq.rules.documents import DocumentKind
-
-
-class Scan(StrEnum):
-    """What the scanner said of a content; one that is not clean is released to nobody."""
-
-    CLEAN = "clean"
-    UNSCANNED = "unscanned"
-    REFUSED = "refused"
 
 
 class DocumentView(Output):

@@ -16,24 +16,17 @@ from marketplace.kernel.errors import Conflict, NotFound, invalid
 from marketplace.kernel.ids import new_id
 from marketplace.kernel.limits import ATTACHMENT_UPLOADS_MAX
 from marketplace.platform.caller import Caller
+from marketplace.platform.contents.kinds import DocumentKind
+from marketplace.platform.contents.receiving import Content, HeldContents, keep_file, received
+from marketplace.platform.contents.releasing import Download, stored
+from marketplace.platform.contents.scanning import Scan
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, transaction
 from marketplace.platform.http.paging import Page, PageRequest, page
-from rfq.attachments.contents import (
-    Content,
-    Download,
-    HeldContents,
-    check_released,
-    keep_file,
-    keep_verdict,
-    received,
-    sealed_key,
-    stored,
-    verdict_now,
-)
+from rfq.attachments.contents import check_released, keep_verdict, sealed_key, verdict_now
 from rfq.attachments.examining import OPENED, examine
 from rfq.attachments.naming import ADDRESS_KEY
-from rfq.attachments.schemas import AttachmentView, Scan, UploadView
+from rfq.attachments.schemas import AttachmentView, UploadView
 from rfq.attachments.tables import OpenedAttachmentRow, SealedAttachmentRow
 from rfq.bids.receiving import bids_lock, load_for_bidder
 from rfq.evaluation.panel import own_part
@@ -41,7 +34,6 @@ from rfq.key_store import KeyStore
 from rfq.procedures.reading import Loaded, load, reads_as_buyer
 from rfq.rules import procedure as rules
 from rfq.rules.bid import Part
-from rfq.rules.documents import DocumentKind
 from rfq.rules.procedure import PRICES_HIDDEN
 from rfq.rules.sealed_files import (
     FilePlace,

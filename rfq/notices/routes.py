@@ -14,6 +14,7 @@ from marketplace.kernel.limits import NOTICE_BYTES_MAX
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.http.body import wrong_header
+from marketplace.platform.http.contents import check_uncompressed
 from marketplace.platform.http.given import FromPath, Given
 from marketplace.platform.http.schemas import CurrencyText
 from marketplace.platform.idempotency import IdempotencyKey
@@ -55,8 +56,7 @@ async def _body(request: Request[Any, Any, Any]) -> bytes:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type not in {*_MEDIA_TYPES, *_ALSO} and not media_type.endswith(("+json", "+xml")):
         raise wrong_header("Content-Type", f"Send the notice as {', '.join(_MEDIA_TYPES)}.")
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise wrong_header("Content-Encoding", "Send the notice as it is, not compressed.")
+    check_uncompressed(request, "notice")
     return await request.body()
 
 

@@ -21,9 +21,9 @@ from marketplace.kernel.limits import ATTACHMENTS_PER_BID_MAX, LINE_AMOUNT_MAX
 from marketplace.kernel.money import UNIT_PRICE_PLACES, exact_line_amount
 from marketplace.kernel.states import StateMachine, transition
 from marketplace.kernel.units import places
+from marketplace.platform.contents.kinds import check_name
 from rfq.rules.conditions import Conditions, condition_errors
 from rfq.rules.currencies import Exchange, exchanges
-from rfq.rules.documents import check_name
 from rfq.rules.offering import Answer, answer_errors, validity_errors
 from rfq.rules.procedure import Line, Lot, Procedure
 from rfq.rules.variants import MAIN, Variant, text_errors

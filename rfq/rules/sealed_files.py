@@ -21,8 +21,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
 from marketplace.kernel.canonical import canonical_bytes
+from marketplace.platform.contents.kinds import DocumentKind
 from rfq.rules.bid import Part
-from rfq.rules.documents import DocumentKind
 from rfq.rules.sealing import (
     KEY_BYTES,
     LENGTH_BYTES,

@@ -21,7 +21,7 @@ from marketplace.billing.schemas import (
     InvoiceInput,
     InvoiceView,
 )
-from marketplace.kernel.errors import Conflict, InvalidInput, NotFound
+from marketplace.kernel.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from marketplace.kernel.money import Money
 from marketplace.platform.http.paging import PageRequest
 from tests.orders.trade import Trade
@@ -43,8 +43,9 @@ async def give_back(
     *lines: CreditNoteLineInput,
     by: Company | None = None,
     series: str = "CN",
+    amount: str | None = None,
 ) -> CreditNoteView:
-    data = CreditNoteInput(reason="price corrected", lines=lines, series=series)
+    data = CreditNoteInput(reason="price corrected", lines=lines, series=series, amount=amount)
     caller = (by or trade.bolts).caller
     return await crediting.issue_credit_note(trade.platform, caller, invoice.id, data, fresh_key())
 
@@ -121,9 +122,10 @@ async def test_no_two_documents_of_an_issuer_have_one_number(trade: Trade) -> No
 
 async def test_only_the_issuer_gives_back_and_only_the_parties_read(trade: Trade) -> None:
     invoice = await invoiced(trade)
-    for other in (trade.nuts, trade.buyer):
-        with pytest.raises(NotFound):
-            await give_back(trade, invoice, by=other)
+    with pytest.raises(NotFound):
+        await give_back(trade, invoice, by=trade.nuts)
+    with pytest.raises(NotPermitted):
+        await give_back(trade, invoice, by=trade.buyer)
     note = await give_back(trade, invoice)
     asked = PageRequest(50, None)
     for party in (trade.buyer, trade.bolts):
@@ -151,8 +153,46 @@ async def test_every_line_that_is_wrong_is_told(trade: Trade) -> None:
     ]
 
 
-def creditable(net: Decimal, credited: Decimal = Decimal(0), returned: int = 0) -> Creditable:
-    return Creditable(1, "A", "A", "C62", Decimal(7), net, NINETEEN, Decimal(returned), credited)
+async def test_a_discount_on_the_document_is_shared_among_its_lines(trade: Trade) -> None:
+    order = await trade.submit(*(trade.line(trade.bolts, n) for n in ("1", "1", "1")))
+    part = await trade.despatched(order, trade.bolts)
+    wanted = InvoiceInput(supplier_order_id=part, standard_rate="19")
+    invoice = await service.issue_invoice(trade.platform, trade.bolts.caller, wanted, fresh_key())
+    note = await give_back(trade, invoice, amount="1.00")
+    assert [line.net.amount for line in note.lines] == ["0.34", "0.33", "0.33"]
+    assert (note.net.amount, note.tax.amount) == ("1.00", "0.19")
+    with pytest.raises(InvalidInput) as refused:
+        await give_back(trade, invoice, CreditNoteLineInput(line=1), amount="12.17")
+    (error,) = refused.value.errors
+    assert (error.pointer, error.detail) == (
+        "/amount",
+        "12.16 EUR net can be credited of these lines.",
+    )
+    with pytest.raises(InvalidInput) as refused:
+        await give_back(trade, invoice, CreditNoteLineInput(line=1, amount="1"), amount="1")
+    assert [error.pointer for error in refused.value.errors] == ["/lines/0"]
+
+
+@settings(max_examples=50)
+@given(
+    st.lists(st.decimals("0.01", 90, places=2), min_size=1, max_size=6),
+    st.decimals(0, 1, places=4),
+)
+def test_shares_come_to_the_amount_and_none_is_more_than_is_left(
+    nets: list[Decimal], part: Decimal
+) -> None:
+    lines = [creditable(net, line=number) for number, net in enumerate(nets, start=1)]
+    amount = max(Decimal("0.01"), (sum(nets, Decimal(0)) * part).quantize(Decimal("0.01")))
+    credited = credited_lines(lines, [], "EUR", amount)
+    assert sum(each.net for each in credited) == amount
+    assert all(0 < each.net <= nets[each.invoice_line - 1] for each in credited)
+    assert {each.quantity for each in credited} == {None}  # no goods come back
+
+
+def creditable(
+    net: Decimal, credited: Decimal = Decimal(0), returned: int = 0, line: int = 1
+) -> Creditable:
+    return Creditable(line, "A", "A", "C62", Decimal(7), net, NINETEEN, Decimal(returned), credited)
 
 
 @settings(max_examples=50)

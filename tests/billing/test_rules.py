@@ -15,6 +15,7 @@ from marketplace.billing.rules import (
     invoice_totals,
 )
 from marketplace.kernel.errors import InvalidInput
+from marketplace.kernel.limits import LINE_AMOUNT_MAX, LINES_MAX
 from marketplace.kernel.money import Money, rounded, total
 from marketplace.kernel.taxes import TaxCategory
 
@@ -73,6 +74,12 @@ def test_yen_has_no_decimals() -> None:
     ten = Tax(TaxCategory.STANDARD, Decimal(10))
     totals = invoice_totals("JPY", [TaxedAmount(Money(Decimal(1005), "JPY"), ten)])
     assert totals.tax == Money(Decimal(101), "JPY")
+
+
+def test_the_largest_order_can_be_invoiced_with_the_highest_tax() -> None:
+    dearest = Decimal(LINE_AMOUNT_MAX) - Decimal("0.01")
+    totals = invoice_totals("EUR", [taxed(dearest, Tax(TaxCategory.STANDARD, Decimal(100)))])
+    assert LINES_MAX * totals.gross.amount < 10**18  # what a column holds
 
 
 def test_an_invoice_has_lines() -> None:

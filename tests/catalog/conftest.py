@@ -9,6 +9,7 @@ from marketplace.platform.core import Platform
 from marketplace.platform.settings import Settings
 from marketplace.worker import Worker
 from tests.catalog.parties import Market
+from tests.catalog.products.keeper import Shelf
 from tests.catalog.shop import Shop
 from tests.support.kept import Kept
 from tests.support.world import World
@@ -32,3 +33,9 @@ async def shop(platform: Platform, worker: Worker, world: World) -> Shop:
     made = Shop(platform, worker, world)
     await made.register()
     return made
+
+
+@pytest.fixture
+async def shelf(market: Market, world: World) -> Shelf:
+    """The operator's products on the market."""
+    return Shelf(market, (await world.operator()).caller)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from marketplace.contracts.ceilings import FrameworkDraw, draw_on_frameworks
 from marketplace.contracts.framework_rules import (
     Ceiling,
     CeilingArticle,
@@ -26,6 +27,7 @@ from marketplace.kernel.ids import new_id
 from marketplace.orders.fulfilment import confirm
 from marketplace.orders.schemas import ConfirmationInput, LineConfirmationInput
 from marketplace.orders.service import cancel_order
+from marketplace.platform.database import transaction
 from marketplace.platform.http.paging import PageRequest
 from tests.orders.trade import Trade
 from tests.support.world import fresh_key
@@ -103,6 +105,17 @@ async def test_however_many_order_at_once_the_ceiling_holds(trade: Trade) -> Non
     )
     assert sum(isinstance(each, Conflict) for each in results) == 2
     assert await drawn(trade, made.id) == ("200", "50")
+
+
+async def test_a_framework_without_a_ceiling_ends_where_no_more_can_be_written_down(
+    trade: Trade,
+) -> None:
+    made = await framework(trade, ceiling=None)
+    much = FrameworkDraw(made.id, trade.bolts.id, "F-1", "C62", Decimal(6 * 10**17), Decimal(1))
+    async with transaction(trade.platform, trade.buyer.administrator.caller) as tx:
+        await draw_on_frameworks(tx, [much])
+        with pytest.raises(Conflict, match="ceiling"):
+            await draw_on_frameworks(tx, [much])
 
 
 async def test_what_is_cancelled_or_not_delivered_is_given_back(trade: Trade) -> None:

@@ -15,6 +15,7 @@ from marketplace.demo.registration import DemoCompany, register_company
 from marketplace.demo.road import Road
 from marketplace.demo.story import Actor, Exchange, Recorder, Silence
 from marketplace.devservices import ServiceUrls
+from tests.support.documents import PDF
 from tests.support.folders import ENDS, JOURNEYS
 from tests.support.running import RunningProduct, running_on
 from tests.support.scratch import scratch_directory
@@ -40,6 +41,7 @@ BESIDE = {
     "putCategoryByCode",
     "createProduct",
     "changeProduct",
+    "uploadMedium",
     "createCart",
     "addCartLines",
     "quickOrder",
@@ -54,7 +56,7 @@ BESIDE = {
 
 
 async def describe(operator: Actor, suffix: str) -> None:
-    """Let the operator keep a category and a product, which the road itself does not need."""
+    """Let the operator keep a category, a product and a paper, which the road does not need."""
     names = [{"language": "en", "name": "Tools"}]
     bore = {"code": "bore", "kind": "number", "unit": "MMT", "names": names}
     category = await operator.put(
@@ -71,6 +73,15 @@ async def describe(operator: Actor, suffix: str) -> None:
         headers={"If-Match": f'"{made["version"]}"'},
         show="changeProduct",
     )
+    medium = await operator.send(
+        "POST",
+        "/v1/media",
+        content=PDF,
+        params={"name": "puller.pdf"},
+        expect=201,
+        show="uploadMedium",
+    )
+    assert await operator.get(medium["url"]) == PDF.decode()
 
 
 async def shop(road: Road, recorder: Recorder) -> None:

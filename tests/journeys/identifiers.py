@@ -58,6 +58,7 @@ def identifiers(road: Road, exchanges: Mapping[str, Exchange]) -> dict[str, str]
         "negotiation_id": "019b8c4e-0000-7000-8000-000000000004",  # the road bids and is awarded
         "document_id": "019b8c4e-0000-7000-8000-000000000004",  # the road is told in words
         "attachment_id": "019b8c4e-0000-7000-8000-000000000005",
+        "medium_id": shown["uploadMedium"]["id"],
         "question_id": shown["askQuestion"]["id"],
         "supplier_id": road.award["supplier_id"],
         "qualification_code": "ISO-9001",

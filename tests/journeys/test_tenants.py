@@ -50,6 +50,7 @@ EXPLAINED = {
     "createSearchSynonyms": "the operator's; test_only_the_operator_keeps_synonyms",
     "changeSearchSynonyms": "the operator's; test_only_the_operator_keeps_synonyms",
     "deleteSearchSynonyms": "the operator's; test_only_the_operator_keeps_synonyms",
+    "uploadMedium": "makes something of one's own",
     "putOfferBySku": "SKUs are names inside of one supplier; makes an own offer",
     "checkPrices": "test_the_catalog_shows_a_stranger_base_prices_alone",
     "putStockSettings": "tells of the caller alone",
@@ -90,6 +91,7 @@ BODIES: dict[str, Any] = {
     "changeMember": {"name": "Mine now"},
     "renameSegment": {"name": "Mine now"},
     "renameAssortment": {"name": "Mine now"},
+    "changePriceList": {"name": "Mine now"},
     "raiseCommitment": {"cap": "1000"},
     "declineQuote": {"reason": "because"},
     "withdrawQuote": {"reason": "because"},
@@ -201,6 +203,7 @@ BODIES: dict[str, Any] = {
 PARAMS = {
     "startImport": {"kind": "offers"},
     "addDocument": {"name": "mine.txt"},
+    "uploadMedium": {"name": "mine.png"},
     "uploadSealedAttachment": {"sha256": "00" * 32},
 }
 HEADERS = {"If-Match": '"1"', "Idempotency-Key": "stranger"}

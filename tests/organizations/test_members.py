@@ -7,6 +7,7 @@ from uuid import uuid4
 import httpx
 
 from marketplace.kernel.limits import CALLER_SECONDS_MAX
+from marketplace.organizations.rules import Sides
 from tests.organizations.answers import made, problem, read
 from tests.support.world import Company, World
 
@@ -39,6 +40,20 @@ async def test_a_member_has_roles_in_units_and_a_limit(client: Http, world: Worl
     assert read(found) == member
     of_north = read(await client.get(f"/v1/organizations/{north}/members", headers=buyer.headers))
     assert [each["id"] for each in of_north["items"]] == [member["id"]]
+
+
+async def test_an_administrator_does_what_his_company_is_registered_for(
+    client: Http, world: World
+) -> None:
+    for sides, may in (
+        (Sides(buyer=True), "orders"),
+        (Sides(supplier=True), "invoices"),
+        (Sides(buyer=True, supplier=True), "orders invoices"),
+    ):
+        company = await world.company("Acme", sides, ["administrator"])
+        scopes = set(read(await client.get("/v1/me", headers=company.headers))["scopes"])
+        assert {"orders:write", "invoices:write"} & scopes == {f"{x}:write" for x in may.split()}
+        assert {"orders:approve", "organizations:write"} <= scopes
 
 
 WRONG_MEMBERS: list[tuple[dict[str, Any], str, str]] = [

@@ -31,6 +31,7 @@ from marketplace.organizations.rules import (
     narrowed,
     path_to_company,
     roles_in,
+    scopes_in,
 )
 
 
@@ -153,7 +154,7 @@ def test_a_company_stands_on_some_side() -> None:
         ("viewer", SUPPLIER, True),
         ("purchaser", BUYER, True),
         ("purchaser", SUPPLIER, False),
-        ("approver", SUPPLIER, False),
+        ("approver", SUPPLIER, True),
         ("seller", SUPPLIER, True),
         ("seller", BUYER, False),
         ("operator", OPERATOR, True),
@@ -167,6 +168,29 @@ def test_a_role_fits_its_company(role: str, sides: Sides, *, allowed: bool) -> N
     with pytest.raises(InvalidInput) as caught:
         check_roles(["viewer", role], sides, "/roles")
     assert refusal(caught) == ("/roles/1", "role_not_for_company")
+
+
+HOLDERS = {
+    "buy": frozenset({"administrator", "purchaser", "viewer"}),
+    "sell": frozenset({"administrator", "seller"}),
+    "approve": frozenset({"administrator", "approver"}),
+    "read": frozenset({"administrator", "purchaser", "seller"}),
+    "rule": frozenset({"operator"}),
+    "own": frozenset({"administrator"}),
+}
+
+
+@pytest.mark.parametrize(
+    ("sides", "scopes"),
+    [
+        (BUYER, "buy approve read own"),
+        (SUPPLIER, "sell approve read own"),
+        (Sides(buyer=True, supplier=True), "buy sell approve read own"),
+        (OPERATOR, "approve rule own"),
+    ],
+)
+def test_nobody_in_a_company_does_what_is_of_a_side_it_is_not_on(sides: Sides, scopes: str) -> None:
+    assert scopes_in(HOLDERS, HOLDERS, sides) == set(scopes.split())
 
 
 @pytest.mark.parametrize(("roles", "code"), [(["boss"], "unknown_role"), ([], "no_role")])

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
@@ -10,11 +10,14 @@ from uuid import UUID
 import httpx
 import msgspec
 import pytest
-from litestar import Litestar, Request, post
+from litestar import Litestar, Request, get, post
+from litestar.response import Stream
 from uvicorn import Config
 from uvicorn.server import ServerState
 
+from marketplace.kernel.limits import TAKEN_BYTES_MIN
 from marketplace.platform.arrival import WHOLE, Arrival
+from marketplace.platform.http.contents import closing
 from marketplace.platform.http.edge import Edge
 from marketplace.platform.http.openapi import openapi_document
 from marketplace.platform.http.request import WholeRequest
@@ -208,6 +211,39 @@ async def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.M
     assert received == ["http.disconnect"]
 
 
+async def test_what_an_answer_holds_is_closed_with_it_when_its_reader_leaves() -> None:
+    taken, closed = asyncio.Event(), asyncio.Event()
+
+    async def rows() -> AsyncGenerator[bytes, None]:
+        try:
+            while True:
+                yield b"row"
+        finally:
+            closed.set()
+
+    @get("/file", sync_to_thread=False)
+    def file() -> Stream:
+        begun = rows()
+        return Stream(begun, background=closing(begun))
+
+    async def leaves() -> Message:
+        await taken.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            taken.set()
+            await asyncio.Event().wait()
+
+    edge = Edge(Litestar([file], openapi_config=None))
+    scope = {"type": "http", "method": "GET", "path": "/file", "raw_path": b"/file"}
+    scope |= {"query_string": b"", "headers": [], "http_version": "1.1", "root_path": ""}
+    async with asyncio.timeout(10):
+        await edge(scope, leaves, send)
+    assert closed.is_set()
+    assert edge._in_flight == 0
+
+
 # Bodies, by the server's own protocol
 
 
@@ -217,6 +253,14 @@ class Wire(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__()
         self.written = b""
+        self.unsent = 0
+        self.cut = asyncio.Event()
+
+    def get_write_buffer_size(self) -> int:
+        return self.unsent
+
+    def abort(self) -> None:
+        self.cut.set()
 
     def write(self, data: Any) -> None:
         self.written += bytes(data)
@@ -251,8 +295,8 @@ ROUNDED_S = 1e-5
 HEAD = b"POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: %d\r\n\r\n"
 
 
-async def sent_in(*parts: bytes) -> bytes:
-    """What is answered to a request that comes in these parts."""
+def connected() -> tuple[BoundedHttp, ServerState, Wire]:
+    """A connection to an application that echoes, and its other end."""
     app = Litestar(
         [echo], request_class=WholeRequest, request_max_body_size=10, openapi_config=None
     )
@@ -261,6 +305,12 @@ async def sent_in(*parts: bytes) -> bytes:
     state, wire = ServerState(), Wire()
     protocol = BoundedHttp(config=config, server_state=state, app_state={})
     protocol.connection_made(wire)
+    return protocol, state, wire
+
+
+async def sent_in(*parts: bytes) -> bytes:
+    """What is answered to a request that comes in these parts."""
+    protocol, state, wire = connected()
     for part in parts:
         SENT["last part"] = time.monotonic()
         protocol.data_received(part)
@@ -294,3 +344,36 @@ async def test_a_body_beyond_the_bound_is_refused_however_it_comes(
 
 async def test_a_body_that_breaks_off_is_not_taken_for_a_whole_one() -> None:
     assert b"12345678" not in await sent_in(HEAD % 12 + b"12345678")
+
+
+async def test_who_takes_nothing_of_an_answer_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("marketplace.platform.http.server.TAKEN_SECONDS_MAX", 0.01)
+    protocol, _, wire = connected()
+    wire.unsent = 100_000
+    protocol.pause_writing()
+    async with asyncio.timeout(10):
+        await wire.cut.wait()
+    protocol.connection_lost(None)
+
+
+async def test_who_takes_it_slowly_is_waited_for() -> None:
+    protocol, _, wire = connected()
+    for taken, is_cut in ((TAKEN_BYTES_MIN, False), (TAKEN_BYTES_MIN - 1, True)):
+        wire.unsent = 100_000
+        protocol.pause_writing()
+        before, wire.unsent = wire.unsent, wire.unsent - taken
+        protocol._is_taken()  # the minute is over
+        protocol._lose_reader(before)
+        assert wire.cut.is_set() is is_cut
+    protocol.connection_lost(None)
+
+
+async def test_who_took_it_all_may_be_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("marketplace.platform.http.server.TAKEN_SECONDS_MAX", 0.01)
+    protocol, _, wire = connected()
+    wire.unsent = 100
+    protocol.pause_writing()
+    protocol.resume_writing()
+    await asyncio.sleep(0.05)
+    assert not wire.cut.is_set()
+    protocol.connection_lost(None)

@@ -9,6 +9,7 @@ import pytest
 from msgspec import Meta
 
 from marketplace.kernel.errors import InvalidInput, MalformedRequest
+from marketplace.kernel.limits import BODY_FAULTS_TOLD_MAX
 from marketplace.platform.http.paging import PageRequest, page
 from marketplace.platform.http.problems import decode_body
 from marketplace.platform.http.schemas import (
@@ -51,6 +52,25 @@ def line(**changes: object) -> str:
 def test_a_good_body_is_read() -> None:
     document = decode_body(DECODER, line().encode())
     assert document.lines[0].price == "2.50"
+
+
+def test_of_a_hundred_lines_that_are_wrong_each_is_told() -> None:
+    good = {"sku": "A", "quantity": "1", "price": "2.50"}
+    lines: list[object] = [{**good, "quantity": "-1", "price": 3} for _ in range(100)]
+    lines += [good, {"sku": "A", "quantty": "1", "price": "1"}, "x"]
+    wrong = refused(msgspec.json.encode({"lines": lines, "due_at": "soon"}).decode())
+    told = [(error.pointer, error.code) for error in wrong.errors]
+    fields = ("quantity", "price")
+    assert told[:200] == [(f"/lines/{n}/{name}", "invalid") for n in range(100) for name in fields]
+    assert told[200:] == [
+        ("/lines/101/quantty", "unknown_field"),
+        ("/lines/101/quantity", "missing"),
+        ("/lines/102", "invalid"),
+        ("/due_at", "invalid"),
+    ]
+    assert wrong.detail == wrong.errors[0].detail
+    many = msgspec.json.encode({"lines": [{}] * 5_000}).decode()
+    assert len(refused(many).errors) == BODY_FAULTS_TOLD_MAX
 
 
 @pytest.mark.parametrize(

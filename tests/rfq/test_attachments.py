@@ -20,15 +20,16 @@ from marketplace.kernel.errors import (
     WrongState,
 )
 from marketplace.platform.caller import Caller
+from marketplace.platform.contents import receiving
+from marketplace.platform.contents.scanning import ClamdScanner, Scan, Scanner, ScannerAway
 from marketplace.platform.core import Platform
 from marketplace.platform.database import transaction
 from marketplace.platform.http.paging import PageRequest
 from marketplace.worker import Worker
 from rfq.amendments.schemas import AmendmentInput
 from rfq.amendments.service import amend_procedure, list_amendments
-from rfq.attachments import contents, documents, sealed
-from rfq.attachments.scanning import ClamdScanner, Scanner, ScannerAway
-from rfq.attachments.schemas import AttachmentView, DocumentView, Scan, UploadView
+from rfq.attachments import documents, sealed
+from rfq.attachments.schemas import AttachmentView, DocumentView, UploadView
 from rfq.bids import service as bids
 from rfq.bids.schemas import BidAttachmentInput
 from rfq.opening.service import open_at_deadline
@@ -37,9 +38,9 @@ from rfq.procedures.reading import load, read_procedure
 from rfq.procedures.schemas import BuyerProcedureView
 from rfq.rules.bid import BidStatus
 from rfq.rules.procedure import Openness
-from tests.rfq.documents import EICAR, PDF, TEXT
 from tests.rfq.parties import HOUR, MoveClock, Parties, bid, key
 from tests.rfq.test_routes import draft
+from tests.support.documents import EICAR, PDF, TEXT
 from tests.support.world import World
 
 ASKED = PageRequest(limit=50, after=None, path="")
@@ -409,7 +410,7 @@ async def test_an_upload_that_was_cut_off_leaves_nothing(
     stored = platform.settings.data_directory / "files" / "documents"
 
     async def cut_off(*arguments: Any) -> None:
-        await contents.keep_file(*arguments)
+        await receiving.keep_file(*arguments)
         raise OSError("the process dies here")
 
     with monkeypatch.context() as patch:
@@ -427,14 +428,14 @@ async def test_too_large_too_many_and_too_many_at_once_are_refused(
     platform: Platform, parties: Parties, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = await parties.published()
-    monkeypatch.setattr(contents, "DOCUMENT_BYTES_MAX", 5_000)
+    monkeypatch.setattr(receiving, "DOCUMENT_BYTES_MAX", 5_000)
     with pytest.raises(BodyTooLarge):
         await upload(parties, parties.acme, made, b"x" * 5_001)
     monkeypatch.setattr(sealed, "ATTACHMENT_UPLOADS_MAX", 1)
     await upload(parties, parties.acme, made, b"1")
     with pytest.raises(Conflict):
         await upload(parties, parties.acme, made, b"2")
-    held = platform.get(contents.HeldContents)
+    held = platform.get(receiving.HeldContents)
     with held.room(parties.acme.organization_id), held.room(parties.acme.organization_id):
         with pytest.raises(Unavailable):
             await upload(parties, parties.acme, made, b"3")

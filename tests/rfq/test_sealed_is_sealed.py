@@ -36,9 +36,9 @@ from rfq.rules.strict import Holder
 from tests.rfq.panels import Panel
 from tests.rfq.parties import HOUR, MoveClock, Parties, bid, key
 from tests.rfq.strict_bidders import BUYER, BUYERS_SECOND, Strict
+from tests.rfq.tenders import Tender, chunks, terms
 from tests.rfq.test_routes import priced, published
 from tests.rfq.test_strict_envelopes import strict_tender
-from tests.rfq.test_two_envelopes import Tender, chunks, terms
 from tests.support.planted import Needles, found, found_in, price_needles, text_needles
 from tests.support.servers import TestServers
 from tests.support.world import World

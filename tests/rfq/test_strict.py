@@ -18,10 +18,10 @@ from rfq.rules.procedure import Openness, Status
 from rfq.rules.proof import verify_opening
 from rfq.rules.sealing import Broken, Place, Unsealed
 from rfq.rules.strict import PAIRS, Holder, seal_strictly, unseal_strictly
-from tests.rfq.documents import PDF
 from tests.rfq.parties import HOUR, MoveClock, Parties
 from tests.rfq.strict_bidders import AUDITOR, BUYER, ONE_ENVELOPE, Strict, strict_client
 from tests.rfq.test_attachments import upload
+from tests.support.documents import PDF
 
 PLACE = Place(UUID(int=1), UUID(int=2), 1)
 

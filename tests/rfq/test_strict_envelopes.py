@@ -39,7 +39,7 @@ from tests.rfq.strict_bidders import (
     public,
     strict_client,
 )
-from tests.rfq.test_two_envelopes import Tender, terms
+from tests.rfq.tenders import Tender, terms
 
 DRAWING, PRICE_SHEET = b"a drawing of the shelf", b"the sheet with our prices"
 ALL = PageRequest(50, None)

@@ -15,10 +15,10 @@ from rfq.officers.service import read_minutes
 from rfq.printouts.service import Asked, print_minutes
 from rfq.rules.procedure import Openness
 from rfq.rules.strict import Holder
-from tests.rfq.documents import EICAR, PDF, TEXT, archive
 from tests.rfq.parties import HOUR, MoveClock, Parties
 from tests.rfq.strict_bidders import AUDITOR, BUYER, ONE_ENVELOPE, Strict, strict_client
 from tests.rfq.test_routes import draft
+from tests.support.documents import EICAR, PDF, TEXT, archive
 from tests.support.world import World
 
 ALL = PageRequest(50, None)

@@ -2,7 +2,6 @@
 
 import asyncio
 from contextlib import nullcontext
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,18 +17,16 @@ from marketplace.kernel.errors import InvalidInput, NotPermitted, WrongState
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Role, system_transaction, transaction
-from marketplace.platform.http.paging import PageRequest
 from marketplace.worker import Worker
-from rfq.attachments.sealed import download_attachment, list_attachments, upload_attachment
+from rfq.attachments.sealed import download_attachment, list_attachments
 from rfq.awards.schemas import AwardInput
 from rfq.awards.service import award_lot
 from rfq.bids import service as bids
-from rfq.bids.schemas import BidAttachmentInput, ReceiptView, SealedBidInput
 from rfq.evaluation.listing import list_bids
 from rfq.evaluation.panel import declare_interest, leave_panel
-from rfq.evaluation.panel_schemas import DeclarationInput, LeavingInput, ScoreInput, ScoresInput
+from rfq.evaluation.panel_schemas import DeclarationInput, LeavingInput
 from rfq.evaluation.rankings import read_ranking
-from rfq.evaluation.scoring import hand_in, lock_scores, put_scores, read_sheet
+from rfq.evaluation.scoring import lock_scores, read_sheet
 from rfq.evaluation.tables import JudgedBidRow
 from rfq.key_store import KeyStore, KeyUnusable
 from rfq.officers import service as officers
@@ -41,90 +38,25 @@ from rfq.opening.service import open_at_deadline, open_procedure
 from rfq.opening.tables import OpenedPricesRow, SealedPricesRow
 from rfq.printouts.service import Asked, print_minutes
 from rfq.procedures import publishing
-from rfq.procedures.judging import CriterionInput, JudgingInput, RequirementInput
+from rfq.procedures.judging import RequirementInput
 from rfq.procedures.reading import read_procedure
-from rfq.procedures.schemas import BuyerProcedureView, ProcedureInput
 from rfq.qualification.schemas import BidderDecisionInput, FindingInput
 from rfq.qualification.service import decide_bidder, end_qualification
 from rfq.rules.bid import BidStatus, Part
-from rfq.rules.criteria import CriterionKind, Method
 from rfq.rules.procedure import Kind, Openness, Status
 from rfq.rules.qualification import RequirementKind
 from rfq.rules.sealing import Place, Wrapped
-from tests.rfq.panels import Panel, bids_of
+from tests.rfq.panels import Panel
 from tests.rfq.parties import HOUR, MoveClock, Parties, bid, key
-from tests.rfq.test_officers import officers_of
-
-JUDGING = JudgingInput(
-    method=Method.POINTS,
-    criteria=[
-        CriterionInput(kind=CriterionKind.PRICE, title="Price", weight="40", reference="1000"),
-        CriterionInput(kind=CriterionKind.SCORED, title="Quality", weight="60", minimum="5"),
-    ],
+from tests.rfq.tenders import (
+    DRAWING,
+    FIRST_PAGE,
+    PRICE_SHEET,
+    Tender,
+    terms,
+    with_files,
 )
-FIRST_PAGE = PageRequest(10, None)
-DRAWING, PRICE_SHEET = b"a drawing of the shelf", b"the sheet with our prices"
-
-
-@dataclass(frozen=True)
-class Tender:
-    """A procedure of two envelopes with bids of Acme and Bolt, and one evaluator."""
-
-    parties: Parties
-    made: BuyerProcedureView
-    anna: Caller
-    receipts: tuple[ReceiptView, ReceiptView]
-
-    @property
-    def platform(self) -> Platform:
-        return self.parties.platform
-
-    async def opened(self, move_clock: MoveClock) -> None:
-        """Open the technical envelopes."""
-        await move_clock(HOUR)
-        shown = await open_procedure(self.platform, self.parties.buyer, self.made.id)
-        assert shown.status is Status.EVALUATION
-
-    async def judged(self, acme: str = "8", bolt: str = "3") -> None:
-        """Score and hand in; less than 5 does not pass."""
-        names = {self.parties.acme: acme, self.parties.bolt: bolt}
-        found = bids_of(await read_sheet(self.platform, self.anna, self.made.id))
-        quality = self.made.judging.criteria[1].id
-        given = [
-            ScoreInput(bid_id=found[who.organization_id], criterion_id=quality, score=score)
-            for who, score in names.items()
-        ]
-        await put_scores(self.platform, self.anna, self.made.id, ScoresInput(scores=given))
-        await hand_in(self.platform, self.anna, self.made.id)
-
-    async def locked(self) -> BuyerProcedureView:
-        buyer = self.parties.buyer
-        version = (await read_procedure(self.platform, buyer, self.made.id)).version
-        return await lock_scores(self.platform, buyer, self.made.id, version)
-
-
-async def chunks(data: bytes) -> Any:
-    yield data
-
-
-async def terms(parties: Parties) -> ProcedureInput:
-    return msgspec.structs.replace(
-        await parties.terms(openness=Openness.OPEN), two_envelopes=True, judging=JUDGING
-    )
-
-
-async def with_files(parties: Parties, made: BuyerProcedureView) -> SealedBidInput:
-    """Acme's bid, with a drawing in the technical envelope and a sheet in the financial one."""
-    named = []
-    for content, part in ((DRAWING, Part.TECHNICAL), (PRICE_SHEET, Part.FINANCIAL)):
-        sent = await upload_attachment(
-            parties.platform, parties.acme, made.id, chunks(content), part
-        )
-        name = f"{part}.txt"
-        named.append(
-            BidAttachmentInput(attachment_id=sent.id, sha256=sent.sha256, name=name, part=part)
-        )
-    return msgspec.structs.replace(bid(made, "3.10", "90", note="With oak."), attachments=named)
+from tests.rfq.test_officers import officers_of
 
 
 @pytest.fixture

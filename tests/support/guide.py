@@ -17,7 +17,7 @@ WRITTEN: Final = datetime.fromisoformat("2027-03-04T09:00:00Z")
 _STEP: Final = re.compile(
     r"```http\n(?P<who>\w+): (?P<method>[A-Z]+) (?P<path>\S+)"
     r"(?: If-Match: \"(?P<version>\d+)\")?\n(?P<body>.*?)```\n"
-    r"```json\n(?P<answer>.*?)```|<!-- clock: (?P<clock>\w+) -->"
+    r"```json(?: (?P<status>\d+))?\n(?P<answer>.*?)```|<!-- clock: (?P<clock>\w+) -->"
     r"|<!-- keep: (?P<keep>[^>]+) -->"
     r"|<!-- (?P<bidder>\w+) bids (?P<amount>[0-9.]+) -->",
     re.DOTALL,
@@ -73,7 +73,10 @@ class Reader:
         return _INSTANT.sub(today, text)
 
     async def send(self, step: re.Match[str]) -> None:
-        """Send a request of the guide; its answer holds what the guide tells."""
+        """Send a request of the guide; its answer holds what the guide tells.
+
+        It succeeds, or is refused with the status that stands behind ``json``.
+        """
         path = self.filled(step["path"])
         seen = next((self._versions.get(found, 1) for found in _ID.findall(path)), 1)
         version = step["version"] or seen
@@ -81,7 +84,9 @@ class Reader:
         headers["If-Match"] = f'"{version}"'
         body = json.loads(self.filled(step["body"])) if step["body"].strip() else None
         answer = await self.client.request(step["method"], path, json=body, headers=headers)
-        assert answer.is_success, (path, answer.text)
+        expected = int(step["status"] or answer.status_code)
+        assert answer.is_success is (step["status"] is None), (path, answer.text)
+        assert answer.status_code == expected, (path, answer.text)
         self._answer = answer.json()
         if "id" in self._answer and "version" in self._answer:
             self._versions[self._answer["id"]] = self._answer["version"]
@@ -89,7 +94,8 @@ class Reader:
         told = json.loads(self.filled(step["answer"]))
         if isinstance(told, dict) and "id" in told:
             told["id"] = self._answer["id"]  # named after this answer
-        assert list(missing(told, self._answer)) == [], path
+        lacking = list(missing(told, self._answer))
+        assert lacking == [], (path, lacking)
 
     def took(self, step: re.Match[str]) -> None:
         """Take over what later steps need from an answer; a guide may have its own names."""

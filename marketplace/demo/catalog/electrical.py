@@ -150,12 +150,12 @@ def _breaker(curve: str, amperes: int, poles: int) -> Product:
             f"Circuit breaker {curve}{amperes}, {poles} pole",
             f"Leitungsschutzschalter {curve}{amperes}, {poles}-polig",
         ),
-        description=Words("6 kA, IEC 60898-1", "6 kA, IEC 60898-1"),
+        description=Words(f"{amperes} A, 6 kA, IEC 60898-1", f"{amperes} A, 6 kA, IEC 60898-1"),
         values={"rated_current": str(amperes), "curve": curve, "poles": str(poles)},
         unspsc="39121600",
         price=euro((2.9 + amperes / 45) * (1 if poles == 1 else 3.4)),
         pack=12 // poles,
-        keywords=("MCB", "Sicherungsautomat"),
+        keywords=("MCB", "Sicherungsautomat", "LS-Schalter"),
     )
 
 
@@ -186,7 +186,10 @@ def _flexible(cores: int, section: str) -> Product:
             f"Flexible cable H07RN-F {cores}G{section}",
             f"Gummischlauchleitung H07RN-F {cores}G{section}",
         ),
-        description=Words("rubber, black, by the metre", "Gummi, schwarz, nach Metern"),
+        description=Words(
+            f"{cores} x {section} mm², rubber, black, by the metre",
+            f"{cores} x {section} mm², Gummi, schwarz, nach Metern",
+        ),
         values={"core_cross_section": section, "cores": str(cores), "colour": "black"},
         unspsc="26121600",
         price=euro(0.35 + cores * float(section) * 0.27),

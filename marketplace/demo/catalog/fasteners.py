@@ -111,7 +111,7 @@ def _bolt(size: int, length: int, *, stainless: bool) -> Product:
         unspsc="31161600",
         price=euro((0.02 + size * size * length / 26_000) * (3.1 if stainless else 1)),
         pack=_pack(size),
-        keywords=("screw", "DIN 933", "Schraube"),
+        keywords=("hexagon head screw", "DIN 933", "Schraube"),
         accessories=() if stainless else (f"M{size}-NUT", f"M{size}-WSH"),
     )
 

@@ -9,7 +9,12 @@ import msgspec
 from marketplace.demo.catalog import CATEGORIES, PRODUCTS
 from marketplace.demo.catalog.model import Product
 from marketplace.demo.catalog.suppliers import RANGES
-from marketplace.demo.registration import DemoCompany, run_import, stock_supplier
+from marketplace.demo.registration import (
+    DemoCompany,
+    price_another_buyer,
+    run_import,
+    stock_supplier,
+)
 from marketplace.demo.story import Actor
 from marketplace.kernel.limits import PAGE_ITEMS_MAX
 
@@ -22,10 +27,12 @@ async def load_catalog(
 ) -> None:
     """Make categories and products, then every supplier's offers, base list and buyer's list."""
     await load_products(operator)
-    pairs = zip(suppliers, RANGES.values(), strict=True)
+    pairs = list(zip(suppliers, RANGES.values(), strict=True))
     await asyncio.gather(
         *(stock_supplier(operator, supplier, goods, buyer) for supplier, goods in pairs)
     )
+    first, goods = pairs[0]
+    await price_another_buyer(operator, first, goods.prefix)
 
 
 async def load_products(operator: Actor) -> None:

@@ -129,8 +129,8 @@ def _twist_drill(diameter: str, length: int, cutter: str) -> Product:
         category="twist-drills",
         name=Words(f"Twist drill {cutter} {diameter} mm", f"Spiralbohrer {cutter} {diameter} mm"),
         description=Words(
-            f"DIN 338, type {'VA' if cobalt else 'N'}, working length {length} mm",
-            f"DIN 338, Typ {'VA' if cobalt else 'N'}, Arbeitslänge {length} mm",
+            f"DIN 338, {'cobalt, type VA' if cobalt else 'type N'}, working length {length} mm",
+            f"DIN 338, {'Kobalt, Typ VA' if cobalt else 'Typ N'}, Arbeitslänge {length} mm",
         ),
         values={"diameter": diameter, "working_length": str(length), "cutter": cutter},
         unspsc="27112800",

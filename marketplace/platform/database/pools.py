@@ -5,6 +5,7 @@ import functools
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, Protocol
+from uuid import UUID
 
 import asyncpg
 import msgspec
@@ -25,6 +26,7 @@ from marketplace.platform.database.connecting import (
     set_codecs,
 )
 from marketplace.platform.database.failures import AWAY, explained
+from marketplace.platform.database.turns import Turns
 from marketplace.platform.settings import Settings
 
 _NOTHING_DONE: Final = "The database does not answer; nothing was done."
@@ -39,13 +41,13 @@ class Pool:
 
     def __init__(self, engine: AsyncEngine, size: int) -> None:
         self.engine = engine
-        self._turns = asyncio.Semaphore(size)
+        self._turns = Turns(size)
 
     @asynccontextmanager
-    async def connected(self) -> AsyncIterator[AsyncConnection]:
+    async def connected(self, company_id: UUID | None = None) -> AsyncIterator[AsyncConnection]:
         """Give a connection in one's turn; raises Unavailable where none is to be had."""
         try:
-            await self._turn()
+            await self._turns.take(company_id)
         except TimeoutError as error:
             raise explained(error, _NOTHING_DONE) from error
         try:
@@ -58,14 +60,7 @@ class Pool:
             finally:
                 await connection.close()
         finally:
-            self._turns.release()
-
-    async def _turn(self) -> None:
-        if not self._turns.locked():  # without a timer, and at once
-            await self._turns.acquire()
-            return
-        async with asyncio.timeout(REQUEST_SECONDS_MAX):
-            await self._turns.acquire()
+            self._turns.give_back(company_id)
 
 
 class Database:
@@ -178,17 +173,18 @@ class HotConnections:
     def __init__(self, url: str, role: Role, size: int) -> None:
         self._url = url
         self._role = role
-        self._free = asyncio.Semaphore(size)
+        self._turns = Turns(size)
         self._idle: list[asyncpg.Connection] = []
         self._closed = False
 
-    async def fetch(self, sql: str, arguments: Sequence[Any] = ()) -> list[asyncpg.Record]:
+    async def fetch(
+        self, sql: str, arguments: Sequence[Any] = (), company_id: UUID | None = None
+    ) -> list[asyncpg.Record]:
         """Run one statement outside of any transaction and give its rows; raises Unavailable."""
-        if self._free.locked():
-            async with asyncio.timeout(REQUEST_SECONDS_MAX):
-                await self._free.acquire()
-        else:
-            await self._free.acquire()
+        try:
+            await self._turns.take(company_id)
+        except TimeoutError as error:
+            raise explained(error, _NOTHING_DONE) from error
         try:
             connection = self._taken() or await self._open()
             try:
@@ -199,7 +195,7 @@ class HotConnections:
         except (asyncpg.InterfaceError, *AWAY) as error:
             raise explained(error, "The database does not answer.") from error
         finally:
-            self._free.release()
+            self._turns.give_back(company_id)
         if self._closed:
             discard(connection)
         else:

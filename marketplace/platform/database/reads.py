@@ -50,7 +50,8 @@ async def hot_rows(
     platform: HasDatabase, caller: Caller, read: "HotRead", values: Values
 ) -> list[asyncpg.Record]:
     """Run a hot read for the caller's company and give its rows, by one round trip."""
-    return await platform.database.hot.fetch(read.sql, read.arguments(caller, values))
+    arguments = read.arguments(caller, values)
+    return await platform.database.hot.fetch(read.sql, arguments, caller.organization_id)
 
 
 class Compiled:

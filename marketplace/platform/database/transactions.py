@@ -172,6 +172,8 @@ async def transaction(
         str(caller.organization_id),
         scopes_literal(caller),
         serializable=serializable,
+        # Jobs have as many connections as there are of them, and wait for none.
+        turn_of=None if patient else caller.organization_id,
     ) as tx:
         yield tx
 
@@ -189,9 +191,15 @@ async def system_transaction(
 
 @asynccontextmanager
 async def _begin(
-    pool: Pool, caller: Caller | None, org: str, scopes: str, *, serializable: bool = False
+    pool: Pool,
+    caller: Caller | None,
+    org: str,
+    scopes: str,
+    *,
+    serializable: bool = False,
+    turn_of: UUID | None = None,
 ) -> AsyncIterator[Transaction]:
-    async with pool.connected() as connection:
+    async with pool.connected(turn_of) as connection:
         if serializable:
             await connection.execution_options(isolation_level="SERIALIZABLE")
         try:

@@ -131,7 +131,7 @@ async def refuse_socket(socket: Any, error: MarketplaceError) -> None:
 async def provide_idempotency_key(
     request: Request[Any, Any, Any],
     platform: Given[Platform],
-    caller: Given[Caller],  # noqa: ARG001 - first who asks, then what; at once costs a task each
+    caller: Given[Caller],
     key_header: Annotated[
         str | None,
         HeaderParameter(
@@ -143,7 +143,10 @@ async def provide_idempotency_key(
         ),
     ] = None,
 ) -> IdempotencyKey:
-    """Read the key of a write and fingerprint its body; raises IdempotencyKeyMissing."""
+    """Read the key of a write and fingerprint all that it asks; raises IdempotencyKeyMissing.
+
+    That is its body, its address with the query, and the unit it is done for.
+    """
     if not key_header:
         raise no_idempotency_key()
     if not is_idempotency_key(key_header):
@@ -153,7 +156,8 @@ async def provide_idempotency_key(
         canonical = msgspec.json.encode(msgspec.json.decode(body), order="sorted") if body else b""
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         canonical = body
-    target = f"{path_of(request.scope)}\0".encode()
+    path, query = path_of(request.scope).encode(), request.scope["query_string"]
+    target = b"%b\0%b\0%b\0" % (path, query, caller.unit_id.bytes)
     return IdempotencyKey(
         operation=str(request.route_handler.operation_id),
         key=key_header,
@@ -237,10 +241,15 @@ IfNoneMatch = Annotated[
 ]
 
 
-def unless_kept(response: Response[T], tag: str, if_none_match: str | None) -> Response[T]:
-    """Answer with what has this ETag, or 304 without a body to who keeps it (RFC 9110, 13.1.2)."""
+def is_kept(tag: str, if_none_match: str | None) -> bool:
+    """Tell whether a reader keeps what has this ETag (RFC 9110, 13.1.2)."""
     given = [each.strip().removeprefix("W/") for each in (if_none_match or "").split(",")]
-    if tag in given or given == ["*"]:
+    return tag in given or given == ["*"]
+
+
+def unless_kept(response: Response[T], tag: str, if_none_match: str | None) -> Response[T]:
+    """Answer with what has this ETag, or 304 without a body to who keeps it."""
+    if is_kept(tag, if_none_match):
         return Response(cast("T", None), status_code=304, headers={"ETag": tag})
     response.headers["ETag"] = tag
     return response

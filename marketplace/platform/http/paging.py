@@ -97,14 +97,18 @@ def cursor(key: Any) -> str:
 
 def paged(request: PageRequest, answer: P) -> Response[P]:
     """Answer with a page and, where there is a next one, its `Link`."""
-    headers = {}
-    if answer.next is not None:
-        others = [(k, v) for k, v in request.query if k not in {"after", "limit"}]
-        query = urlencode(others) if others else ""
-        # A cursor is written in letters that an address may have.
-        link = f"{query}&"[not query :] + f"limit={request.limit}&after={answer.next}"
-        headers["Link"] = f'<{request.path}?{link}>; rel="next"'
-    return Response(answer, headers=headers)
+    return Response(answer, headers=next_link(request, answer.next))
+
+
+def next_link(request: PageRequest, following: str | None) -> dict[str, str]:
+    """Give the header that leads to the next page, where there is one."""
+    if following is None:
+        return {}
+    others = [(k, v) for k, v in request.query if k not in {"after", "limit"}]
+    query = urlencode(others) if others else ""
+    # A cursor is written in letters that an address may have.
+    link = f"{query}&"[not query :] + f"limit={request.limit}&after={following}"
+    return {"Link": f'<{request.path}?{link}>; rel="next"'}
 
 
 Limit = Annotated[

@@ -30,10 +30,10 @@ from marketplace.kernel.errors import (
     WrongState,
 )
 from marketplace.platform.database import is_away, is_conflict
+from marketplace.platform.http.faults import faults
 from marketplace.platform.http.parameters import parameter_error
 from marketplace.platform.http.request import path_of
 from marketplace.platform.http.storable import check_storable
-from marketplace.platform.http.wording import refused
 from marketplace.platform.telemetry import log
 
 PROBLEM_JSON: Final = "application/problem+json"
@@ -105,8 +105,8 @@ def decode_body(decoder: "msgspec.json.Decoder[Any]", body: bytes) -> Any:
     try:
         value = decoder.decode(body)
     except msgspec.ValidationError as error:
-        wrong = refused(error, decoder.type)
-        raise InvalidInput(wrong.detail, errors=(wrong,)) from None
+        wrong = faults(error, decoder.type, body)
+        raise InvalidInput(wrong[0].detail, errors=wrong) from None
     except msgspec.DecodeError as error:
         raise _not_json(str(error)) from None
     except UnicodeDecodeError:

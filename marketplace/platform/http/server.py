@@ -1,7 +1,7 @@
 """The HTTP server's bounds: how long a request's head may be, and how long it may take to come.
 
 The server reads a head into memory before anybody can say who sends it; by itself it would do so
-without end.
+without end. Nor would it ever stop waiting for a reader to take what is written for him.
 """
 
 import asyncio
@@ -15,7 +15,12 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.supervisors import Multiprocess
 
-from marketplace.kernel.limits import HEAD_BYTES_MAX, HEAD_SECONDS_MAX
+from marketplace.kernel.limits import (
+    HEAD_BYTES_MAX,
+    HEAD_SECONDS_MAX,
+    TAKEN_BYTES_MIN,
+    TAKEN_SECONDS_MAX,
+)
 from marketplace.platform.arrival import WHOLE
 
 LISTENERS: Final = 8
@@ -52,6 +57,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._in_head = True
         self._head_bytes = 0
         self._patience: asyncio.TimerHandle | None = None
+        self._untaken: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first head."""
@@ -61,7 +67,18 @@ class BoundedHttp(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""
         self._wait_no_more()
+        self._is_taken()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Begin to wait for the reader, who has more before him than is held."""
+        super().pause_writing()
+        self._wait_for_reader()
+
+    def resume_writing(self) -> None:
+        """Go on: he has taken most of it."""
+        self._is_taken()
+        super().resume_writing()
 
     def shutdown(self) -> None:
         """End with the process: its readers would hold a stream open for as long as it waits."""
@@ -95,6 +112,23 @@ class BoundedHttp(HttpToolsProtocol):
             self.send_400_response(f"The head of a request has at most {HEAD_BYTES_MAX} bytes.")
         elif self._patience is None:
             self._wait()
+
+    def _wait_for_reader(self) -> None:
+        left = self.transport.get_write_buffer_size()
+        loop = asyncio.get_running_loop()
+        self._untaken = loop.call_later(TAKEN_SECONDS_MAX, self._lose_reader, left)
+
+    def _lose_reader(self, before: int) -> None:
+        """Cut the connection of a reader who takes next to nothing: what is kept for him goes."""
+        if before - self.transport.get_write_buffer_size() < TAKEN_BYTES_MIN:
+            self.transport.abort()
+        else:
+            self._wait_for_reader()
+
+    def _is_taken(self) -> None:
+        if self._untaken is not None:
+            self._untaken.cancel()
+            self._untaken = None
 
     def _wait(self) -> None:
         loop = asyncio.get_running_loop()

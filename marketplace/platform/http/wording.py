@@ -50,7 +50,7 @@ _FORMS: Final = {
 def _pointer(parts: list[str]) -> str:
     # Of a mapping msgspec does not tell which name it was: the mapping is what can be pointed to.
     known = parts[: parts.index("...")] if "..." in parts else parts
-    return "".join(f"/{_escaped(part)}" for part in known)
+    return "".join(f"/{escaped(part)}" for part in known)
 
 
 def _parts(path: str) -> list[str]:
@@ -58,8 +58,21 @@ def _parts(path: str) -> list[str]:
     return [name or index for name, index in found]
 
 
-def _escaped(name: str) -> str:
+def escaped(name: str) -> str:
+    """Write a name as a part of a JSON pointer."""
     return name.replace("~", "~0").replace("/", "~1")
+
+
+def unknown_field(pointer: str, name: str) -> FieldError:
+    """Say that there is no such field below `pointer`."""
+    name = _shortened(name)
+    detail = f"There is no field {name!r} here; remove it or correct its name."
+    return FieldError(f"{pointer}/{escaped(name)}", "unknown_field", detail)
+
+
+def missing_field(pointer: str, name: str) -> FieldError:
+    """Say that a field below `pointer` is missing."""
+    return FieldError(f"{pointer}/{name}", "missing", f"The field {name!r} is required.")
 
 
 def refused(error: msgspec.ValidationError, body_type: Any) -> FieldError:
@@ -70,12 +83,9 @@ def refused(error: msgspec.ValidationError, body_type: Any) -> FieldError:
     pointer = _pointer(parts)
     reason = text[: match.start()] if match else text
     if unknown := re.search(r"unknown field `(.*)`", reason, re.DOTALL):
-        name = _shortened(unknown[1])
-        detail = f"There is no field {name!r} here; remove it or correct its name."
-        return FieldError(f"{pointer}/{_escaped(name)}", "unknown_field", detail)
+        return unknown_field(pointer, unknown[1])
     if missing := re.search(r"missing required field `([^`]*)`", reason):
-        detail = f"The field {missing[1]!r} is required."
-        return FieldError(f"{pointer}/{missing[1]}", "missing", detail)
+        return missing_field(pointer, missing[1])
     return FieldError(pointer, "invalid", worded(reason, _expected(body_type, parts)))
 
 

@@ -49,6 +49,17 @@ def line(shop: Shop, sku: str, quantity: str = "1") -> dict[str, str]:
     return {"supplier_id": str(shop.supplier.id), "sku": sku, "quantity": quantity}
 
 
+async def test_the_same_key_for_another_unit_is_no_repetition(shop: Shop, portal: Portal) -> None:
+    site = await shop.world.unit(shop.buyer, "Site")
+    body, once = {"name": "Mine", "currency": "EUR"}, {"Idempotency-Key": "begin-1"}
+    first = await portal.send("POST", "/v1/carts", body, headers=once)
+    again = await portal.send("POST", "/v1/carts", body, headers=once)
+    assert (first.status_code, again.json()) == (201, first.json())
+    for_site = once | {"Marketplace-Unit": str(site)}
+    other = await portal.send("POST", "/v1/carts", body, headers=for_site)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+
+
 async def test_a_cart_is_filled_changed_and_ordered_by_version_and_key(
     shop: Shop, portal: Portal
 ) -> None:

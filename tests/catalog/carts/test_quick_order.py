@@ -56,6 +56,11 @@ def test_a_pasted_line_is_read_or_told_what_is_wrong(text: str, line: tuple[str,
     assert told(text) == [line]
 
 
+def test_a_header_may_be_in_the_words_of_a_buyers_own_system() -> None:
+    pasted = "Menge;Artikelnummer;Text;Einheit\n10;A-1;Bolt;C62\n"
+    assert read_quick_order(pasted) == [QuickLine(2, "A-1", Decimal(10), "C62")]
+
+
 def test_a_header_names_the_columns_in_any_order_and_their_separator() -> None:
     text = "\ufeffUnit,SKU,Qty\nC62,KA 6204,10\n,A-1,2\n"
     assert told(text) == [("KA 6204", "1E+1", "C62"), ("A-1", "2", "-")]

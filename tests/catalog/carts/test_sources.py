@@ -91,6 +91,18 @@ async def test_an_sku_without_its_punctuation_is_suggested_and_not_taken(shop: S
     assert bad(view) == [(n, "unknown_sku", ["KA-62042"]) for n in (1, 2, 3)]
 
 
+async def test_the_sku_that_is_the_same_but_for_punctuation_is_suggested_among_hundreds(
+    shop: Shop,
+) -> None:
+    await shop.offer("KA-6204")
+    for number in range(6000, 6060):
+        await shop.put(f"KA-{number}")
+    buying = await Buying.begin(shop)
+    told = bad(await buying.paste("KA6204 10\nKA-6204:\nKA-6055-ZZ\n10 x KA-6204\n• KA-6204 5"))
+    meant = ["KA-6204", "KA-6204", "KA-6055", "KA-6204", "KA-6204"]
+    assert [suggested[0] for _, _, suggested in told] == meant
+
+
 async def test_few_are_suggested_even_where_many_are_alike(shop: Shop) -> None:
     await shop.offer("AA-100")
     for number in range(101, 110):

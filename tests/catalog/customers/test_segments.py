@@ -221,8 +221,11 @@ async def test_the_members_of_a_segment_hear_that_its_list_is_published(market: 
     await market.worker.run_until_idle()
     for who, heard in ((market.buyer, 1), (market.rival, 0)):
         async with transaction(market.platform, who) as tx:
-            published = select(func.count()).where(EventRow.kind == "price_list.published")
-            assert await tx.scalar(published) == heard
+            told = select(EventRow.payload).where(EventRow.kind == "price_list.published")
+            payloads = [row.payload for row in await tx.all(told)]
+        assert len(payloads) == heard
+        # Not how much of it changed: that may be of offers he does not see.
+        assert all(set(each) == {"supplier_id", "level", "currency"} for each in payloads)
 
 
 async def test_a_customers_price_policy_is_set_and_both_may_read_it(market: Market) -> None:

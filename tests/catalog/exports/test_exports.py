@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.exports import own_prices, service, writers
-from catalog.exports.streaming import started
 from catalog.exports.writers import (
     Cell,
     CsvWriter,
@@ -28,6 +27,8 @@ from catalog.imports.schemas import ImportKind
 from catalog.products.rules import OfferRecord
 from marketplace.kernel.errors import NotFound, Unavailable
 from marketplace.kernel.limits import EXPORTS_AT_ONCE_MAX
+from marketplace.platform.caller import Caller
+from marketplace.platform.http.contents import started
 from tests.catalog.parties import Market, entry
 
 CSV, NDJSON, XLSX = ExportFormat.CSV, ExportFormat.NDJSON, ExportFormat.XLSX
@@ -163,18 +164,23 @@ async def test_a_list_is_exported_to_its_owner_alone(market: Market) -> None:
             await whole(service.export_price_list(market.platform, who, base.id, CSV))
 
 
-async def test_no_more_exports_run_at_once_than_there_are_connections_for(market: Market) -> None:
-    streams = [
-        service.export_offers(market.platform, market.supplier, CSV)
-        for _ in range(EXPORTS_AT_ONCE_MAX)
-    ]
+async def test_no_company_has_all_exports_that_run_at_once(market: Market) -> None:
+    def export(who: Caller) -> AsyncIterator[bytes]:
+        return service.export_offers(market.platform, who, CSV)
+
+    streams = [export(who) for who in (market.supplier, market.supplier, market.other)]
     for stream in streams:
         await anext(stream)
     with pytest.raises(Unavailable):
-        await whole(service.export_offers(market.platform, market.supplier, CSV))
+        await whole(export(market.supplier))
+    streams.append(export(market.buyer))
+    await anext(streams[-1])
+    assert len(streams) == EXPORTS_AT_ONCE_MAX
+    with pytest.raises(Unavailable):
+        await whole(export(market.other))
     for stream in streams:
         await stream.aclose()  # type: ignore[attr-defined]
-    assert await whole(service.export_offers(market.platform, market.supplier, CSV))
+    assert await whole(export(market.supplier))
 
 
 async def test_who_goes_away_in_the_middle_of_a_file_leaves_nothing_under_way(

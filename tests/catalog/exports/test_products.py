@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator
 import pytest
 
 from catalog.exports import bmecat, products, stock
-from catalog.exports.streaming import started
 from catalog.exports.writers import ExportFormat
 from catalog.imports.schemas import DecimalWish, ImportKind, OnError
 from catalog.stock import service as stocks
 from catalog.stock.schemas import StockLocationInput
 from marketplace.kernel.errors import NotFound
 from marketplace.platform.caller import Caller
+from marketplace.platform.http.contents import started
 from tests.catalog.imports.test_products import GTIN, KIND, make_category, product
 from tests.catalog.parties import Market
 from tests.support.world import World
@@ -114,8 +114,8 @@ async def test_a_bmecat_catalog_that_went_out_comes_back_and_changes_nothing(
 ) -> None:
     await market.upload(KIND, PRODUCTS, who=operator, decimal=DecimalWish.COMMA)
     assert (await market.upload(ImportKind.OFFERS, OFFERS)).errors == []
-    withdrawn = "sku,name,unit,state\nC,Gone,C62,withdrawn\n"
-    await market.upload(ImportKind.OFFERS, withdrawn)
+    more = "sku,name,unit,state,visibility\nC,Gone,C62,withdrawn,\nD,Kit,C62,,restricted\n"
+    await market.upload(ImportKind.OFFERS, more)
     base = await market.price_list(publish=False)
     prices = await market.upload(ImportKind.PRICES, PRICES, list_id=base.id, publish=True)
     assert prices.errors == []
@@ -125,14 +125,18 @@ async def test_a_bmecat_catalog_that_went_out_comes_back_and_changes_nothing(
     offers = await market.upload(ImportKind.OFFERS, document)
     assert (offers.errors, offers.format) == ([], "bmecat")
     assert offers.result == {
-        "rows": 2, "created": 0, "changed": 0, "unchanged": 2, "products_proposed": 0
+        "rows": 3, "created": 0, "changed": 0, "unchanged": 3, "products_proposed": 0
     }  # fmt: skip
     told = await market.upload(KIND, document)
     assert told.errors == []
-    assert told.result == {"rows": 2, **UNCHANGED, "unchanged": 2, "values_left_out": 0}
+    assert told.result == {
+        "rows": 3, **UNCHANGED, "unchanged": 2, "values_left_out": 0, "without_product": 1
+    }  # fmt: skip
+    table = await market.upload(KIND, "sku,name.de\nD,Satz\n")
+    assert [(e.line, e.column, e.code) for e in table.errors] == [(2, "sku", "no_product")]
     again = await market.upload(ImportKind.PRICES, document, list_id=base.id, publish=True)
     assert again.errors == []
-    assert again.result == {"rows": 2, "written": 0, "unchanged": 3, "published_version": 1}
+    assert again.result == {"rows": 3, "written": 0, "unchanged": 3, "published_version": 1}
 
     with pytest.raises(NotFound):
         await whole(bmecat.export_bmecat(market.platform, market.other, base.id))

@@ -89,6 +89,39 @@ def test_a_price_in_another_currency_than_the_lists_is_refused() -> None:
     assert {(e.line, e.code) for e in reader.errors} == {(1, "wrong_currency")}
 
 
+def priced(**amounts: str) -> str:
+    prices = "".join(
+        f'<PRODUCT_PRICE price_type="{kind}"><PRICE_AMOUNT>{amount}</PRICE_AMOUNT></PRODUCT_PRICE>'
+        for kind, amount in amounts.items()
+    )
+    before = PRODUCT.partition("<PRODUCT_PRICE_DETAILS>")[0]
+    return f"{before}<PRODUCT_PRICE_DETAILS>{prices}</PRODUCT_PRICE_DETAILS></PRODUCT>"
+
+
+@pytest.mark.parametrize(
+    ("amounts", "taken"),
+    [
+        ({"gros_list": "11.90", "net_list": "10", "nrp": "15"}, ["10"]),
+        ({"net_list": "10", "net_customer": "9", "net_customer_exp": "12"}, ["9"]),
+        ({"udp_special": "8"}, ["8"]),
+    ],
+)
+def test_of_a_product_the_price_that_is_paid_is_taken_and_it_is_net(
+    amounts: dict[str, str], taken: list[str]
+) -> None:
+    rows, reader = read(document(priced(**amounts)))
+    assert reader.errors == []
+    assert [str(row.amount) for row in rows] == taken
+
+
+def test_a_product_with_prices_that_include_tax_alone_is_refused() -> None:
+    rows, reader = read(document(priced(gros_list="11.90", nrp="15") + priced(net_list="10")))
+    assert [str(row.amount) for row in rows] == ["10"]
+    (error,) = reader.errors
+    assert (error.line, error.column, error.code) == (1, "amount", "no_net_price")
+    assert error.value == "K-6204 gros_list, nrp"
+
+
 def test_every_wrong_product_is_named_by_its_number() -> None:
     bad = PRODUCT.replace("XBX", "BOX").replace("12.50", "12,50")
     rows, reader = read(document(PRODUCT + bad + PRODUCT))

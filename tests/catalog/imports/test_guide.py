@@ -3,10 +3,10 @@
 import re
 
 from catalog.exports import bmecat
-from catalog.exports.streaming import started
 from catalog.imports.schemas import ImportKind
 from catalog.stock import service as stock
 from catalog.stock.schemas import StockLocationInput
+from marketplace.platform.http.contents import started
 from tests.catalog.imports.test_products import make_category
 from tests.catalog.parties import Market
 from tests.conftest import REPOSITORY

@@ -7,7 +7,8 @@ import pytest
 from catalog.imports import running, service
 from catalog.imports.schemas import ImportKind, OnError
 from catalog.products import service as products
-from marketplace.kernel.errors import InvalidInput, NotFound, WrongMediaType
+from marketplace.kernel.errors import Conflict, InvalidInput, NotFound, WrongMediaType
+from marketplace.platform.caller import Caller
 from marketplace.platform.http.paging import PageRequest
 from tests.catalog.parties import Market, entry
 
@@ -87,17 +88,16 @@ async def test_the_good_rows_are_taken_where_that_was_asked_for(market: Market) 
     assert await skus(market) == ["A", "D"]
 
 
-@pytest.mark.parametrize("amount", ["NaN", "1e3", "1_000", "-1", "0.0000001", "1,234"])
-async def test_an_amount_out_of_form_writes_no_price(market: Market, amount: str) -> None:
+async def test_an_amount_out_of_form_writes_no_price(market: Market) -> None:
     await market.offer("A")
     base = await market.price_list(publish=False)
-    refused = await market.upload(
-        PRICES, f"sku;unit;amount\nA;C62;1\nA;C62;{amount}\n", list_id=base.id, publish=True
-    )
-    assert refused.status == "failed"
-    assert (refused.errors[0].line, refused.errors[0].column) == (3, "amount")
-    assert refused.errors[0].value == amount
-    assert await market.told("A") == "no_price"
+    for amount in ("NaN", "1e3", "1_000", "-1", "0.0000001", "1,234"):
+        data = f"sku;unit;amount\nA;C62;1\nA;C62;{amount}\n"
+        refused = await market.upload(PRICES, data, list_id=base.id, publish=True)
+        assert refused.status == "failed", amount
+        assert (refused.errors[0].line, refused.errors[0].column) == (3, "amount")
+        assert refused.errors[0].value == amount
+        assert await market.told("A") == "no_price"
 
 
 async def test_tiers_that_contradict_each_other_are_named(market: Market) -> None:
@@ -114,6 +114,23 @@ async def test_tiers_that_contradict_each_other_are_named(market: Market) -> Non
         (4, "basis", "contradiction"),
         (5, "sku", "unknown_sku"),
     ]
+
+
+async def test_an_unknown_sku_is_told_with_ones_own_that_differs_by_its_signs(
+    market: Market,
+) -> None:
+    await market.offer("KA-6204")
+    await market.offer("KB-1", who=market.other)
+    base = await market.price_list(publish=False)
+    refused = await market.upload(
+        PRICES, "sku,unit,amount\nka6204,C62,1\nKB1,C62,1\n", list_id=base.id
+    )
+    assert [(e.line, e.code, e.value) for e in refused.errors] == [
+        (2, "unknown_sku", "ka6204"),
+        (3, "unknown_sku", "KB1"),
+    ]
+    assert ["'KA-6204'" in e.detail for e in refused.errors] == [True, False]
+    assert "KB-1" not in str(refused.errors)
 
 
 async def test_an_overlap_refuses_the_import_that_would_publish_it(market: Market) -> None:
@@ -211,6 +228,27 @@ async def test_an_upload_that_breaks_off_leaves_nothing(market: Market) -> None:
         )
     await market.worker.run_until_idle()
     assert await skus(market) == []
+
+
+async def test_a_company_has_so_many_imports_waiting_and_no_more(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "IMPORTS_WAITING_MAX", 2)
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b"sku,name,unit\nA,Bolt,C62\n"
+
+    async def send(who: Caller) -> None:
+        refuse = OnError.REFUSE_ALL
+        await service.start_import(market.platform, who, OFFERS, refuse, None, chunks())
+
+    for who in (market.supplier, market.supplier, market.other):
+        await send(who)
+    with pytest.raises(Conflict, match="2 imports"):
+        await send(market.supplier)
+    assert len(list((market.platform.settings.data_directory / "files/imports").iterdir())) == 3
+    await market.worker.run_until_idle()
+    await send(market.supplier)
 
 
 async def test_a_long_file_is_read_in_batches(market: Market) -> None:

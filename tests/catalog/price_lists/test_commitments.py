@@ -5,6 +5,7 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
+from msgspec import structs
 
 from marketplace.approvals.schemas import DecisionInput
 from marketplace.approvals.service import decide
@@ -245,8 +246,9 @@ async def test_its_supplier_lets_draw_more_and_never_less(shop: Shop) -> None:
         with pytest.raises(InvalidInput) as refused:
             await raise_to(shop, contract, wrong)
         assert refused.value.errors[0].code == code
+    keen = structs.replace(shop.buyer, scopes=shop.buyer.scopes | {"contracts:write"})
     with pytest.raises(NotFound):
-        await raise_to(shop, contract, "100", shop.buyer)
+        await raise_to(shop, contract, "100", keen)
     with pytest.raises(Conflict):
         await raise_to(shop, await shop.agree("A", ("1", "7")), "100")
 

@@ -1,5 +1,6 @@
 """Percentages off a named list: resolved when asked, so they follow what that list says."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -138,6 +139,42 @@ async def test_discounts_that_contradict_each_other_are_refused_and_both_named(
     assert (error.pointer, error.code) == ("/discounts/1/valid_from", "overlap")
     assert "/discounts/0, valid always" in error.detail
     assert "from 2026-07-01" in error.detail
+
+
+async def test_a_percentage_is_off_amounts_and_never_off_another_percentage(
+    market: Market,
+) -> None:
+    """It would find no amounts there, and nobody would be told that it prices nothing."""
+    first, second = [await market.price_list(priority=n) for n in range(2)]
+    own = await market.price_list(level="organization", to=[market.buyer])
+    await put(market, second.id, off("10", first.id))
+    for _ in range(2):  # as a draft, and published
+        with pytest.raises(InvalidInput) as refused:
+            await put(market, own.id, off("5", second.id))
+        (error,) = refused.value.errors
+        assert (error.pointer, error.code) == ("/discounts/0/of_list_id", "list_of_percentages")
+        await market.publish(second.id)
+    with pytest.raises(InvalidInput) as refused:
+        await put(market, first.id, off("5", second.id), off("1", own.id))
+    assert [(e.pointer, e.code) for e in refused.value.errors] == [
+        ("/discounts", "named_by_another_list"),
+        ("/discounts/0/of_list_id", "list_of_percentages"),
+        ("/discounts/1/of_list_id", "unknown_list"),
+    ]
+    assert str(second.id) in refused.value.errors[0].detail
+    await put(market, second.id)
+    await market.publish(second.id)
+    await put(market, own.id, off("5", second.id))  # it says amounts again
+
+
+async def test_of_two_lists_that_name_each_other_at_once_one_is_refused(market: Market) -> None:
+    lists = [await market.price_list(priority=n) for n in range(2)]
+    told = await asyncio.gather(
+        put(market, lists[0].id, off("10", lists[1].id)),
+        put(market, lists[1].id, off("10", lists[0].id)),
+        return_exceptions=True,
+    )
+    assert sum(isinstance(each, InvalidInput) for each in told) == 1, told
 
 
 async def test_every_discount_that_is_wrong_is_named(market: Market) -> None:

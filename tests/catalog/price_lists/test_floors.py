@@ -1,5 +1,6 @@
 """Margin floors: prices below them wait for a second person, and nobody else learns of them."""
 
+import asyncio
 from decimal import Decimal
 from uuid import UUID
 
@@ -9,6 +10,8 @@ from msgspec import structs
 
 from catalog.imports.schemas import ImportKind
 from catalog.price_lists import checking, discounts, floors
+from catalog.price_lists.publishing import publish_locked
+from catalog.price_lists.reading import locked_list
 from catalog.price_lists.schemas import (
     MarginFloor,
     MarginFloorsInput,
@@ -87,6 +90,40 @@ async def test_an_approval_is_for_the_draft_it_was_asked_for(shop: Shop) -> None
     assert anew.approval_id != asked.approval_id
     await say(shop, other, anew.approval_id, "approve")
     assert await shop.told("A") == "1 base"
+
+
+async def reckoned(shop: Shop, percent_off: str) -> tuple[PriceListView, PriceListView]:
+    """Make a list at 10, with a floor of 5, and the draft of one so much below it."""
+    await shop.offer("A")
+    await floor(shop, "A", "5")
+    base = await shop.price_list(entry("A", ("1", "10")))
+    cheap = await shop.price_list(level="organization", to=[shop.buyer], publish=False)
+    data = PriceDiscountsInput([PriceDiscountInput(percent_off=percent_off, of_list_id=base.id)])
+    await discounts.put_discounts(shop.platform, shop.supplier, cheap.id, data)
+    return base, cheap
+
+
+async def test_an_approval_is_for_what_the_percentages_came_to(shop: Shop) -> None:
+    base, cheap = await reckoned(shop, "60")
+    asked = await shop.publish(cheap.id)
+    assert asked.approval_id
+    await shop.set(base.id, entry("A", ("1", "6")))
+    assert not (await shop.publish(base.id)).approval_id
+    with pytest.raises(Conflict):
+        await say(shop, await second(shop), asked.approval_id, "approve")
+    assert await shop.told("A") == "6 base"
+
+
+async def test_two_lists_published_at_once_do_not_go_below_the_floor_together(shop: Shop) -> None:
+    base, cheap = await reckoned(shop, "40")
+    await shop.set(base.id, entry("A", ("1", "8")))
+    async with transaction(shop.platform, shop.supplier) as tx:
+        row = await locked_list(tx, shop.supplier, cheap.id)
+        assert await publish_locked(tx, row) == []
+        other = asyncio.create_task(shop.publish(base.id))
+        await asyncio.sleep(0.1)  # time to go ahead, which it must not
+    assert (await other).approval_id
+    assert await shop.told("A") == "6 organization"
 
 
 async def test_a_price_per_hundred_and_a_percentage_are_held_against_it_per_piece(

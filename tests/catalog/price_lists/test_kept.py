@@ -5,8 +5,10 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
+from typing import Any
 from uuid import UUID
 
+import asyncpg
 import msgspec
 import pytest
 from hypothesis import given
@@ -15,7 +17,8 @@ from msgspec import structs
 
 from catalog.customers import service as customers
 from catalog.customers.schemas import CustomerInput, SegmentMembersInput
-from catalog.price_lists import assigning, checking, discounts
+from catalog.price_lists import assigning, checking, discounts, reading
+from catalog.price_lists.changing import change_price_list
 from catalog.price_lists.kept import KeptPrices
 from catalog.price_lists.schemas import (
     AssignmentInput,
@@ -24,6 +27,7 @@ from catalog.price_lists.schemas import (
     PriceDiscountInput,
     PriceDiscountsInput,
     PriceEntryKey,
+    PriceListChange,
 )
 from catalog.price_lists.standings import Standings
 from catalog.recent import Recent
@@ -32,7 +36,7 @@ from catalog.search.finding import Query
 from catalog.search.known_items import KnownItems
 from catalog.search.shelf import Shelf
 from marketplace.app import assemble
-from marketplace.kernel.errors import NotFound
+from marketplace.kernel.errors import Conflict, NotFound
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.http.paging import PageRequest
@@ -42,7 +46,7 @@ from tests.catalog.parties import Market, entry, unit_of
 SKUS = [f"S{number}" for number in range(6)]
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 INSTANTS = (NOW, NOW + timedelta(days=2) - timedelta(microseconds=1), NOW + timedelta(days=2))
-STEPS = 14
+STEPS = 11
 
 
 @pytest.fixture
@@ -80,30 +84,30 @@ async def viewed(platform: Platform, who: Caller, asked: PriceCheckInput) -> byt
 
 
 async def paged(platform: Platform, who: Caller, limit: int = 50) -> bytes:
-    page, _ = await search.answer_search(platform, who, None, None, PageRequest(limit, None))
-    return msgspec.json.encode(page.items)
+    return (await search.answer_search(platform, who, None, None, PageRequest(limit, None))).body
 
 
 async def browsed(platform: Platform, who: Caller, limit: int) -> bytes:
     """Give what `paged` should say, by the other way to write it, and read anew."""
     forget(platform)
-    page = await search.search_catalog(platform, who, None, None, PageRequest(limit, None))
-    return msgspec.json.encode(page.items)
+    return msgspec.json.encode(
+        await search.search_catalog(platform, who, None, None, PageRequest(limit, None))
+    )
 
 
 FACETED = Query(facets=True)
 
 
 async def searched(platform: Platform, who: Caller) -> bytes:
-    page, _ = await search.answer_search(platform, who, FACETED, None, PageRequest(50, None))
-    return msgspec.json.encode([page.items, page.found])
+    return (await search.answer_search(platform, who, FACETED, None, PageRequest(50, None))).body
 
 
 async def found(platform: Platform, who: Caller) -> bytes:
     """Give what `searched` should say, by the other way to write it, and read anew."""
     forget(platform)
-    page = await search.search_catalog(platform, who, FACETED, None, PageRequest(50, None))
-    return msgspec.json.encode([page.items, page.found])
+    return msgspec.json.encode(
+        await search.search_catalog(platform, who, FACETED, None, PageRequest(50, None))
+    )
 
 
 def on_the_shelf(platform: Platform, who: Caller, limit: int) -> bool:
@@ -185,12 +189,26 @@ class Changes:
         list_id, to = self.random.choice(given)
         if self.random.random() < 0.5:
             data = AssignmentInput(organization_id=to.unit_id)
-            await assigning.assign_price_list(market.platform, market.supplier, list_id, data)
+            with suppress(Conflict):  # another list took its rank meanwhile
+                await assigning.assign_price_list(market.platform, market.supplier, list_id, data)
         else:
             with suppress(NotFound):  # it was taken back before
                 await assigning.withdraw_assignment(
                     market.platform, market.supplier, list_id, to.unit_id
                 )
+
+    async def change(self) -> None:
+        """Let a list say something else of itself: its rank, its mode, its end."""
+        market, ends = self.market, [None, NOW + timedelta(days=1)]
+        list_id = self.random.choice(list(self.lists))
+        now = await reading.read_price_list(market.platform, market.supplier, list_id)
+        data = PriceListChange(
+            priority=self.random.randint(0, 9),
+            mode=self.mode(),  # type: ignore[arg-type]
+            valid_until=self.random.choice(ends),
+        )
+        with suppress(Conflict):  # another list has this rank
+            await change_price_list(market.platform, market.supplier, list_id, data, now.version)
 
     async def regroup(self) -> None:
         companies = [self.market.buyer.organization_id, self.market.rival.organization_id]
@@ -237,7 +255,7 @@ class Changes:
         ways: list[Callable[[], Awaitable[None]]] = [
             *(self.write, self.write, self.write, self.publish, self.assign, self.assign),
             *(self.regroup, self.grant, self.offer, self.discount, self.discount),
-            *(self.agree, self.weigh),
+            *(self.agree, self.weigh, self.change, self.change),
         ]
         await self.random.choice(ways)()
 
@@ -321,6 +339,38 @@ async def test_a_check_by_the_mark_alone_follows_what_was_changed(market: Market
     await told("70 contract", stand=False)
 
 
+async def test_a_hidden_sku_is_asked_for_as_one_that_is_none_whoever_was_told_of_it(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would be told by the time it takes."""
+    for sku in ("A", "B", "C"):
+        await market.offer(sku)
+    await market.offer("B", visibility="restricted")
+    await market.assortment("B", to=[market.buyer])
+    await market.price_list(*(entry(sku, ("1", "5")) for sku in "ABC"))
+    for sku in "ABCBC":
+        assert await market.told(sku) == "5 base"
+    assert await market.told("A", who=market.rival) == "5 base"
+    await market.offer("C", visibility="nobody")
+    fetch, asked = market.platform.database.hot.fetch, []
+
+    async def noted(sql: str, *more: Any) -> list[asyncpg.Record]:
+        asked.append(sql)
+        return await fetch(sql, *more)
+
+    monkeypatch.setattr(market.platform.database.hot, "fetch", noted)
+
+    async def told(sku: str) -> list[str]:
+        asked.clear()
+        assert await market.told(sku, who=market.rival) == "unknown_sku"
+        return list(asked)
+
+    none = await told("none")
+    assert await told("B") == none
+    assert await told("C") != none  # it was everybody's a moment ago
+    assert await told("C") == none
+
+
 async def test_a_page_calls_an_offer_by_its_new_name_though_its_price_was_written(
     market: Market,
 ) -> None:
@@ -329,9 +379,8 @@ async def test_a_page_calls_an_offer_by_its_new_name_though_its_price_was_writte
     for name, least in (("Bolt", "1"), ("Nut", "1"), ("Nut", "5")):
         await market.offer("A", name=name, minimum_quantity=least)
         for who in (market.buyer, market.rival):
-            ((shown,),) = [
-                item["offers"] for item in msgspec.json.decode(await paged(market.platform, who))
-            ]
+            page = msgspec.json.decode(await paged(market.platform, who))
+            ((shown,),) = [item["offers"] for item in page["items"]]
             assert (shown["name"], shown["minimum_quantity"]) == (name, least)
             assert shown["price"]["quantity"] == least
 

@@ -108,9 +108,24 @@ def reference(
     answering = [c for c in usable if exact(c, quantity) is not None]
     if policy is Policy.BEST_PRICE:
         answering.sort(key=lambda c: exact(c, quantity) or 0)  # a stable sort: then by rank
-    for c in answering:
-        if c.commitment is None or draws(c, quantity) <= c.commitment.left:
+    return drawn(answering, candidates, buyer, quantity, unit, currency, at, policy)
+
+
+def drawn(
+    answering: Sequence[Candidate],
+    candidates: Sequence[Candidate],
+    buyer: Buyer,
+    quantity: Decimal,
+    unit: str,
+    currency: str,
+    at: datetime,
+    policy: Policy,
+) -> Told:
+    """Give who prices the line of those who could, as far as something is left to draw."""
+    for place, c in enumerate(answering):
+        if covers(c, quantity):
             return ((c.source.title, quantity),)
+        assert c.commitment
         if c.commitment.at_exhaustion is AtExhaustion.STOP:
             return ()
         if c.commitment.at_exhaustion is AtExhaustion.SPLIT:
@@ -118,8 +133,45 @@ def reference(
                 if exact(c, part) is not None and draws_unrounded(c, part) <= c.commitment.left:
                     others = [other for other in candidates if other is not c]
                     rest = reference(others, buyer, quantity - part, unit, currency, at, policy)
-                    return ((c.source.title, part), *rest) if rest else ()
+                    split = ((c.source.title, part), *rest) if rest else ()
+                    if policy is Policy.BEST_PRICE:
+                        return cheaper(split, unsplit(answering[place + 1 :], quantity), candidates)
+                    return split
     return ()
+
+
+def covers(candidate: Candidate, quantity: Decimal) -> bool:
+    """Tell whether all of a line may be drawn."""
+    return candidate.commitment is None or draws(candidate, quantity) <= candidate.commitment.left
+
+
+def unsplit(answering: Sequence[Candidate], quantity: Decimal) -> Told:
+    """Give the first that covers the whole line, unless one before it says stop."""
+    for c in answering:
+        if covers(c, quantity):
+            return ((c.source.title, quantity),)
+        if c.commitment and c.commitment.at_exhaustion is AtExhaustion.STOP:
+            return ()
+    return ()
+
+
+def cheaper(split: Told, whole: Told, candidates: Sequence[Candidate]) -> Told:
+    """Give what costs less, each part rounded; of equal ones the split."""
+    if not split or not whole:
+        return split or whole
+    return split if cost(split, candidates) <= cost(whole, candidates) else whole
+
+
+def cost(parts: Told, candidates: Sequence[Candidate]) -> Decimal:
+    """Add what the parts cost."""
+    by_title = {c.source.title: c for c in candidates}
+    return sum(
+        (
+            rounded(exact(by_title[title], part) or Fraction(0), by_title[title].currency)
+            for title, part in parts
+        ),
+        Decimal(0),
+    )
 
 
 def draws(candidate: Candidate, quantity: Decimal) -> Decimal:

@@ -19,6 +19,7 @@ from catalog.pricing.terms import (
     Measure,
     Mode,
     NoPrice,
+    Policy,
     Price,
     Reason,
     Source,
@@ -234,3 +235,53 @@ def test_the_line_amount_uses_the_basis_of_the_winning_ladder() -> None:
     got = resolve([per_hundred], BUYER, Decimal(3), "C62", "EUR", NOW)
     assert isinstance(got, Price)
     assert str(got.line_amount) == "0.75"
+
+
+def test_of_a_split_line_and_a_price_for_the_whole_the_cheaper_is_the_best() -> None:
+    """Drawing the last five at 7 would leave seven pieces at 10: dearer than twelve at 6.50."""
+    left = Commitment(UUID(int=9), Measure.QUANTITY, Decimal(5), AtExhaustion.SPLIT)
+    agreed = candidate("agreed", Level.CONTRACT, [("1", "7"), ("10", "6")], (COMPANY,))
+    agreed = structs.replace(agreed, commitment=left)
+    base = candidate("base", tiers=[("1", "10"), ("12", "6.50")])
+    asked = (BUYER, Decimal(12), "C62", "EUR", NOW)
+    best = resolve([agreed, base], *asked, policy=Policy.BEST_PRICE, explain=True)
+    assert isinstance(best, Price)
+    assert (str(best.line_amount), best.parts) == ("78.00", ())
+    (loser,) = best.losers
+    assert (loser.candidate, loser.reason) == (agreed, Reason.COMMITMENT_EXHAUSTED)
+    by_priority = resolve([agreed, base], *asked, explain=True)
+    assert isinstance(by_priority, Price)
+    assert str(by_priority.line_amount) == "105.00"
+    assert by_priority.losers == ()  # who prices the rest has not lost
+
+
+def test_twenty_commitments_that_split_are_drawn_one_after_another_in_no_time() -> None:
+    """Each step reckons its rest once: twice would be a million times for twenty."""
+    drawn = [
+        structs.replace(
+            candidate(str(n), Level.CONTRACT, [("1", "7")], (COMPANY,), priority=n),
+            commitment=Commitment(UUID(int=n), Measure.QUANTITY, Decimal(1), AtExhaustion.SPLIT),
+        )
+        for n in range(20)
+    ]
+    asked = (BUYER, Decimal(30), "C62", "EUR", NOW)
+    best = resolve([*drawn, BASE], *asked, policy=Policy.BEST_PRICE)
+    assert isinstance(best, Price)
+    assert [str(part.quantity) for part in best.parts] == ["1"] * 20 + ["10"]
+
+
+def test_losers_stand_as_they_rank() -> None:
+    """Whatever an exclusive list among them ends."""
+    contract = structs.replace(CONTRACT, mode=Mode.FILL_GAPS)
+    quote = structs.replace(QUOTE, mode=Mode.FILL_GAPS)
+    got = resolve(
+        [BASE, SEGMENT, LISTED, quote, contract],
+        BUYER,
+        Decimal(1),
+        "C62",
+        "EUR",
+        NOW,
+        explain=True,
+    )
+    told = [loser.candidate.source.title for loser in got.losers]
+    assert told == ["contract", "listed", "segment", "base"]

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from msgspec import structs
 
 from catalog.carts import ordering as carts_ordering
 from catalog.carts import reading, sources
@@ -170,10 +171,12 @@ async def test_accepted_declined_or_withdrawn_is_said_once(shop: Shop) -> None:
 async def test_neither_side_takes_the_others_step(shop: Shop) -> None:
     await shop.offer("A")
     quote = await make(shop, line("A", ("1", "5")))
+    seller = structs.replace(shop.supplier, scopes=shop.supplier.scopes | {"quotes:answer"})
     with pytest.raises(NotFound):
-        await accept(shop, quote, shop.supplier)
+        await accept(shop, quote, seller)
+    buyer = structs.replace(shop.buyer, scopes=shop.buyer.scopes | {"quotes:write"})
     with pytest.raises(NotFound):
-        await answering.withdraw_quote(shop.platform, shop.buyer, quote.id, "", quote.version)
+        await answering.withdraw_quote(shop.platform, buyer, quote.id, "", quote.version)
     with pytest.raises(InvalidInput) as refused:
         await make(shop, line("A", ("1", "5")), to=shop.supplier)
     assert refused.value.errors[0].pointer == "/organization_id"

@@ -1,7 +1,8 @@
 """What a process knows of items: each page says what is true now, whatever was known before."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -44,8 +45,8 @@ async def test_a_page_follows_each_change_of_products_offers_and_names(
 ) -> None:
     async def told(platform: Platform, limit: int = 50) -> list[tuple[str, str, int]]:
         asked = PageRequest(limit, None)
-        page, _ = await service.answer_search(platform, market.buyer, None, None, asked)
-        items = msgspec.json.decode(msgspec.json.encode(page.items))
+        answer = await service.answer_search(platform, market.buyer, None, None, asked)
+        items = msgspec.json.decode(answer.body)["items"]
         return [
             (item["name"], item["offers"][0]["supplier_name"], item["offer_count"])
             for item in items
@@ -188,19 +189,66 @@ async def test_what_is_written_of_an_item_says_what_the_view_says_whoever_reads_
         asked = PageRequest(limit, None)
         for who in (market.rival, market.buyer):
             for languages in ((), ("de",)):
-                told, _ = await service.answer_search(
+                told = await service.answer_search(
                     market.platform, who, None, None, asked, languages
                 )
                 shown = await service.search_catalog(
                     market.platform, who, None, None, asked, languages
                 )
-                assert bytes(told.items) == msgspec.json.encode(shown.items)
+                assert told.body == msgspec.json.encode(shown)
                 best |= {
                     f"{item.offers[0].sku} {item.offers[0].price.level}"
                     for item in shown.items
                     if item.offers[0].price
                 }
     assert {"A base", "B base", "B organization", "D organization", "E organization"} <= best
+
+
+async def test_an_own_price_is_written_by_others_only_where_these_are_like_it(
+    market: Market,
+) -> None:
+    """Offers with prices of one's own, of which each differs from another in one respect."""
+    ladder = ("1", "9.50"), ("8", "9")
+    sold: dict[str, dict[str, object]] = {
+        "D": {"minimum_quantity": "8"},
+        "E": {"minimum_quantity": "8"},
+        "F": {"minimum_quantity": "8"},
+        "G": {"content": "10", "content_unit": "MTR"},
+        "J": {"multiple": "4"},
+    }
+    own = [
+        entry("A", *ladder),
+        entry("B", ("1", "8.125"), ("5", "8"), ("20", "7")),
+        entry("C", ("1", "9"), unit="XBX"),  # which is no price for a piece
+        entry("D", *ladder),
+        entry("E", ("5", "9"), ("8", "7.75")),  # below that a price of everybody's holds
+        entry("F", ("5", "9"), ("8", "7.75")),  # here that begins at five too
+        entry("G", *ladder),
+        entry("H", ("1", "950"), basis="100"),
+        entry("I", *ladder, volume_mode="graduated"),
+        entry("J", *ladder),
+        entry("K", *ladder),  # which everybody has a price in dollars for
+    ]
+    for who, amount in ((market.supplier, "10"), (market.other, "9.25")):
+        for sku in "ABCDEFGHIJK":
+            terms = sold.get(sku, {})
+            await market.offer(sku, who, maker="Maker", maker_number=sku, **terms)
+        least = {"F": "5"}
+        everybodys = [entry(sku, (least.get(sku, "1"), amount)) for sku in "ABCDEFGHIJK"]
+        await market.price_list(*everybodys, who=who, mode="fill_gaps")
+        some = own if who is market.other else [each for each in own if each.sku in "AGI"]
+        mode = "fill_gaps" if who is market.other else "exclusive"
+        to = [market.buyer]
+        await market.price_list(*some, level="organization", to=to, who=who, mode=mode)
+    dollars = entry("K", ("1", "11"))
+    await market.price_list(dollars, who=market.other, currency="USD", priority=1)
+    for limit in (50, 49):  # the second is written by what the first was
+        for currency in (None, "EUR", "USD"):
+            asked = PageRequest(limit, None)
+            for who in (market.rival, market.buyer):
+                told = await service.answer_search(market.platform, who, None, currency, asked)
+                shown = await service.search_catalog(market.platform, who, None, currency, asked)
+                assert told.body == msgspec.json.encode(shown)
 
 
 async def test_what_was_asked_of_some_suppliers_prices_nothing_of_one_who_became_known_meanwhile(
@@ -222,9 +270,9 @@ async def test_what_was_asked_of_some_suppliers_prices_nothing_of_one_who_became
     assert await cost("A-1") == "3"
     fetch, others = platform.database.hot.fetch, []
 
-    async def late(sql: str, arguments: Sequence[object] = ()) -> list[asyncpg.Record]:
+    async def late(sql: str, *more: Any) -> list[asyncpg.Record]:
         """Give what was read when another search has come and gone."""
-        rows = await fetch(sql, arguments)
+        rows = await fetch(sql, *more)
         if sql == OPEN_CHOSEN.sql and not others:
             others.append("B-2")
             others.append(await cost("B-2"))

@@ -66,7 +66,45 @@ def test_norms_and_raised_units_are_found_however_they_are_written() -> None:
     assert size == (Term(CODE, "m8"),)
     for typed in ("1,5mm²", "1,5 mm2"):
         (group,) = groups_of(words_of(typed), "de")
-        assert group == (Term(CODE, "1,5mm2"), Term(PLAIN, "'1' & '5' & ('mm2' | 'mm²')"))
+        assert group == (Term(CODE, "1,5mm2"), Term(PLAIN, "'1' <-> '5' & ('mm2' | 'mm²')"))
+
+
+@pytest.mark.parametrize(
+    "typed", ["20x47x14", "20 x 47 x 14 mm", "20X47 x14", "20×47×14mm", "20*47*14"]
+)
+def test_a_size_is_one_thing_however_it_is_written(typed: str) -> None:
+    (group,) = groups_of(words_of(typed), "en")
+    assert group == (
+        Term(CODE, "20x47x14"),
+        Term(PLAIN, "'20' <-> 'x' <-> '47' <-> 'x' <-> '14'"),
+    )
+
+
+def test_a_size_stands_among_words_and_numbers_beside_it_are_none_of_it() -> None:
+    groups = groups_of(words_of("cable 5 3x1,5 mm2 bolt M8 x 30"), "en")
+    sizes = [group[0].text for group in groups if group[0].kind == CODE]
+    assert sizes == ["5", "3x1,5", "m8x30"]
+    assert Term(PLAIN, "'3' <-> 'x' <-> '1' <-> '5'") in groups[2]
+    assert len(groups) == 5
+    for other in ("6204 x", "x 20", "M8x30-88", "2RSx", "25 2"):
+        assert all(
+            "<->" not in term.text for group in groups_of(words_of(other), "en") for term in group
+        )
+
+
+def test_a_number_is_the_same_with_zeros_behind_its_mark() -> None:
+    for typed in ("6,0 mm", "6.00mm"):
+        (group,) = groups_of(words_of(typed), "en")
+        assert group == (Term(CODE, "6mm"), Term(PLAIN, "'6' & ('mm')"))
+    (group,) = groups_of(words_of("6.50"), "en")
+    assert group == (
+        Term(CODE, "6.50"),
+        Term(PLAIN, "'6' <-> '50'"),
+        Term(CODE, "6.5"),
+        Term(PLAIN, "'6' <-> '5'"),
+    )
+    (group,) = groups_of(words_of("100"), "en")
+    assert group == (Term(CODE, "100", exact=False), Term(PLAIN, "'100'"))
 
 
 def test_a_synonym_is_looked_for_beside_the_word_and_both_ways_unless_directed() -> None:
@@ -95,6 +133,7 @@ def test_a_synonym_is_looked_for_beside_the_word_and_both_ways_unless_directed()
         ("lager", "rillenkugellager", "kugel"),
         ("wahser", "washer", "winder"),
         ("ringe", "ring", "rangieren"),
+        ("hex", "hexagonal", "helix"),
     ],
 )
 def test_a_word_may_mean_a_longer_one_it_is_in_or_one_a_typing_error_away(
@@ -124,7 +163,7 @@ def test_one_letter_more_is_a_distance_of_one(word: str, at: int, letter: str) -
 @given(st.text(max_size=80), st.sampled_from(["", "de", "en", "xx"]))
 def test_any_text_is_a_search_that_says_nothing_to_the_parser(text: str, language: str) -> None:
     """Terms hold letters and digits in quotes, and operators of ours; codes are written in SQL."""
-    quoted, ours = re.compile(r"'([^']*)'"), re.compile(r"[Q &|()]+(:\*)?")
+    quoted, ours = re.compile(r"'([^']*)'"), re.compile(r"[Q &|()<>-]+(:\*)?")
     words = words_of(text)
     assert len(words) <= SEARCH_WORDS_MAX
     groups = groups_of(words, language)

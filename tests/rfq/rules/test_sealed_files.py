@@ -5,7 +5,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rfq.rules.documents import DocumentKind
+from marketplace.platform.contents.kinds import DocumentKind
 from rfq.rules.sealed_files import (
     FilePlace,
     SealedFile,

@@ -9,16 +9,25 @@ scanner knows, and what a PDF may do when it is opened, as far as it stands ther
 import asyncio
 import re
 from contextlib import suppress
+from enum import StrEnum
 from typing import Final, Protocol
 
 from marketplace.kernel.limits import SCAN_SECONDS_MAX
 from marketplace.platform.core import Platform
+from marketplace.platform.settings import Settings
 from marketplace.platform.telemetry import log
-from rfq.attachments.schemas import Scan
 
 _CHUNK: Final = 256 * 1024
 _EICAR: Final = b"EICAR-STANDARD-ANTIVIRUS-TEST-FILE!"
 _ACTIVE: Final = re.compile(rb"/(JavaScript|JS|Launch|EmbeddedFiles?|RichMedia)[\s/<\[(]")
+
+
+class Scan(StrEnum):
+    """What the scanner said of a content; one that is not clean is released to nobody."""
+
+    CLEAN = "clean"
+    UNSCANNED = "unscanned"
+    REFUSED = "refused"
 
 
 class ScannerAway(Exception):
@@ -82,6 +91,11 @@ class ClamdScanner:
             writer.close()
             with suppress(OSError):
                 await writer.wait_closed()
+
+
+def scanner_of(settings: Settings) -> Scanner:
+    """Make the scanner that the settings name."""
+    return ClamdScanner(settings.clamd) if settings.clamd else EmbeddedScanner()
 
 
 async def scanned(platform: Platform, content: bytes) -> tuple[Scan, str]:

@@ -7,6 +7,7 @@ parts it has. Office documents are unpacked and counted; macros are refused.
 import io
 import re
 import unicodedata
+from collections.abc import Collection
 from enum import StrEnum
 from typing import Final
 
@@ -27,6 +28,7 @@ class DocumentKind(StrEnum):
     PDF = "application/pdf"
     PNG = "image/png"
     JPEG = "image/jpeg"
+    WEBP = "image/webp"
     TIFF = "image/tiff"
     DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
     XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -68,15 +70,35 @@ _PDF_END: Final = 2_048
 _PNG_HEAD: Final = 24
 _CONTROLS: Final = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
 _BOUNDS: Final = ArchiveBounds(DOCUMENT_PARTS_MAX, DOCUMENT_UNPACKED_BYTES_MAX, DOCUMENT_RATIO_MAX)
-TAKEN: Final = "PDF, PNG, JPEG, TIFF, DOCX, XLSX, PPTX, ODT, ODS, ODP and plain text in UTF-8"
+_NAMES: Final = {DocumentKind.TEXT: "plain text in UTF-8", DocumentKind.WEBP: "WebP"}
+ALL: Final = frozenset(DocumentKind)
 
 
-def recognised(content: bytes) -> DocumentKind:
+def told(kinds: Collection[DocumentKind]) -> str:
+    """Name kinds in words."""
+    *names, last = [_NAMES.get(kind, kind.name) for kind in DocumentKind if kind in kinds]
+    return f"{', '.join(names)} and {last}"
+
+
+def recognised(content: bytes, taken: Collection[DocumentKind] = ALL) -> DocumentKind:
     """Tell what a document is; raises InvalidInput for what is not taken, or too much unpacked."""
     if not content:
         raise invalid("", "empty", "The document is empty.")
+    kind = _kind(content)
+    if kind is None or kind not in taken:
+        refused = "This is no document that is taken"
+        if content.startswith(_ZIP) and DocumentKind.DOCX in taken:
+            refused = "An archive is not taken, but for office documents"
+        running = "" if DocumentKind.TEXT in taken else "; neither SVG nor HTML, which can run"
+        raise invalid("", "kind_not_taken", f"{refused}. Taken are {told(taken)}{running}.")
+    return kind
+
+
+def _kind(content: bytes) -> DocumentKind | None:
     if content.startswith(_ZIP):
         return _archive(content)
+    if content.startswith(b"RIFF") and content[8:12] == b"WEBP":
+        return DocumentKind.WEBP
     kind = next((kind for magic, kind in _MAGIC if content.startswith(magic)), None)
     if kind is DocumentKind.PDF and b"%%EOF" not in content[-_PDF_END:]:
         raise invalid("", "broken", "This PDF has no end: it is not all there.")
@@ -84,9 +106,6 @@ def recognised(content: bytes) -> DocumentKind:
         _check_pixels(content)
     if kind is None and _is_text(content):
         return DocumentKind.TEXT
-    if kind is None:
-        detail = f"This is no document that is taken. Taken are {TAKEN}."
-        raise invalid("", "kind_not_taken", detail)
     return kind
 
 
@@ -108,7 +127,7 @@ def _check_pixels(content: bytes) -> None:
         raise invalid("", "too_large", detail)
 
 
-def _archive(content: bytes) -> DocumentKind:
+def _archive(content: bytes) -> DocumentKind | None:
     file = io.BytesIO(content)
     try:
         parts = checked_parts(file, _BOUNDS)
@@ -127,9 +146,6 @@ def _archive(content: bytes) -> DocumentKind:
                 kind = _ODF.get(beginning.strip())
     except BadArchive as bad:
         raise invalid("", bad.code, bad.detail) from bad
-    if kind is None:
-        detail = f"An archive is not taken, but for office documents. Taken are {TAKEN}."
-        raise invalid("", "kind_not_taken", detail)
     return kind
 
 

@@ -1,9 +1,9 @@
 import pytest
 
 from marketplace.kernel.errors import InvalidInput
-from rfq.rules import documents
-from rfq.rules.documents import DocumentKind, check_name, recognised, served_name
-from tests.rfq.documents import JPEG, PDF, PNG, TEXT, archive, office
+from marketplace.platform.contents import kinds
+from marketplace.platform.contents.kinds import DocumentKind, check_name, recognised, served_name
+from tests.support.documents import JPEG, PDF, PNG, TEXT, WEBP, archive, office
 
 ODS = b"application/vnd.oasis.opendocument.spreadsheet"
 
@@ -14,6 +14,7 @@ ODS = b"application/vnd.oasis.opendocument.spreadsheet"
         (PDF, DocumentKind.PDF),
         (PNG, DocumentKind.PNG),
         (JPEG, DocumentKind.JPEG),
+        (WEBP, DocumentKind.WEBP),
         (b"II*\x00" + bytes(8), DocumentKind.TIFF),
         (TEXT, DocumentKind.TEXT),
         (office(), DocumentKind.DOCX),
@@ -62,8 +63,8 @@ def test_an_archive_that_lies_about_a_size_is_refused() -> None:
 
 
 def test_too_much_unpacked_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    bounds = documents.ArchiveBounds(parts_max=3, bytes_max=10_000_000, ratio_max=9_999)
-    monkeypatch.setattr(documents, "_BOUNDS", bounds)
+    bounds = kinds.ArchiveBounds(parts_max=3, bytes_max=10_000_000, ratio_max=9_999)
+    monkeypatch.setattr(kinds, "_BOUNDS", bounds)
     for content, code in (
         (office(word__a_dot_xml=bytes(11_000_000)), "too_large"),
         (office(a=b"", b=b""), "zip_bomb"),

@@ -1,0 +1,1 @@
+"""Pictures and papers of products that were uploaded, beside those that are links."""

@@ -1,0 +1,1 @@
+"""Contents from outside: told what they are, scanned, held within bounds, and given out again."""
