@@ -15,6 +15,7 @@ from uuid import UUID
 import msgspec
 from asyncpg.pgproto import pgproto
 
+from catalog.price_lists.forms import written_source
 from catalog.price_lists.price_book import (
     Listed,
     one_object,
@@ -36,12 +37,15 @@ class List(msgspec.Struct, frozen=True, eq=False, gc=False):
     """A list by its face, of which there is one object for as long as it is remembered.
 
     It is a buyer's `own` if it is not for everybody, and has no percentages. `written` are its id,
-    version and validity, as they stand in an array.
+    version and validity, as they stand in an array; `source` is how a price names it. `rank` is
+    what it says of itself that decides between prices: level, priority, mode, and currency.
     """
 
     face: tuple[Any, ...]
     described: str
     written: tuple[str, ...]
+    source: str
+    rank: tuple[Hashable, ...]
     supplier_id: UUID
     discounts: bool
     own: bool
@@ -58,6 +62,8 @@ def list_of(face: tuple[Any, ...]) -> List:
         face,
         described,
         (str(read.source_id), str(read.version), *map(_literal, face[_BEGINS : _BEGINS + 2])),
+        written_source(read.source),
+        (read.level, read.priority, read.mode, read.currency),
         supplier_id_of(face[_SUPPLIER]),
         discounts=face[_DISCOUNTS] is not None,
         own=face[_OWN] is not None,

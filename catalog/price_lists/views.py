@@ -17,7 +17,7 @@ from catalog.price_lists.schemas import (
     PriceView,
 )
 from catalog.pricing.resolve import told_to_buyer
-from catalog.pricing.terms import Candidate, Loser, Part, Policy, Price, VolumeMode
+from catalog.pricing.terms import Loser, Part, Policy, Price, Source, VolumeMode
 from marketplace.contracts.rules import Draw
 from marketplace.kernel.canonical import plain_decimal
 from marketplace.orders.schemas import (
@@ -46,7 +46,7 @@ def price_view(price: Price, *, explain: bool, to_supplier: bool = False) -> Pri
         tier_minimum_quantity=plain_decimal(price.tier.minimum_quantity),
         line_amount=MoneyView(str(price.line_amount), winner.currency),
         level=winner.level,
-        source=_source(winner),
+        source=source_view(winner.source),
         ladder=_ladder(price),
         valid_until=_bounded(winner.validity.until),
         detail=price_detail(price) or UNSET,
@@ -160,8 +160,8 @@ def no_price_view(unpriced: Unpriced, *, explain: bool, to_supplier: bool = Fals
     )
 
 
-def _source(candidate: Candidate) -> PriceSourceView:
-    source = candidate.source
+def source_view(source: Source) -> PriceSourceView:
+    """Show which document a price comes from."""
     return PriceSourceView(
         kind=cast("SourceKind", source.kind),
         id=source.id,
@@ -175,7 +175,7 @@ def _losers(losers: Sequence[Loser], *, to_supplier: bool) -> list[LosingPriceVi
         LosingPriceView(
             reason=loser.reason,
             level=loser.candidate.level,
-            source=_source(loser.candidate),
+            source=source_view(loser.candidate.source),
             unit=loser.candidate.unit,
             currency=loser.candidate.currency,
             basis=plain_decimal(loser.candidate.ladder.basis),

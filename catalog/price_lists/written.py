@@ -1,9 +1,9 @@
 """Prices written as JSON once: what kept ladders come to, whatever quantity of an offer is asked.
 
 Of a line priced by them only the quantity, the tier it reaches and the line's amount are its own,
-as long as what `resolve` said lasts (`catalog.pricing.lasting`). What all prices of one list have
-in common is written by the ordinary view, once, and cut where these, the SKU and the ladder stand;
-of each offer the last two are kept written. Only objects are remembered that
+as long as what `resolve` said lasts (`catalog.pricing.lasting`). What all prices of a kind have in
+common is written by the ordinary view, once, and cut where these, the SKU, the list and the ladder
+stand; of each offer the last three are kept written. Only objects are remembered that
 `catalog.price_lists.kept` holds too: another of equal value is another one here.
 """
 
@@ -12,10 +12,19 @@ from collections.abc import Hashable
 from datetime import datetime
 from decimal import Decimal
 from typing import Final, NamedTuple, cast
+from uuid import UUID
 
 import msgspec
 
-from catalog.price_lists.forms import PriceForm, PriceForms, cut, encode, raw_slot, slot
+from catalog.price_lists.forms import (
+    PriceForm,
+    PriceForms,
+    encode,
+    form_of,
+    raw_slot,
+    slot,
+    written_source,
+)
 from catalog.price_lists.price_book import Found, Offer, Parts
 from catalog.price_lists.schemas import PricedLineView, PriceView
 from catalog.pricing.lasting import Lasting, lasting
@@ -28,8 +37,8 @@ from marketplace.kernel.limits import WRITTEN_FORMS_MAX, WRITTEN_PRICES_MAX
 _SLOTS: Final = ("sku", "quantity", "price")
 """What is cut out of a line, in the order in which it stands."""
 
-_Form = tuple[str, str, str, str, str, str, str, str]
-"""The pieces around SKU, quantity, amount, quantity, minimum, amount of the line, and ladder."""
+_Form = tuple[str, str, str, str, str, str, str, str, str]
+"""The pieces around SKU, quantity, amount, quantity, minimum, the line's amount, list, ladder."""
 
 
 class Asking(NamedTuple):
@@ -41,7 +50,7 @@ class Asking(NamedTuple):
 
 
 class _Written(msgspec.Struct, gc=False):
-    """Lines of an offer whose best candidate wins: the form of its list, and what is theirs.
+    """Lines of an offer whose best candidate wins: the form of its kind, and what is theirs.
 
     `parts` are all the candidates, and `buyer` is whose they are, None where everybody's; amount
     and minimum are those of the `tier` that was reached last.
@@ -53,6 +62,7 @@ class _Written(msgspec.Struct, gc=False):
     lasts: Lasting
     form: _Form
     sku: str
+    source: str
     ladder: str
     tier: Tier | None = None
     amount: str = ""
@@ -66,7 +76,7 @@ class WrittenPrices:
         self._prices_max = prices_max
         self._known: OrderedDict[Hashable, _Written] = OrderedDict()
         self._of_prices = PriceForms()
-        self._forms = Recent[tuple[object, ...], tuple[PriceForm, _Form | None]](WRITTEN_FORMS_MAX)
+        self._forms = Recent[tuple[UUID, PriceForm], _Form](WRITTEN_FORMS_MAX)
 
     def add(
         self, to: list[str], found: Found, asking: Asking, quantity: Decimal, unit: str
@@ -115,6 +125,7 @@ class WrittenPrices:
             lasts,
             form,
             encode(offer.sku)[1:-1].decode(),
+            written_source(price.winner.source),
             encode(price.winner.ladder.tiers).decode(),
         )
         key = _key(parts)
@@ -129,22 +140,19 @@ class WrittenPrices:
         of_price = self._of_prices.of(price)
         if of_price is None:
             return None
-        key = (offer.supplier_id, id(of_price))
-        known = self._forms.get(key)
-        if known is None or known[0] is not of_price:
-            known = of_price, _line_form(offer, of_price)
-            self._forms.put(key, known)
-        return known[1]
+        key = (offer.supplier_id, of_price)
+        form = self._forms.get(key)
+        if form is None:
+            form = _line_form(offer, of_price)
+            self._forms.put(key, form)
+        return form
 
 
-def _line_form(offer: Offer, of_price: PriceForm) -> _Form | None:
+def _line_form(offer: Offer, of_price: PriceForm) -> _Form:
     """Put the form of a price into a line of no SKU and quantity."""
     price = cast("PriceView", raw_slot("price"))
     line = PricedLineView(offer.supplier_id, slot("sku"), slot("quantity"), price=price)
-    pieces = cut(line, _SLOTS)
-    if pieces is None:
-        return None
-    before_sku, before_quantity, before_price, end = pieces
+    before_sku, before_quantity, before_price, end = form_of(line, _SLOTS)
     begin, *middle, last = of_price
     whole = (before_sku, before_quantity, before_price + begin, *middle, last + end)
     return cast("_Form", whole)
@@ -155,9 +163,9 @@ def _write(to: list[str], known: _Written, quantity: Decimal, tier: Tier, amount
         known.tier, known.amount = tier, plain_decimal(tier.amount)
         known.minimum = plain_decimal(tier.minimum_quantity)
     asked = plain_decimal(quantity)
-    f0, f1, f2, f3, f4, f5, f6, f7 = known.form
-    to.extend((f0, known.sku, f1, asked, f2, known.amount, f3, asked))
-    to.extend((f4, known.minimum, f5, str(amount), f6, known.ladder, f7))
+    f0, f1, f2, f3, f4, f5, f6, f7, f8 = known.form
+    to.extend((f0, known.sku, f1, asked, f2, known.amount, f3, asked, f4, known.minimum))
+    to.extend((f5, str(amount), f6, known.source, f7, known.ladder, f8))
 
 
 def _key(parts: Parts) -> Hashable:

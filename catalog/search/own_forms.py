@@ -3,7 +3,7 @@
 Of most items that a buyer has a price of his own for, that is one ladder of one list of his, beside
 prices that everybody has. Who wins then follows from all but the amounts, as does what is written
 around these: so `resolve` is asked for the first of those that are alike, as it is for a price file
-(decision 0497), and the form in which its price was written holds for the others.
+(decision 0497), and the form in which its price was written holds for the others, of any list.
 """
 
 from collections.abc import Hashable
@@ -42,7 +42,7 @@ class OwnLine(NamedTuple):
         """Give what is equal for lines that are alike."""
         kind, own, currency = self
         least = own.tiers[0].minimum_quantity
-        return kind, own.list, own.unit, own.basis, own.volume_mode, least, currency
+        return kind, own.list.rank, own.unit, own.basis, own.volume_mode, least, currency
 
 
 class OwnPrice(NamedTuple):
@@ -63,7 +63,7 @@ class OwnPrice(NamedTuple):
         (kind, own, _), tier = self.line, self.tier
         ladder = Ladder(own.tiers, own.basis)
         amount = ladder.amount_at(tier, kind.quantity, kind.unit, self.currency)
-        return filled(self.form, tier, kind.quantity, amount, own.tiers)
+        return filled(self.form, tier, kind.quantity, amount, own.list.source, own.tiers)
 
 
 class OwnForms:

@@ -181,9 +181,9 @@ WRITTEN_PRICES_MAX: Final = 5_000
 WRITTEN_OFFERS_MAX: Final = 5_000
 """Forms of lists, lines of offers whatever quantity is asked, and items of pages with the prices of
 their offers, that one process keeps written: at most less than 1, 3 and 8 MB."""
-OWN_FORMS_MAX: Final = 20_000
-"""Of prices that buyers have of their own, kinds that are written without being decided again, for
-each list: those of a thousand buyers who ask in turn. At most 18 MB."""
+OWN_FORMS_MAX: Final = 2_000
+"""Kinds of prices that buyers have of their own which are written without being decided again: a
+few for each way to keep lists, however many buyers there are. At most 2 MB."""
 WRITTEN_SHEETS_MAX: Final = 100
 """Pages put together of written items: the places alone, unless their items have been forgotten;
 then 50 kB each."""

@@ -207,7 +207,10 @@ async def test_what_is_written_of_an_item_says_what_the_view_says_whoever_reads_
 async def test_an_own_price_is_written_by_others_only_where_these_are_like_it(
     market: Market,
 ) -> None:
-    """Offers with prices of one's own, of which each differs from another in one respect."""
+    """Offers with prices of one's own, of which each differs from another in one respect.
+
+    Then a second buyer has such prices too, in lists of his own.
+    """
     ladder = ("1", "9.50"), ("8", "9")
     sold: dict[str, dict[str, object]] = {
         "D": {"minimum_quantity": "8"},
@@ -215,6 +218,7 @@ async def test_an_own_price_is_written_by_others_only_where_these_are_like_it(
         "F": {"minimum_quantity": "8"},
         "G": {"content": "10", "content_unit": "MTR"},
         "J": {"multiple": "4"},
+        "L": {"minimum_quantity": "8"},
     }
     own = [
         entry("A", *ladder),
@@ -229,19 +233,27 @@ async def test_an_own_price_is_written_by_others_only_where_these_are_like_it(
         entry("J", *ladder),
         entry("K", *ladder),  # which everybody has a price in dollars for
     ]
+    alone = entry("L", ("5", "9"), ("8", "7.75"))  # as E, where no other price counts beside it
     for who, amount in ((market.supplier, "10"), (market.other, "9.25")):
-        for sku in "ABCDEFGHIJK":
+        for sku in "ABCDEFGHIJKL":
             terms = sold.get(sku, {})
             await market.offer(sku, who, maker="Maker", maker_number=sku, **terms)
         least = {"F": "5"}
-        everybodys = [entry(sku, (least.get(sku, "1"), amount)) for sku in "ABCDEFGHIJK"]
+        everybodys = [entry(sku, (least.get(sku, "1"), amount)) for sku in "ABCDEFGHIJKL"]
         await market.price_list(*everybodys, who=who, mode="fill_gaps")
-        some = own if who is market.other else [each for each in own if each.sku in "AGI"]
-        mode = "fill_gaps" if who is market.other else "exclusive"
-        to = [market.buyer]
-        await market.price_list(*some, level="organization", to=to, who=who, mode=mode)
     dollars = entry("K", ("1", "11"))
     await market.price_list(dollars, who=market.other, currency="USD", priority=1)
+    for buyer in (market.buyer, market.rival):
+        few = [each for each in own if each.sku in "AGI"]
+        for who, mode, some in (
+            (market.supplier, "exclusive", [*few, alone]),
+            (market.other, "fill_gaps", own),
+        ):
+            await market.price_list(*some, level="organization", to=[buyer], who=who, mode=mode)
+        await _pages_say_what_their_views_say(market)
+
+
+async def _pages_say_what_their_views_say(market: Market) -> None:
     for limit in (50, 49):  # the second is written by what the first was
         for currency in (None, "EUR", "USD"):
             asked = PageRequest(limit, None)
