@@ -133,9 +133,9 @@ async def _import_in_transaction(platform: Platform, caller: Caller, import_id: 
 
 
 async def _finish(tx: Transaction, row: Row[Any], outcome: Outcome) -> None:
-    await _store_errors(tx, row, outcome.errors)
-    # Whoever cancels holds the row: either he waits for this, or this finds it ended.
-    ended = await tx.maybe(
+    # First of all: whoever cancels holds the row, and either he waits for this, or this finds it
+    # ended. Its errors then say that, and there is no room beside them.
+    finished = await tx.maybe(
         update(ImportRow)
         .where(ImportRow.id == row.id, ImportRow.status.not_in(ENDED))
         .values(
@@ -150,8 +150,9 @@ async def _finish(tx: Transaction, row: Row[Any], outcome: Outcome) -> None:
         )
         .returning(ImportRow.id)
     )
-    if ended is None:
+    if finished is None:
         raise ImportEnded
+    await _store_errors(tx, row, outcome.errors)
     tx.record("import.done", "import", row.id, after={"dry_run": row.dry_run, **outcome.written})
 
 

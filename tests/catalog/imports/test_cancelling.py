@@ -20,7 +20,12 @@ from tests.catalog.parties import Market
 
 
 async def send(
-    market: Market, kind: ImportKind, data: bytes, list_id: UUID | None = None, **wishes: Any
+    market: Market,
+    kind: ImportKind,
+    data: bytes,
+    list_id: UUID | None = None,
+    on_error: OnError = OnError.REFUSE_ALL,
+    **wishes: Any,
 ) -> ImportView:
     """Upload a file; the worker has not looked at it yet."""
 
@@ -28,7 +33,7 @@ async def send(
         yield data
 
     return await service.start_import(
-        market.platform, market.supplier, kind, OnError.REFUSE_ALL, list_id, chunks(), **wishes
+        market.platform, market.supplier, kind, on_error, list_id, chunks(), **wishes
     )
 
 
@@ -55,14 +60,18 @@ async def test_an_import_that_waits_is_cancelled_and_never_begins(
     assert offers.items == []
 
 
+@pytest.mark.parametrize("dry_run", [False, True])
+@pytest.mark.parametrize(("bad_row", "publish"), [(b"", True), (b"B,C62,none\n", False)])
 async def test_an_import_that_writes_is_cancelled_and_leaves_the_old_list_in_force(
-    market: Market,
+    market: Market, bad_row: bytes, *, publish: bool, dry_run: bool
 ) -> None:
     await market.upload(ImportKind.OFFERS, "sku,name,unit\nA,Bolt,C62\n")
     base = await market.price_list(publish=False)
     prices = ImportKind.PRICES
     await market.upload(prices, "sku,unit,amount\nA,C62,1\n", list_id=base.id, publish=True)
-    sent = await send(market, prices, b"sku,unit,amount\nA,C62,9\n", base.id, publish=True)
+    data = b"sku,unit,amount\nA,C62,9\n" + bad_row
+    wishes = {"publish": publish, "dry_run": dry_run}
+    sent = await send(market, prices, data, base.id, OnError.SKIP_ROW, **wishes)
     job = running.job_of(sent.id, market.supplier)
     async with transaction(market.platform, market.supplier) as tx:
         await tx.execute(text("lock table price_ladders in share mode"))
