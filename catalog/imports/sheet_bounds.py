@@ -30,7 +30,8 @@ class Unbounded(Exception):
 class SheetBounds:
     """Feed it the bytes of one part of a workbook; raises Unbounded as soon as it is.
 
-    `faults` are the first cells whose formula gave an error.
+    `faults` are the cells whose formula gave an error: of more than are told in any case, enough to
+    see that.
     """
 
     def __init__(self) -> None:
@@ -75,7 +76,7 @@ class SheetBounds:
             self._column += 1
             if address is not None:
                 self._column, self._row = _cell(address)
-            if told.get(b"t") == b"e" and len(self.faults) < IMPORT_ROW_ERRORS_MAX:
+            if told.get(b"t") == b"e" and len(self.faults) <= IMPORT_ROW_ERRORS_MAX:
                 self.faults.add((self._row, self._column))
         self._columns = max(self._columns, self._column)
         self._rows = max(self._rows, self._row)

@@ -10,18 +10,20 @@ from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import IO, Any, Final, TypeVar
+from typing import IO, Any, Final, NamedTuple, TypeVar
 
 import python_calamine
-from lxml import etree
 
 from catalog.imports.decimals import DecimalMark
 from catalog.imports.recognizing import header_name
 from catalog.imports.rows import Column, Exact, Faulty, FileReader, Layout, PlainRows, Rounded
 from catalog.imports.sheet_bounds import Address, SheetBounds, Unbounded
+from marketplace.kernel.hardened_xml import root_of
 from marketplace.kernel.limits import (
+    IMPORT_ROW_ERRORS_MAX,
     SHEET_BYTES_MAX,
     SHEET_CELLS_MAX,
+    SHEET_INDEX_BYTES_MAX,
     SHEET_PARTS_MAX,
     SHEET_RATIO_MAX,
     SHEET_UPLOAD_BYTES_MAX,
@@ -66,7 +68,6 @@ class SheetReader(FileReader[R]):
         super().__init__(layout, errors_max=errors_max, mark=mark)
         self._file: IO[bytes] = tempfile.SpooledTemporaryFile(_SPOOLED_BYTES_MAX)  # noqa: SIM115
         self._size = 0
-        self._faults: AbstractSet[Address] = frozenset()
 
     def feed(self, chunk: bytes) -> list[R | PlainRows]:
         """Gather the next bytes; no row can be read before the last."""
@@ -88,23 +89,30 @@ class SheetReader(FileReader[R]):
                 return
             try:
                 parts = check_parts(self._file)
-                name, rows = _cells(self._file)
-                self._faults = parts.faults_of(name)
+                sheet = _first_sheet(self._file)
             except NoWorkbook as wrong:
                 self.fatal(0, wrong.code, wrong.detail)
                 return
-            self._where = f"The first sheet ({name[:_NAME_SHOWN]!r}; no other is read)"
-            yield from self._take(rows)
+            self._where = f"The first sheet ({sheet.name[:_NAME_SHOWN]!r}; no other is read)"
+            faults = parts.faults_of(sheet.name)
+            if len(faults) > IMPORT_ROW_ERRORS_MAX:
+                detail = (
+                    f"More than {IMPORT_ROW_ERRORS_MAX:,} cells have a formula that gives an "
+                    "error, such as #N/A; mend these or empty the cells."
+                )
+                self.fatal(min(faults)[0], "error_cell", detail)
+                return
+            yield from self._take(sheet, faults)
 
-    def _take(self, rows: Iterator[tuple[int, Sequence[Any]]]) -> Iterator[R]:
+    def _take(self, sheet: "_Sheet", faults: AbstractSet[Address]) -> Iterator[R]:
         header: Sequence[Column | None] | None = None
-        faulty = {row for row, _ in self._faults}
-        for line, cells in rows:
+        faulty = {row for row, _ in faults}
+        for line, cells in enumerate(sheet.rows, 1):
             texts = [_text(cell) for cell in cells]
             if line in faulty:
                 texts = [
-                    Faulty(_FAULT) if (line, place) in self._faults else text
-                    for place, text in enumerate(texts, 1)
+                    Faulty(_FAULT) if (line, column) in faults else text
+                    for column, text in enumerate(texts, sheet.first_column)
                 ]
             if not any(text.strip() for text in texts):
                 continue
@@ -126,14 +134,24 @@ class SheetReader(FileReader[R]):
             self.fatal(1, "empty_file", f"{self._where} is empty: its first row names columns.")
 
 
-def _cells(file: IO[bytes]) -> tuple[str, Iterator[tuple[int, Sequence[Any]]]]:
-    """Give the first sheet's name, and its rows with their numbers, which count from 1."""
+class _Sheet(NamedTuple):
+    """A sheet from its first row on, empty or not, and from its `first_column` with content on."""
+
+    name: str
+    first_column: int
+    rows: Iterator[Sequence[Any]]
+
+
+def _first_sheet(file: IO[bytes]) -> _Sheet:
+    """Give the first sheet that is not hidden; raises NoWorkbook."""
     file.seek(0)
     try:
         book = python_calamine.CalamineWorkbook.from_filelike(file)
         shown = python_calamine.SheetVisibleEnum.Visible
         name = next(each.name for each in book.sheets_metadata if each.visible == shown)
-        return name, enumerate(book.get_sheet_by_name(name).iter_rows(), 1)
+        sheet = book.get_sheet_by_name(name)
+        _, left = sheet.start or (0, 0)
+        return _Sheet(name, left + 1, sheet.iter_rows())
     except StopIteration as error:
         raise NoWorkbook("broken", "This workbook has no sheet that is shown.") from error
     except (python_calamine.CalamineError, OSError, IndexError, ValueError) as error:
@@ -168,41 +186,33 @@ class Parts:
     def look(self, name: str, pieces: Iterator[bytes]) -> None:
         """See how far a part reaches, and which of its cells have errors; raises Unbounded."""
         reach = SheetBounds()
-        kept = []
+        kept = b""
         for piece in pieces:
             reach.feed(piece)
-            if name in {_BOOK, _RELATIONS}:
-                kept.append(piece)
+            if name in {_BOOK, _RELATIONS} and len(kept) <= SHEET_INDEX_BYTES_MAX:
+                kept += piece
         self._faults[name] = reach.faults
-        self._kept[name] = b"".join(kept)
+        self._kept[name] = kept if len(kept) <= SHEET_INDEX_BYTES_MAX else b""
 
     def faults_of(self, sheet: str) -> AbstractSet[Address]:
         """Give the cells of a sheet whose formulas gave an error: a reader sees nothing in them.
 
         Where it cannot be told which part holds the sheet, those of all parts.
         """
-        try:
-            part = _part_of(sheet, self._kept.get(_BOOK, b""), self._kept.get(_RELATIONS, b""))
-        except etree.XMLSyntaxError:
-            part = None
+        part = _part_of(sheet, self._kept.get(_BOOK, b""), self._kept.get(_RELATIONS, b""))
         if part in self._faults:
             return self._faults[part]
         return frozenset().union(*self._faults.values())
 
 
 def _part_of(sheet: str, book: bytes, relations: bytes) -> str | None:
-    """Give which part holds the sheet with a name; raises XMLSyntaxError."""
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
-    found = next(
-        (
-            each
-            for each in etree.fromstring(book, parser).iter("{*}sheet")
-            if each.get("name") == sheet
-        ),
-        None,
-    )
+    """Give which part holds the sheet with a name; None where that is not told."""
+    named, targets = root_of(book), root_of(relations)
+    if named is None or targets is None:
+        return None
+    found = next((each for each in named.iter("{*}sheet") if each.get("name") == sheet), None)
     ids = set() if found is None else {v for k, v in found.items() if str(k).endswith("}id")}
-    for each in etree.fromstring(relations, parser).iter("{*}Relationship"):
+    for each in targets.iter("{*}Relationship"):
         if each.get("Id") in ids:
             target: str = each.get("Target", "")
             return target[1:] if target.startswith("/") else f"xl/{target}"

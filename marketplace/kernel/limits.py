@@ -230,6 +230,9 @@ SHEET_CELLS_MAX: Final = 1_500_000
 """Columns times rows of a sheet, empty cells included: each takes some 70 bytes of memory."""
 SHEET_PARTS_MAX: Final = 500
 """Sheets, styles, pictures; a workbook of a hundred sheets has 210."""
+SHEET_INDEX_BYTES_MAX: Final = 1_048_576
+"""What a workbook says of its sheets: 500 take 40 kB, the names of ranges perhaps 200. Of one that
+says more it is not known which part holds which sheet. A tree of it takes 33 MB at worst."""
 SHEET_RATIO_MAX: Final = 100
 """Rows of one same price shrink to a fiftieth; a bomb to a thousandth."""
 ERRORS_FETCHED_MAX: Final = 10_000

@@ -232,8 +232,60 @@ def test_a_cell_with_an_error_is_no_empty_cell() -> None:
     assert [row.sku for row in rows] == ["B"]
 
 
+def test_a_cell_with_an_error_is_found_in_a_table_that_does_not_begin_in_the_first_column() -> None:
+    beside = [(None, None, *row) for row in ((*HEADER, "basis"), ("A", "C62", 5.8, "=NA()"))]
+    assert told(book((None,), *beside)) == [(3, "basis", "error_cell", "#error")]
+
+
+@pytest.mark.parametrize(("cells", "refused"), [(1000, False), (1001, True)])
+def test_a_sheet_with_more_errors_than_are_told_is_refused_as_a_whole(
+    cells: int, *, refused: bool
+) -> None:
+    faulty = [(f"A{n}", "C62", 5.8, "=NA()") for n in range(cells)]
+    rows, reader = read(book((*HEADER, "basis"), *faulty, ("GOOD", "C62", 5.8, 1)), chunk=100_000)
+    assert {e.code for e in reader.errors} == {"error_cell"}
+    assert (reader.broken, [row.sku for row in rows]) == (refused, [] if refused else ["GOOD"])
+
+
 def test_an_error_is_told_where_nobody_can_tell_which_part_holds_the_sheet() -> None:
     parts = Parts()
     parts.look("xl/worksheets/odd.xml", iter([b'<row r="2"><c r="C2" t="e"/></row>']))
     parts.look("xl/workbook.xml", iter([b"<workbook"]))
     assert parts.faults_of("Prices") == {(2, 3)}
+
+
+def test_the_sheets_of_a_workbook_are_not_looked_up_in_an_index_without_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    parts = looked_at(errors={"sheet1": "A2", "sheet2": "B3"})
+    assert parts.faults_of("First") == {(2, 1)}
+    assert parts.faults_of("Second") == {(3, 2)}
+    monkeypatch.setattr("catalog.imports.sheets.SHEET_INDEX_BYTES_MAX", 300)
+    assert looked_at(errors={"sheet1": "A2", "sheet2": "B3"}).faults_of("First") == {(2, 1), (3, 2)}
+
+
+def test_a_workbook_that_declares_entities_does_not_tell_its_sheets() -> None:
+    declared = b'<!DOCTYPE workbook [<!ENTITY x "First">]>'
+    parts = looked_at(errors={"sheet1": "A2", "sheet2": "B3"}, before=declared)
+    assert parts.faults_of("First") == {(2, 1), (3, 2)}
+
+
+def looked_at(errors: dict[str, str], before: bytes = b"") -> Parts:
+    """Parts of a workbook whose sheets have a cell with an error each."""
+    parts = Parts()
+    for name, cell in errors.items():
+        row = f'<row r="{cell[1:]}"><c r="{cell}" t="e"/></row>'.encode()
+        parts.look(f"xl/worksheets/{name}.xml", iter([row]))
+    book = (
+        b'<workbook xmlns="x" xmlns:r="y"><sheets><sheet name="First" sheetId="1" r:id="a"/>'
+        b'<sheet name="Second" sheetId="2" r:id="b"/></sheets></workbook>'
+    )
+    relations = (
+        b'<Relationships xmlns="z"><Relationship Id="a" Target="worksheets/sheet1.xml"/>'
+        b'<Relationship Id="b" Target="/xl/worksheets/sheet2.xml"/></Relationships>'
+    )
+    assert len(book) < len(relations) < 300
+    half = len(book) // 2
+    parts.look("xl/workbook.xml", iter([before + book[:half], book[half:] + b" " * 200]))
+    parts.look("xl/_rels/workbook.xml.rels", iter([relations]))
+    return parts
