@@ -17,12 +17,14 @@ from marketplace.kernel.errors import Unavailable
 from marketplace.kernel.limits import AUCTION_BATCH_MAX, AUCTION_QUEUE_MAX
 from marketplace.platform.core import Platform
 from tests.auctions.engine.lots import ACME, BOLT, LOT, START, a_bid
+from tests.support.waiting import GIVE_UP_S, until
 
 
 class Gate:
     """A ledger that commits a batch when it is let through."""
 
     def __init__(self) -> None:
+        self.asked = 0
         self.batches: list[int] = []
         self.together: list[list[UUID]] = []
         self.held: set[UUID] = set()
@@ -35,6 +37,7 @@ class Gate:
     async def settle(
         self, _lot_id: UUID, waiting: Waiting, _may_refuse: MayRefuse
     ) -> tuple[list[Any], list[Answer]]:
+        self.asked += 1
         await self.lock.wait()
         commands = waiting()
         self.batches.append(len(commands))
@@ -77,13 +80,17 @@ def sent(to: Intake, numbers: range, lot: UUID = LOT) -> list["asyncio.Task[Any]
     return [asyncio.create_task(to.submit(lot, a_bid(ACME, "1.00", n))) for n in numbers]
 
 
+def queued(at: Intake) -> int:
+    return len(at._queues[LOT])
+
+
 async def test_a_batch_is_what_came_during_the_one_before() -> None:
     gate = Gate()
     queue = intake(gate)
     first = sent(queue, range(1))
-    await asyncio.sleep(0.01)
+    await until(lambda: gate.batches)
     rest = sent(queue, range(1, 40))
-    await asyncio.sleep(0.01)
+    await until(lambda: queued(queue) == len(rest))
     gate.open.set()
     answers = await asyncio.gather(*first, *rest)
     assert gate.batches == [1, 39]
@@ -103,9 +110,9 @@ async def test_who_comes_while_a_lot_is_waited_for_joins_the_batch() -> None:
     gate.lock.clear()
     queue = intake(gate)
     early = sent(queue, range(2))
-    await asyncio.sleep(0.01)
+    await until(lambda: gate.asked)
     late = sent(queue, range(2, AUCTION_BATCH_MAX + 3))
-    await asyncio.sleep(0.01)
+    await until(lambda: queued(queue) == len(late))
     gate.lock.set()
     answers = await asyncio.gather(*early, *late)
     assert [answer.seq for answer in answers] == list(range(AUCTION_BATCH_MAX + 3))
@@ -149,7 +156,7 @@ async def test_a_lot_that_is_left_out_is_settled_alone_and_holds_up_no_other() -
     for number in range(3):
         (other,) = sent(queue, range(number, number + 1), LOTS[1])
         more = sent(queue, range(number, number + 1), LOTS[2])
-        await asyncio.wait_for(asyncio.gather(other, *more), 1)
+        await asyncio.wait_for(asyncio.gather(other, *more), GIVE_UP_S)
     assert not first.done()
     held.set()
     assert (await first).seq == 0
@@ -181,7 +188,7 @@ async def test_a_crowded_lot_takes_its_next_turn_behind_the_others(
     gate = Gate()
     queue = intake(gate)
     crowd = sent(queue, range(2 * AUCTION_BATCH_MAX), LOTS[0])
-    await asyncio.sleep(0.01)
+    await until(lambda: gate.batches)
     others = [sent(queue, range(1), lot)[0] for lot in LOTS[1:4]]
     gate.open.set()
     await asyncio.gather(*crowd, *others)
@@ -193,9 +200,9 @@ async def test_a_full_queue_refuses_before_queueing() -> None:
     gate = Gate()
     queue = intake(gate)
     waiting = sent(queue, range(1))
-    await asyncio.sleep(0.01)
+    await until(lambda: gate.batches)
     waiting += sent(queue, range(1, AUCTION_QUEUE_MAX + 1))
-    await asyncio.sleep(0.05)
+    await until(lambda: queued(queue) == AUCTION_QUEUE_MAX)
     with pytest.raises(Unavailable, match="nothing was done"):
         await queue.submit(LOT, a_bid(ACME, "1.00", 9_999))
     gate.open.set()
@@ -228,19 +235,19 @@ async def test_a_fault_after_the_commit_leaves_nobody_waiting_for_ever() -> None
 
     board: Any = SimpleNamespace(offer=offer)
     queue._board = board
-    assert (await asyncio.wait_for(queue.submit(LOT, a_bid(ACME, "1.00", 3)), 30)).seq == 3
+    assert (await asyncio.wait_for(queue.submit(LOT, a_bid(ACME, "1.00", 3)), GIVE_UP_S)).seq == 3
     bids = [*sent(queue, range(4, 5), LOTS[0]), *sent(queue, range(5, 6), LOTS[1])]
-    answers = await asyncio.wait_for(asyncio.gather(*bids), 1)
+    answers = await asyncio.wait_for(asyncio.gather(*bids), GIVE_UP_S)
     assert [answer.seq for answer in answers] == [4, 5]
     assert offered == [gate.head] * 3
-    await asyncio.wait_for(queue.drain(), 1)
+    await asyncio.wait_for(queue.drain(), GIVE_UP_S)
 
 
 async def test_a_bidder_who_hangs_up_disturbs_nobody() -> None:
     gate = Gate()
     queue = intake(gate)
     first, second, third = sent(queue, range(3))
-    await asyncio.sleep(0.01)
+    await until(lambda: gate.batches)
     second.cancel()
     gate.open.set()
     assert [(await first).seq, (await third).seq] == [0, 2]
@@ -250,10 +257,10 @@ async def test_a_process_that_ends_decides_what_is_queued() -> None:
     gate = Gate()
     queue = intake(gate)
     waiting = sent(queue, range(5))
-    await asyncio.sleep(0.01)
+    await until(lambda: gate.batches)
     draining = asyncio.create_task(queue.drain())
-    await asyncio.sleep(0.01)
-    assert not draining.done()
+    done, _ = await asyncio.wait([draining], timeout=0.01)
+    assert not done
     gate.open.set()
     await draining
     assert len(await asyncio.gather(*waiting)) == 5
