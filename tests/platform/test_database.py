@@ -30,6 +30,7 @@ from marketplace.platform.settings import Settings
 from marketplace.platform.tables import IdempotencyRow
 from tests.conftest import MoveClock
 from tests.support.servers import TestServers
+from tests.support.waiting import GIVE_UP_S
 
 
 def caller() -> Caller:
@@ -140,7 +141,7 @@ async def test_a_hot_read_that_fails_or_is_given_up_leaves_no_tenant(settings: S
     one = caller()
     await make_row(platform, one)
     fails = HotRead(select(IdempotencyRow.organization_id, 1 / func.length("")))
-    sleeps = HotRead(select(IdempotencyRow.organization_id, func.pg_sleep(2)))
+    sleeps = HotRead(select(IdempotencyRow.organization_id, func.pg_sleep(60)))
     with pytest.raises(asyncpg.DivisionByZeroError):
         await hot_rows(platform, one, fails, {})
     with pytest.raises(TimeoutError):
@@ -182,17 +183,22 @@ async def test_a_read_under_way_when_the_process_closes_is_answered_and_its_conn
     settings: Settings,
 ) -> None:
     platform = Platform(settings)
-    sleeps = HotRead(select(IdempotencyRow.organization_id, func.pg_sleep(0.2)))
+    waits = HotRead(select(IdempotencyRow.organization_id, func.pg_advisory_xact_lock(1)))
     await make_row(platform, one := caller())
-    reading = asyncio.create_task(hot_rows(platform, one, sleeps, {}))
-    await asyncio.sleep(0.1)
-    await platform.close()
+    owner = await asyncpg.connect(settings.owner_url)
+    await owner.execute("select pg_advisory_lock(1)")
+    reading = asyncio.create_task(hot_rows(platform, one, waits, {}))
+    waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
+    async with asyncio.timeout(GIVE_UP_S):
+        while not await owner.fetchval(waiting):
+            await asyncio.sleep(0.01)
+        await platform.close()
+    await owner.execute("select pg_advisory_unlock(1)")
     assert len(await reading) == 1
     with pytest.raises(asyncpg.InterfaceError):
         await platform.database.fast(Role.API)
-    owner = await asyncpg.connect(settings.owner_url)
     others = "select count(*) - 1 from pg_stat_activity where datname = current_database()"
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(GIVE_UP_S):
         while await owner.fetchval(others):
             await asyncio.sleep(0.01)
     await owner.close()
@@ -251,14 +257,17 @@ async def test_the_clock_goes_on_inside_of_a_transaction(
 async def test_a_serialization_failure_runs_the_whole_verb_again(platform: Platform) -> None:
     who = caller()
     runs = 0
+    all_have_read = asyncio.Event()
 
     @retries_conflicts
     async def number_the_next_row() -> None:
         nonlocal runs
-        runs += 1
         async with transaction(platform, who, serializable=True) as tx:
             rows = await tx.all(select(IdempotencyRow.key))
-            await asyncio.sleep(0.02)
+            runs += 1
+            if runs == 3:
+                all_have_read.set()
+            await all_have_read.wait()
             await tx.execute(kept(who, str(len(rows))))
 
     await asyncio.gather(*(number_the_next_row() for _ in range(3)))
@@ -314,17 +323,15 @@ async def test_whoever_meets_a_crash_of_the_database_is_told_that_it_is_away(
 
     with pytest.raises(Unavailable):
         await work(platform, crash)
-    answers = 0
-    for _ in range(200):
-        done = await asyncio.gather(
-            *(work(platform, keep) for _ in range(8)), return_exceptions=True
-        )
-        assert {type(one) for one in done} <= {Unavailable, type(None)}
-        answers += all(one is None for one in done)
-        if answers:
-            break
-        await asyncio.sleep(0.02)
-    assert answers
+    async with asyncio.timeout(GIVE_UP_S):
+        while True:
+            done = await asyncio.gather(
+                *(work(platform, keep) for _ in range(8)), return_exceptions=True
+            )
+            assert {type(one) for one in done} <= {Unavailable, type(None)}
+            if all(one is None for one in done):
+                break
+            await asyncio.sleep(0.02)
 
 
 async def test_a_read_that_finds_nothing_keeps_its_connection(platform: Platform) -> None:

@@ -22,6 +22,7 @@ from marketplace.platform.http.edge import Edge
 from marketplace.platform.http.openapi import openapi_document
 from marketplace.platform.http.request import WholeRequest
 from marketplace.platform.http.server import BoundedHttp
+from tests.support.waiting import until
 
 Message = dict[str, Any]
 
@@ -135,6 +136,7 @@ async def test_beyond_its_bound_a_process_refuses_at_once(monkeypatch: pytest.Mo
         await answer_ok(send)
 
     edge, tasks = await answers(app, 5, whole)
+    await until(lambda: sum(task.done() for task in tasks) >= 2)
     refused = [task.result() for task in tasks if task.done()]
     assert len(refused) == 2
     start, body = refused[0]

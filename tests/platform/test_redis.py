@@ -8,6 +8,7 @@ import pytest
 from marketplace.platform.core import Platform
 from marketplace.platform.redis import REDIS_AWAY, RedisClients
 from marketplace.platform.settings import Settings
+from tests.support.waiting import GIVE_UP_S
 
 STEPS = 40
 """Turns of the event loop in which a command is surely connected, sent and answered."""
@@ -45,6 +46,6 @@ async def test_whenever_the_clients_close_no_connection_stays_and_none_is_made_a
             await use(clients)
 
     await asyncio.gather(*map(closed_after, range(STEPS)))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(GIVE_UP_S):
         while await connected(platform) > before:
             await asyncio.sleep(0.01)

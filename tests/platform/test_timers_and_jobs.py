@@ -19,6 +19,7 @@ from marketplace.platform.job_queue import queries, run_jobs
 from marketplace.platform.jobs import enqueue
 from marketplace.platform.tables import TimerRow
 from marketplace.platform.timers import LEASE, DueTimers, fire_due, set_timer
+from tests.support.waiting import GIVE_UP_S, until
 
 MoveClock = Callable[[timedelta], Awaitable[None]]
 
@@ -136,7 +137,7 @@ async def test_a_slow_timer_holds_up_no_other_and_keeps_its_lease(
     await timers.fire()
     await remind(platform, quick, timedelta())
     await timers.fire()
-    await asyncio.sleep(0.1)
+    await until(lambda: len(begun) == 2)
     assert begun == [slow, quick]
     for _ in range(3):
         await move_clock(LEASE * 0.6)
@@ -216,6 +217,7 @@ async def test_many_jobs_that_need_two_connections_each_do_not_wait_for_each_oth
     async with system_transaction(platform, Role.WORKER) as tx:
         for number in range(50):
             await enqueue(tx, "two_connections", {"number": number})
-    await asyncio.wait_for(run_jobs(platform, {"two_connections": run}, until_empty=True), 30)
+    async with asyncio.timeout(GIVE_UP_S):
+        await run_jobs(platform, {"two_connections": run}, until_empty=True)
     assert sorted(done) == list(range(50))
     assert 1 < most <= JOBS_AT_ONCE_MAX

@@ -4,13 +4,12 @@ import asyncio
 import gc
 import time
 import weakref
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select
 
 from marketplace.app import Assembly
 from marketplace.kernel.events import Event
@@ -22,12 +21,13 @@ from marketplace.platform.database import Role, Transaction, system_transaction
 from marketplace.platform.feature import Consumer
 from marketplace.platform.garbage import BRIEFLY, settled
 from marketplace.platform.outbox import NumberedEvent
-from marketplace.platform.tables import AuditIntakeRow, OutboxRow
 from marketplace.platform.timers import fire_due, set_timer
 from marketplace.worker import RETRY_SECONDS, Worker
+from tests.support.waiting import GIVE_UP_S, until
 
-LATE = timedelta(seconds=0.5)
-"""Late on a busy machine; `docs/operations.md` says 0.1 s of others, which the bench measures."""
+LATE = timedelta(seconds=20)
+"""So late is nothing that a worker sees; `docs/operations.md` says 0.1 s, which the bench measures.
+"""
 
 
 @asynccontextmanager
@@ -46,12 +46,6 @@ async def test_a_worker_that_ends_leaves_nothing_running(worker: Worker) -> None
     async with working(worker):
         assert len(asyncio.all_tasks()) > len(before)
     assert asyncio.all_tasks() == before
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 async def test_timers_fire_at_their_instant_though_they_were_set_while_all_slept(
@@ -73,7 +67,7 @@ async def test_timers_fire_at_their_instant_though_they_were_set_while_all_slept
                 await set_timer(tx, "test", subject, due_at[subject])
         await until(lambda: len(late) == 3)
     assert all(timedelta() <= one for one in late)
-    assert sorted(late)[1] < LATE, late  # one may meet a busy machine
+    assert max(late) < LATE, late
 
 
 async def test_punctual_timers_fire_at_their_instant_though_the_worker_computes_all_the_time(
@@ -99,13 +93,12 @@ async def test_punctual_timers_fire_at_their_instant_though_the_worker_computes_
         await until(lambda: late)  # it has begun
         late.clear()
         await remind(0.1, 0.16, 0.22, 0.28, 0.34)
-        until_s = time.monotonic() + 5
+        until_s = time.monotonic() + GIVE_UP_S
         while len(late) < 5 and time.monotonic() < until_s:
             sum(range(1_000))  # the worker's own loop does not run before they have fired
     assert len(late) == 5
     assert all(timedelta() <= one for one in late)
-    # On a busy machine; who waits for the worker's own loop waits five seconds.
-    assert max(late) < timedelta(seconds=2), late
+    assert max(late) < LATE, late  # who waits for the worker's own loop waits a minute
 
 
 async def test_two_workers_share_punctual_timers_and_one_that_ends_gives_way_to_the_other(
@@ -140,9 +133,11 @@ async def test_work_beside_that_fails_is_told_and_cancelled_work_is_waited_for()
 
     with pytest.raises(OSError, match="away"):
         await run_beside("failing", failing)
+    begun: list[bool] = []
     ended: list[bool] = []
 
     async def endless() -> None:
+        begun.append(True)
         try:
             await asyncio.sleep(60)
         finally:
@@ -150,7 +145,7 @@ async def test_work_beside_that_fails_is_told_and_cancelled_work_is_waited_for()
             ended.append(True)
 
     task = asyncio.create_task(run_beside("endless", endless))
-    await asyncio.sleep(0.05)
+    await until(lambda: begun)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -192,10 +187,10 @@ async def test_a_consumer_that_failed_gets_its_event_again_though_nothing_else_h
             tx.record("thing.made", "thing", subject, organization_id=subject)
         await until(lambda: len(handed) == 2)
         await asyncio.sleep(2 * RETRY_SECONDS)
+        async with asyncio.timeout(GIVE_UP_S):
+            while (waits := await look(platform, [])).outbox or waits.audit:
+                await asyncio.sleep(0.01)
     assert handed == [1, 1]
-    async with system_transaction(platform, Role.WORKER) as tx:
-        assert await tx.all(select(OutboxRow.id)) == []
-        assert await tx.all(select(AuditIntakeRow.id)) == []
 
 
 async def test_the_backlog_tells_of_what_waits_and_of_nothing_else(platform: Platform) -> None:

@@ -180,7 +180,7 @@ async def test_nobody_is_shown_what_was_before_what_he_saw_whatever_redis_holds(
     elsewhere = await read_standing(other_platform, acme.caller, hall.auction_id, seen)
     assert [again.standing.number, elsewhere.standing.number] == [seen, seen]
     async with other_platform.get(Hub).seat({hall.lot_id: seen}, acme.id) as seat:
-        assert (await taken(seat))["type"] == "heartbeat"
+        assert (await taken(seat, beats=True))["type"] == "heartbeat"
     # What a process has from the board alone it does not take back either.
     await bid(platform, hall, 0, "700.00")
     await board.drain()

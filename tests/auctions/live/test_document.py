@@ -18,6 +18,7 @@ from auctions.live.routes import live
 from marketplace.platform.core import Platform
 from tests.auctions.auction_hall import Hall, open_hall
 from tests.auctions.live.viewers import bid
+from tests.support.waiting import GIVE_UP_S
 from tests.support.world import Company, World
 
 SPECIFICATION = (
@@ -192,7 +193,7 @@ async def test_a_client_plays_the_channel_from_the_document_alone(
     monkeypatch.setattr("auctions.live.hub.LOOKS_PER_HEARTBEAT", 1)
     hall = await open_hall(platform, world, disclosure=disclosure)
     await bid(platform, hall, 0, "900.00")
-    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(GIVE_UP_S), asyncio.TaskGroup() as group:
         players = [
             group.create_task(play(document, served, hall, who))
             for play in (by_socket, by_events)

@@ -2,10 +2,10 @@
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import httpx
@@ -18,6 +18,7 @@ from marketplace.platform.core import Platform
 from marketplace.platform.http.edge import Edge
 from tests.auctions.auction_hall import Hall, open_hall
 from tests.auctions.live.viewers import bid, message, serving, watching
+from tests.support.waiting import GIVE_UP_S
 from tests.support.world import Company, World
 
 
@@ -40,7 +41,7 @@ class Stream:
 
     async def event(self, *, beats: bool = False) -> Event:
         """Give the next event that is no heartbeat, unless that is asked for."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(GIVE_UP_S):
             while True:
                 fields: dict[str, str] = {}
                 while line := await anext(self.lines):
@@ -60,7 +61,7 @@ async def listening(
     transport = httpx.AsyncHTTPTransport(uds=served)
     url = f"http://marketplace.test/v1/auctions/{hall.auction_id}/live{query}"
     async with (
-        httpx.AsyncClient(transport=transport, timeout=10) as http,
+        httpx.AsyncClient(transport=transport, timeout=GIVE_UP_S) as http,
         http.stream("GET", url, headers=named) as response,
     ):
         yield Stream(response, response.aiter_lines())
@@ -139,8 +140,6 @@ async def test_a_stream_ends_when_the_process_does(
         async with serving(app) as path:
             events = await readers.enter_async_context(listening(path, hall, hall.buyer))
             await events.event()
-            began = time.monotonic()
-        assert time.monotonic() - began < 10
         with pytest.raises(httpx.RemoteProtocolError):
             await events.event()
 
@@ -157,6 +156,7 @@ async def test_who_lost_his_key_is_shown_out(
             await revoke_key(
                 platform, hall.suppliers[0].caller, hall.suppliers[0].id, seller.key_id
             )
-            await asyncio.sleep(0.1)
-            await bid(platform, hall, 0, "900.00")
-            await events.event()
+            # Once its process has heard of it, the next message is not for him any more.
+            for amount in count(900, -1):
+                await bid(platform, hall, 0, f"{amount}.00")
+                await events.event()

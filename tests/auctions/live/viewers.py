@@ -19,6 +19,7 @@ from marketplace.platform.http.edge import Edge
 from marketplace.platform.http.schemas import MoneyInput
 from marketplace.platform.http.server import BoundedHttp
 from tests.auctions.auction_hall import Hall, fresh
+from tests.support.waiting import GIVE_UP_S
 from tests.support.world import Company
 
 
@@ -50,21 +51,26 @@ async def watching(
     served: str, hall: Hall, who: Company, query: str = ""
 ) -> AsyncIterator[ClientConnection]:
     uri = f"ws://marketplace.test/v1/auctions/{hall.auction_id}/live{query}"
-    async with unix_connect(served, uri, additional_headers=who.headers) as socket:
+    patience = {"open_timeout": GIVE_UP_S, "ping_timeout": GIVE_UP_S}
+    async with unix_connect(served, uri, additional_headers=who.headers, **patience) as socket:
         yield socket
 
 
 async def message(socket: ClientConnection) -> dict[str, Any]:
     """Give the next message that is no heartbeat."""
-    while True:
-        read: dict[str, Any] = json.loads(await asyncio.wait_for(socket.recv(), 5))
-        if read["type"] != "heartbeat":
-            return read
+    async with asyncio.timeout(GIVE_UP_S):
+        while True:
+            read: dict[str, Any] = json.loads(await socket.recv())
+            if read["type"] != "heartbeat":
+                return read
 
 
-async def taken(seat: Seat) -> dict[str, Any]:
-    """Give the next message that arrives at a seat."""
-    message = await asyncio.wait_for(seat.mailbox.get(), 5)
-    assert message is not None
-    read: dict[str, Any] = json.loads(message.json)
-    return read
+async def taken(seat: Seat, *, beats: bool = False) -> dict[str, Any]:
+    """Give the next message at a seat that is no heartbeat, unless that is asked for."""
+    async with asyncio.timeout(GIVE_UP_S):
+        while True:
+            message = await seat.mailbox.get()
+            assert message is not None
+            read: dict[str, Any] = json.loads(message.json)
+            if beats or read["type"] != "heartbeat":
+                return read
