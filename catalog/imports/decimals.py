@@ -45,10 +45,10 @@ def decisive(text: str) -> Mark | None:
 def _grouped(text: str) -> tuple[str, Mark | None] | None:
     """Give a number whose thousands are parted without that, and the decimal mark it shows.
 
-    None for what is no such number, or may be read in two ways.
+    None for what is no such number; one that may be read in two ways is none, but `_MARKED`.
     """
     found = _GROUPED.fullmatch(text)
-    if found is None or found["parting"] == found["mark"] or _UNCLEAR.fullmatch(text):
+    if found is None or found["parting"] == found["mark"]:
         return None
     whole, parting = found[1].replace(found["parting"], ""), found["parting"]
     mark = found["mark"] or {".": ",", ",": "."}.get(parting)
@@ -86,7 +86,7 @@ class DecimalMark:
                     "no number before it tells. Say decimal=comma or decimal=point.",
                 )
         if found[1] != self.mark:
-            raise self._mixed(self.mark)
+            raise _mixed(self.mark)
         return text.replace(",", ".")
 
     def _without_thousands(self, text: str) -> str:
@@ -94,15 +94,16 @@ class DecimalMark:
         if grouped is None:
             return text
         number, mark = grouped
-        self.mark = self.mark or mark
-        if mark is not None and mark != self.mark:
-            raise self._mixed(self.mark)
+        if self.mark is None:
+            self.mark = mark
+        elif mark not in {None, self.mark}:
+            raise _mixed(self.mark)
         return number
 
-    @staticmethod
-    def _mixed(mark: Mark | None) -> Unfit:
-        return Unfit(
-            "mixed_decimals",
-            f"This file writes numbers with {_NAMES[mark or '.']}; this one has the other mark. If "
-            "it parts thousands, leave it out.",
-        )
+
+def _mixed(mark: Mark) -> Unfit:
+    return Unfit(
+        "mixed_decimals",
+        f"This file writes numbers with {_NAMES[mark]}; this one has the other mark. If it parts "
+        "thousands, leave it out.",
+    )

@@ -13,11 +13,10 @@ from catalog.imports.decimals import DecimalMark, Unfit
 from catalog.imports.defusing import is_shortened, undefused
 from catalog.row_error import RowError
 from marketplace.kernel.errors import MarketplaceError
+from marketplace.kernel.limits import TITLE_ROWS_MAX
 
 __all__ = ["Column", "Exact", "Faulty", "FileReader", "Layout", "PlainRows", "Rounded", "Unfit"]
 
-HEADER_ROWS_MAX: Final = 10
-"""Rows of a title that may stand above the header."""
 VALUE_CHARACTERS_SHOWN: Final = 100
 """How much of an offending value an error repeats."""
 
@@ -202,8 +201,8 @@ class FileReader(Generic[R]):
         if not known or (self._title and not self._names_all(named, known)):
             self._title = self._title or (line, named)
             self._titles += 1
-            if self._titles > HEADER_ROWS_MAX:
-                self.without_header()
+            if self._titles > TITLE_ROWS_MAX:
+                self._without_header(self._title)
             return None
         return [self.layout.find(name) for name in names] if self._fit(line, named) else None
 
@@ -230,9 +229,16 @@ class FileReader(Generic[R]):
         self.broken = self.broken or bool(wrong)
         return not wrong
 
-    def without_header(self) -> None:
-        """Note that no row names the columns."""
-        line, named = self._title or (1, [])
+    def ended_before_header(self, line: int) -> None:
+        """Note that the file ended and no row of it names the columns."""
+        if self._title is not None:
+            self._without_header(self._title)
+        else:
+            detail = f"{self._where} is empty: its first row names the columns."
+            self.fatal(line, "empty_file", detail)
+
+    def _without_header(self, title: tuple[int, Sequence[str]]) -> None:
+        line, named = title
         required = [column.name for column in self.layout.columns if column.required]
         must = f" {', '.join(required)} must be there." if required else ""
         detail = (

@@ -80,11 +80,8 @@ class CsvReader(FileReader[R]):
             yield from self._take_line(data[end:])
         if self._record and not self.broken:
             self.fatal(self._record_line, "broken", "A quoted field is never closed.")
-        if self._fields is None and not self.broken:
-            if self._title is not None:
-                self.without_header()
-            detail = f"{self._where} is empty: its first line names the columns."
-            self.fatal(self._record_line, "empty_file", detail)
+        if self._fields is None:
+            self.ended_before_header(self._record_line)
 
     def _recognize(self, sample: bytes, *, whole: bool) -> None:
         """Learn encoding and decimal mark from the first bytes."""

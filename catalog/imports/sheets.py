@@ -128,10 +128,8 @@ class SheetReader(FileReader[R]):
                 self.refuse(line, "", "wrong_number_of_fields", detail, "")
                 continue
             yield from self.row_of(line, header, texts)
-        if header is None and self._title is not None:
-            self.without_header()
-        elif header is None:
-            self.fatal(1, "empty_file", f"{self._where} is empty: its first row names columns.")
+        if header is None:
+            self.ended_before_header(1)
 
 
 class _Sheet(NamedTuple):

@@ -237,6 +237,8 @@ SHEET_RATIO_MAX: Final = 100
 """Rows of one same price shrink to a fiftieth; a bomb to a thousandth."""
 ERRORS_FETCHED_MAX: Final = 10_000
 """Rows with errors read from one check; a file with more is not worth a complete list."""
+TITLE_ROWS_MAX: Final = 10
+"""Rows above the header of a file: a name, a date, a remark; more is no table with a title."""
 COLUMNS_KNOWN_MAX: Final = 10_000
 """Names of keys that are remembered; more than this is no file of ours."""
 RECORD_BYTES_MAX: Final = 64 * 1024
