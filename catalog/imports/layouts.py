@@ -136,14 +136,14 @@ def instant(value: str) -> datetime:
             day, month, year = map(int, pointed.groups())
             return datetime(year, month, day, tzinfo=UTC)
         parsed = datetime.fromisoformat(value)
-    except ValueError:
-        parsed = None
-    if parsed is None or parsed.tzinfo is None:
-        raise Unfit(
-            "not_an_instant",
-            "Write a date (2026-01-31 or 31.01.2026) or an instant with its offset (…T00:00Z).",
-        )
-    return parsed.astimezone(UTC)
+        if parsed.tzinfo is not None:
+            return parsed.astimezone(UTC)
+    except (ValueError, OverflowError):  # the latter before the first year, or behind the last
+        pass
+    raise Unfit(
+        "not_an_instant",
+        "Write a date (2026-01-31 or 31.01.2026) or an instant with its offset (…T00:00Z).",
+    )
 
 
 def state(value: str) -> str:

@@ -19,8 +19,11 @@ CODE: Final = rf"(?!\s|'+[=+@-]|'*{SHORTENED})" r"[^{sep}\\\x00-\x1f\x7f\"]{{1,6
 AMOUNT: Final = r"[0-9]{{1,18}}(?:{mark}[0-9]{{1,6}})?"
 WHOLE: Final = r"[1-9][0-9]{{0,17}}"
 WORD: Final = r"[0-9A-Za-z:.+-]+"
-INSTANT: Final = rf"(?![0-9]{{{{1,2}}}}\.){WORD}"
-"""As Postgres reads it too; a date with points it takes for one with the month first."""
+INSTANT: Final = (
+    r"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}"
+    r"(?:T[0-9]{{2}}:[0-9]{{2}}(?::[0-9]{{2}}(?:\.[0-9]{{1,6}})?)?(?:Z|[+-][0-9]{{2}}:[0-9]{{2}}))?"
+)
+"""As Postgres reads it too: of dates with points it takes the month first, of weeks it has none."""
 
 
 class PlainForm:

@@ -1,11 +1,13 @@
 """Files become offers and prices, or row errors and nothing else; on the real Postgres."""
 
 from collections.abc import AsyncIterator
+from datetime import datetime
 
 import pytest
 
 from catalog.imports import running, service
 from catalog.imports.schemas import ImportKind, OnError
+from catalog.price_lists import service as price_lists
 from catalog.products import service as products
 from marketplace.kernel.errors import Conflict, InvalidInput, NotFound, WrongMediaType
 from marketplace.platform.caller import Caller
@@ -131,6 +133,34 @@ async def test_an_unknown_sku_is_told_with_ones_own_that_differs_by_its_signs(
     ]
     assert ["'KA-6204'" in e.detail for e in refused.errors] == [True, False]
     assert "KB-1" not in str(refused.errors)
+
+
+async def test_a_date_means_the_same_however_a_file_writes_it(market: Market) -> None:
+    base = await market.price_list(publish=False)
+    dates = {
+        "2026-01-31": "2026-01-31T00:00:00Z",
+        "31.01.2026": "2026-01-31T00:00:00Z",
+        "2026-01-31T10:00:00+02:00": "2026-01-31T08:00:00Z",
+        "20260131T1000Z": "2026-01-31T10:00:00Z",
+        "2026-W05-6T00:00Z": "2026-01-31T00:00:00Z",
+    }
+    for sku, date in enumerate(dates):
+        await market.offer(f"A{sku}")
+        # A file for each: where one row wants a closer look, all beside it get one.
+        data = f"sku,unit,amount,valid_from\nA{sku},C62,9,{date}\n"
+        done = await market.upload(PRICES, data, list_id=base.id)
+        assert (done.status, done.errors) == ("done", []), date
+    listed = await price_lists.list_entries(
+        market.platform, market.supplier, base.id, PageRequest(10, None)
+    )
+    assert [each.valid_from for each in listed.items] == [
+        datetime.fromisoformat(instant) for instant in dates.values()
+    ]
+    too_early = "sku,unit,amount,valid_from\nA0,C62,9,0001-01-01T00:00+05:00\n"
+    refused = await market.upload(PRICES, too_early, list_id=base.id)
+    assert [(e.line, e.column, e.code) for e in refused.errors] == [
+        (2, "valid_from", "not_an_instant")
+    ]
 
 
 async def test_an_overlap_refuses_the_import_that_would_publish_it(market: Market) -> None:
