@@ -41,6 +41,9 @@ REQUESTS_IN_FLIGHT_MAX: Final = 1_000
 COMPANY_WAITING_MAX: Final = 200
 """Requests of one company that wait in one process for a connection to the database: a fifth of
 what may be under way, so that one company's rush turns nobody else away."""
+COMPANIES_TURNS_KEPT_MAX: Final = 1_000
+"""Companies with nothing under way whose turns at connections are kept: to make one anew costs more
+than a turn."""
 REQUEST_SECONDS_MAX: Final = 30
 """No request waits longer for the database than a client waits for the answer."""
 

@@ -360,3 +360,25 @@ async def test_who_waits_for_a_connection_gets_it_in_the_order_he_came(settings:
     finally:
         await narrow.close()
     assert served == [*range(5), *range(5)]
+
+
+async def test_no_company_has_all_connections_for_reads(settings: Settings) -> None:
+    narrow = Platform(replace(settings, fast_connections=2))
+    busy, other = caller(), caller()
+    served: list[Caller] = []
+
+    async def read(who: Caller) -> None:
+        async with fast_read(narrow, who) as connection:
+            await connection.fetchval("select 1")
+            served.append(who)
+
+    try:
+        async with fast_read(narrow, busy):
+            waiting = asyncio.create_task(read(busy))
+            await asyncio.sleep(0)
+            await read(other)
+            assert served == [other]
+        await waiting
+    finally:
+        await narrow.close()
+    assert served == [other, busy]

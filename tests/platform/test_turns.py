@@ -69,7 +69,7 @@ async def test_companies_at_their_share_wait_for_each_other_in_the_order_they_ca
 async def test_who_gives_up_leaves_his_turn_and_nothing_is_remembered_of_him(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(turns, "COMPANIES_KEPT_MAX", 0)
+    monkeypatch.setattr(turns, "COMPANIES_TURNS_KEPT_MAX", 0)
     crowd = Crowd(1)
     await crowd.ask("other", OTHER)
     first, second = await crowd.ask("first", BUSY), await crowd.ask("second", BUSY)
@@ -95,3 +95,44 @@ async def test_who_has_too_many_waiting_is_told_so_and_nobody_else() -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_who_waits_too_long_is_told_so_and_leaves_the_turn_to_who_comes_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(turns, "REQUEST_SECONDS_MAX", 0.01)
+    crowd = Crowd(2)
+    await crowd.ask("other", OTHER)
+    await crowd.ask("nobody's", None)
+    for company in (OTHER, BUSY, None):  # for its own turn, for any, of no company
+        with pytest.raises(Unavailable, match="in time"):
+            await crowd.turns.take(company)
+    crowd.turns.give_back(OTHER)
+    await crowd.ask("busy", BUSY)
+    assert crowd.served == ["other", "nobody's", "busy"]
+
+
+async def test_who_waits_for_two_turns_waits_no_longer_than_for_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    started: list[float] = []
+    timeout = asyncio.timeout
+
+    def counted(seconds: float) -> asyncio.Timeout:
+        started.append(seconds)
+        return timeout(seconds)
+
+    monkeypatch.setattr(turns.asyncio, "timeout", counted)
+    crowd = Crowd(2)
+    await crowd.ask("busy", BUSY)
+    await crowd.ask("nobody's", None)
+    assert started == []
+    await crowd.ask("busy again", BUSY)
+    third = await crowd.ask("third", new_id())
+    crowd.turns.give_back(BUSY)  # its own turn is free for it now, the other is the third's
+    await settled()
+    assert crowd.served == ["busy", "nobody's", "third"]
+    crowd.turns.give_back(None)
+    await settled()
+    assert (crowd.served[3:], started) == (["busy again"], [turns.REQUEST_SECONDS_MAX] * 2)
+    await third

@@ -46,11 +46,7 @@ class Pool:
     @asynccontextmanager
     async def connected(self, company_id: UUID | None = None) -> AsyncIterator[AsyncConnection]:
         """Give a connection in one's turn; raises Unavailable where none is to be had."""
-        try:
-            await self._turns.take(company_id)
-        except TimeoutError as error:
-            raise explained(error, _NOTHING_DONE) from error
-        try:
+        async with self._turns.turn(company_id):
             try:
                 connection = await self.engine.connect()
             except (DBAPIError, *AWAY) as error:
@@ -59,16 +55,14 @@ class Pool:
                 yield connection
             finally:
                 await connection.close()
-        finally:
-            self._turns.give_back(company_id)
 
 
 class Database:
     """Connections of one process, a pool per role.
 
     SQLAlchemy's pools serve the ordinary transactions; `fast` pools hold bare asyncpg connections
-    for the few hot paths; those of `Role.API` only read, and `hot` reads by single statements, as
-    `credentials` does before it is known who asks.
+    for the few hot paths; those of `Role.API` only read, in the turns of `reading`, and `hot` reads
+    by single statements, as `credentials` does before it is known who asks.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -88,6 +82,7 @@ class Database:
         }
         self._patient = self._pool(Role.API, JOBS_AT_ONCE_MAX, patient=True)
         self._fast: dict[Role, asyncpg.Pool] = {}
+        self.reading = Turns(settings.fast_connections)
         self.hot = HotConnections(self._url, Role.API, settings.fast_connections)
         self.credentials = HotConnections(self._url, Role.AUTH, AUTH_CONNECTIONS)
         self._opening = asyncio.Lock()
@@ -181,10 +176,7 @@ class HotConnections:
         self, sql: str, arguments: Sequence[Any] = (), company_id: UUID | None = None
     ) -> list[asyncpg.Record]:
         """Run one statement outside of any transaction and give its rows; raises Unavailable."""
-        try:
-            await self._turns.take(company_id)
-        except TimeoutError as error:
-            raise explained(error, _NOTHING_DONE) from error
+        await self._turns.take(company_id)
         try:
             connection = self._taken() or await self._open()
             try:
@@ -213,7 +205,11 @@ class HotConnections:
         connection: asyncpg.Connection = await asyncpg.connect(
             self._url, **fast_options(self._role)
         )
-        await set_codecs(connection)
+        try:
+            await set_codecs(connection)
+        except BaseException:
+            discard(connection)
+            raise
         return connection
 
     async def close(self) -> None:

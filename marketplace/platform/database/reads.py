@@ -26,7 +26,10 @@ async def fast_read(platform: HasDatabase, caller: Caller) -> AsyncIterator[asyn
     """
     pool = await platform.database.fast(Role.API)
     try:
-        async with pool.acquire(timeout=REQUEST_SECONDS_MAX) as connection:
+        async with (
+            platform.database.reading.turn(caller.organization_id),
+            pool.acquire(timeout=REQUEST_SECONDS_MAX) as connection,
+        ):
             try:
                 # The values are UUIDs of a Caller, never text from outside.
                 await connection.execute(

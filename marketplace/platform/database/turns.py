@@ -4,14 +4,17 @@ See docs/decisions/0800-turns-of-companies.md.
 """
 
 import asyncio
-from typing import Final
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from uuid import UUID
 
 from marketplace.kernel.errors import Unavailable
-from marketplace.kernel.limits import COMPANY_WAITING_MAX, REQUEST_SECONDS_MAX
-
-COMPANIES_KEPT_MAX: Final = 1_000
-"""Companies without anything under way that are kept: to make one anew costs more than a turn."""
+from marketplace.kernel.limits import (
+    COMPANIES_TURNS_KEPT_MAX,
+    COMPANY_WAITING_MAX,
+    REQUEST_SECONDS_MAX,
+)
+from marketplace.platform.telemetry import log
 
 
 class _Company:
@@ -32,26 +35,38 @@ class Turns:
         self._free = asyncio.Semaphore(size)
         self._companies: dict[UUID, _Company] = {}
 
+    @asynccontextmanager
+    async def turn(self, company_id: UUID | None) -> AsyncIterator[None]:
+        """Wait for a turn, and have it for the length of a block; raises Unavailable as `take`."""
+        await self.take(company_id)
+        try:
+            yield
+        finally:
+            self.give_back(company_id)
+
     async def take(self, company_id: UUID | None) -> None:
         """Wait for a turn, which must be given back.
 
-        Raises TimeoutError, and Unavailable where too many of the company wait already.
+        Raises Unavailable where too many of the company wait already, or none comes in time.
         """
-        if company_id is not None:
-            await self._take_own(company_id)
-        free = self._free
+        company = None if company_id is None else self._asking(company_id)
         try:
-            await (_in_time(free) if free.locked() else free.acquire())
+            if self._free.locked() or (company is not None and company.turns.locked()):
+                await self._wait(company)
+            else:  # at once, and without a timer
+                await self._both(company)
         except BaseException:
-            self._give_own_back(company_id)
+            self._leave(company_id)
             raise
 
     def give_back(self, company_id: UUID | None) -> None:
         """Let the next one have the turn."""
         self._free.release()
-        self._give_own_back(company_id)
+        if company_id is not None:
+            self._companies[company_id].turns.release()
+        self._leave(company_id)
 
-    async def _take_own(self, company_id: UUID) -> None:
+    def _asking(self, company_id: UUID) -> _Company:
         company = self._companies.get(company_id)
         if company is None:
             company = self._companies[company_id] = _Company(self._share)
@@ -59,26 +74,32 @@ class Turns:
             detail = "Your company has too much under way here; nothing was done."
             raise Unavailable(detail, retry_after_s=1)
         company.asking += 1
-        own = company.turns
+        return company
+
+    async def _wait(self, company: _Company | None) -> None:
+        """Wait for both turns, no longer than for one: a request has one deadline."""
         try:
-            await (_in_time(own) if own.locked() else own.acquire())
+            async with asyncio.timeout(REQUEST_SECONDS_MAX):
+                await self._both(company)
+        except TimeoutError as error:
+            log.warning("turn_did_not_come", asking=None if company is None else company.asking)
+            detail = "No connection to the database became free in time; nothing was done."
+            raise Unavailable(detail, retry_after_s=1) from error
+
+    async def _both(self, company: _Company | None) -> None:
+        if company is not None:
+            await company.turns.acquire()
+        try:
+            await self._free.acquire()
         except BaseException:
-            self._leave(company_id, company)
+            if company is not None:
+                company.turns.release()
             raise
 
-    def _give_own_back(self, company_id: UUID | None) -> None:
-        if company_id is not None:
-            company = self._companies[company_id]
-            company.turns.release()
-            self._leave(company_id, company)
-
-    def _leave(self, company_id: UUID, company: _Company) -> None:
+    def _leave(self, company_id: UUID | None) -> None:
+        if company_id is None:
+            return
+        company = self._companies[company_id]
         company.asking -= 1
-        if not company.asking and len(self._companies) > COMPANIES_KEPT_MAX:
+        if not company.asking and len(self._companies) > COMPANIES_TURNS_KEPT_MAX:
             del self._companies[company_id]
-
-
-async def _in_time(turns: asyncio.Semaphore) -> bool:
-    """Wait, where there is none at once: only then it takes a timer."""
-    async with asyncio.timeout(REQUEST_SECONDS_MAX):
-        return await turns.acquire()
