@@ -73,6 +73,31 @@ def test_of_a_hundred_lines_that_are_wrong_each_is_told() -> None:
     assert len(refused(many).errors) == BODY_FAULTS_TOLD_MAX
 
 
+class Parcel(Input):
+    by_name: dict[str, Line] | None = None
+    first: tuple[Line, int] | None = None
+    rest: Annotated[list[Line] | None, Meta(description="All others.")] = None
+
+
+REST = ["/rest/0/quantity", "/rest/0/price", "/rest/1"]
+
+
+@pytest.mark.parametrize(
+    ("body", "pointers"),
+    [
+        ({"by_name": {"x": {"sku": 1, "quantity": "1", "price": "1"}}}, ["/by_name"]),
+        ({"first": [{"sku": "A", "quantity": "1", "price": "1"}, "2"]}, ["/first/1"]),
+        ({"rest": [{"sku": "A", "quantity": 1, "price": 2}, 2]}, REST),
+    ],
+)
+def test_a_fault_is_told_where_it_is_in_mappings_pairs_and_lists(
+    body: object, pointers: list[str]
+) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        decode_body(msgspec.json.Decoder(Parcel), msgspec.json.encode(body))
+    assert [error.pointer for error in caught.value.errors] == pointers
+
+
 @pytest.mark.parametrize(
     "amount",
     [

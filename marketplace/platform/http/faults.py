@@ -7,7 +7,8 @@ body is taken apart, and each part is decoded for itself. Only bodies that are r
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import islice
-from typing import Any, Final, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Annotated, Any, Final, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -47,9 +48,9 @@ def _inside(annotation: Any, raw: msgspec.Raw, pointer: str) -> Iterator[FieldEr
     """Look at the members of an object and the items of a list; at nothing inside of all else."""
     kind = _kind(annotation)
     try:
-        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        if _is_struct(kind):
             yield from _of_members(kind, _MEMBERS.decode(raw), pointer)
-        elif get_origin(kind) in {list, tuple}:
+        elif _is_list(kind):
             item_type = get_args(kind)[0]
             for place, item in enumerate(_ITEMS.decode(raw)):
                 yield from _faults(item_type, item, f"{pointer}/{place}")
@@ -72,17 +73,20 @@ def _of_members(
 
 
 def _kind(annotation: Any) -> Any:
-    """Give the one struct or list that a place takes, whatever stands around it; else None."""
-    if isinstance(annotation, type) or get_origin(annotation) in {list, tuple}:
-        return annotation
-    inside = [kind for each in get_args(annotation) if (kind := _kind(each)) is not None]
-    holders = [
-        each
-        for each in inside
-        if get_origin(each) in {list, tuple}
-        or (isinstance(each, type) and issubclass(each, msgspec.Struct))
-    ]
-    return holders[0] if len(holders) == 1 else None
+    """Give the one struct or list that a place takes, whatever is said of it beside; else None."""
+    if get_origin(annotation) not in {Annotated, Union, UnionType}:
+        return annotation if _is_struct(annotation) or _is_list(annotation) else None
+    kinds = [kind for each in get_args(annotation) if (kind := _kind(each)) is not None]
+    return kinds[0] if len(kinds) == 1 else None
+
+
+def _is_struct(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, msgspec.Struct)
+
+
+def _is_list(annotation: Any) -> bool:
+    """Tell whether it is a list whose items are of one kind."""
+    return get_origin(annotation) in {list, tuple} and get_args(annotation)[1:] in {(), (...,)}
 
 
 @lru_cache(maxsize=2_000)
