@@ -532,8 +532,16 @@ CARTS_FORGOTTEN_AT_ONCE: Final = 500
 JOBS_AT_ONCE_MAX: Final = 4
 """Per worker: each holds two connections and a batch of rows; beyond the pool they would wait for
 each other."""
+JOBS_OF_COMPANY_MAX: Final = 2
+"""Of these, and as many of a kind that is no company's, such as mail; the others are for others."""
 JOBS_PICKED_MAX: Final = 20
 """Per worker: what waits here no other worker can do."""
+JOBS_OF_NOBODY_PICKED_MAX: Final = 10
+"""Of these, those of no company: mail of ten events, most of which has no readers and is soon done.
+"""
+JOBS_LOOKED_AT_MAX: Final = 500
+"""Of each kind, the oldest, whenever a worker takes some: the imports of 25 companies that have as
+many waiting as they may."""
 JOB_ATTEMPTS_MAX: Final = 5
 MAIL_COMPANIES_MAX: Final = 100
 """Companies whose mail about an event is one job: it is started again as a whole."""

@@ -6,6 +6,7 @@ loads it (see `marketplace.platform.jobs`).
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any, Final
 
@@ -14,15 +15,20 @@ from pgqueuer import AsyncpgDriver, DatabaseRetryEntrypointExecutor, PgQueuer, Q
 from pgqueuer.adapters.persistence.qb import (
     DBSettings,
     QueryBuilderEnvironment,
-    QueryQueueBuilder,
     QuerySchedulerBuilder,
 )
 from pgqueuer.core.executors import EntrypointExecutorParameters
 from pgqueuer.domain.models import Job as QueuedJob
 from pgqueuer.domain.types import QueueExecutionMode
 
-from marketplace.kernel.limits import JOB_ATTEMPTS_MAX, JOBS_AT_ONCE_MAX, JOBS_PICKED_MAX
+from marketplace.kernel.limits import (
+    JOB_ATTEMPTS_MAX,
+    JOBS_AT_ONCE_MAX,
+    JOBS_OF_COMPANY_MAX,
+    JOBS_PICKED_MAX,
+)
 from marketplace.platform.database import HasDatabase, Role
+from marketplace.platform.job_turns import InTurns
 from marketplace.platform.jobs import P, Run
 from marketplace.platform.telemetry import JOBS_DONE, log
 
@@ -30,11 +36,11 @@ _SETTINGS: Final = DBSettings(db_schema="jobs")
 
 
 def queries(driver: AsyncpgDriver) -> Queries:
-    """Give the library's own statements, on our tables."""
+    """Give the library's statements, on our tables and in turns of companies."""
     return Queries(
         driver,
         qbe=QueryBuilderEnvironment(_SETTINGS),
-        qbq=QueryQueueBuilder(_SETTINGS),
+        qbq=InTurns(_SETTINGS),
         qbs=QuerySchedulerBuilder(_SETTINGS),
     )
 
@@ -73,9 +79,13 @@ async def run_jobs(platform: P, jobs: Mapping[str, Run[P]], *, until_empty: bool
 def _register(
     queue: PgQueuer, platform: P, kind: str, run: Run[P], free: asyncio.Semaphore
 ) -> None:
+    of_nobody = asyncio.Semaphore(JOBS_OF_COMPANY_MAX)
+
     async def entrypoint(job: QueuedJob) -> None:
+        # Of a company no more is picked than may run (see `job_turns`).
+        own = nullcontext() if "company" in (job.headers or {}) else of_nobody
         try:
-            async with free:
+            async with own, free:
                 await run(platform, msgspec.json.decode(job.payload or b"{}"))
         except Exception:
             JOBS_DONE.labels(kind, "failed").inc()
