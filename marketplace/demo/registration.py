@@ -2,14 +2,14 @@
 
 import asyncio
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
 
 from marketplace.demo.story import Actor, UnexpectedAnswer, eventually
-from marketplace.demo.wares import ASSORTMENTS, Goods
+from marketplace.demo.wares import Goods
 
 BUYER: Final = "Rheinwerk Anlagenbau"
 OTHER_BUYER: Final = "Nordlicht Metallbau"
@@ -109,10 +109,13 @@ async def _add_member(
 
 
 async def stock_suppliers(
-    operator: Actor, buyer: DemoCompany, suppliers: list[DemoCompany]
+    operator: Actor,
+    buyer: DemoCompany,
+    suppliers: Iterable[DemoCompany],
+    ranges: Iterable[Goods],
 ) -> None:
-    """Import every supplier's offers, and publish his base list and his list for the buyer."""
-    pairs = zip(suppliers, ASSORTMENTS.values(), strict=True)
+    """Import what every supplier sells, and publish his base list and his list for the buyer."""
+    pairs = zip(suppliers, ranges, strict=True)
     await asyncio.gather(
         *(stock_supplier(operator, supplier, goods, buyer) for supplier, goods in pairs)
     )

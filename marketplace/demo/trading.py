@@ -9,13 +9,14 @@ from marketplace.demo.registration import run_import, stock_suppliers
 from marketplace.demo.road import Road, check
 from marketplace.demo.sourcing import order_lines
 from marketplace.demo.story import Actor, UnexpectedAnswer, eventually
+from marketplace.demo.wares import ASSORTMENTS
 
 TAX_RATE: Final = Decimal(19)
 
 
 async def prices(road: Road) -> None:
     """Import offers and prices; a file with a broken row is refused, and the row named."""
-    await stock_suppliers(road.operator, road.buyer, road.suppliers)
+    await stock_suppliers(road.operator, road.buyer, road.suppliers, ASSORTMENTS.values())
     broken = b"sku,name,unit\nA-1,Fine,C62\nA-2,No such unit,QQQ\n"
     try:
         await run_import(road.supplier_as(0), "offers", broken)

@@ -1,7 +1,7 @@
 """The catalog on its way into the marketplace, over HTTP: by the operator, then by suppliers."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -13,7 +13,7 @@ from marketplace.demo.registration import (
     DemoCompany,
     price_another_buyer,
     run_import,
-    stock_supplier,
+    stock_suppliers,
 )
 from marketplace.demo.story import Actor
 from marketplace.kernel.limits import PAGE_ITEMS_MAX
@@ -23,16 +23,13 @@ AT_ONCE: Final = 8
 
 
 async def load_catalog(
-    operator: Actor, buyer: DemoCompany, suppliers: Iterable[DemoCompany]
+    operator: Actor, buyer: DemoCompany, suppliers: Sequence[DemoCompany]
 ) -> None:
     """Make categories and products, then every supplier's offers, base list and buyer's list."""
     await load_products(operator)
-    pairs = list(zip(suppliers, RANGES.values(), strict=True))
-    await asyncio.gather(
-        *(stock_supplier(operator, supplier, goods, buyer) for supplier, goods in pairs)
-    )
-    first, goods = pairs[0]
-    await price_another_buyer(operator, first, goods.prefix)
+    ranges = list(RANGES.values())
+    await stock_suppliers(operator, buyer, suppliers, ranges)
+    await price_another_buyer(operator, suppliers[0], ranges[0].prefix)
 
 
 async def load_products(operator: Actor) -> None:
