@@ -11,6 +11,7 @@ from marketplace.platform.database import Role
 from marketplace.platform.feature import Consumer, Feature, Job, Scope, Timer
 from rfq.amendments import routes as amendments
 from rfq.attachments import routes as attachments
+from rfq.attachments.contents import AttachmentsGivenOut, DocumentsGivenOut
 from rfq.attachments.documents import FORGET_TIMER, forget_document
 from rfq.attachments.examining import EXAMINE_TIMER, examine_files
 from rfq.awards import routes as awards
@@ -151,6 +152,8 @@ FEATURE: Final = Feature(
     ),
     provides={
         HeldContents: lambda _platform: HeldContents(),
+        DocumentsGivenOut: lambda _platform: DocumentsGivenOut(),
+        AttachmentsGivenOut: lambda _platform: AttachmentsGivenOut(),
         KeyStore: _local_key_store,
         AwardApprovals: _award_approvals,
         NoticeReaders: lambda _platform: NoticeReaders(),

@@ -303,8 +303,17 @@ ATTACHMENT_UPLOADS_MAX: Final = 100
 SET_ASIDE_MAX: Final = 500
 """Attachments whose reason the minutes name; all are listed with the others, page by page."""
 DOCUMENTS_AT_ONCE_MAX: Final = 4
-"""Per process, going in or out: each holds its content once or twice, 160 MB in all."""
+"""Per process, looked at, sealed or opened: each holds its content once or twice, 160 MB in all."""
 DOCUMENTS_OF_COMPANY_MAX: Final = 2
+"""Of these; the others are for others."""
+DOCUMENTS_OUT_AT_ONCE_MAX: Final = 64
+"""Documents of procedures on their way out of a process, some 2 MB each while their readers take
+them: a tender is read by all of its bidders."""
+DOCUMENTS_OUT_OF_COMPANY_MAX: Final = 16
+"""Of these; the others are for others."""
+ATTACHMENTS_OUT_AT_ONCE_MAX: Final = 16
+"""Attachments of bids on their way out: each is held whole until it is taken, 320 MB in all."""
+ATTACHMENTS_OUT_OF_COMPANY_MAX: Final = 8
 """Of these; the others are for others."""
 DOCUMENT_SECONDS_MAX: Final = 120
 """For all of an upload: who dawdles holds memory that others wait for."""

@@ -3,7 +3,6 @@
 Of such a file the server knows its size and hash, and nothing else before the opening.
 """
 
-import hashlib
 from collections.abc import AsyncIterator
 from uuid import UUID
 
@@ -12,7 +11,12 @@ from sqlalchemy import func, select
 from marketplace.kernel.errors import invalid
 from marketplace.kernel.ids import new_id
 from marketplace.platform.caller import Caller
-from marketplace.platform.contents.receiving import HeldContents, gathered, keep_file
+from marketplace.platform.contents.receiving import (
+    HeldContents,
+    digest_of,
+    gathered,
+    keep_file,
+)
 from marketplace.platform.contents.scanning import Scan
 from marketplace.platform.core import Platform
 from marketplace.platform.database import transaction
@@ -49,7 +53,7 @@ async def upload_sealed(
     with platform.get(HeldContents).room(bidder_id):
         data = await gathered(chunks, SEALED_FILE_BYTES_MAX)
         check_sealed_size(len(data))
-        digest = hashlib.sha256(data).digest()
+        digest = await digest_of(data)
         if digest.hex() != sha256:
             detail = f"What arrived has the SHA-256 {digest.hex()}: send the file again."
             raise invalid("/sha256", "other_content", detail)

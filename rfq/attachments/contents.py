@@ -1,14 +1,39 @@
-"""Where attachments lie, and whether one is released."""
+"""Where attachments lie, whether one is released, and how many are given out at once."""
 
 from uuid import UUID
 
 from sqlalchemy import update
 
 from marketplace.kernel.errors import Conflict, Unavailable
+from marketplace.kernel.limits import (
+    ATTACHMENTS_OUT_AT_ONCE_MAX,
+    ATTACHMENTS_OUT_OF_COMPANY_MAX,
+    DOCUMENTS_OUT_AT_ONCE_MAX,
+    DOCUMENTS_OUT_OF_COMPANY_MAX,
+)
 from marketplace.platform.contents.scanning import Scan, scanned
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Role, system_transaction
+from marketplace.platform.shares import Shares
 from rfq.attachments.tables import DocumentRow, OpenedAttachmentRow
+
+_REFUSAL = "Other documents are under way; ask again in a moment."
+
+
+class DocumentsGivenOut(Shares):
+    """Documents on their way out of this process, which are read while their readers take them."""
+
+    def __init__(self) -> None:
+        most = (DOCUMENTS_OUT_AT_ONCE_MAX, DOCUMENTS_OUT_OF_COMPANY_MAX)
+        super().__init__(*most, refusal=_REFUSAL, retry_after_s=2)
+
+
+class AttachmentsGivenOut(Shares):
+    """Attachments on their way out, which were opened and are held whole until they are taken."""
+
+    def __init__(self) -> None:
+        most = (ATTACHMENTS_OUT_AT_ONCE_MAX, ATTACHMENTS_OUT_OF_COMPANY_MAX)
+        super().__init__(*most, refusal=_REFUSAL, retry_after_s=2)
 
 
 def sealed_key(procedure_id: UUID, stored_digest: bytes, attachment_id: UUID | None = None) -> str:

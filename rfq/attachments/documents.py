@@ -17,12 +17,17 @@ from marketplace.kernel.limits import DOCUMENT_GRACE_HOURS, DOCUMENTS_MAX
 from marketplace.platform.caller import Caller
 from marketplace.platform.contents.kinds import DocumentKind, check_name
 from marketplace.platform.contents.receiving import Content, HeldContents, keep_file, received
-from marketplace.platform.contents.releasing import Download, same, stored
+from marketplace.platform.contents.releasing import Download, in_room, same, stored, unchanged
 from marketplace.platform.contents.scanning import Scan
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Role, Transaction, system_transaction, transaction
 from marketplace.platform.timers import set_timer
-from rfq.attachments.contents import check_released, keep_verdict, verdict_now
+from rfq.attachments.contents import (
+    DocumentsGivenOut,
+    check_released,
+    keep_verdict,
+    verdict_now,
+)
 from rfq.attachments.schemas import DocumentList, DocumentView
 from rfq.attachments.tables import DocumentRow
 from rfq.attachments.terms import put_in_force
@@ -210,20 +215,23 @@ async def download_document(
 ) -> Download:
     """Give a document's content to whoever sees its procedure.
 
-    Raises NotFound, Conflict where the scanner refuses it, Unavailable while it is not scanned.
+    Raises NotFound, Conflict where the scanner refuses it, Unavailable while it is not scanned; the
+    first piece NotFound for one that was changed, Unavailable where too many are under way.
     """
     async with transaction(platform, caller) as tx:
         await _readable(tx, caller, procedure_id)
         row = await _one(tx, procedure_id, document_id)
     check_released(Scan(row.scan))
-    with platform.get(HeldContents).room(caller.organization_id):
-        data = same(await stored(platform, _key(procedure_id, row.digest)), row.digest.hex())
-        if Scan(row.scan) is Scan.UNSCANNED:
-            verdict = await verdict_now(platform, data)
-            # By the engine: a bidder may change no row of the buyer.
-            await keep_verdict(platform, DocumentRow, document_id, verdict)
-            check_released(verdict)
-    return Download(data, DocumentKind(row.kind), row.name)
+    key, sha256 = _key(procedure_id, row.digest), row.digest.hex()
+    if Scan(row.scan) is Scan.UNSCANNED:
+        with platform.get(HeldContents).room(caller.organization_id):
+            verdict = await verdict_now(platform, same(await stored(platform, key), sha256))
+        # By the engine: a bidder may change no row of the buyer.
+        await keep_verdict(platform, DocumentRow, document_id, verdict)
+        check_released(verdict)
+    room = platform.get(DocumentsGivenOut)
+    pieces = in_room(room, caller.organization_id, unchanged(platform, key, sha256))
+    return Download(pieces, row.size_bytes, DocumentKind(row.kind), row.name)
 
 
 async def _readable(tx: Transaction, caller: Caller, procedure_id: UUID) -> Loaded:

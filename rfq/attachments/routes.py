@@ -7,6 +7,7 @@ from uuid import UUID
 from litestar import Request, Response, delete, get, post
 from litestar.openapi.spec import Operation, RequestBody
 from litestar.params import QueryParameter
+from litestar.response import Stream
 from litestar.types import ControllerRouterHandler
 
 from marketplace.kernel.limits import DOCUMENT_BYTES_MAX
@@ -20,6 +21,8 @@ from marketplace.platform.http.contents import (
     DocumentDownload,
     DocumentUpload,
     body_stream,
+    closing,
+    started,
 )
 from marketplace.platform.http.given import FromPath, Given
 from marketplace.platform.http.paging import Page, PageRequest, paged
@@ -55,8 +58,11 @@ class SealedUpload(Operation):
         )
 
 
-def _download(found: Download) -> Response[bytes]:
-    return Response(content=found.data, media_type=found.kind.value, headers=found.headers())
+async def _download(found: Download) -> Stream:
+    begun = await started(found.pieces)
+    return Stream(
+        begun, background=closing(begun), media_type=found.kind.value, headers=found.headers()
+    )
 
 
 @post(
@@ -103,9 +109,10 @@ async def download_document(
     document_id: FromPath[UUID],
     caller: Given[Caller],
     platform: Given[Platform],
-) -> Response[bytes]:
+) -> Stream:
     """Download a document."""
-    return _download(await documents.download_document(platform, caller, procedure_id, document_id))
+    found = await documents.download_document(platform, caller, procedure_id, document_id)
+    return await _download(found)
 
 
 @delete(
@@ -202,11 +209,10 @@ async def download_attachment(
     attachment_id: FromPath[UUID],
     caller: Given[Caller],
     platform: Given[Platform],
-) -> Response[bytes]:
+) -> Stream:
     """Download an attachment."""
-    return _download(
-        await sealed.download_attachment(platform, caller, procedure_id, attachment_id)
-    )
+    found = await sealed.download_attachment(platform, caller, procedure_id, attachment_id)
+    return await _download(found)
 
 
 ROUTES: Final[tuple[ControllerRouterHandler, ...]] = (

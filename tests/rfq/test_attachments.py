@@ -40,7 +40,7 @@ from rfq.rules.bid import BidStatus
 from rfq.rules.procedure import Openness
 from tests.rfq.parties import HOUR, MoveClock, Parties, bid, key
 from tests.rfq.test_routes import draft
-from tests.support.documents import EICAR, PDF, TEXT
+from tests.support.documents import EICAR, PDF, TEXT, whole
 from tests.support.world import World
 
 ASKED = PageRequest(limit=50, after=None, path="")
@@ -95,7 +95,8 @@ async def test_an_attachment_is_read_after_the_opening_by_the_buyer_and_its_bidd
     (seen,) = await listed(parties, parties.buyer, made)
     assert (seen.name, seen.sha256, seen.size_bytes) == ("Zeugnis.pdf", sent.sha256, len(PDF))
     for who in (parties.buyer, parties.acme):
-        assert (await sealed.download_attachment(platform, who, made.id, sent.id)).data == PDF
+        got = await sealed.download_attachment(platform, who, made.id, sent.id)
+        assert await whole(got) == PDF
     assert await listed(parties, parties.bolt, made) == []
     with pytest.raises(NotFound):
         await sealed.download_attachment(platform, parties.bolt, made.id, sent.id)
@@ -209,7 +210,7 @@ async def test_an_attachment_whose_file_was_changed_is_not_released_and_stops_no
         with pytest.raises(Conflict):
             await sealed.download_attachment(platform, parties.buyer, made.id, broken.id)
     got = await sealed.download_attachment(platform, parties.buyer, made.id, good.id)
-    assert got.data == PDF
+    assert await whole(got) == PDF
 
 
 class Switch:
@@ -256,7 +257,7 @@ async def test_with_the_scanner_down_a_bid_is_in_time_and_its_attachment_not_rel
         await sealed.download_attachment(platform, parties.buyer, made.id, one.id)
     scanner.away, scanner.refused = False, b"evil"
     got = await sealed.download_attachment(platform, parties.buyer, made.id, one.id)
-    assert got.data == b"good"
+    assert await whole(got) == b"good"
     for _ in range(2):
         with pytest.raises(Conflict):
             await sealed.download_attachment(platform, parties.buyer, made.id, two.id)
@@ -307,7 +308,7 @@ async def test_documents_are_read_by_all_who_see_the_procedure_and_stay_once_pub
     await publishing.publish_procedure(platform, parties.buyer, made.id, made.version)
     for who in (parties.buyer, parties.acme):
         got = await documents.download_document(platform, who, made.id, first.id)
-        assert (got.data, got.name) == (PDF, "plan.pdf")
+        assert (await whole(got), got.name) == (PDF, "plan.pdf")
         assert (await documents.list_documents(platform, who, made.id)).items == [first]
     with pytest.raises(WrongState, match="amend"):
         await documents.remove_document(platform, parties.buyer, made.id, first.id)
@@ -349,7 +350,7 @@ async def test_a_document_after_the_publication_is_an_amendment_and_seen_by_nobo
         (newer.id, True),
     ]
     got = await documents.download_document(platform, parties.acme, made.id, plan.id)
-    assert got.data == PDF
+    assert await whole(got) == PDF
     await bids.confirm_bid(platform, parties.acme, made.id, sent.bid_id, sent.version)
     with pytest.raises(InvalidInput) as refused:
         await amend(parties, made, document_ids=[plan.id, sent.bid_id, plan.id])
@@ -445,6 +446,42 @@ async def test_too_large_too_many_and_too_many_at_once_are_refused(
     assert len(_files(sealed_files)) == 2
 
 
+async def test_what_is_given_out_counts_until_its_reader_has_it(
+    platform: Platform, parties: Parties, move_clock: MoveClock
+) -> None:
+    made = await parties.drafted(await parties.terms(openness=Openness.OPEN))
+    plan = await documents.add_document(platform, parties.buyer, made.id, "plan.pdf", chunks(PDF))
+    made = await publishing.publish_procedure(platform, parties.buyer, made.id, made.version)
+    sent = await upload(parties, parties.acme, made, PDF)
+    await submit(parties, parties.acme, made, named(sent))
+    await move_clock(HOUR)
+    await open_at_deadline(platform, made.id)
+    for download, found, most in (
+        (documents.download_document, plan.id, limits.DOCUMENTS_OUT_OF_COMPANY_MAX),
+        (sealed.download_attachment, sent.id, limits.ATTACHMENTS_OUT_OF_COMPANY_MAX),
+    ):
+        slow = [await download(platform, parties.acme, made.id, found) for _ in range(most)]
+        for each in slow:
+            await anext(each.pieces)
+        with pytest.raises(Unavailable):
+            await whole(await download(platform, parties.acme, made.id, found))
+        assert await whole(await download(platform, parties.buyer, made.id, found)) == PDF
+        await anext(slow[0].pieces, None)  # it has all of it now
+        assert await whole(await download(platform, parties.acme, made.id, found)) == PDF
+
+
+async def test_a_document_that_was_changed_where_it_is_stored_is_given_to_nobody(
+    platform: Platform, parties: Parties
+) -> None:
+    made = await parties.drafted()
+    plan = await documents.add_document(platform, parties.buyer, made.id, "plan.pdf", chunks(PDF))
+    (file,) = _files(platform.settings.data_directory / "files" / "documents")
+    file.write_bytes(PDF.replace(b"Catalog", b"Dialogs"))
+    got = await documents.download_document(platform, parties.buyer, made.id, plan.id)
+    with pytest.raises(NotFound, match="changed"):
+        await anext(got.pieces)
+
+
 async def test_over_http_a_download_is_a_file_and_never_a_page(
     client: httpx.AsyncClient, world: World
 ) -> None:
@@ -467,6 +504,7 @@ async def test_over_http_a_download_is_a_file_and_never_a_page(
     assert (await client.post(f"{address}/publish", headers=published)).status_code == 200
     got = await client.get(content, headers=acme.headers)
     assert (got.status_code, got.content) == (200, page)
+    assert got.headers["Content-Length"] == str(len(page))
     assert got.headers["Content-Type"].partition(";")[0] == "text/plain"
     assert got.headers["X-Content-Type-Options"] == "nosniff"
     assert got.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"

@@ -40,6 +40,7 @@ from tests.rfq.strict_bidders import (
     strict_client,
 )
 from tests.rfq.tenders import Tender, terms
+from tests.support.documents import whole
 
 DRAWING, PRICE_SHEET = b"a drawing of the shelf", b"the sheet with our prices"
 ALL = PageRequest(50, None)
@@ -88,7 +89,8 @@ async def test_prices_stay_sealed_until_the_lock_and_a_second_key_opens_those_wh
     assert opened.status is Status.EVALUATION
     await worker.run_until_idle()
     (drawing,) = (await list_attachments(platform, anna, id_, ALL)).items
-    assert (await download_attachment(platform, anna, id_, drawing.id)).data == DRAWING
+    got = await download_attachment(platform, anna, id_, drawing.id)
+    assert await whole(got) == DRAWING
     with pytest.raises(WrongState):
         await strict.show(buyer, (Holder.AUDITOR, AUDITORS_SECOND))
     await tender.judged()
@@ -106,9 +108,8 @@ async def test_prices_stay_sealed_until_the_lock_and_a_second_key_opens_those_wh
         (parties.acme.organization_id, "64.8")
     ]
     files = {each.name: each for each in (await list_attachments(platform, buyer, id_, ALL)).items}
-    assert (await download_attachment(platform, buyer, id_, files["sheet.txt"].id)).data == (
-        PRICE_SHEET
-    )
+    got = await download_attachment(platform, buyer, id_, files["sheet.txt"].id)
+    assert await whole(got) == PRICE_SHEET
     # Bolt did not pass: his prices stay closed, and the platform's key is gone.
     listed = {each.bidder_id: each for each in (await list_bids(platform, buyer, id_)).items}
     assert listed[parties.bolt.organization_id].kept_closed is not None

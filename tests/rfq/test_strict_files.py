@@ -18,7 +18,7 @@ from rfq.rules.strict import Holder
 from tests.rfq.parties import HOUR, MoveClock, Parties
 from tests.rfq.strict_bidders import AUDITOR, BUYER, ONE_ENVELOPE, Strict, strict_client
 from tests.rfq.test_routes import draft
-from tests.support.documents import EICAR, PDF, TEXT, archive
+from tests.support.documents import EICAR, PDF, TEXT, archive, whole
 from tests.support.world import World
 
 ALL = PageRequest(50, None)
@@ -49,11 +49,11 @@ async def test_a_file_the_client_sealed_is_read_when_two_keys_have_opened_its_bi
     await strict.show(parties.buyer, (Holder.AUDITOR, AUDITOR))
     # Whoever asks before the worker has looked at it lets it be looked at.
     got = await download_attachment(platform, parties.acme, id_, sent.id)
-    assert got.data == LONG
+    assert await whole(got) == LONG
     await worker.run_until_idle()
     (seen,) = (await list_attachments(platform, parties.buyer, id_, ALL)).items
     assert (seen.name, seen.media_type, seen.size_bytes) == ("long.txt", "text/plain", len(LONG))
-    assert (await download_attachment(platform, parties.buyer, id_, sent.id)).data == LONG
+    assert await whole(await download_attachment(platform, parties.buyer, id_, sent.id)) == LONG
     for who, other in ((parties.bolt, sent.id), (parties.buyer, unnamed.id)):
         with pytest.raises(NotFound):
             await download_attachment(platform, who, id_, other)
@@ -102,7 +102,7 @@ async def test_files_that_fail_are_set_aside_with_a_reason_and_their_bid_stands(
         with pytest.raises(Conflict):
             await download_attachment(platform, parties.buyer, id_, files[name]["attachment_id"])
     good = files["good"]["attachment_id"]
-    assert (await download_attachment(platform, parties.buyer, id_, good)).data == PDF
+    assert await whole(await download_attachment(platform, parties.buyer, id_, good)) == PDF
     assert [lot.status for lot in opened.lots] == ["opened"]
 
 

@@ -57,6 +57,7 @@ from tests.rfq.tenders import (
     with_files,
 )
 from tests.rfq.test_officers import officers_of
+from tests.support.documents import whole
 
 
 @pytest.fixture
@@ -148,7 +149,7 @@ async def test_those_who_judge_read_technical_attachments_and_no_financial_one(
     (drawing,) = (await list_attachments(platform, tender.anna, made.id, FIRST_PAGE)).items
     assert (drawing.name, drawing.part) == ("technical.txt", Part.TECHNICAL)
     read = await download_attachment(platform, tender.anna, made.id, drawing.id)
-    assert read.data == DRAWING
+    assert await whole(read) == DRAWING
     stranger = await Panel(parties).member()
     for who in (ben, cim, stranger):
         with pytest.raises(NotPermitted):
@@ -164,7 +165,7 @@ async def test_those_who_judge_read_technical_attachments_and_no_financial_one(
     (sheet,) = [each for each in page.items if each.part is Part.FINANCIAL]
     assert sheet.invalid_reason is None
     read = await download_attachment(platform, parties.buyer, made.id, sheet.id)
-    assert read.data == PRICE_SHEET
+    assert await whole(read) == PRICE_SHEET
 
 
 async def test_row_security_hides_what_is_judged_from_who_has_a_conflict_or_has_not_declared(

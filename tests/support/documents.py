@@ -3,6 +3,8 @@
 import io
 import zipfile
 
+from marketplace.platform.contents.releasing import Download
+
 PDF = b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog >>\nendobj\n%%EOF\n"
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + (100).to_bytes(4, "big") * 2 + b"\x08\x02\0\0\0"
 WEBP = b"RIFF" + (30).to_bytes(4, "little") + b"WEBPVP8 " + bytes(22)
@@ -24,3 +26,8 @@ def office(part: str = "word__document_dot_xml", **more: bytes) -> bytes:
     """An office document with this main part."""
     types = {"[Content_Types]_dot_xml": b"<Types/>"}
     return archive(**types, **{part: b"<document/>"}, **more)
+
+
+async def whole(download: Download) -> bytes:
+    """All of a document that is given out."""
+    return b"".join([piece async for piece in download.pieces])

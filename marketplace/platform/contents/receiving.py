@@ -51,7 +51,12 @@ async def received(
     verdict, reason = await scanned(platform, data)
     if verdict is Scan.REFUSED:
         raise invalid("", "refused_by_scanner", f"The scanner refuses this document. {reason}")
-    return Content(data, kind, hashlib.sha256(data).hexdigest(), verdict)
+    return Content(data, kind, (await digest_of(data)).hex(), verdict)
+
+
+async def digest_of(data: bytes) -> bytes:
+    """Give the SHA-256 of a content; meanwhile the process does other things."""
+    return (await asyncio.to_thread(hashlib.sha256, data)).digest()
 
 
 async def gathered(chunks: AsyncIterator[bytes], bytes_max: int) -> bytes:

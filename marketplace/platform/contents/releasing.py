@@ -3,13 +3,17 @@
 import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import quote
+from uuid import UUID
 
 from marketplace.kernel.errors import NotFound
 from marketplace.platform.contents.kinds import DocumentKind, served_name
 from marketplace.platform.core import Platform
+from marketplace.platform.shares import Shares
 
-_CHANGED = "The stored document was changed; it is not released."
+_PIECE_BYTES: Final = 256 * 1024
+_CHANGED: Final = "The stored document was changed; it is not released."
 
 
 def release_headers(name: str, kind: DocumentKind) -> dict[str, str]:
@@ -27,15 +31,31 @@ def release_headers(name: str, kind: DocumentKind) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """A document on its way out."""
+    """A document on its way out: nothing of it is read before its first piece is asked for."""
 
-    data: bytes
+    pieces: AsyncIterator[bytes]
+    size_bytes: int
     kind: DocumentKind
     name: str
 
     def headers(self) -> dict[str, str]:
         """Give its headers; see `release_headers`."""
-        return release_headers(self.name, self.kind)
+        return {**release_headers(self.name, self.kind), "Content-Length": str(self.size_bytes)}
+
+
+async def in_room(
+    shares: Shares, company_id: UUID, pieces: AsyncIterator[bytes]
+) -> AsyncIterator[bytes]:
+    """Give a content for as long as its reader takes; raises Unavailable before the first piece."""
+    with shares.room(company_id):
+        async for piece in pieces:
+            yield piece
+
+
+async def pieces_of(data: bytes) -> AsyncIterator[bytes]:
+    """Give what is held in memory piece by piece, so that it is not copied whole once more."""
+    for start in range(0, len(data), _PIECE_BYTES):
+        yield data[start : start + _PIECE_BYTES]
 
 
 async def stored(platform: Platform, key: str) -> bytes:
