@@ -186,12 +186,21 @@ def _media(product: Any, document: Document) -> list[str]:
     """Give pictures and papers at https addresses, or ours; what lies elsewhere cannot be shown."""
     found = []
     for mime in children(product, "MIME_INFO/MIME"):
-        source = first(mime, "MIME_SOURCE")
-        # One that was uploaded here lies under no root of the sender's.
-        address = source if medium_at(source) else urljoin(document.media_root, source)
-        if medium_at(urlsplit(address).path) or address.startswith("https://"):
+        address = _address(first(mime, "MIME_SOURCE"), document)
+        if address is not None:
             found.append(f"{_kind(mime)} {address} {first(mime, 'MIME_DESCR')}".strip())
     return found
+
+
+def _address(source: str, document: Document) -> str | None:
+    if medium_at(source):  # uploaded here, it lies under no root of the sender's
+        return source
+    try:
+        address = urljoin(document.media_root, source)
+        shown = urlsplit(address)
+    except ValueError:
+        return None
+    return address if shown.scheme == "https" or medium_at(shown.path) else None
 
 
 def _kind(mime: Any) -> str:

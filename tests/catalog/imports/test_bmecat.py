@@ -200,7 +200,8 @@ RICH = PRODUCT.replace(
     "</PRODUCT>",
     """<MIME_INFO><MIME><MIME_TYPE>image/jpeg</MIME_TYPE><MIME_SOURCE>6204.jpg</MIME_SOURCE>
   <MIME_DESCR>Front</MIME_DESCR><MIME_PURPOSE>normal</MIME_PURPOSE></MIME>
-  <MIME><MIME_SOURCE>ftp://x.example.com/a.pdf</MIME_SOURCE></MIME></MIME_INFO></PRODUCT>""",
+  <MIME><MIME_SOURCE>ftp://x.example.com/a.pdf</MIME_SOURCE></MIME>
+  <MIME><MIME_SOURCE>https://[broken/a.pdf</MIME_SOURCE></MIME></MIME_INFO></PRODUCT>""",
 )
 
 
