@@ -1,4 +1,4 @@
-"""Uploaded media that no product shows are forgotten after a while.
+"""Uploaded media that no product shows are removed by who may, or forgotten after a while.
 
 Whoever uploads one sets its timer, and whoever takes it from a product sets it anew. What fires
 finds out whether it is shown by then, or waits to be.
@@ -6,10 +6,10 @@ finds out whether it is shown by then, or waits to be.
 
 from collections.abc import Collection
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import delete, literal_column, select
+from sqlalchemy import ColumnElement, Row, delete, literal_column, select
 
 from catalog.media.addresses import address_of
 from catalog.media.tables import MediumRow
@@ -44,10 +44,9 @@ async def remind(tx: Transaction, media_ids: Collection[UUID]) -> None:
 
 
 async def forget_medium(platform: Platform, medium_id: UUID) -> None:
-    """Remove an upload that no product shows and no open suggestion names, with its content.
+    """Remove an upload that no product shows and no open suggestion names.
 
-    The content goes before the commit: should that fail, the row is still there and it is tried
-    again. Somebody who names it at this moment waits, and is refused.
+    Somebody who shows it at this moment waits, and is refused.
     """
     async with system_transaction(platform, Role.WORKER) as tx:
         suggested = await tx.scalar(
@@ -61,21 +60,36 @@ async def forget_medium(platform: Platform, medium_id: UUID) -> None:
         if suggested is not None:
             await remind(tx, [medium_id])
             return
-        row = await tx.maybe(
-            delete(MediumRow)
-            .where(
-                MediumRow.id == medium_id,
-                MediumRow.uploaded_at <= await tx.clock() - GRACE,
-                ~SHOWN,
-            )
-            .returning(MediumRow.owner_id, MediumRow.digest, MediumRow.file_name)
-        )
+        aged = MediumRow.uploaded_at <= await tx.clock() - GRACE
+        row = await remove(platform, tx, (MediumRow.id == medium_id) & aged & ~SHOWN)
         if row is not None:
-            before = {"file_name": row.file_name, "sha256": bytes(row.digest).hex()}
+            owner_id = row.owner_id
             tx.record(
-                "medium.forgotten", "medium", medium_id, before=before, organization_id=row.owner_id
+                "medium.forgotten", "medium", medium_id, before=facts(row), organization_id=owner_id
             )
-            await platform.files.delete(file_key(row.owner_id, row.digest))
+
+
+async def remove(
+    platform: Platform, tx: Transaction, which: ColumnElement[bool]
+) -> Row[Any] | None:
+    """Remove an upload with its content, and give what its row was; None where there is none.
+
+    The content goes before the commit. Should that fail, the row is still there and it is tried
+    again; and who sends the same meanwhile waits for the row, so that his is not taken away.
+    """
+    row = await tx.maybe(
+        delete(MediumRow)
+        .where(which)
+        .returning(MediumRow.owner_id, MediumRow.digest, MediumRow.file_name)
+    )
+    if row is not None:
+        await platform.files.delete(file_key(row.owner_id, row.digest))
+    return row
+
+
+def facts(row: Row[Any]) -> dict[str, object]:
+    """Give what the audit trail says of a medium that is gone."""
+    return {"file_name": row.file_name, "sha256": bytes(row.digest).hex()}
 
 
 TIMER: Final = Timer("catalog.medium", forget_medium)

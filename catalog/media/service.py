@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy import Row, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import IntegrityError
 
 from catalog.categories.service import WRITE
 from catalog.media.addresses import address_of
-from catalog.media.forgetting import SHOWN, file_key, remind
+from catalog.media.forgetting import SHOWN, facts, file_key, remind, remove
 from catalog.media.naming import readable
 from catalog.media.schemas import MediumView
 from catalog.media.tables import MediumRow
@@ -221,18 +221,12 @@ async def delete_medium(platform: Platform, caller: Caller, medium_id: UUID) -> 
         own &= MediumRow.owner_id == caller.organization_id
     async with transaction(platform, caller) as tx:
         try:
-            row = await tx.maybe(
-                delete(MediumRow)
-                .where(own)
-                .returning(MediumRow.owner_id, MediumRow.digest, MediumRow.file_name)
-            )
+            row = await remove(platform, tx, own)
         except IntegrityError as error:
             raise Conflict("A product shows it; take it out there first.") from error
         if row is None:
             raise _unknown()
-        before = {"file_name": row.file_name, "sha256": bytes(row.digest).hex()}
-        tx.record("medium.deleted", "medium", medium_id, before=before)
-        await platform.files.delete(file_key(row.owner_id, row.digest))
+        tx.record("medium.deleted", "medium", medium_id, before=facts(row))
 
 
 def _unknown() -> NotFound:
