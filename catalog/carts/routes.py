@@ -35,7 +35,7 @@ from marketplace.orders.schemas import OrderView
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.http.access import versioned
-from marketplace.platform.http.body import wrong_header
+from marketplace.platform.http.body import media_type_of, wrong_header
 from marketplace.platform.http.contents import body_stream
 from marketplace.platform.http.given import FromPath, Given, JSONBody
 from marketplace.platform.http.paging import Page, PageRequest, paged
@@ -238,7 +238,7 @@ async def upload_quick_order(
 
 
 async def _csv(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    media_type = media_type_of(request.headers.get("content-type", ""))
     if media_type != _CSV:
         raise wrong_header("Content-Type", f"Send the file as {_CSV}.")
     async for chunk in body_stream(request, "file"):

@@ -18,7 +18,7 @@ from catalog.imports.templates import template
 from marketplace.kernel.limits import UPLOAD_BYTES_MAX
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
-from marketplace.platform.http.body import wrong_header
+from marketplace.platform.http.body import media_type_of, wrong_header
 from marketplace.platform.http.contents import body_stream
 from marketplace.platform.http.given import FromPath, Given
 from marketplace.platform.http.paging import Page, PageRequest, paged
@@ -110,7 +110,7 @@ async def start_import(
 
 
 async def _stream(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    media_type = media_type_of(request.headers.get("content-type", ""))
     if media_type not in {*_MEDIA_TYPES, *_ALSO}:
         raise wrong_header("Content-Type", f"Send the file as {', '.join(_MEDIA_TYPES)}.")
     async for chunk in body_stream(request, "file"):

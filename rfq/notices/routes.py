@@ -13,7 +13,7 @@ from litestar.types import ControllerRouterHandler
 from marketplace.kernel.limits import NOTICE_BYTES_MAX
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
-from marketplace.platform.http.body import wrong_header
+from marketplace.platform.http.body import media_type_of, wrong_header
 from marketplace.platform.http.contents import check_uncompressed
 from marketplace.platform.http.given import FromPath, Given
 from marketplace.platform.http.schemas import CurrencyText
@@ -53,7 +53,7 @@ Currency = Annotated[
 
 
 async def _body(request: Request[Any, Any, Any]) -> bytes:
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    media_type = media_type_of(request.headers.get("content-type", ""))
     if media_type not in {*_MEDIA_TYPES, *_ALSO} and not media_type.endswith(("+json", "+xml")):
         raise wrong_header("Content-Type", f"Send the notice as {', '.join(_MEDIA_TYPES)}.")
     check_uncompressed(request, "notice")

@@ -25,6 +25,11 @@ def wrong_header(name: str, detail: str) -> WrongMediaType:
     return WrongMediaType(detail, errors=(FieldError(f"{name}:", "invalid", detail),))
 
 
+def media_type_of(content_type: str) -> str:
+    """Give the media type of a header Content-Type without its parameters, as it is compared."""
+    return content_type.partition(";")[0].strip().lower()
+
+
 class StrictBody(AbstractDTO[Any]):
     """Takes the place of Litestar's reading of `data`, for every handler."""
 
@@ -51,7 +56,7 @@ class StrictBody(AbstractDTO[Any]):
         connection = self.asgi_connection
         given = header(connection.scope, b"content-type")
         if given is not None and given != JSON:
-            media_type = given.partition(";")[0].strip().lower()
+            media_type = media_type_of(given)
             if media_type != JSON and not media_type.endswith("+json"):
                 raise wrong_header("Content-Type", f"Send the body as {JSON}.")
         encoding = header(connection.scope, b"content-encoding")
