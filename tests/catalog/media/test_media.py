@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import delete, select, text, update
+from sqlalchemy import delete, select, update
 
 from catalog.exports import bmecat, products
 from catalog.exports.writers import ExportFormat
@@ -32,6 +32,7 @@ from tests.catalog.parties import entry
 from tests.catalog.products.keeper import Shelf
 from tests.conftest import MoveClock
 from tests.support.documents import EICAR, JPEG, PDF, PNG, TEXT, WEBP, office
+from tests.support.waiting import until_held_up
 
 GTIN = "4006381333931"
 FIRST = PageRequest(50, None)
@@ -185,13 +186,10 @@ async def test_who_names_a_medium_that_is_deleted_at_this_moment_is_refused(shel
     market = shelf.market
     product = await shelf.proposed("A", gtin=GTIN)
     medium = await upload(shelf)
-    waiting = text("select pid from pg_locks where pg_backend_pid() = any (pg_blocking_pids(pid))")
     async with transaction(shelf.platform, market.supplier) as tx:
         await tx.execute(delete(MediumRow).where(MediumRow.id == medium.id))
         telling = asyncio.create_task(tell(shelf, product.id, market.supplier, medium))
-        async with asyncio.timeout(30):
-            while not telling.done() and not await tx.all(waiting):
-                await asyncio.sleep(0.01)
+        await until_held_up(telling, by=tx)
     with pytest.raises(Conflict, match="deleted meanwhile"):
         await telling
     assert (await shelf.read(product.id)).media == []

@@ -10,10 +10,18 @@ from msgspec import UNSET
 
 from catalog.price_lists import reading
 from catalog.price_lists.changing import change_price_list
-from catalog.price_lists.schemas import PriceListChange, PriceListView
+from catalog.price_lists.discounts import put_discounts
+from catalog.price_lists.schemas import (
+    PriceDiscountInput,
+    PriceDiscountsInput,
+    PriceListChange,
+    PriceListView,
+)
+from catalog.search.service import answer_search
 from marketplace.kernel.errors import Conflict, InvalidInput, NotFound, StaleVersion
 from marketplace.platform.caller import Caller
 from marketplace.platform.database import transaction
+from marketplace.platform.http.paging import PageRequest
 from tests.catalog.parties import Market, entry
 
 TICK = timedelta(microseconds=1)
@@ -52,13 +60,45 @@ async def test_another_priority_or_mode_counts_from_the_next_request_on(market: 
     await market.offer("A")
     await market.price_list(entry("A", ("1", "10")))
     first = await market.price_list(entry("A", ("5", "9")), level="organization", to=[market.buyer])
-    await market.price_list(
+    second = await market.price_list(
         entry("A", ("5", "8")), level="organization", to=[market.buyer], priority=1
     )
     assert await market.told("A", "5") == "8 organization"
     await change(market, first, priority=2)
     assert await market.told("A", "5") == "9 organization"
     assert await market.told("A") == "below_minimum_quantity"
+    await change(market, first, mode="fill_gaps")
+    assert await market.told("A") == "below_minimum_quantity"  # the other one is exclusive still
+    await change(market, second, mode="fill_gaps")
+    assert await market.told("A") == "10 base"
+
+
+async def test_answers_that_are_kept_tell_a_change_of_a_list_and_of_one_reckoned_from_it(
+    market: Market,
+) -> None:
+    await market.offer("A")
+    base = await market.price_list(entry("A", ("1", "10")))
+    own = await market.price_list(level="organization", to=[market.buyer], publish=False)
+    percent = PriceDiscountInput(percent_off="10", of_list_id=base.id)
+    await put_discounts(market.platform, market.supplier, own.id, PriceDiscountsInput([percent]))
+    await market.publish(own.id)
+
+    async def page() -> bytes:
+        asked = PageRequest(10, None)
+        answer = await answer_search(market.platform, market.buyer, None, "EUR", asked)
+        return answer.body
+
+    assert b'"amount":"9"' in await page()
+    assert await page() == await page()
+    async with transaction(market.platform, market.supplier) as tx:
+        now = await tx.clock()
+    await change(market, base, valid_until=now)
+    assert b'"amount":' not in await page()
+    assert await market.told("A") == "expired"
+    await change(market, base, valid_until=None)
+    assert b'"amount":"9"' in await page()
+    await change(market, own, valid_until=now)
+    assert b'"amount":"10"' in await page()
 
 
 async def test_a_rank_that_another_list_has_is_refused_and_that_list_named(

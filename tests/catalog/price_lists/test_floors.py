@@ -28,6 +28,7 @@ from marketplace.platform.caller import Caller
 from marketplace.platform.database import transaction
 from tests.catalog.parties import entry
 from tests.catalog.shop import Shop
+from tests.support.waiting import until_held_up
 from tests.support.world import fresh_key
 
 
@@ -121,7 +122,7 @@ async def test_two_lists_published_at_once_do_not_go_below_the_floor_together(sh
         row = await locked_list(tx, shop.supplier, cheap.id)
         assert await publish_locked(tx, row) == []
         other = asyncio.create_task(shop.publish(base.id))
-        await asyncio.sleep(0.1)  # time to go ahead, which it must not
+        await until_held_up(other, by=tx)
     assert (await other).approval_id
     assert await shop.told("A") == "6 organization"
 
