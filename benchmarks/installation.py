@@ -5,7 +5,6 @@ import contextlib
 import os
 import platform as machine
 import secrets
-import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from typing import Final
 import asyncpg
 from redis.asyncio import Redis
 
-from marketplace.development import Child, command_child, wait_until_ready
+from marketplace.development import Child, command_child, reserved_port, wait_until_ready
 from marketplace.devservices import DevServices
 from marketplace.platform.schema import upgrade
 
@@ -36,15 +35,15 @@ class Installation:
         self, name: str = "api", workers: int = 1, **environ: str
     ) -> AsyncIterator["Api"]:
         """Serve the API by processes of its own for the length of the block."""
-        port = _free_port()
-        child = command_child(
-            name,
-            {**self.environ, **environ},
-            *("serve", f"--port={port}", f"--workers={workers}"),
-        )
-        async with _running(child):
-            await asyncio.to_thread(wait_until_ready, f"http://127.0.0.1:{port}", child)
-            yield Api(port, child)
+        with reserved_port() as port:
+            child = command_child(
+                name,
+                {**self.environ, **environ},
+                *("serve", f"--port={port}", f"--workers={workers}"),
+            )
+            async with _running(child):
+                await asyncio.to_thread(wait_until_ready, f"http://127.0.0.1:{port}", child)
+                yield Api(port, child)
 
     async def settle(self) -> None:
         """Do at once what autovacuum would do within minutes: without statistics plans are bad."""
@@ -170,13 +169,6 @@ def _filesystem(path: Path) -> str:
             if len(mount) >= len(best) and path.resolve().is_relative_to(mount):
                 best, kind = mount, type_
     return kind
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _family(pid: int) -> list[int]:

@@ -255,6 +255,20 @@ def check_port(host: str, port: int) -> None:
 
 
 @contextmanager
+def reserved_port() -> Iterator[int]:
+    """Give a free port of this machine that nobody else is given before the block ends.
+
+    Who binds it by name and reuses addresses, as servers do, gets it; a port that is merely free
+    can be anybody's by the time a server has started.
+    """
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        port: int = held.getsockname()[1]
+        yield port
+
+
+@contextmanager
 def until_stopped() -> Iterator[None]:
     """End the block at Ctrl-C or SIGTERM; another signal does not disturb what it cleans up."""
     numbers = (signal.SIGINT, signal.SIGTERM)

@@ -133,15 +133,12 @@ def test_a_taken_port_is_named_before_anything_starts() -> None:
             development.check_port("127.0.0.1", port)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+STEP_S = 300
+"""What one step may take, on a machine that does many other things."""
 
 
-def within(seconds: float, condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + seconds
+def within_its_time(condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + STEP_S
     while time.monotonic() < deadline:
         if condition():
             return True
@@ -163,9 +160,8 @@ def processes_naming(text: str) -> list[int]:
 
 
 @pytest.mark.faults
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(10 * STEP_S)
 def test_one_command_runs_everything_survives_kills_and_leaves_nothing(directory: Path) -> None:
-    port = free_port()
     environ = {
         name: value
         for name, value in os.environ.items()
@@ -184,28 +180,35 @@ def test_one_command_runs_everything_survives_kills_and_leaves_nothing(directory
 
     def is_ready() -> bool:
         try:
-            return http.get("/health/ready", timeout=1).is_success
+            return http.get("/health/ready").is_success
         except httpx.TransportError:
             return False
+
+    def restarted(name: str) -> bool:
+        return f"{name} ended by itself and is started again" in output.read_text()
 
     def child(command: str) -> int:
         named = [pid for pid in processes_naming(command) if is_child(pid, run.pid)]
         assert len(named) == 1
         return named[0]
 
+    output = directory.with_name("said")
     with (
-        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as http,
+        development.reserved_port() as port,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as http,
+        output.open("wb") as terminal,
         subprocess.Popen(  # noqa: S603 - our own program
-            marketplace("dev", f"--port={port}"), env=environ, cwd=ROOT, stdout=subprocess.PIPE
+            marketplace("dev", f"--port={port}"), env=environ, cwd=ROOT, stdout=terminal
         ) as run,
         stopped_on_failure(run),
     ):
-        assert within(150, lambda: is_ready() or run.poll() is not None)
+        # From then on it watches; the catalog of the demo is sent before.
+        last = "Bid in it against the others"
+        assert within_its_time(lambda: last in output.read_text() or run.poll() is not None)
         assert is_ready()
 
         # The demo's keys are for this user alone, and count.
         keys = directory / "demo-keys.json"
-        assert within(100, keys.exists)  # the catalog is sent first
         assert keys.stat().st_mode & 0o777 == 0o600
         buyer = json.loads(keys.read_text())["buyer"]
         assert status_of(http, buyer["keys"]["administrator"]) == 200
@@ -217,20 +220,20 @@ def test_one_command_runs_everything_survives_kills_and_leaves_nothing(directory
         assert status_of(http, operator_key) == 200
 
         os.kill(child("\0serve\0"), signal.SIGKILL)
-        assert within(5, lambda: not is_ready())
-        assert within(30, is_ready)
+        assert within_its_time(lambda: restarted("api"))
+        assert within_its_time(is_ready)
 
         killed = running_postgres(directory)
         assert killed is not None
         os.kill(killed, signal.SIGKILL)
-        assert within(10, lambda: running_postgres(directory) not in {None, killed})
-        assert within(30, is_ready)
+        assert within_its_time(lambda: running_postgres(directory) not in {None, killed})
+        assert within_its_time(lambda: restarted("postgres"))
+        assert within_its_time(is_ready)
 
         run.send_signal(signal.SIGINT)
-        said = run.communicate(timeout=60)[0].decode()
+        run.wait(STEP_S)
+    said = output.read_text()
     assert run.returncode == 0
-    assert "api ended by itself and is started again" in said
-    assert "postgres ended by itself and is started again" in said
     assert "The data stays" in said
     key = buyer["keys"]["administrator"]
     assert f"/standing -H 'Authorization: Bearer {key}'" in said

@@ -2,7 +2,7 @@
 
 import subprocess
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,20 +16,20 @@ from auctions.board import Board, board_key, heal
 from auctions.ledger import Ledger
 from auctions.live.hub import Hub
 from marketplace.app import assemble
+from marketplace.development import reserved_port
 from marketplace.platform.core import Platform
 from marketplace.platform.http.rate_limit import RateLimiter
 from marketplace.platform.settings import Settings
 from tests.auctions.auction_hall import Hall, open_hall
 from tests.auctions.live.viewers import bid, taken
 from tests.faults.bidders import until
-from tests.support.running import free_port
 from tests.support.scratch import scratch_directory
 from tests.support.servers import TestServers
 from tests.support.world import World
 
 MASTERS = 3
 SLOTS = 16_384
-READY_S = 30
+READY_S = 60
 pytestmark = pytest.mark.faults
 
 
@@ -40,6 +40,7 @@ class Master:
     binary: Path
     directory: Path
     port: int
+    bus: int
     process: "subprocess.Popen[bytes] | None" = None
 
     def start(self) -> None:
@@ -49,8 +50,8 @@ class Master:
             "bind": "127.0.0.1",
             "dir": str(self.directory),
             "cluster-enabled": "yes",
-            "cluster-node-timeout": "2000",
-            "cluster-port": str(free_port()),
+            "cluster-node-timeout": "15000",
+            "cluster-port": str(self.bus),
             "cluster-require-full-coverage": "no",
             "save": "",
         }
@@ -79,8 +80,11 @@ class Master:
 
 @contextmanager
 def masters(binary: Path) -> Iterator[list[Master]]:
-    with scratch_directory("marketplace-cluster-") as directory:
-        made = [Master(binary, directory / str(n), free_port()) for n in range(MASTERS)]
+    with scratch_directory("marketplace-cluster-") as directory, ExitStack() as stack:
+        ports = [stack.enter_context(reserved_port()) for _ in range(2 * MASTERS)]
+        made = [
+            Master(binary, directory / str(n), ports[n], ports[MASTERS + n]) for n in range(MASTERS)
+        ]
         try:
             for master in made:
                 master.start()
@@ -103,9 +107,8 @@ async def join(made: list[Master]) -> None:
         first, last = SLOTS * number // MASTERS, SLOTS * (number + 1) // MASTERS - 1
         await master.ask("CLUSTER", "ADDSLOTSRANGE", first, last)
         await master.ask("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
-        bus = int((await master.ask("CONFIG", "GET", "cluster-port"))[b"cluster-port"])
         for other in made[:number]:
-            await other.ask("CLUSTER", "MEET", "127.0.0.1", master.port, bus)
+            await other.ask("CLUSTER", "MEET", "127.0.0.1", master.port, master.bus)
     for master in made:
         await until(master.is_ready, READY_S, "the cluster")
 
@@ -196,4 +199,4 @@ async def test_bid_state_and_live_channel_run_on_three_masters_and_outlive_one(
                 )
             return False
 
-        await until(healed, 5, "the boards of the master that was away")
+        await until(healed, READY_S, "the boards of the master that was away")

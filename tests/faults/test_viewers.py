@@ -4,35 +4,18 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 from redis.asyncio import Redis
 
-from marketplace.development import Child, wait_until_ready
 from tests.faults.arena import GIVE_UP_S, Grounds, arena_on
 from tests.faults.bidders import seeded, until
 from tests.faults.test_kills import HEALED_S, SEED, all_at_work
 from tests.faults.viewers import watched
-from tests.support.running import RunningProduct, free_port
+from tests.support.running import serving_too
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 BIDS = 30
-
-
-@contextmanager
-def second_process(product: RunningProduct) -> Iterator[str]:
-    """Serve the API by another process too, which has seen nothing; give its address."""
-    port = free_port()
-    serve = [sys.executable, "-m", "marketplace.cli", "serve", f"--port={port}"]
-    api = Child("second", serve, product.environ, product.directory / "second.log")
-    api.start()
-    try:
-        wait_until_ready(f"http://127.0.0.1:{port}", api)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        api.stop()
 
 
 async def test_no_viewer_sees_time_go_back_whatever_becomes_of_redis(grounds: Grounds) -> None:
@@ -40,7 +23,7 @@ async def test_no_viewer_sees_time_go_back_whatever_becomes_of_redis(grounds: Gr
     valkey = product.services.valkey
     older = valkey.data.with_name("older")
     healed = {}
-    with second_process(product) as second:
+    with serving_too(product) as second:
         async with arena_on(grounds) as arena:
             auction = await arena.open_auction(seeded(SEED), disclosure="open")
             ways = watched([product.url, second], auction, arena.buyer.key)

@@ -1,6 +1,5 @@
 """A price published through one process is in the next answer of each, however much they keep."""
 
-import sys
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from uuid import uuid4
@@ -8,9 +7,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from marketplace.development import Child, wait_until_ready
 from tests.journeys.conftest import Played
-from tests.support.running import free_port
+from tests.support.running import serving_too
 
 SKU = "TWO-PROCESSES"
 ROUNDS = 5
@@ -19,22 +17,15 @@ ROUNDS = 5
 @pytest.fixture(scope="module")
 def second_url(played: Played) -> Iterator[str]:
     """Serve the same database by another process."""
-    port = free_port()
-    serve = [sys.executable, "-m", "marketplace.cli", "serve", f"--port={port}"]
-    child = Child("second", serve, played.product.environ, played.product.directory / "second.log")
-    child.start()
-    try:
-        wait_until_ready(f"http://127.0.0.1:{port}", child)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        child.stop()
+    with serving_too(played.product) as url:
+        yield url
 
 
 @pytest.fixture
 async def processes(played: Played, second_url: str) -> AsyncIterator[list[httpx.AsyncClient]]:
     async with (
         played.product.client() as first,
-        httpx.AsyncClient(base_url=second_url, timeout=30) as second,
+        httpx.AsyncClient(base_url=second_url, timeout=60) as second,
     ):
         yield [first, second]
 

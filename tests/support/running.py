@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from pathlib import Path
 import httpx
 
 from marketplace.app import assemble
-from marketplace.development import Child, local_environment, wait_until_ready
+from marketplace.development import Child, local_environment, reserved_port, wait_until_ready
 from marketplace.devservices import DevServices, ServiceUrls
 from marketplace.organizations.service import seed_operator
 from marketplace.platform.schema import upgrade
@@ -26,9 +25,8 @@ class RunningProduct:
     """API and worker, and the servers they are on; each can be killed and started again."""
 
     def __init__(
-        self, services: DevServices, urls: ServiceUrls, directory: Path, **environ: str
+        self, port: int, services: DevServices, urls: ServiceUrls, directory: Path, **environ: str
     ) -> None:
-        port = free_port()
         self.services = services
         self.urls = urls
         self.url = f"http://127.0.0.1:{port}"
@@ -103,16 +101,24 @@ def running_on(
     services: DevServices, urls: ServiceUrls, directory: Path, **environ: str
 ) -> Iterator[RunningProduct]:
     """Run the product on a migrated database for the length of the block."""
-    product = RunningProduct(services, urls, directory, **environ)
-    try:
-        product.start()
-        yield product
-    finally:
-        product.stop()
+    with reserved_port() as port:
+        product = RunningProduct(port, services, urls, directory, **environ)
+        try:
+            product.start()
+            yield product
+        finally:
+            product.stop()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+@contextmanager
+def serving_too(product: RunningProduct) -> Iterator[str]:
+    """Serve the API by a second process, which has seen nothing yet; give its address."""
+    with reserved_port() as port:
+        serve = [sys.executable, "-m", "marketplace.cli", "serve", f"--port={port}"]
+        api = Child("second", serve, product.environ, product.directory / "second.log")
+        api.start()
+        try:
+            wait_until_ready(f"http://127.0.0.1:{port}", api)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            api.stop()

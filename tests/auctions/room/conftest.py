@@ -1,27 +1,29 @@
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
 import pytest
 import uvicorn
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
+from marketplace.development import reserved_port
 from marketplace.platform.http.edge import Edge
 from marketplace.platform.http.server import BoundedHttp
 from marketplace.platform.settings import Settings
 from tests.auctions.room.visitors import Visitors
-from tests.support.running import free_port
+from tests.support.waiting import GIVE_UP_S
 
 CHROMIUM = shutil.which("chromium")
 QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
 
 
 @pytest.fixture
-def port() -> int:
-    return free_port()
+def port() -> Iterator[int]:
+    with reserved_port() as port:
+        yield port
 
 
 @pytest.fixture
@@ -55,6 +57,7 @@ async def browser() -> AsyncIterator[Browser]:
         browser = await playwright.chromium.launch(
             executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", *QUIET]
         )
+        expect.set_options(timeout=GIVE_UP_S * 1_000)
         yield browser
         await browser.close()
 

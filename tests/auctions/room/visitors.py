@@ -7,6 +7,7 @@ from uuid import UUID
 
 from playwright.async_api import Browser, Page
 
+from tests.support.waiting import GIVE_UP_S
 from tests.support.world import Actor, Company
 
 PHONE = {"width": 360, "height": 740}
@@ -28,7 +29,7 @@ class Visitors:
         context = await self._browser.new_context(viewport=size or DESK)
         self._stack.push_async_callback(context.close)
         page = await context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(GIVE_UP_S * 1_000)
         page.on("request", lambda request: self.hosts.add(urlsplit(request.url).hostname))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("console", lambda m: self._complain(m.type, m.text))
