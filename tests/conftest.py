@@ -7,7 +7,7 @@ import os
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ from tests.support.kept import Kept
 from tests.support.once import learn_types_once, look_at_the_queue_once
 from tests.support.scratch import scratch_directory
 from tests.support.servers import TestServers
+from tests.support.waiting import GIVE_UP_S
 from tests.support.world import World
 
 REPOSITORY = Path(__file__).parent.parent
@@ -60,6 +61,7 @@ hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 structlog.configure(processors=log_processors())
 
 MoveClock = Callable[[timedelta], Awaitable[None]]
+StopClock = Callable[[datetime], Awaitable[None]]
 
 
 class FoldersTogether(LoadScopeScheduling):
@@ -177,6 +179,21 @@ def statements_compiled_once(
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def slowness_is_no_absence() -> Iterator[None]:
+    """Let what is slow on a busy machine not count as away, nor what is remembered as forgotten.
+
+    A Redis that is away in a test is killed; a caller is forgotten because a process was told.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("marketplace.platform.http.rate_limit.ASK_S", GIVE_UP_S)
+        patch.setattr("marketplace.platform.redis.REDIS_COMMAND_SECONDS_MAX", GIVE_UP_S)
+        patch.setattr("auctions.board.READ_SECONDS_MAX", GIVE_UP_S)
+        patch.setattr("marketplace.organizations.authentication.HEARTBEAT_S", GIVE_UP_S)
+        patch.setattr("marketplace.organizations.authentication.CALLER_SECONDS_MAX", 10 * GIVE_UP_S)
+        yield
+
+
 @pytest.fixture(scope="session")
 async def kept(servers: TestServers) -> AsyncIterator[Kept]:
     """A database and connections that are emptied from test to test."""
@@ -286,6 +303,23 @@ async def client(app: Edge) -> AsyncIterator[httpx.AsyncClient]:
 def world(platform: Platform) -> World:
     """Makes companies, units, members, keys and callers."""
     return World(platform)
+
+
+@pytest.fixture
+def stop_clock(settings: Settings) -> StopClock:
+    """Put the database's one clock to an instant and let it stand there."""
+
+    async def stop(at: datetime) -> None:
+        connection = await asyncpg.connect(settings.owner_url)
+        try:
+            await connection.execute(
+                "create or replace function clock() returns timestamptz language sql volatile "
+                f"as $$ select timestamptz '{at.isoformat()}' $$"
+            )
+        finally:
+            await connection.close()
+
+    return stop
 
 
 @pytest.fixture

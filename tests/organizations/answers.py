@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from marketplace.kernel.limits import CALLER_SECONDS_MAX
+from tests.support.waiting import GIVE_UP_S
 
 ACME: dict[str, Any] = {
     "name": "Acme GmbH",
@@ -41,8 +41,8 @@ def bearer(key: str) -> dict[str, str]:
 async def eventually_refused(
     client: httpx.AsyncClient, headers: dict[str, str], status: int
 ) -> None:
-    """Wait for what a notification carries: moments, not the seconds a memory lives by itself."""
-    async with asyncio.timeout(CALLER_SECONDS_MAX - 1):
+    """Wait for what a notification brings about; by itself a memory lives ten times as long."""
+    async with asyncio.timeout(GIVE_UP_S):
         while (answer := await client.get("/v1/me", headers=headers)).status_code == 200:
             await asyncio.sleep(0.005)
     problem(answer, status)

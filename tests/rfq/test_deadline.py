@@ -1,9 +1,8 @@
 """What happens at the deadline itself, on a clock that stands still where the test puts it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import asyncpg
 import msgspec
@@ -15,7 +14,6 @@ from marketplace.kernel.errors import Conflict, WrongState
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import transaction
-from marketplace.platform.settings import Settings
 from rfq.bids.receiving import bids_lock
 from rfq.bids.schemas import ReceiptView
 from rfq.bids.service import list_receipts, replace_bid, withdraw_bid
@@ -23,28 +21,11 @@ from rfq.opening.service import close_bids
 from rfq.procedures.schemas import BuyerProcedureView
 from rfq.rules.bid import BidStatus
 from rfq.rules.procedure import Status
+from tests.conftest import StopClock
 from tests.rfq.parties import Parties, bid, key
 
 LAST = timedelta(microseconds=1)
 """The least time there is in the database: so long before the deadline is the last moment."""
-StopClock = Callable[[datetime], Awaitable[None]]
-
-
-@pytest.fixture
-def stop_clock(settings: Settings) -> StopClock:
-    """Put the database's one clock to an instant and let it stand there."""
-
-    async def stop(at: datetime) -> None:
-        connection = await asyncpg.connect(settings.owner_url)
-        try:
-            await connection.execute(
-                "create or replace function clock() returns timestamptz language sql volatile "
-                f"as $$ select timestamptz '{at.isoformat()}' $$"
-            )
-        finally:
-            await connection.close()
-
-    return stop
 
 
 async def replaced(parties: Parties, made: BuyerProcedureView, sent: ReceiptView) -> ReceiptView:

@@ -7,9 +7,9 @@ import httpx
 import pytest
 
 from marketplace.kernel.ids import new_id
-from marketplace.kernel.limits import CALLER_SECONDS_MAX
 from tests.catalog.carts.buying import price_for
 from tests.catalog.stock.shop import Shop
+from tests.support.waiting import GIVE_UP_S
 from tests.support.world import Actor
 
 
@@ -150,7 +150,7 @@ async def test_unit_re_parented_while_carts_are_open(shop: Shop, portal: Portal)
         "PATCH", f"/v1/organizations/{site}", {"parent_id": str(south)}, match=1
     )
     assert moved.status_code == 200, moved.text
-    async with asyncio.timeout(CALLER_SECONDS_MAX - 1):
+    async with asyncio.timeout(GIVE_UP_S):
         # The commit tells every process to forget who acts for the unit; that takes a moment.
         while (read := (await buyer.send("GET", cart)).json())["total"]["amount"] != "80.00":
             await asyncio.sleep(0.01)

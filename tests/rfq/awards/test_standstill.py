@@ -31,6 +31,7 @@ from rfq.procedures.reading import read_procedure
 from rfq.procedures.schemas import BuyerProcedureView
 from rfq.rules.procedure import LotStatus, Status
 from rfq.rules.settlement import ComplaintStatus, ProposalStatus
+from tests.conftest import StopClock
 from tests.rfq.awards.tender import DAY, now, opened, proposed, standing
 from tests.rfq.parties import BUYER_SCOPES, SUPPLIER_SCOPES, MoveClock, Parties, caller, key
 
@@ -128,20 +129,25 @@ async def test_losers_are_told_their_own_reasons_only(
         await list_proposals(platform, reader, made.id)
 
 
-async def test_complaint_on_the_last_second_of_standstill_stops_it(
-    platform: Platform, parties: Parties, worker: Worker, move_clock: MoveClock, owner: Any
+async def test_complaint_in_the_last_moment_of_standstill_stops_it(
+    platform: Platform,
+    parties: Parties,
+    worker: Worker,
+    move_clock: MoveClock,
+    stop_clock: StopClock,
+    owner: Any,
 ) -> None:
     _, proposal = await held(parties, move_clock)
     until = proposal.standstill_until
     assert until is not None
-    await move_clock(until - await now(platform) - timedelta(seconds=1.5))
+    await stop_clock(until - timedelta(microseconds=1))
     async with transaction(platform, parties.acme) as tx:
         # A bidder whose complaint is being taken: decided in time, committed after the end.
         await tx.execute(
             select(func.pg_advisory_xact_lock_shared(bids_lock(proposal.procedure_id)))
         )
         complaint = await file_complaint(platform, parties.acme, proposal.id, COMPLAINT, key())
-        await move_clock(timedelta(seconds=3))
+        await stop_clock(until + timedelta(seconds=1))
         ending = asyncio.create_task(end_standstill(platform, proposal.id))
         await asyncio.sleep(0.2)
         assert not ending.done()

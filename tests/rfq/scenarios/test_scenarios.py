@@ -1,6 +1,8 @@
 """Scenarios as a buyer meets them: solved by the worker, compared, proposed as the award."""
 
 import asyncio
+import sys
+from asyncio.subprocess import Process
 from decimal import Decimal
 from typing import Any
 
@@ -36,7 +38,6 @@ from rfq.rules.scenario_run import ScenarioStatus
 from rfq.scenarios import comparing, service
 from rfq.scenarios.messages import ScenarioPhase
 from rfq.scenarios.proposing import propose_scenario
-from rfq.scenarios.running import LOOK_SECONDS
 from rfq.scenarios.schemas import (
     ConstraintsInput,
     IncumbentInput,
@@ -405,19 +406,28 @@ async def test_volume_discounts_count_from_their_amount_on_and_only_where_they_a
 
 
 async def test_a_scenario_that_is_cancelled_ends_its_process_and_stays_cancelled(
-    platform: Platform, parties: Parties, move_clock: MoveClock, worker: Worker
+    platform: Platform,
+    parties: Parties,
+    move_clock: MoveClock,
+    worker: Worker,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     made = await opened(parties, move_clock)
     queued = await asked(parties, made)
     cancelled = await service.cancel_scenario(platform, parties.buyer, queued.id, queued.version)
     assert cancelled.status is ScenarioStatus.CANCELLED
     running = await asked(parties, made)
+    started = asyncio.create_subprocess_exec
+
+    async def endless(*_command: str, **options: Any) -> Process:
+        return await started(sys.executable, "-c", "import time; time.sleep(3600)", **options)
+
+    monkeypatch.setattr("rfq.scenarios.running.asyncio.create_subprocess_exec", endless)
     work = asyncio.create_task(worker.run_until_idle())
-    # The process has not started Python yet when this is seen.
     while (
         await service.read_scenario(platform, parties.buyer, running.id)
     ).status is ScenarioStatus.QUEUED:
-        await asyncio.sleep(LOOK_SECONDS / 50)
+        await asyncio.sleep(0.01)
     await service.cancel_scenario(platform, parties.buyer, running.id, running.version)
     await work
     for each in (queued, running):
