@@ -21,7 +21,7 @@ from benchmarks.adventureworks_market import (
 from benchmarks.parties import each
 from tests.adventureworks.conftest import Trade
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(1800)]
 
 LAST_INSTANT = timedelta(microseconds=1)
 ORDERS_PLACED = int(os.environ.get("ADVENTUREWORKS_ORDERS", "320"))

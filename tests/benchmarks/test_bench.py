@@ -41,7 +41,7 @@ def directory() -> Iterator[Path]:
         yield Path(path)
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(1800)
 def test_a_smoke_run_fills_every_row_of_the_table(directory: Path) -> None:
     environ = {k: v for k, v in os.environ.items() if not k.startswith(("MARKETPLACE_", "PYTEST"))}
     done = subprocess.run(  # noqa: S603 - our own command line

@@ -149,7 +149,7 @@ async def _opened(platform: Platform, world: World, like: Hall) -> Hall:
             return await open_hall(platform, world, of=like, lasts=LASTS, decrement=decrement)
 
 
-@pytest.mark.timeout(60 + 10 * ROUNDS)
+@pytest.mark.timeout(900 + 10 * ROUNDS)
 async def test_of_many_closers_one_closes_and_no_bid_is_late(
     processes: list[Platform], world: World, platform: Platform
 ) -> None:

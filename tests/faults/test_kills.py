@@ -26,6 +26,7 @@ import pytest
 from redis.asyncio import Redis
 
 from auctions.board import board_key
+from marketplace.devservices import DevServices
 from marketplace.platform.database import Role
 from tests.faults.arena import GIVE_UP_S, Arena, Auction, Grounds, arena_on
 from tests.faults.bidders import seeded, until
@@ -45,7 +46,7 @@ PAUSE_BEFORE_A_KILL_S = 0.3
 
 pytestmark = [
     pytest.mark.faults,
-    pytest.mark.timeout(300 + 120 * ROUNDS),
+    pytest.mark.timeout(900 + 120 * ROUNDS),
 ]
 
 
@@ -90,6 +91,7 @@ def table_of(blows: list[Blow], arena: Arena) -> str:
 async def all_at_work(arena: Arena, *auctions: Auction, facts: bool = True) -> AsyncIterator[None]:
     """Have everybody bid and register while the block runs; then end, and answer what is open."""
     crowd, registrar = arena.crowd, arena.registrar
+    crowd.over = registrar.over = False
     crowd.may_bid.set()
     async with asyncio.timeout(None) as limit, asyncio.TaskGroup() as group:
         for auction in auctions or arena.auctions:
@@ -286,21 +288,32 @@ async def test_the_suite_catches_a_database_that_confirms_before_it_writes(
     services = grounds.product.services
     async with arena_on(grounds) as arena:
         auction = await arena.open_auction(seeded(SEED))
-        async with all_at_work(arena, facts=False):
-            superuser = await asyncpg.connect(services._postgres_url("postgres"))
-            for setting in _HASTY:
-                await superuser.execute(f"alter system set {setting}")
-            await superuser.execute("select pg_reload_conf()")
-            await superuser.close()
-            await arena.crowd.bids(3 * BIDS_BEFORE_A_KILL)
-            services.postgres.kill()
-            (services.postgres.data / "postgresql.auto.conf").write_text("")
-            services.postgres.start()
-            await arena.crowd.rest()
-        faults = await arena.faults(auction, closed=False)
-    lost = [fault for fault in faults if fault.startswith("lost")]
+        for _ in range(TRIES):
+            async with all_at_work(arena, facts=False):
+                await hasten(services)
+                await arena.crowd.bids(3 * BIDS_BEFORE_A_KILL)
+                services.postgres.kill()
+                (services.postgres.data / "postgresql.auto.conf").write_text("")
+                services.postgres.start()
+                await arena.crowd.rest()
+            faults = await arena.faults(auction, closed=False)
+            lost = [fault for fault in faults if fault.startswith("lost")]
+            if lost:
+                break
     sys.stdout.write(f"\nwithout synchronous commits {len(lost)} acknowledged bids were lost\n")
     assert lost, faults
+
+
+TRIES = 5
+"""Now and then the log has just been written when Postgres is killed."""
+
+
+async def hasten(services: DevServices) -> None:
+    superuser = await asyncpg.connect(services._postgres_url("postgres"))
+    for setting in _HASTY:
+        await superuser.execute(f"alter system set {setting}")
+    await superuser.execute("select pg_reload_conf()")
+    await superuser.close()
 
 
 # The writer of the log sleeps for long, so that much is confirmed and not handed to the kernel.

@@ -16,7 +16,7 @@ from tests.faults.arena import Auction
 
 POLL_S = 0.05
 STAY_S = 1.0
-"""How long a reader of events stays with one process."""
+"""How long a reader of events stays with one process once it has told him something."""
 
 
 @dataclass
@@ -95,12 +95,14 @@ async def _by_events(urls: list[str], path: str, headers: dict[str, str], me: Wi
         for url in cycle(urls):
             with suppress(TimeoutError, httpx.TransportError):
                 async with (
-                    asyncio.timeout(STAY_S),
+                    asyncio.timeout(None) as stay,
                     http.stream("GET", f"{url}{path}/live{me.after}") as stream,
                 ):
                     async for line in stream.aiter_lines():
                         if line.startswith("data: "):
                             me.take(json.loads(line.removeprefix("data: ")))
+                        if stay.when() is None:
+                            stay.reschedule(asyncio.get_running_loop().time() + STAY_S)
 
 
 async def _by_polling(urls: list[str], path: str, headers: dict[str, str], me: Witness) -> None:

@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.journeys.attack import keys, writing
 from tests.journeys.conftest import Played
+from tests.support.waiting import GIVE_UP_S
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ async def http(played: Played) -> AsyncIterator[httpx.AsyncClient]:
 def connection(played: Played) -> socket.socket:
     address = urlsplit(played.product.url)
     assert address.hostname is not None
-    return socket.create_connection((address.hostname, address.port or 80), timeout=10)
+    return socket.create_connection((address.hostname, address.port or 80), timeout=GIVE_UP_S)
 
 
 def head(played: Played, length: int) -> bytes:
@@ -74,7 +75,7 @@ def test_slow_bodies_take_no_place_from_others(played: Played) -> None:
     slow = [connection(played) for _ in range(200)]
     for client in slow:
         client.sendall(head(played, 100) + b"{")
-    answer = httpx.get(f"{played.product.url}/v1/ping", timeout=10)
+    answer = httpx.get(f"{played.product.url}/v1/ping", timeout=GIVE_UP_S)
     for client in slow:
         client.close()
     assert answer.status_code == 200
@@ -89,11 +90,11 @@ def live(played: Played, *, key: str | None, query: str = "", **headers: str) ->
     if key is not None:
         named["Authorization"] = f"Bearer {key}"
     address = f"{url}/v1/auctions/{played.spare.auction_id}/live{query}"
-    return connect(address, additional_headers=named, max_size=None)
+    return connect(address, additional_headers=named, max_size=None, open_timeout=GIVE_UP_S)
 
 
 async def snapshot(channel: ClientConnection) -> Any:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(GIVE_UP_S):
         return json.loads(await channel.recv())
 
 
@@ -129,12 +130,12 @@ async def test_what_a_viewer_says_is_not_heard(played: Played) -> None:
         for said in ("{]", "\0" * 10, b"\xff" * 100, json.dumps({"amount": "1"})):
             await channel.send(said)
         pong = await channel.ping()
-        await asyncio.wait_for(pong, 10)
+        await asyncio.wait_for(pong, GIVE_UP_S)
 
 
 async def test_a_viewer_who_says_ten_megabytes_is_shown_out(played: Played) -> None:
     with pytest.raises(ConnectionClosed):
-        async with live(played, key=keys(played)[1]) as channel, asyncio.timeout(10):
+        async with live(played, key=keys(played)[1]) as channel, asyncio.timeout(GIVE_UP_S):
             await channel.send("x" * 10_000_000)
             while True:
                 await channel.recv()

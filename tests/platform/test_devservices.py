@@ -10,7 +10,6 @@ import stat
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -242,7 +241,7 @@ def test_the_servers_end_with_the_process_that_started_them(used_directory: Path
     program = (
         "import sys, time; from pathlib import Path; from marketplace.devservices import *;"
         "DevServices(Path(sys.argv[1]), durable=False).start(); print('ready', flush=True);"
-        "time.sleep(60)"
+        "time.sleep(3600)"
     )
     with subprocess.Popen(  # noqa: S603 - our own program
         [sys.executable, "-c", program, str(used_directory)],
@@ -252,9 +251,7 @@ def test_the_servers_end_with_the_process_that_started_them(used_directory: Path
         assert child.stdout is not None
         assert child.stdout.readline() == b"ready\n"
         child.kill()
-    began = time.monotonic()
     with DevServices(used_directory, durable=False) as services:  # waits for the old ones to end
-        assert time.monotonic() - began < 10
         assert ask(services.owner_url, "SELECT 1") == 1
 
 

@@ -41,6 +41,7 @@ from tests.rfq.test_routes import priced, published
 from tests.rfq.test_strict_envelopes import strict_tender
 from tests.support.planted import Needles, found, found_in, price_needles, text_needles
 from tests.support.servers import TestServers
+from tests.support.waiting import GIVE_UP_S
 from tests.support.world import World
 
 pytestmark = pytest.mark.fresh_database
@@ -69,7 +70,7 @@ async def everything_is_on_disk(settings: Settings) -> None:
     try:
         written = await connection.fetchval("select pg_current_wal_insert_lsn()::text")
         flushed = "select pg_current_wal_flush_lsn() >= $1::text::pg_lsn"
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(GIVE_UP_S):
             while not await connection.fetchval(flushed, written):
                 # A commit of its own: at the end of a page the log waits for the next record.
                 await connection.execute("select pg_current_xact_id()")

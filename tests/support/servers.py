@@ -77,8 +77,18 @@ class TestServers:
         self._runner.run(self._administer(create))
 
     def drop(self, name: str) -> None:
-        # Without force: Postgres waits five seconds for sessions that are still closing.
-        self._runner.run(self._administer(f'drop database if exists "{name}"'))
+        self._runner.run(self._dropped(name))
+
+    async def _dropped(self, name: str) -> None:
+        """Drop a database without force; Postgres waits five seconds for its sessions to close."""
+        for last_try in (*(False,) * 5, True):
+            try:
+                await self._administer(f'drop database if exists "{name}"')
+            except asyncpg.ObjectInUseError:
+                if last_try:
+                    raise
+            else:
+                return
 
     async def _connected(self) -> asyncpg.Connection:
         return await asyncpg.connect(self.owner_url("postgres"))
