@@ -31,7 +31,7 @@ from marketplace.kernel.limits import (
     AUCTION_TIERS_MAX,
 )
 from marketplace.kernel.money import CURRENCIES, currency_digits
-from marketplace.kernel.units import places
+from marketplace.kernel.units import decimals, places
 
 RATE_PLACES: Final = 12
 """Decimals of rates, multipliers and features' worths."""
@@ -91,7 +91,7 @@ def _adjustment_errors(terms: Terms, adjustment: Adjustment, pointer: str) -> It
     }
     for name, amount in costs.items():
         if not amount.is_finite() or amount < 0 or places(amount) > digits:
-            detail = f"Must be zero or more, with at most {digits} decimals."
+            detail = f"Must be zero or more, with {decimals(digits)}."
             yield FieldError(f"{pointer}/{name}", "out_of_range", detail)
     most = {feature.name: feature.maximum for feature in terms.scoring.features}
     for name, worth in adjustment.features.items():
@@ -171,7 +171,7 @@ def _step_errors(step: Step, ceiling: Decimal, digits: int, pointer: str) -> Ite
             yield FieldError(f"{pointer}/value", "too_many_decimals", detail)
     else:
         if places(step.value) > digits:
-            detail = f"An amount in this currency has at most {digits} decimals."
+            detail = f"An amount in this currency has {decimals(digits)}."
             yield FieldError(f"{pointer}/value", "too_many_decimals", detail)
         if step.value >= ceiling:
             detail = "A step must be smaller than the ceiling."

@@ -15,6 +15,7 @@ import msgspec
 
 from marketplace.kernel.errors import FieldError, InvalidInput
 from marketplace.kernel.money import currency_digits
+from marketplace.kernel.units import decimals
 
 _DOWN: Final = Context(prec=60, rounding=ROUND_FLOOR)
 _UP: Final = Context(prec=60, rounding=ROUND_CEILING)
@@ -328,6 +329,6 @@ def amount_error(amount: Decimal, digits: int, pointer: str) -> FieldError | Non
     if not amount.is_finite() or amount <= 0:
         return FieldError(pointer, "not_positive", "An amount must be greater than zero.")
     if amount != amount.quantize(_QUANTA[digits], context=_DOWN):
-        detail = f"An amount in this currency has at most {digits} decimals."
+        detail = f"An amount in this currency has {decimals(digits)}."
         return FieldError(pointer, "too_many_decimals", detail)
     return None

@@ -15,7 +15,7 @@ from marketplace.kernel.money import (
     rounded,
     total,
 )
-from marketplace.kernel.units import places, too_fine
+from marketplace.kernel.units import decimals, places, too_fine
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +137,7 @@ def _shared(
         detail = f"{rounded(open_net, currency)} {currency} net can be credited of these lines."
         errors.append(FieldError("/amount", "out_of_range", detail))
     elif places(amount) > currency_digits(currency):
-        detail = f"Amounts in {currency} have {currency_digits(currency)} decimals."
-        errors.append(FieldError("/amount", "too_many_decimals", detail))
+        errors.append(_too_fine("/amount", currency))
     if errors:
         return [], errors
     parts = allocate(Money(rounded(amount, currency), currency), left)
@@ -167,8 +166,12 @@ def _line_errors(
     if not 0 < amount <= line.open_net:
         yield FieldError(f"{where}/amount", "out_of_range", f"{left} can be credited.")
     elif places(amount) > currency_digits(currency):
-        detail = f"Amounts in {currency} have {currency_digits(currency)} decimals."
-        yield FieldError(f"{where}/amount", "too_many_decimals", detail)
+        yield _too_fine(f"{where}/amount", currency)
+
+
+def _too_fine(pointer: str, currency: str) -> FieldError:
+    detail = f"Amounts in {currency} have {decimals(currency_digits(currency))}."
+    return FieldError(pointer, "too_many_decimals", detail)
 
 
 def _credited(number: int, line: Creditable, wish: CreditWish, currency: str) -> CreditedLine:

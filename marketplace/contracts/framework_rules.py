@@ -14,7 +14,7 @@ from uuid import UUID
 from marketplace.contracts.rules import ENDED, ContractState, Tier
 from marketplace.kernel.errors import FieldError, InvalidInput
 from marketplace.kernel.money import currency_digits
-from marketplace.kernel.units import Quantity, places
+from marketplace.kernel.units import Quantity, decimals, places
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def check_framework(
     if known:
         digits = currency_digits(known[0].currency)
         if ceiling is not None and (ceiling <= 0 or places(ceiling) > digits):
-            detail = f"A ceiling is more than zero, with at most {digits} decimals."
+            detail = f"A ceiling is more than zero, with {decimals(digits)}."
             errors.append(FieldError("/ceiling", "out_of_range", detail))
         contracts = {member.contract_id for member in known}
         for number, each in enumerate(ceilings):
@@ -111,7 +111,7 @@ def _ceiling_errors(
         yield FieldError(f"{pointer}/contract_id", "no_member", "This contract is no member's.")
     if ceiling.unit is None:
         if ceiling.most <= 0 or places(ceiling.most) > digits:
-            detail = f"A ceiling in value is more than zero, with at most {digits} decimals."
+            detail = f"A ceiling in value is more than zero, with {decimals(digits)}."
             yield FieldError(f"{pointer}/ceiling", "out_of_range", detail)
         return
     try:

@@ -16,7 +16,7 @@ from marketplace.kernel.errors import Conflict, FieldError, InvalidInput, WrongS
 from marketplace.kernel.limits import CONTRACT_YEARS_MAX, LINES_MAX, TIERS_MAX
 from marketplace.kernel.money import CURRENCIES, UNIT_PRICE_PLACES, currency_digits
 from marketplace.kernel.states import StateMachine, transition
-from marketplace.kernel.units import UNITS, decimals_allowed, places
+from marketplace.kernel.units import UNITS, decimals, decimals_allowed, places
 
 
 class ContractState(Enum):
@@ -287,8 +287,7 @@ def _commitment_errors(price: ContractPrice, currency: str, pointer: str) -> Ite
 
 
 def _counted_with(digits: int) -> str:
-    how_many = f"at most {digits} decimals" if digits else "no decimals"
-    return f"What is drawn here is counted with {how_many}."
+    return f"What is drawn here is counted with {decimals(digits)}."
 
 
 def raised(commitment: Commitment, cap: Decimal, unit: str, currency: str) -> Commitment:

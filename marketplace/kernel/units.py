@@ -66,13 +66,17 @@ def places(value: Decimal) -> int:
     return max(0, -exponent) if isinstance(exponent, int) else 0
 
 
+def decimals(most: int) -> str:
+    """Say how many decimals something may have, as a part of a sentence."""
+    return f"at most {most} decimals" if most else "no decimals"
+
+
 def too_fine(value: Decimal, unit: str) -> str | None:
     """Say so where a quantity has more decimals than its unit; None where it has not."""
     allowed = decimals_allowed(unit)
     if places(value) <= allowed:
         return None
-    how_many = f"at most {allowed} decimals" if allowed else "no decimals"
-    return f"A quantity in {unit} has {how_many}; {value} has {places(value)}."
+    return f"A quantity in {unit} has {decimals(allowed)}; {value} has {places(value)}."
 
 
 @dataclass(frozen=True, slots=True)

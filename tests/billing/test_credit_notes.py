@@ -173,20 +173,50 @@ async def test_a_discount_on_the_document_is_shared_among_its_lines(trade: Trade
     assert [error.pointer for error in refused.value.errors] == ["/lines/0"]
 
 
+STEPS = {"JPY": Decimal(1), "EUR": Decimal("0.01"), "KWD": Decimal("0.001")}
+
+
 @settings(max_examples=50)
 @given(
-    st.lists(st.decimals("0.01", 90, places=2), min_size=1, max_size=6),
+    st.sampled_from(sorted(STEPS)),
+    st.lists(st.integers(0, 9_000), min_size=1, max_size=6).filter(any),
     st.decimals(0, 1, places=4),
 )
 def test_shares_come_to_the_amount_and_none_is_more_than_is_left(
-    nets: list[Decimal], part: Decimal
+    currency: str, steps: list[int], part: Decimal
 ) -> None:
+    step = STEPS[currency]
+    nets = [number * step for number in steps]  # what cost nothing is given back with no share
     lines = [creditable(net, line=number) for number, net in enumerate(nets, start=1)]
-    amount = max(Decimal("0.01"), (sum(nets, Decimal(0)) * part).quantize(Decimal("0.01")))
-    credited = credited_lines(lines, [], "EUR", amount)
+    amount = max(1, int(sum(steps) * part)) * step
+    credited = credited_lines(lines, [], currency, amount)
     assert sum(each.net for each in credited) == amount
-    assert all(0 < each.net <= nets[each.invoice_line - 1] for each in credited)
+    for each in credited:
+        assert 0 < each.net <= nets[each.invoice_line - 1]
+        assert each.net % step == 0
     assert {each.quantity for each in credited} == {None}  # no goods come back
+
+
+@pytest.mark.parametrize(
+    ("currency", "amount", "detail"),
+    [
+        ("JPY", "1.5", "Amounts in JPY have no decimals."),
+        ("KWD", "1.2345", "Amounts in KWD have at most 3 decimals."),
+        ("EUR", "0", "9.00 EUR net can be credited of these lines."),
+        ("EUR", "9.01", "9.00 EUR net can be credited of these lines."),
+    ],
+)
+def test_an_amount_that_cannot_be_shared_is_refused(
+    currency: str, amount: str, detail: str
+) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        credited_lines([creditable(Decimal(9))], [], currency, Decimal(amount))
+    assert [error.detail for error in refused.value.errors] == [detail]
+
+
+def test_of_an_invoice_that_cost_nothing_no_amount_is_given_back() -> None:
+    with pytest.raises(InvalidInput, match="does not fit"):
+        credited_lines([creditable(Decimal(0))], [], "EUR", Decimal(1))
 
 
 def creditable(
