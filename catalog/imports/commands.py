@@ -108,10 +108,15 @@ def run(http: httpx.Client, file: Path, params: dict[str, Any], console: Console
                     rows=_rows(found),
                 )
         except KeyboardInterrupt:
-            # What is finished by now cannot be cancelled; then that is told.
-            http.post(f"/v1/imports/{found['id']}/cancel")
-            found = answered(http.get(f"/v1/imports/{found['id']}"))
+            found = _cancelled(http, found)
     return found
+
+
+def _cancelled(http: httpx.Client, found: dict[str, Any]) -> dict[str, Any]:
+    """Cancel the import and give it as it is then; what is finished by now has not been."""
+    answer = http.post(f"/v1/imports/{found['id']}/cancel")
+    finished = answer.status_code == httpx.codes.CONFLICT
+    return answered(http.get(f"/v1/imports/{found['id']}") if finished else answer)
 
 
 def _watched(http: httpx.Client, found: dict[str, Any]) -> Iterator[dict[str, Any]]:

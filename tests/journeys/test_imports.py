@@ -1,6 +1,8 @@
 """Files sent to the running product: by the command line, and while the worker is killed."""
 
 import asyncio
+import signal
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -109,6 +111,53 @@ async def test_the_command_line_takes_a_notice_over_and_shows_what_became_of_it(
     refused = await run()
     assert refused.exit_code == 1
     assert "Line 2: cbc:EstimatedOverallContractQuantity has to be a number" in refused.output
+
+
+async def test_ctrl_c_cancels_what_the_command_line_sent(
+    played: Played, seller: Actor, tmp_path: Path
+) -> None:
+    """In the middle of writing, which a lock on the table holds up."""
+    await run_import(seller, "offers", table("sku,name,unit", ["C,Clamp,C62"]))
+    face = {"name": "Base", "level": "base", "currency": "EUR", "priority": 1}
+    list_id = (await seller.post("/v1/price-lists", face, once=True))["id"]
+    first, file = table("sku,unit,amount", ["C,C62,10"]), tmp_path / "prices.csv"
+    await run_import(seller, "prices", first, price_list_id=list_id)
+    await seller.post(f"/v1/price-lists/{list_id}/publish")
+    file.write_bytes(table("sku,unit,amount", ["C,C62,9"]))
+    words = ["import", str(file), "--kind", "prices", "--price-list", list_id, "--publish"]
+    where = ["--url", played.product.url, "--key", str(seller.key)]
+    owner = await asyncpg.connect(played.product.urls.owner_url)
+    try:
+        async with owner.transaction():
+            await owner.execute("lock table price_ladders in share mode")
+            command = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "marketplace.cli", *words, *where),
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+            )
+            sent = await latest_import(seller, of="prices", after=1)
+            await until_phase(seller, sent, "writing")
+            command.send_signal(signal.SIGINT)
+            async with asyncio.timeout(60):
+                output, _ = await command.communicate()
+    finally:
+        await owner.close()
+    assert command.returncode == 1, output
+    assert b"file: It was cancelled." in output
+    assert b"The import failed; nothing was written." in output
+    assert await price(seller, "C") == "10"
+    assert (await seller.get(f"/v1/price-lists/{list_id}"))["published_version"] == 1
+
+
+async def latest_import(seller: Actor, *, of: str, after: int) -> Any:
+    """Wait for one more import of a kind than so many, and give it."""
+    async with asyncio.timeout(60):
+        while True:
+            listed = (await seller.get("/v1/imports"))["items"]
+            found = [each for each in listed if each["kind"] == of]
+            if len(found) > after:
+                return found[0]
+            await asyncio.sleep(0.05)
 
 
 async def test_an_import_whose_worker_is_killed_leaves_the_old_list_and_can_be_sent_again(
