@@ -50,19 +50,18 @@ from catalog.quotes.reading import quoted_lines
 from marketplace.contracts.rules import ContractState
 from marketplace.contracts.tables import ContractPriceRow
 from marketplace.kernel.errors import BodyTooLarge, StaleVersion, invalid
-from marketplace.kernel.limits import LINES_MAX, QUICK_ORDER_CHARACTERS_MAX
+from marketplace.kernel.limits import (
+    LINES_MAX,
+    QUICK_ORDER_CHARACTERS_MAX,
+    QUICK_ORDER_NEIGHBOURS_MAX,
+    QUICK_ORDER_UNKNOWN_MAX,
+)
 from marketplace.orders.reading import fetch_order
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, retries_conflicts, transaction
 from marketplace.platform.idempotency import IdempotencyKey, keep, replay
 
-_SUGGESTED_FOR: Final = 20
-"""Unknown SKUs for which others are looked up: who mistypes more pasted something else.
-
-Comparing one with its neighbours takes a millisecond, and thirty where somebody means it to.
-"""
-_NEIGHBOURS: Final = 50
 _LAST_CHARACTER: Final = "\U0010ffff"
 
 # Pasted and uploaded
@@ -230,7 +229,7 @@ def _neighbours() -> Any:
                 (cast(owner, Uuid).is_(None)) | (OfferRow.supplier_id == owner),
             )
             .order_by(order, OfferRow.supplier_id)
-            .limit(_NEIGHBOURS)
+            .limit(QUICK_ORDER_NEIGHBOURS_MAX)
             .lateral(name)
         )
         place = cast(line.c.place, Integer).label("place")
@@ -276,7 +275,7 @@ async def _unknown_errors(
     tx: Transaction, caller: Caller, lines: Sequence[QuickLine], supplier_id: UUID | None
 ) -> list[QuickOrderError]:
     """Say that SKUs are unknown, with what may be meant among what the caller can see."""
-    asked = lines[:_SUGGESTED_FOR]
+    asked = lines[:QUICK_ORDER_UNKNOWN_MAX]
     near: dict[int, list[_Known]] = defaultdict(list)
     if asked:
         skus = [likely_sku(line.sku) for line in asked]
@@ -287,7 +286,7 @@ async def _unknown_errors(
             near[row.place].append((row.supplier_id, row.sku, row.name))
     errors = []
     for place, line in enumerate(lines, start=1):
-        if place <= _SUGGESTED_FOR:
+        if place <= QUICK_ORDER_UNKNOWN_MAX:
             await asyncio.sleep(0)  # meanwhile others have their turn
         others = near[place]
         meant = [others[n] for n in alike(likely_sku(line.sku), [sku for _, sku, _ in others])]

@@ -44,8 +44,8 @@ class FileUpload(Operation):
             required=True,
             description=(
                 "CSV (UTF-8 or Windows-1252; comma, semicolon, tab or pipe; decimal point or "
-                "comma; its first line is a header), NDJSON, XLSX (the first sheet) or BMEcat "
-                "2005. The first bytes tell which."
+                "comma; a header names its columns), NDJSON, XLSX (the first sheet that is not "
+                "hidden) or BMEcat 2005. The first bytes tell which."
             ),
             content={
                 name: OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))

@@ -285,6 +285,11 @@ FRAMEWORK_ARTICLES_MAX: Final = 200
 """Under one ceiling: the articles of all members that are the same to the buyer."""
 PAYMENT_DAYS_MAX: Final = 365
 """Between invoice and payment; what is paid later is credit, not payment terms."""
+QUICK_ORDER_UNKNOWN_MAX: Final = 20
+"""Unknown SKUs for which others are looked up: who mistypes more pasted something else. Comparing
+one with its neighbours takes a millisecond, and thirty where somebody means it to."""
+QUICK_ORDER_NEIGHBOURS_MAX: Final = 50
+"""SKUs above and as many below an unknown one that it is compared with."""
 QUICK_ORDER_SUGGESTIONS_MAX: Final = 3
 """Of SKUs that look like one we do not know: a person reads them."""
 
