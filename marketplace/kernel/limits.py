@@ -1,8 +1,11 @@
-"""Every bound, in one place, each with its reason."""
+"""Every bound, in one place, each with its reason.
+
+Limits that stand one behind the other without a line between share the reason below them.
+"""
 
 from typing import Final
 
-# Requests
+# Requests and answers
 HEAD_BYTES_MAX: Final = 65_536
 """Request line and headers: ours take one kilobyte; browsers' cookies and proxies add some."""
 HEAD_SECONDS_MAX: Final = 20
@@ -29,15 +32,23 @@ PAGE_ITEMS_MAX: Final = 200
 LINES_MAX: Final = 1_000
 """Lines of an order, an RFQ, a bid or a price check: what one transaction holds in a second."""
 TEXT_CHARACTERS_MAX: Final = 4_000
+"""A page and a half; what is longer is a document."""
 NAME_CHARACTERS_MAX: Final = 200
+"""Of a name or a title: two lines of a page."""
 CODE_CHARACTERS_MAX: Final = 64
 """SKUs, external numbers, idempotency keys: what ERP systems send, with room."""
+ADDRESS_CHARACTERS_MAX: Final = 2_000
+"""Of a URL: what every browser and proxy takes."""
 REQUESTS_PER_MINUTE: Final = 6_000
 """Per organization: 100 a second is an ERP in a hurry; a runaway loop does more."""
 COMPANIES_COUNTED_MAX: Final = 100_000
 """Companies whose requests one process counts in memory: about 30 MB."""
 REQUESTS_IN_FLIGHT_MAX: Final = 1_000
 """Per process; beyond it 503 at once, before anything is queued."""
+IDEMPOTENCY_DAYS: Final = 7
+"""How long an answer is replayed."""
+
+# Servers we ask
 COMPANY_WAITING_MAX: Final = 200
 """Requests of one company that wait in one process for a connection to the database: a fifth of
 what may be under way, so that one company's rush turns nobody else away."""
@@ -46,19 +57,20 @@ COMPANIES_TURNS_KEPT_MAX: Final = 1_000
 than a turn."""
 REQUEST_SECONDS_MAX: Final = 30
 """No request waits longer for the database than a client waits for the answer."""
-
-CREDIT_NOTES_OF_INVOICE_MAX: Final = 200
-"""Each reads what those before gave back, and the invoice names them all; one a line is plenty."""
 CONFLICT_ATTEMPTS_MAX: Final = 5
 """Of a block that met another in the database; then its client is told to send it again."""
+WORKER_CONNECTIONS: Final = 4
+"""Per process and kind of pool: the sequencer, the audit trail, timers and a consumer."""
+AUTH_CONNECTIONS: Final = 4
+"""Per process: callers are remembered, so few are looked up at once."""
 REDIS_CONNECTIONS_MAX: Final = 32
 """Per process: a command takes a fraction of a millisecond."""
 REDIS_COMMAND_SECONDS_MAX: Final = 1.0
 """After it Redis counts as away; whatever asks it goes on without."""
 MAIL_SEND_SECONDS_MAX: Final = 10
 """What one mail may take; the job that sends it is tried again."""
-XML_DEPTH_MAX: Final = 64
-"""Real catalogs and notices are a dozen or two deep."""
+SCAN_SECONDS_MAX: Final = 30
+"""One file; a scanner that takes longer counts as away, and the file waits."""
 
 # Times
 YEAR_FIRST: Final = 1900
@@ -71,13 +83,17 @@ CONTRACT_YEARS_MAX: Final = 100
 UNIT_DEPTH_MAX: Final = 8
 """Company, division, country, site, department, … and still one recursive query."""
 UNITS_MAX: Final = 1_000
+"""Of one company: its tree is read whole."""
+MEMBERSHIPS_MAX: Final = 50
+"""Units one member belongs to; who belongs to more belongs to a unit above them."""
+APPROVAL_LEVELS_MAX: Final = 5
+"""Persons whose yes a document needs, one after the other."""
 API_KEYS_ACTIVE_MAX: Final = 2
 """Per member: two, so that a key can be rotated without a gap."""
 API_KEY_DAYS_MAX: Final = 731
 """An expiry beyond two years is no expiry; leave it out to say so."""
 KEY_ADDRESSES_MAX: Final = 50
-MEMBERSHIPS_MAX: Final = 50
-"""Units one member belongs to; who belongs to more belongs to a unit above them."""
+"""Networks one key may be used from; each request is compared with all of them."""
 CREDENTIAL_CHARACTERS_MAX: Final = 200
 """A key has 75; what is longer is not even hashed."""
 SESSION_MINUTES: Final = 60
@@ -87,7 +103,7 @@ CALLERS_CACHED_MAX: Final = 10_000
 CALLER_SECONDS_MAX: Final = 5
 """How long a cached caller lives without a look into the database, notified or not."""
 
-# Products
+# Products and offers
 CATEGORY_DEPTH_MAX: Final = 8
 """UNSPSC has four levels, eCl@ss four, the largest shops six."""
 CATEGORIES_MAX: Final = 20_000
@@ -95,11 +111,27 @@ CATEGORIES_MAX: Final = 20_000
 ATTRIBUTES_MAX: Final = 100
 """Of one category, those it inherits left out; a data sheet tells about forty."""
 ATTRIBUTE_OPTIONS_MAX: Final = 200
+"""Of one attribute; who needs more means a text."""
 LANGUAGES_MAX: Final = 50
 """Languages of one product or name: all official ones of Europe, twice."""
+LANGUAGES_WANTED_MAX: Final = 8
+"""Languages of a reader that count; browsers name up to six."""
 KEYWORDS_MAX: Final = 50
+"""Of one product, beside its names and texts."""
 CODES_PER_PRODUCT_MAX: Final = 50
+"""Of one product: one of each standard, in a few versions."""
+RELATIONS_PER_PRODUCT_MAX: Final = 200
+"""Of all kinds; a dozen of each is shown."""
+REPLACEMENTS_FOLLOWED_MAX: Final = 10
+"""How far a line of replacements is followed to one that can be bought."""
+LEAD_TIME_DAYS_MAX: Final = 3_650
+"""Ten years; more is a mistyped date."""
+OFFERS_PER_PRODUCT_SHOWN: Final = 20
+"""Offers of one product within a catalog page; the product's own page shows more."""
+OFFERS_PER_PRODUCT_MAX: Final = 200
+"""On the page of one product: each is priced for who asks."""
 MEDIA_PER_PRODUCT_MAX: Final = 50
+"""Pictures and papers of one product."""
 MEDIA_OF_COMPANY_MAX: Final = 50_000
 """Uploads of one company: a picture and a data sheet of each of 25,000 articles."""
 MEDIA_BYTES_OF_COMPANY_MAX: Final = 50 * 1_073_741_824
@@ -114,54 +146,61 @@ MEDIA_OUT_OF_COMPANY_MAX: Final = 16
 MEDIA_DAYS_KEPT: Final = 30
 """An upload that no product shows: until it is told of one, or is put back where it was taken out.
 """
-RELATIONS_PER_PRODUCT_MAX: Final = 200
-ADDRESS_CHARACTERS_MAX: Final = 2_000
-"""Of a URL: what every browser and proxy takes."""
+
+# Search
 SEARCH_WORDS_MAX: Final = 8
 """Words of a search that count; more only repeat themselves."""
-REPLACEMENTS_FOLLOWED_MAX: Final = 10
-"""How far a line of replacements is followed to one that can be bought."""
-LANGUAGES_WANTED_MAX: Final = 8
-"""Languages of a reader that count; browsers name up to six."""
-
-# Prices
-TIERS_MAX: Final = 50
-LEAD_TIME_DAYS_MAX: Final = 3_650
-"""Ten years; more is a mistyped date."""
-OFFERS_PER_PRODUCT_SHOWN: Final = 20
-"""Offers of one product within a catalog page; the product's own page shows more."""
-OFFERS_PER_PRODUCT_MAX: Final = 200
+SEARCH_FILTERS_MAX: Final = 20
+"""Values that one parameter of a search may have; who ticks more sees all there is."""
+SEARCH_COUNTED_MAX: Final = 5_000
+"""Hits of a search that are counted, by facets too; who finds more narrows it down."""
+SEARCH_FEW_HITS: Final = 3
+"""Where a search finds fewer, typing errors are looked for; what was found stands first then."""
+PAGE_READS_MAX: Final = 20
+"""How often a catalog page reads on where what it found is not shown: some 40 ms."""
 PRICES_SORTED_MAX: Final = 2_000
 """Products that are priced to put them in the order of own prices: a fifth of a second, once."""
 PRICES_SORTED_KEPT_MAX: Final = 200_000
 """Of these prices, how many one process keeps for the pages to come: about 30 MB."""
-SEARCH_FILTERS_MAX: Final = 20
-"""Values that one parameter of a search may have; who ticks more sees all there is."""
 PRICE_RANGES_SHOWN: Final = 5
-SEARCH_INDEX_BATCH: Final = 1_000
-"""Documents written in one transaction because their category changed: about a second."""
+"""Beside the hits of a search: as many as one takes in at a look."""
 SUGGESTIONS_SHOWN: Final = 10
 """Of each kind; who sees more than that keeps typing."""
 SYNONYM_TERMS_MAX: Final = 20
+"""Words that mean one thing: a search looks for each of them."""
 SYNONYMS_KEPT_MAX: Final = 1_000
 """Synonyms a process keeps read; where there are more, each search asks for its own."""
-CATALOG_NAMES_KEPT_MAX: Final = 20_000
-"""Names of categories, attributes and suppliers a process keeps read: about 10 MB."""
 BUYERS_TOGETHER_MIN: Final = 5
 """Companies that must have ordered two products together before anybody is told of it."""
 PRODUCTS_TOGETHER_MAX: Final = 50
 """Products of an order that count as bought together; a whole warehouse says nothing of two."""
 TOGETHER_DAYS: Final = 365
+"""How long an order counts for what is bought together: what is sold once a year, too."""
 RELATED_SHOWN: Final = 12
 """Of each kind of relation, beside a product."""
-SEARCH_COUNTED_MAX: Final = 5_000
-"""Hits of a search that are counted, by facets too; who finds more narrows it down."""
-SEARCH_FEW_HITS: Final = 3
-"""Where a search finds fewer, typing errors are looked for; what was found stands first then."""
+SEARCH_INDEX_BATCH: Final = 1_000
+"""Documents written in one transaction because their category changed: about a second."""
+
+# Prices
+TIERS_MAX: Final = 50
+"""Of one ladder: what is still read as a table."""
+PRIORITY_MAX: Final = 1_000_000
+"""Of a list among those of one level, in steps of whatever its supplier likes."""
+OVERLAPS_TOLD_MAX: Final = 10
+"""Of a publication that is refused: one mends the first and asks again."""
+BELOW_TOLD_MAX: Final = 10
+"""Of a publication that is refused: one mends the first and asks again."""
+EXPLAINED_LINES_MAX: Final = 50
+"""Lines a supplier has explained at once: each looks at prices of others too."""
+OTHERS_EXPLAINED_MAX: Final = 200
+"""Lists and contracts of other buyers that an explanation looks at, the newest: of ten thousand
+customers' nobody reads more."""
+
+# What a process keeps of the catalog
+CATALOG_NAMES_KEPT_MAX: Final = 20_000
+"""Names of categories, attributes and suppliers a process keeps read: about 10 MB."""
 CATALOG_ANSWERS_BYTES_MAX: Final = 4 * 1_048_576
 """Whole catalog pages kept in one process: some 100 of 50 products."""
-PAGE_READS_MAX: Final = 20
-"""How often a catalog page reads on where what it found is not shown: some 40 ms."""
 KEPT_PRICES_MAX: Final = 100_000
 """Of ladders of published versions, what one process keeps read: so many entries that say there is
 none, or a tenth of it of ladders; about 10 MB."""
@@ -190,6 +229,8 @@ few for each way to keep lists, however many buyers there are. At most 2 MB."""
 WRITTEN_SHEETS_MAX: Final = 100
 """Pages put together of written items: the places alone, unless their items have been forgotten;
 then 50 kB each."""
+
+# Files in and out
 IMPORTS_WAITING_MAX: Final = 20
 """Of one company, waiting or under way: each takes up to 256 MB of disk, and the worker's jobs are
 for others too."""
@@ -248,12 +289,8 @@ RECORD_BYTES_MAX: Final = 64 * 1024
 """One record, quoted line breaks included: an unclosed quote must not swallow the file."""
 BMECAT_ELEMENTS_MAX: Final = 20_000
 """Elements of one product, its 50 tiers and its features included; a real one has some hundred."""
-OVERLAPS_TOLD_MAX: Final = 10
-"""Of a publication that is refused: one mends the first and asks again."""
-PRIORITY_MAX: Final = 1_000_000
-"""Of a list among those of one level, in steps of whatever its supplier likes."""
-BELOW_TOLD_MAX: Final = 10
-"""Of a publication that is refused: one mends the first and asks again."""
+XML_DEPTH_MAX: Final = 64
+"""Real catalogs and notices are a dozen or two deep."""
 
 # Customers
 SEGMENTS_MAX: Final = 500
@@ -267,16 +304,32 @@ ASSORTMENTS_MAX: Final = 500
 GRANTS_PER_ASSORTMENT_MAX: Final = 5_000
 """Companies, units and segments; a segment is the way to many."""
 
-# Stock and carts
-CARTS_OPEN_MAX: Final = 100
-"""Open carts of one member in one unit; a forgotten program would make one for every click."""
-QUICK_ORDER_CHARACTERS_MAX: Final = 200_000
-"""A thousand pasted lines of the longest SKUs, with room."""
-REQUISITION_LISTS_MAX: Final = 500
-"""Of one unit; more are found by nobody."""
+# Stock, carts and orders
 STOCK_LOCATIONS_MAX: Final = 1_000
 """Warehouses and shops of one supplier; each offer may have a level at each."""
+CARTS_OPEN_MAX: Final = 100
+"""Open carts of one member in one unit; a forgotten program would make one for every click."""
+CART_DAYS_KEPT: Final = 180
+"""An open cart that nobody touched for half a year; what is bought again stands in a list."""
+ORDERED_CART_DAYS_KEPT: Final = 90
+"""A cart that was ordered; the order says all it said."""
+CARTS_FORGOTTEN_AT_ONCE: Final = 500
+"""Each with its lines, of which there may be a thousand, and an entry of its company's trail."""
+QUICK_ORDER_CHARACTERS_MAX: Final = 200_000
+"""A thousand pasted lines of the longest SKUs, with room."""
+QUICK_ORDER_UNKNOWN_MAX: Final = 20
+"""Unknown SKUs for which others are looked up: who mistypes more pasted something else. Comparing
+one with its neighbours takes a millisecond, and thirty where somebody means it to."""
+QUICK_ORDER_NEIGHBOURS_MAX: Final = 50
+"""SKUs above and as many below an unknown one that it is compared with."""
+QUICK_ORDER_SUGGESTIONS_MAX: Final = 3
+"""Of SKUs that look like one we do not know: a person reads them."""
+REQUISITION_LISTS_MAX: Final = 500
+"""Of one unit; more are found by nobody."""
+LINE_AMOUNT_MAX: Final = 10**14
+"""What a line may cost: a thousand such lines, taxed with 100 %, fit the 18 digits of a total."""
 
+# Contracts and money
 FRAMEWORK_MEMBERS_MAX: Final = 100
 """Suppliers of one framework; a mini-competition asks all of them."""
 FRAMEWORK_CEILINGS_MAX: Final = 100
@@ -285,13 +338,8 @@ FRAMEWORK_ARTICLES_MAX: Final = 200
 """Under one ceiling: the articles of all members that are the same to the buyer."""
 PAYMENT_DAYS_MAX: Final = 365
 """Between invoice and payment; what is paid later is credit, not payment terms."""
-QUICK_ORDER_UNKNOWN_MAX: Final = 20
-"""Unknown SKUs for which others are looked up: who mistypes more pasted something else. Comparing
-one with its neighbours takes a millisecond, and thirty where somebody means it to."""
-QUICK_ORDER_NEIGHBOURS_MAX: Final = 50
-"""SKUs above and as many below an unknown one that it is compared with."""
-QUICK_ORDER_SUGGESTIONS_MAX: Final = 3
-"""Of SKUs that look like one we do not know: a person reads them."""
+CREDIT_NOTES_OF_INVOICE_MAX: Final = 200
+"""Each reads what those before gave back, and the invoice names them all; one a line is plenty."""
 
 # Documents of procedures and bids
 DOCUMENT_BYTES_MAX: Final = 20 * 1_048_576
@@ -299,6 +347,7 @@ DOCUMENT_BYTES_MAX: Final = 20 * 1_048_576
 DOCUMENTS_MAX: Final = 50
 """Of one procedure; a bidder reads each of them."""
 ATTACHMENTS_PER_BID_MAX: Final = 20
+"""Each is looked at by everybody who judges the bid."""
 VARIANTS_MAX: Final = 5
 """Of one bidder beside his main bid; each is judged by the whole panel and decided on by hand."""
 MINIMUM_REQUIREMENTS_MAX: Final = 20
@@ -332,8 +381,6 @@ DOCUMENT_RATIO_MAX: Final = 200
 """Tables of one same word shrink to a hundredth; a bomb to a thousandth."""
 DOCUMENT_PIXELS_MAX: Final = 200_000_000
 """A drawing of A0 at 300 dpi has 140 million; a viewer holds four bytes for each."""
-SCAN_SECONDS_MAX: Final = 30
-"""One file; a scanner that takes longer counts as away, and the file waits."""
 
 # Plots and documents that we make
 APART_AT_ONCE_MAX: Final = 2
@@ -344,6 +391,7 @@ APART_WAITING_MAX: Final = 20
 TYPESET_DATA_BYTES_MAX: Final = 4 * 1_048_576
 """Data of one document: a thousand lines with the longest texts, in four languages' bytes."""
 TYPESET_PDF_BYTES_MAX: Final = 20 * 1_048_576
+"""Of one document that we make: as large as one that is taken in."""
 TYPESET_SECONDS_MAX: Final = 25
 """Less than a request may take: two hundred lots take about a second."""
 REPORT_DAYS_MAX: Final = 1_100
@@ -353,9 +401,11 @@ REPORT_SUPPLIERS_MAX: Final = 200
 WORKBOOK_SECONDS_MAX: Final = 25
 """Four thousand offers with their lines take some two seconds."""
 PLOT_SECONDS_MAX: Final = 15
+"""Less than a request may take, and than a document, which may show it."""
 PLOT_POINTS_MAX: Final = 200
 """Categories or points of one plot: beyond it nobody reads it."""
 PLOT_SERIES_MAX: Final = 20
+"""Beyond it no two colours are told apart."""
 PLOT_BARS_MAX: Final = 40
 """Constraints of scenarios in one plot, the dearest: their names stand beside in two lines."""
 QUESTIONS_PRINTED_MAX: Final = 1_000
@@ -383,6 +433,7 @@ EVALUATORS_MAX: Final = 20
 SCORES_MAX: Final = 1_000
 """Scores written by one request; more come in several."""
 PACKAGES_MAX: Final = 20
+"""Of one bid: what a buyer still follows, and a program decides on."""
 VOLUME_DISCOUNTS_MAX: Final = 10
 """Of one bid: what a buyer still follows, and a program decides on."""
 PACKAGE_LOTS_MAX: Final = 500
@@ -409,6 +460,9 @@ REMIND_DAYS_MAX: Final = 30
 """Before a deadline; a reminder a month ahead is an announcement."""
 RECEIVING_DAYS_MAX: Final = 365
 """Laws ask for 10 to 52."""
+HOLIDAYS_SECONDS_MAX: Final = 20
+"""Less than a request may take: a process that starts for it loads the calendars of all countries.
+"""
 NON_WORKING_DAYS_MAX: Final = 400
 """Given by a buyer beside public holidays; a year of them would be one without work."""
 ANSWER_HOURS_MAX: Final = 24 * 60
@@ -429,6 +483,10 @@ MESSAGES_PER_NEGOTIATION_MAX: Final = 500
 """Of both sides; the offers themselves say what is agreed."""
 SCENARIO_GAP_PERCENT_MAX: Final = 1
 """What costs at most so much more than the least that may be possible counts as solved."""
+PROCEDURE_LINES_REMEMBERED_MAX: Final = 20_000
+"""Per process: lines of procedures that bids come for, some 600 bytes each."""
+RELEASE_PACKAGE_BYTES_MAX: Final = 2_000_000
+"""Of releases in one package: a dozen of a tender with a thousand lines; a link leads on."""
 
 # Notices taken over as drafts
 NOTICE_BYTES_MAX: Final = 2 * 1_048_576
@@ -447,18 +505,6 @@ NOTICE_ERRORS_MAX: Final = 1_000
 NOTICES_AT_ONCE_MAX: Final = 2
 """Per process, each in a thread: what is read at once holds 60 MB, and the others wait."""
 
-EXPLAINED_LINES_MAX: Final = 50
-"""Lines a supplier has explained at once: each looks at prices of others too."""
-OTHERS_EXPLAINED_MAX: Final = 200
-"""Lists and contracts of other buyers that an explanation looks at, the newest: of ten thousand
-customers' nobody reads more."""
-
-# Orders
-LINE_AMOUNT_MAX: Final = 10**14
-"""What a line may cost: a thousand such lines, taxed with 100 %, fit the 18 digits of a total."""
-APPROVAL_LEVELS_MAX: Final = 5
-"""Persons whose yes a document needs, one after the other."""
-
 # Auctions
 AUCTION_QUEUE_MAX: Final = 2_000
 """Bids waiting in one worker for one auction; beyond it 503 before queueing."""
@@ -468,6 +514,7 @@ AUCTION_LOTS_ALONE_MAX: Final = 4
 """Lots settled each in a transaction of its own at once: two connections of six are left for the
 batches of many, which wait for nobody."""
 AUCTION_PARTICIPANTS_MAX: Final = 500
+"""Of one lot; each is ranked anew with each bid."""
 AUCTION_LOTS_MAX: Final = 50
 """Each lot is a message and a row on every viewer's screen; larger events are several auctions."""
 AUCTION_DURATION_SECONDS_MAX: Final = 90 * 86_400
@@ -514,35 +561,9 @@ BIDDERS_COUNTED_MAX: Final = 10_000
 VIEWER_SEND_SECONDS_MAX: Final = 10
 """A viewer who takes nothing for so long is gone, whether or not his connection knows."""
 
-# Feed, jobs
-EVENT_BATCH_MAX: Final = 5_000
-"""Outbox rows numbered in one transaction."""
-EVENT_PAYLOAD_BYTES_MAX: Final = 20_000
-EVENT_DAYS_KEPT: Final = 400
-"""A year and the month in which somebody notices; a cursor from before is answered with 410."""
-FEED_ITEMS_MAX: Final = 1_000
-"""Events of one read: thin ones, about 400 kB."""
-FEED_WAIT_SECONDS_MAX: Final = 25
-"""A long poll ends before proxies lose patience, commonly at 30 or 60 s."""
-FEED_WAITERS_MAX: Final = 250
-"""Reads of the feed that wait at once in one process: a quarter of its requests in flight; whoever
-comes beyond is answered without waiting."""
-RELEASE_PACKAGE_BYTES_MAX: Final = 2_000_000
-"""Of releases in one package: a dozen of a tender with a thousand lines; a link leads on."""
-IDEMPOTENCY_DAYS: Final = 7
-"""How long an answer is replayed."""
-PROCEDURE_LINES_REMEMBERED_MAX: Final = 20_000
-"""Per process: lines of procedures that bids come for, some 600 bytes each."""
+# Jobs and timers
 TIMERS_AT_ONCE_MAX: Final = 100
 """Per worker: a hundred auctions that close at the same instant close together."""
-FORGET_BATCH_MAX: Final = 5_000
-"""Rows deleted in one transaction because they are no longer kept."""
-CART_DAYS_KEPT: Final = 180
-"""An open cart that nobody touched for half a year; what is bought again stands in a list."""
-ORDERED_CART_DAYS_KEPT: Final = 90
-"""A cart that was ordered; the order says all it said."""
-CARTS_FORGOTTEN_AT_ONCE: Final = 500
-"""Each with its lines, of which there may be a thousand, and an entry of its company's trail."""
 JOBS_AT_ONCE_MAX: Final = 4
 """Per worker: each holds two connections and a batch of rows; beyond the pool they would wait for
 each other."""
@@ -557,19 +578,31 @@ JOBS_LOOKED_AT_MAX: Final = 500
 """Of each kind, the oldest, whenever a worker takes some: the imports of 25 companies that have as
 many waiting as they may."""
 JOB_ATTEMPTS_MAX: Final = 5
+"""Then its failure stands in the log of jobs, for a person."""
+JOB_LOG_DAYS: Final = 90
+"""How long it is known why a job failed: a quarter, and whoever asked for it has asked again."""
+FORGET_BATCH_MAX: Final = 5_000
+"""Rows deleted in one transaction because they are no longer kept."""
+
+# Events, feed, mail and trail
+EVENT_BATCH_MAX: Final = 5_000
+"""Outbox rows numbered in one transaction."""
+EVENT_DAYS_KEPT: Final = 400
+"""A year and the month in which somebody notices; a cursor from before is answered with 410."""
+FEED_ITEMS_MAX: Final = 1_000
+"""Events of one read: thin ones, about 400 kB."""
+FEED_WAIT_SECONDS_MAX: Final = 25
+"""A long poll ends before proxies lose patience, commonly at 30 or 60 s."""
+FEED_WAITERS_MAX: Final = 250
+"""Reads of the feed that wait at once in one process: a quarter of its requests in flight; whoever
+comes beyond is answered without waiting."""
 MAIL_COMPANIES_MAX: Final = 100
 """Companies whose mail about an event is one job: it is started again as a whole."""
 AUDIT_HEADS_HOURS: Final = 24
 """Between two files with the ends of all audit trails: what was changed within a day may go unseen.
 Ten thousand companies are a megabyte."""
-JOB_LOG_DAYS: Final = 90
-"""How long it is known why a job failed: a quarter, and whoever asked for it has asked again."""
 CONSUMER_BATCH_MAX: Final = 200
 """Events handed to one consumer before it is said that there were some."""
 EVENT_ATTEMPTS_MAX: Final = 20
 """Of a consumer at one event, some ten seconds: what is not through then waits for a person, and
 no longer for itself."""
-WORKER_CONNECTIONS: Final = 4
-"""Per process and kind of pool: the sequencer, the audit trail, timers and a consumer."""
-AUTH_CONNECTIONS: Final = 4
-"""Per process: callers are remembered, so few are looked up at once."""

@@ -2,11 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Final
 
+from marketplace.kernel.limits import HOLIDAYS_SECONDS_MAX
 from marketplace.platform.apart import run_apart
-
-HOLIDAYS_SECONDS_MAX: Final = 20
 
 
 async def public_holidays(region: str, years: Sequence[int]) -> tuple[date, ...] | None:
