@@ -68,17 +68,21 @@ def api() -> Any:
 
 
 @click.command()
+@click.option("--metrics-host", default="127.0.0.1", show_default=True)
+@click.option("--metrics-port", type=int, help="Serve the metrics of this worker there.")
 @says_what_is_wrong
-def work() -> None:
+def work(metrics_host: str, metrics_port: int | None) -> None:
     """Number events, fire timers, run jobs. Any number of these may run."""
     gc.disable()  # as `serve` does, until all is made
     import uvloop
 
-    from marketplace.platform.telemetry import configure_logging
+    from marketplace.platform.telemetry import configure_logging, serve_metrics
 
     os.environ.update(development.found_environment(os.environ))
     settings = load_settings()
     configure_logging(settings.log_level)
+    if metrics_port is not None:
+        serve_metrics(metrics_host, metrics_port)
     uvloop.run(_work(settings))
 
 

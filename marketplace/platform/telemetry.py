@@ -10,7 +10,7 @@ import sys
 from types import ModuleType
 from typing import Final, cast
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
 _NOT_LOADED: Final = "rich"
 """What structlog loads for its pretty consoles where it is installed: 5 MB and a twentieth of a
@@ -48,6 +48,15 @@ TIMER_LATENESS_SECONDS: Final = Histogram(
     "timer_lateness_seconds", "How late a timer fired", registry=METRICS
 )
 LIVE_VIEWERS: Final = Gauge("live_viewers", "Open live channels", registry=METRICS)
+
+
+def serve_metrics(host: str, port: int) -> int:
+    """Serve the metrics of a process that serves nothing else, in a thread; give the port.
+
+    Raises OSError where nobody may listen there.
+    """
+    server, _ = start_http_server(port, host, registry=METRICS)
+    return server.server_port
 
 
 _VALUES: Final = re.compile(
