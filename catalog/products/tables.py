@@ -33,6 +33,7 @@ OFFER_SEARCH_DOCUMENT = (
 
 
 _NOT_OPEN = "audience_id <> '00000000-0000-0000-0000-000000000000'::uuid"
+_OPEN = "state = 'active' and audience_id = '00000000-0000-0000-0000-000000000000'::uuid"
 
 
 class ProductRow(Base):
@@ -241,6 +242,7 @@ class OfferRow(Base):
         Index("ix_offers_product_id", "product_id", "supplier_id", "sku"),
         Index("ix_offers_sku_key", "sku_key"),
         Index("ix_offers_audience_id", "audience_id", postgresql_where=text(_NOT_OPEN)),
+        Index("ix_offers_lead_time_days", "lead_time_days", postgresql_where=text(_OPEN)),
         Index(
             "ix_offers_private",
             "audience_id",

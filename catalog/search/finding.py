@@ -15,18 +15,9 @@ import msgspec
 from catalog.languages.tags import base_language
 from catalog.price_lists.mark import Mark, read_mark
 from catalog.price_lists.visibility import scopes_of
+from catalog.search.in_order import Shape
 from catalog.search.known import Known, read_synonyms
-from catalog.search.matching import (
-    FIRSTS,
-    FOUND,
-    HIT,
-    OPEN_SEARCHES,
-    RESTS,
-    SEARCHES,
-    Filters,
-    Place,
-    values_of,
-)
+from catalog.search.matching import FOUND, HIT, Filters, Place
 from catalog.search.meanings import read_meanings
 from catalog.search.rules import (
     Meanings,
@@ -36,6 +27,7 @@ from catalog.search.rules import (
     words_of,
 )
 from catalog.search.shelf import Shelf
+from catalog.search.statements import first_of, rest_of, search_of, values_of
 from marketplace.kernel.limits import SEARCH_COUNTED_MAX, SEARCH_FEW_HITS
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
@@ -79,8 +71,12 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def by_price(self) -> bool:
         """Tell whether own prices decide what is on the page."""
-        limited = self.price_from is not None or self.price_to is not None
-        return limited or self.sort in {"price", "-price"}
+        return self.limited or self.sort in {"price", "-price"}
+
+    @property
+    def limited(self) -> bool:
+        """Tell whether own prices decide what is found."""
+        return self.price_from is not None or self.price_to is not None
 
 
 class Hit(msgspec.Struct, frozen=True):
@@ -98,7 +94,8 @@ class Found(msgspec.Struct, frozen=True):
     `near` are hits that fail one group of the filter alone; only a search by prices asks for them,
     for they count for that group's facet. `matching` is how many match, the filter aside, up to
     what is more than few; `bounded` says that there are more than `count` and the others counted.
-    `left_out` are words that were not asked for. `mark` was read no later.
+    `left_out` are words that were not asked for; `stage` says how the others matched. `mark` was
+    read no later.
     """
 
     hits: list[Hit]
@@ -108,6 +105,7 @@ class Found(msgspec.Struct, frozen=True):
     counts: dict[str, list[Any]]
     near: list[Hit]
     mark: Mark
+    stage: int = 0
     left_out: tuple[str, ...] = ()
 
     @property
@@ -131,9 +129,17 @@ class _Asked(msgspec.Struct, frozen=True, kw_only=True):
     """The caller is known to see no more than what is open."""
 
     @property
-    def narrowed(self) -> bool:
-        """Tell whether there is anything a hit may fail."""
-        return self.query.filters != Filters() or self.priced is not None
+    def shape(self) -> Shape:
+        """Tell what the statements must do."""
+        filters, facets = self.query.filters, self.query.facets
+        return Shape(
+            with_text=bool(self.words),
+            by_documents=bool(filters.categories or filters.values or filters.ranges),
+            by_offers=bool(filters.suppliers) or filters.lead_time_days is not None,
+            facets=facets,
+            near=facets or self.query.limited,
+            priced=self.priced is not None,
+        )
 
     def meant(self, meanings: Meanings) -> "_Asked":
         """Ask once more, with what words may have been meant to be."""
@@ -237,8 +243,8 @@ async def _needless(platform: Platform, caller: Caller, asked: _Asked, mark: Mar
         kept = asked.without(places)
         synonyms = await _synonyms(platform, caller, query, mark, kept.words)
         tried = msgspec.structs.replace(kept, synonyms=synonyms).meant(meanings)
-        statement = FIRSTS[tried.narrowed]
-        return bool(await hot_rows(platform, caller, statement, tried.values(caller)))
+        first = first_of(tried.shape.rest)
+        return bool(await hot_rows(platform, caller, first, tried.values(caller)))
 
     every = 2 ** len(words) - 1
     each = [1 << at for at in range(len(words))]
@@ -305,8 +311,7 @@ async def _run(platform: Platform, caller: Caller, asked: _Asked) -> Found:
     hits: list[Hit] = []
     near: list[Hit] = []
     counts: dict[str, list[Any]] = {}
-    statements = OPEN_SEARCHES if asked.is_open else SEARCHES
-    statement = statements[bool(asked.words), asked.narrowed, asked.query.facets]
+    statement = search_of(asked.shape, is_open=asked.is_open)
     rows = await hot_rows(platform, caller, statement, asked.values(caller))
     for row in rows:
         kind = row[0]
@@ -320,12 +325,12 @@ async def _run(platform: Platform, caller: Caller, asked: _Asked) -> Found:
         hits = await _run_uncounted(platform, caller, asked)
     hits.sort(key=_in_order)
     mark = Mark(int(changes), at)
-    return Found(hits, matching, min(count, SEARCH_COUNTED_MAX), bounded, counts, near, mark)
+    count = min(count, SEARCH_COUNTED_MAX)
+    return Found(hits, matching, count, bounded, counts, near, mark, asked.stage)
 
 
 async def _run_uncounted(platform: Platform, caller: Caller, asked: _Asked) -> list[Hit]:
-    statement = RESTS[bool(asked.words), asked.narrowed]
-    rows = await hot_rows(platform, caller, statement, asked.values(caller))
+    rows = await hot_rows(platform, caller, rest_of(asked.shape.rest), asked.values(caller))
     return sorted((_hit(row, asked.stage) for row in rows), key=_in_order)
 
 

@@ -237,7 +237,7 @@ async def _page_by_price(
         if limited:
             within = (*places, *ordered(near, costs, query, limited=True))
             priced = [place.id for place in within]
-            counted = await find(platform, caller, query, mark, None, 1, stage, priced)
+            counted = await find(platform, caller, query, mark, None, 1, found.stage, priced)
         findings.facets = await facets_of(platform, caller, query.languages, counted)
         findings.facets.prices = ranges_of(found, costs)
     ends = [at for at in (true_until, costs.true_until) if at is not None]

@@ -56,6 +56,7 @@ class SearchDocumentRow(Base):
     __table_args__ = (
         Index("ix_search_documents_document", "document", postgresql_using="gin"),
         Index("ix_search_documents_name_key", "name_key", "product_id"),
+        Index("ix_search_documents_name", "name", "product_id"),  # in the collation C
     )
 
 

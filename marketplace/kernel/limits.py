@@ -154,6 +154,9 @@ SEARCH_FILTERS_MAX: Final = 20
 """Values that one parameter of a search may have; who ticks more sees all there is."""
 SEARCH_COUNTED_MAX: Final = 5_000
 """Hits of a search that are counted, by facets too; who finds more narrows it down."""
+SEARCH_DRIVEN_MAX: Final = 20_000
+"""Offers of the suppliers, or in the time, asked for whose products are looked up: some 60 ms. Of
+more, products are read in the order of their names, and enough come soon."""
 SEARCH_FEW_HITS: Final = 3
 """Where a search finds fewer, typing errors are looked for; what was found stands first then."""
 PAGE_READS_MAX: Final = 20

@@ -7,7 +7,9 @@ import msgspec
 import pytest
 
 from catalog.price_lists import checking
-from catalog.search import known, matching, page_statements
+from catalog.search import known, page_statements
+from catalog.search.in_order import Shape
+from catalog.search.statements import rest_of, search_of
 from marketplace.platform.core import Platform
 from marketplace.platform.database import HotRead, Role
 
@@ -23,11 +25,14 @@ READS = {
     "chosen items, whole": page_statements.CHOSEN.whole,
     "chosen items of what is open": page_statements.OPEN_CHOSEN,
     "chosen items of what is open, with contracts": page_statements.OPEN_CHOSEN_AND_AGREED,
-    "a search": matching.SEARCHES[True, True, False],
-    "a search with facets": matching.SEARCHES[True, False, True],
-    "a search of what is open": matching.OPEN_SEARCHES[True, False, True],
+    "a search": search_of(Shape(with_text=True, by_documents=True)),
+    "a search with facets": search_of(Shape(with_text=True, facets=True)),
+    "a search of what is open": search_of(Shape(with_text=True, facets=True), is_open=True),
     "names of facets": known._NAMES,
-    "a category with facets": matching.SEARCHES[False, True, True],
+    "a category with facets": search_of(Shape(by_documents=True, facets=True, near=True)),
+    "a supplier's, in time": search_of(Shape(by_offers=True, facets=True, near=True)),
+    "what is open of a supplier": search_of(Shape(by_documents=True, by_offers=True), is_open=True),
+    "what lies behind it": rest_of(Shape(with_text=True)),
     "one item": page_statements.ONE,
 }
 Node = Mapping[str, Any]

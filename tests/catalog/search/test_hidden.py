@@ -221,6 +221,9 @@ class Bench:
             for query in ({"q": text[:4]}, {"q": text[:3], "language": "de", "limit": "3"}):
                 await self._get("/v1/catalog/suggestions", query, told)
         await self._pages({"facets": "true", "limit": "2", "range": "bore:5:20", **chosen}, told)
+        supplier = {"supplier": str(self.shop.supplier.organization_id)}
+        for offered in (supplier, {"lead_time_days": "4"}, {**supplier, "lead_time_days": "4"}):
+            await self._pages({"facets": "true", "limit": "2", **offered}, told)
         await self._pages(
             {"price_from": "2", "price_to": "6", "currency": "EUR", "facets": "true"}, told
         )
