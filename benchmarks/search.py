@@ -2,7 +2,8 @@
 
 The products are made by one statement: what a distributor of everything calls its articles, each
 with a maker's number, an offer of one of ten suppliers and a price in his base list. Buyers ask for
-part numbers and for two to four words, with facets, 24 items on a page.
+part numbers and for two to four words, with facets, 24 items on a page; then products get
+categories and attributes, and buyers ask for all of them, narrowed or sorted.
 """
 
 import random
@@ -20,7 +21,7 @@ import httpx
 import uvloop
 from rich.console import Console
 
-from benchmarks import subjects
+from benchmarks import filtered, subjects
 from benchmarks.compare import FULL, Subject, interleave
 from benchmarks.installation import Installation, installed, machine_facts
 from benchmarks.load import Client, http_request
@@ -167,11 +168,17 @@ async def measure(
         )
         known = Subject("the same, asked before", api.port, searches(buyers, products, KNOWN))
         await interleave((empty, known, new), replace(FULL, rounds=rounds))
+        await filtered.describe(installation, operator, THINGS, MATERIALS)
+        sellers = [each.id for each in suppliers]
+        narrowed = await filtered.measure(api.port, buyers, sellers, MATERIALS, rounds)
+        held = Row("API process after the run", value=f"{api.resident_mb():.0f} MB")
     target = Target(0.05, "≥ 5 %")
     return [
         Row("empty GET", empty),
         Row(new.name, new, empty, target),
         Row(known.name, known, empty, target),
+        *narrowed,
+        held,
     ], facts
 
 
