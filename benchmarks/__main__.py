@@ -1,7 +1,7 @@
 """`make bench`: measure, and print one table."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import ExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -109,6 +109,7 @@ def main(
     with (
         console.status("Starting servers") as status,
         installed(directory) as installation,
+        ExitStack() as more,
     ):
         pace, size = (QUICK, world.QUICK) if quick else (replace(FULL, rounds=rounds), world.FULL)
         match what:
@@ -117,7 +118,8 @@ def main(
             case "scale":
                 chosen = scale.QUICK if quick else scale.FULL
                 chosen = replace(chosen, many=many or chosen.many)
-                measured = _measure_scale(installation, pace, chosen)
+                other = more.enter_context(installed(directory / "many"))
+                measured = _measure_scale(installation, other, pace, chosen)
             case "bids":
                 measured = _measure_bids(installation, pace, status.update)
             case "live":
@@ -238,14 +240,19 @@ async def _measure_catalog(
 
 
 async def _measure_scale(
-    installation: Installation, pace: Pace, chosen: scale.Scale
+    few: Installation, many: Installation, pace: Pace, chosen: scale.Scale
 ) -> tuple[list[Row], list[str]]:
-    ran_on = await machine_facts(installation)
-    async with installation.worker(), installation.api() as api:
-        operator = await _operator(installation, api)
-        async with operator.http:
-            made = await world.make_world(operator, chosen.world)
-            return await scale.scale_rows(installation, operator, made, chosen, pace), ran_on
+    ran_on = await machine_facts(few)
+
+    async def loaded(installation: Installation, organizations: int) -> scale.Loaded:
+        async with installation.worker(), installation.api() as api:
+            operator = await _operator(installation, api)
+            async with operator.http:
+                made = await world.make_world(operator, chosen.world)
+                return await scale.load(installation, operator, made, organizations, chosen.asking)
+
+    here, there = await loaded(few, chosen.few), await loaded(many, chosen.many)
+    return await scale.scale_rows(here, there, pace), ran_on
 
 
 async def _measure_bids(

@@ -1,8 +1,7 @@
 """Does a price cost more where there are many organizations? `make bench ARGS=scale`.
 
-The same questions are measured twice on one installation: with a hundred organizations, and after
-thousands more with lists of their own have been loaded. Each rate is taken as its share of the
-empty handler's in the same rounds, and the two shares are compared.
+The same questions are asked of two installations in turn, one with a hundred organizations and one
+with thousands more that have lists of their own, so that a machine that slows down slows both.
 """
 
 from collections.abc import Sequence
@@ -12,9 +11,8 @@ from typing import Final
 import asyncpg
 
 from benchmarks import subjects, world
-from benchmarks.compare import Pace, Subject, interleave, ratio
-from benchmarks.installation import Installation
-from benchmarks.load import Client
+from benchmarks.compare import Pace, Ratio, Subject, interleave, ratio
+from benchmarks.installation import Api, Installation
 from benchmarks.parties import Party, each, register
 from benchmarks.report import Row, Target
 from benchmarks.world import CURRENCY, Size, World
@@ -23,11 +21,13 @@ ROWS_OF_EACH: Final = 500
 """Prices in the lists of one organization, over all suppliers."""
 WARM_MIN: Final = 0.9
 COLD_MIN: Final = 0.7
+WARM_SECONDS: Final = 3.0
+"""So long that whoever asks has asked before."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How many organizations there are at first, how many in the end, how many of these ask."""
+    """How many organizations there are, few that all ask, and many of which some do."""
 
     few: int
     many: int
@@ -113,71 +113,77 @@ async def load_prices(owner_url: str, organizations: int, names: Sequence[str]) 
     return int(done.rsplit(maxsplit=1)[-1])
 
 
-async def scale_rows(
-    installation: Installation, operator: Party, made: World, scale: Scale, pace: Pace
-) -> list[Row]:
-    """Measure with few and with many organizations, cold first, and compare."""
-    url = installation.services.owner_url
-    names = ["Organization %", "Asking %"]
-    few = await _asking(operator, scale.few, 0)
-    rows = await load_prices(url, 0, names)
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """An installation with its organizations: `made.buyers` are those who ask."""
+
+    installation: Installation
+    made: World
+    organizations: int
+    prices: int
+
+
+async def load(
+    installation: Installation, operator: Party, made: World, organizations: int, asking: int
+) -> Loaded:
+    """Fill a world that has no buyers: with so many organizations, of which so many ask."""
+    buyers = await each(
+        lambda n: register(operator, f"Asking {n}", buyer=True), range(min(asking, organizations))
+    )
+    url, names = installation.services.owner_url, ["Organization %", "Asking %"]
+    prices = await load_prices(url, organizations - len(buyers), names)
     await installation.settle()
-    by_few = replace(made, buyers=few)
-    before = await _shares(installation, by_few, pace, warm=by_few)
-    more = await _asking(operator, scale.asking - scale.few, scale.few)
-    rows += await load_prices(url, scale.many - scale.asking, names)
-    await installation.settle()
-    by_all = replace(made, buyers=[*few, *more])
-    # Cold, the same buyers ask: more of them would ask more first questions in the same time.
-    after = await _shares(installation, by_few, pace, warm=by_all)
-    others = await _shares(installation, by_all, pace) if scale is FULL else {}
-    words = f"{scale.many:,} organizations, {rows:,} prices"
+    return Loaded(installation, replace(made, buyers=buyers), organizations, prices)
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A question's share of the empty handler's rate, with few and many, and one by the other."""
+
+    few: float
+    many: float
+    ratio: Ratio
+
+    def __str__(self) -> str:
+        """Say it for the table."""
+        of_own, least, greatest = self.ratio.median, self.ratio.least, self.ratio.greatest
+        return f"{self.few:.1%} → {self.many:.1%}: {of_own:.0%} ({least:.0%} to {greatest:.0%})"
+
+
+async def scale_rows(few: Loaded, many: Loaded, pace: Pace) -> list[Row]:
+    """Ask both, cold first, and compare."""
+    async with few.installation.api("few") as one, many.installation.api("many") as other:
+        # Cold, as many buyers ask of both: more of them would ask more first questions.
+        as_few = replace(many.made, buyers=many.made.buyers[: len(few.made.buyers)])
+        once = replace(pace, rounds=1, warm_seconds=0.0)
+        cold = await _compared((one, few.made), (other, as_few), once)
+        known = replace(pace, warm_seconds=max(pace.warm_seconds, WARM_SECONDS))
+        warm = await _compared((one, few.made), (other, many.made), known)
     return [
         Row(
-            f"{name}: {words}",
-            value=f"{before[name]:.1%} → {after[name]:.1%}: {after[name] / before[name]:.0%}",
+            f"{name}{suffix}: {many.organizations:,} organizations, {many.prices:,} prices",
+            value=str(compared),
             target=Target(least, f"≥ {least:.0%} of its own"),
-            hit=after[name] / before[name] >= least,
+            hit=compared.ratio.median >= least,
         )
-        for name in before
-        for least in (COLD_MIN if "cold" in name else WARM_MIN,)
-    ] + [
-        Row(f"{name}, {scale.asking} buyers instead of {scale.few}", value=f"{share:.1%}")
-        for name, share in others.items()
+        for suffix, least, found in ((", cold", COLD_MIN, cold), ("", WARM_MIN, warm))
+        for name, compared in found.items()
     ]
 
 
-async def _asking(operator: Party, count: int, first: int) -> list[Party]:
-    return await each(
-        lambda n: register(operator, f"Asking {n}", buyer=True), range(first, first + count)
-    )
-
-
-async def _shares(
-    installation: Installation, cold: World, pace: Pace, warm: World | None = None
-) -> dict[str, float]:
-    """Give the share of the empty handler's rate of each question, on a process of its own.
-
-    Cold: that process is new, as are its connections; it knows nobody, and nothing is planned. Then
-    `warm`, if that is asked for.
-    """
-    shares = {}
-    once = replace(pace, rounds=1, warm_seconds=0.0)
-    async with installation.api("scale") as api:
-
-        def subject(name: str, clients: Sequence[Client]) -> Subject:
-            return Subject(name, api.port, clients)
-
-        for suffix, made, how in ((", cold", cold, once), ("", warm, pace)):
-            if made is None:
-                continue
-            asked = {
-                "price of one line": (subjects.one_price(made), "POST"),
-                "page of 50": (subjects.pages(made, subjects.PAGES_TOO_MANY_TO_KNOW), "GET"),
-            }
-            for name, (clients, method) in asked.items():
-                empty = subject("empty", subjects.empty(method))
-                one = subject(name, clients)
-                await interleave((one, empty), how)
-                shares[name + suffix] = ratio(one, empty).median
-    return shares
+async def _compared(
+    few: tuple[Api, World], many: tuple[Api, World], pace: Pace
+) -> dict[str, Compared]:
+    """Compare by question; the first time each process is new, as are its connections."""
+    found = {}
+    for name, ask, method in (
+        ("price of one line", subjects.one_price, "POST"),
+        ("page of 50", lambda made: subjects.pages(made, subjects.PAGES_TOO_MANY_TO_KNOW), "GET"),
+    ):
+        empty = Subject("empty", few[0].port, subjects.empty(method))
+        one, other = (Subject(name, api.port, ask(made)) for api, made in (few, many))
+        await interleave((empty, one, other), pace)
+        found[name] = Compared(
+            ratio(one, empty).median, ratio(other, empty).median, ratio(other, one)
+        )
+    return found
