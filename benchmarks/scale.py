@@ -42,8 +42,8 @@ _MADE_QUICK: Final = replace(world.QUICK, buyers=0, bidders=0)
 QUICK: Final = Scale(few=4, many=40, asking=8, world=_MADE_QUICK)
 
 # Organizations that only have prices, and the lists of those that have none: one of each supplier,
-# so that all lists of an organization hold so many rows together. Rows come in the order of the
-# key, as they do from imports.
+# so that all lists of an organization hold so many rows together, for other offers than the next
+# organization's. Rows come in the order of the key, as they do from imports.
 _ORGANIZATIONS: Final = """
 insert into organizations (id, company_id, name, buyer, supplier)
 select id, id, 'Organization ' || n, true, false
@@ -74,7 +74,7 @@ select l.id, o.id, 'C62', '-infinity', 1, 2147483647, l.supplier_id, 'infinity',
            jsonb_build_object('minimum_quantity', '1', 'amount', '9.75'),
            jsonb_build_object('minimum_quantity', '10', 'amount', '9.25'),
            jsonb_build_object('minimum_quantity', '100', 'amount', '8.5'))
-from (select id, supplier_id, row_number() over (order by id) as n from price_lists
+from (select id, supplier_id, dense_rank() over (order by name) as n from price_lists
       where name like 'own %' and published_at > $2) l
 join (select id, supplier_id, row_number() over (order by id) as n from offers) o
     on o.supplier_id = l.supplier_id and (o.n + l.n) % $1 = 0
