@@ -197,8 +197,7 @@ class FileReader(Generic[R]):
         while names and not names[-1]:
             names = names[:-1]
         named = [name for name in names if name]
-        known = [name for name in named if self.layout.find(name) is not None]
-        if not known or (self._title and not self._names_all(named, known)):
+        if not self.is_header(named, below_title=self._title is not None):
             self._title = self._title or (line, named)
             self._titles += 1
             if self._titles > TITLE_ROWS_MAX:
@@ -206,8 +205,11 @@ class FileReader(Generic[R]):
             return None
         return [self.layout.find(name) for name in names] if self._fit(line, named) else None
 
-    def _names_all(self, named: Sequence[str], known: Sequence[str]) -> bool:
-        """Tell whether a row below a title is a header beyond doubt."""
+    def is_header(self, named: Sequence[str], *, below_title: bool) -> bool:
+        """Tell whether a row with these names is the header; below a title only beyond doubt."""
+        known = [name for name in named if self.layout.find(name) is not None]
+        if not below_title:
+            return bool(known)
         required = {column.name for column in self.layout.columns if column.required}
         return len(named) == len(known) > 1 and required.issubset(known)
 

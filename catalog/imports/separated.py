@@ -16,7 +16,7 @@ from catalog.imports.decimals import DecimalMark
 from catalog.imports.plain import PlainForm
 from catalog.imports.recognizing import header_names, recognize_encoding, recognize_separator
 from catalog.imports.rows import Column, FileReader, Layout, PlainRows
-from marketplace.kernel.limits import RECORD_BYTES_MAX
+from marketplace.kernel.limits import RECORD_BYTES_MAX, TITLE_ROWS_MAX
 
 SAMPLE_BYTES: Final = 64 * 1024
 """What is looked at before the first row is read."""
@@ -88,23 +88,32 @@ class CsvReader(FileReader[R]):
         self._sampling = False
         self._encoding = recognize_encoding(sample)
         lines = sample.decode(self._encoding or "ascii", "replace").lstrip("\ufeff").splitlines()
-        while lines and not self._names_columns(lines[0]):
-            lines.pop(0)
-        numeric = {column.name for column in self.layout.columns if column.numeric}
-        if lines and not self.mark.mark:
-            separator = self._separator_of(lines[0])
-            names = header_names(lines[0], separator)
+        header = self._header_in(lines)
+        if header is not None and not self.mark.mark:
+            separator = self._separator_of(lines[header])
+            numeric = {column.name for column in self.layout.columns if column.numeric}
+            names = header_names(lines[header], separator)
             places = [place for place, name in enumerate(names) if name in numeric]
             self.mark.learn(
                 row[place].strip()
-                for row in _rows(lines[1:] if whole else lines[1:-1], separator)
+                for row in _rows(lines[header + 1 : None if whole else -1], separator)
                 for place in places
                 if place < len(row)
             )
 
-    def _names_columns(self, line: str) -> bool:
-        names = header_names(line, self._separator_of(line))
-        return any(self.layout.find(name) is not None for name in names)
+    def _header_in(self, lines: Sequence[str]) -> int | None:
+        """Find the header among the first lines, as `read_header` will when it comes to them."""
+        titles = 0
+        for place, line in enumerate(lines):
+            if not line.strip() or _SAYS_SEPARATOR.fullmatch(line):
+                continue
+            names = header_names(line, self._separator_of(line))
+            if self.is_header([name for name in names if name], below_title=titles > 0):
+                return place
+            titles += 1
+            if titles > TITLE_ROWS_MAX:
+                return None
+        return None
 
     def _separator_of(self, header: str) -> str:
         return recognize_separator(header, lambda name: self.layout.find(name) is not None)

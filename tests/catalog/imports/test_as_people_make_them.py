@@ -140,6 +140,14 @@ def test_titles_blank_columns_and_rows_and_hidden_sheets_do_not_matter(data: byt
     assert prices(data) == [GOOD]
 
 
+@pytest.mark.parametrize("sku", ["4,5", "4.5"])
+def test_the_decimal_mark_is_learned_below_the_header_and_not_below_a_title(sku: str) -> None:
+    title = "Preisliste\namount;all net\n"
+    assert told(f"{title}sku;unit;amount\n{sku};C62;1,234\n") == [
+        (4, "amount", "ambiguous_decimal", "1,234")
+    ]
+
+
 def test_a_line_keeps_its_number_below_a_title() -> None:
     assert told("Prices\n\nsku,unit,amount\nA,C62,1\nB,FOO,2\n") == [
         (5, "unit", "unknown_unit", "FOO")
