@@ -13,7 +13,7 @@ from catalog.exports.downloads import BmecatDownload, FileDownload
 from catalog.exports.writers import MEDIA_TYPES, ExportFormat
 from marketplace.platform.caller import Caller
 from marketplace.platform.core import Platform
-from marketplace.platform.http.contents import closing, started
+from marketplace.platform.http.contents import streamed
 from marketplace.platform.http.given import FromPath, Given
 
 Format = Annotated[
@@ -23,16 +23,15 @@ Format = Annotated[
 
 
 async def _answer(pieces: AsyncIterator[bytes], chosen: ExportFormat, name: str) -> Stream:
-    begun = await started(pieces)
-    return Stream(
-        begun,
-        background=closing(begun),
-        media_type=MEDIA_TYPES[chosen],
-        headers={
-            "Content-Disposition": f'attachment; filename="{name}.{chosen.value}"',
-            "Cache-Control": "no-store",
-        },
-    )
+    return await _file(pieces, MEDIA_TYPES[chosen], f"{name}.{chosen.value}")
+
+
+async def _file(pieces: AsyncIterator[bytes], media_type: str, name: str) -> Stream:
+    headers = {
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "Cache-Control": "no-store",
+    }
+    return await streamed(pieces, media_type, headers)
 
 
 @get(
@@ -135,16 +134,8 @@ async def export_bmecat(
     ] = None,
 ) -> Stream:
     """Stream your catalog; it can be imported again as offers, products and prices."""
-    begun = await started(bmecat.export_bmecat(platform, caller, price_list_id))
-    return Stream(
-        begun,
-        background=closing(begun),
-        media_type=bmecat.MEDIA_TYPE,
-        headers={
-            "Content-Disposition": 'attachment; filename="catalog.xml"',
-            "Cache-Control": "no-store",
-        },
-    )
+    pieces = bmecat.export_bmecat(platform, caller, price_list_id)
+    return await _file(pieces, bmecat.MEDIA_TYPE, "catalog.xml")
 
 
 ROUTES: Final = (

@@ -7,7 +7,6 @@ from uuid import UUID
 from litestar import Request, Response, delete, get, post
 from litestar.openapi import ResponseSpec
 from litestar.params import QueryParameter
-from litestar.response import Stream
 
 from catalog.media import service
 from catalog.media.schemas import MediumView
@@ -21,8 +20,7 @@ from marketplace.platform.http.contents import (
     DocumentDownload,
     DocumentUpload,
     body_stream,
-    closing,
-    started,
+    streamed,
 )
 from marketplace.platform.http.given import FromPath, Given
 from marketplace.platform.http.paging import Page, PageRequest, paged
@@ -97,17 +95,10 @@ async def read_medium(
     headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
     if is_kept(tag, if_none_match):
         return Response(None, status_code=304, headers=headers)
-    begun = await started(service.give_out(platform, caller, found))
-    return Stream(
-        begun,
-        background=closing(begun),
-        media_type=found.kind.value,
-        headers={
-            **headers,
-            **release_headers(found.file_name, found.kind),
-            "Content-Length": str(found.size_bytes),
-        },
-    )
+    headers |= release_headers(found.file_name, found.kind)
+    headers["Content-Length"] = str(found.size_bytes)
+    pieces = service.give_out(platform, caller, found)
+    return await streamed(pieces, found.kind.value, headers)
 
 
 @delete(

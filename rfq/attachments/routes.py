@@ -21,8 +21,7 @@ from marketplace.platform.http.contents import (
     DocumentDownload,
     DocumentUpload,
     body_stream,
-    closing,
-    started,
+    streamed,
 )
 from marketplace.platform.http.given import FromPath, Given
 from marketplace.platform.http.paging import Page, PageRequest, paged
@@ -59,10 +58,7 @@ class SealedUpload(Operation):
 
 
 async def _download(found: Download) -> Stream:
-    begun = await started(found.pieces)
-    return Stream(
-        begun, background=closing(begun), media_type=found.kind.value, headers=found.headers()
-    )
+    return await streamed(found.pieces, found.kind.value, found.headers())
 
 
 @post(

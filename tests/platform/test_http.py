@@ -17,7 +17,7 @@ from uvicorn.server import ServerState
 
 from marketplace.kernel.limits import TAKEN_BYTES_MIN
 from marketplace.platform.arrival import WHOLE, Arrival
-from marketplace.platform.http.contents import closing
+from marketplace.platform.http.contents import streamed
 from marketplace.platform.http.edge import Edge
 from marketplace.platform.http.openapi import openapi_document
 from marketplace.platform.http.request import WholeRequest
@@ -223,10 +223,9 @@ async def test_what_an_answer_holds_is_closed_with_it_when_its_reader_leaves() -
         finally:
             closed.set()
 
-    @get("/file", sync_to_thread=False)
-    def file() -> Stream:
-        begun = rows()
-        return Stream(begun, background=closing(begun))
+    @get("/file")
+    async def file() -> Stream:
+        return await streamed(rows(), "text/plain", {})
 
     async def leaves() -> Message:
         await taken.wait()

@@ -1,6 +1,6 @@
 """Contents over HTTP: bodies and answers that are files."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
@@ -14,6 +14,7 @@ from litestar.openapi.spec import (
     Schema,
 )
 from litestar.openapi.spec.enums import OpenAPIType
+from litestar.response import Stream
 
 from marketplace.kernel.limits import DOCUMENT_BYTES_MAX
 from marketplace.platform.contents.kinds import ALL, DocumentKind, told
@@ -59,17 +60,22 @@ async def started(stream: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
     return whole()
 
 
-def closing(pieces: AsyncGenerator[bytes, None]) -> BackgroundTask:
-    """Have the pieces of an answer closed when it ends, however it does.
+async def streamed(
+    pieces: AsyncIterator[bytes], media_type: str, headers: Mapping[str, str]
+) -> Stream:
+    """Answer with pieces; what is wrong before the first of them is told as an error.
 
-    Else what they hold, such as a connection, waits for the collector of garbage where a reader has
-    left or takes nothing.
+    They are closed when the answer ends, however it does. Else what they hold, such as a
+    connection, waits for the collector of garbage where a reader has left or takes nothing.
     """
+    begun = await started(pieces)
 
-    async def close() -> None:
-        await pieces.aclose()
+    async def close() -> None:  # the method itself is none that the framework would await
+        await begun.aclose()
 
-    return BackgroundTask(close)
+    return Stream(
+        begun, background=BackgroundTask(close), media_type=media_type, headers=dict(headers)
+    )
 
 
 def kinds_in_order(kinds: Collection[DocumentKind]) -> Sequence[str]:
