@@ -12,7 +12,6 @@ from catalog.media import service
 from catalog.media.schemas import MediumView
 from catalog.media.service import KINDS
 from marketplace.platform.caller import Caller
-from marketplace.platform.contents.releasing import release_headers
 from marketplace.platform.core import Platform
 from marketplace.platform.http.access import IfNoneMatch, is_kept
 from marketplace.platform.http.contents import (
@@ -95,10 +94,8 @@ async def read_medium(
     headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
     if is_kept(tag, if_none_match):
         return Response(None, status_code=304, headers=headers)
-    headers |= release_headers(found.file_name, found.kind)
-    headers["Content-Length"] = str(found.size_bytes)
-    pieces = service.give_out(platform, caller, found)
-    return await streamed(pieces, found.kind.value, headers)
+    download = service.give_out(platform, caller, found)
+    return await streamed(download.pieces, download.kind.value, {**headers, **download.headers()})
 
 
 @delete(

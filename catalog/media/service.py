@@ -32,7 +32,7 @@ from marketplace.kernel.limits import (
 from marketplace.platform.caller import Caller
 from marketplace.platform.contents.kinds import DocumentKind, check_name
 from marketplace.platform.contents.receiving import Content, HeldContents, keep_file, received
-from marketplace.platform.contents.releasing import unchanged
+from marketplace.platform.contents.releasing import Download, in_room, unchanged
 from marketplace.platform.contents.scanning import Scan
 from marketplace.platform.core import Platform
 from marketplace.platform.database import Transaction, transaction
@@ -200,14 +200,14 @@ async def find_medium(platform: Platform, caller: Caller, medium_id: UUID) -> St
     )
 
 
-async def give_out(platform: Platform, caller: Caller, found: StoredMedium) -> AsyncIterator[bytes]:
-    """Give a medium piece by piece; raises Unavailable while too many are under way.
+def give_out(platform: Platform, caller: Caller, found: StoredMedium) -> Download:
+    """Give a medium out; its first piece raises Unavailable while too many are under way.
 
-    Raises NotFound, before the first piece, for one that was changed where it is stored.
+    And NotFound for one that was changed where it is stored.
     """
-    with platform.get(MediaGivenOut).room(caller.organization_id):
-        async for piece in unchanged(platform, found.key, found.sha256):
-            yield piece
+    pieces = unchanged(platform, found.key, found.sha256)
+    shared = in_room(platform.get(MediaGivenOut), caller.organization_id, pieces)
+    return Download(shared, found.size_bytes, found.kind, found.file_name)
 
 
 async def delete_medium(platform: Platform, caller: Caller, medium_id: UUID) -> None:

@@ -61,7 +61,7 @@ async def tell(shelf: Shelf, product_id: Any, who: Caller, *media: MediumView) -
 
 async def content(shelf: Shelf, medium: MediumView, who: Caller) -> bytes:
     found = await service.find_medium(shelf.platform, who, medium.id)
-    return await whole(await started(service.give_out(shelf.platform, who, found)))
+    return await whole(await started(service.give_out(shelf.platform, who, found).pieces))
 
 
 async def whole(chunks: AsyncIterator[bytes]) -> bytes:
@@ -373,7 +373,7 @@ async def test_media_go_out_a_few_at_a_time_and_who_goes_away_leaves_his_place(
     monkeypatch.setitem(shelf.platform._parts, service.MediaGivenOut, one)
     medium, who = await upload(shelf), shelf.market.supplier
     found = await service.find_medium(shelf.platform, who, medium.id)
-    reading = await started(service.give_out(shelf.platform, who, found))
+    reading = await started(service.give_out(shelf.platform, who, found).pieces)
     with pytest.raises(Unavailable):
         await content(shelf, medium, shelf.operator)
     assert await anext(reading) == PNG
