@@ -52,7 +52,7 @@ class Scale:
 
 
 FULL: Final = Scale(16, 2_000, 30, 1_000, 100, 800, 500, 10.0, (40, timedelta(seconds=12)))
-QUICK: Final = Scale(4, 20, 3, 8, 40, 6, 50, 0.5, (1, timedelta(seconds=1)))
+QUICK: Final = Scale(4, 20, 3, 8, 40, 6, 50, 0.5, (1, timedelta(seconds=3)))
 
 
 async def live_rows(

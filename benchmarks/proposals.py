@@ -33,7 +33,7 @@ class Size:
 
 
 FULL: Final = Size(200, 20, 40.0, 5)
-QUICK: Final = Size(4, 3, 5.0, 1)
+QUICK: Final = Size(4, 3, 10.0, 1)
 
 
 async def proposal_rows(

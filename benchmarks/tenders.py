@@ -57,7 +57,7 @@ class Scale:
 
 
 FULL: Final = Scale(suppliers=500, lines=50, ahead_s=8.0, good_time_s=75.0)
-QUICK: Final = Scale(suppliers=8, lines=5, ahead_s=3.0, good_time_s=8.0)
+QUICK: Final = Scale(suppliers=8, lines=5, ahead_s=10.0, good_time_s=15.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from marketplace.devservices import (
 from marketplace.platform.settings import SettingsError
 
 DIRECTORY: Final = Path(".marketplace")
-READY_S_MAX: Final = 60.0
+READY_S_MAX: Final = 180.0
 STOP_S_MAX: Final = 10.0
 WATCH_S: Final = 0.2
 RESTARTS_MAX: Final = 5

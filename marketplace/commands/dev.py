@@ -83,7 +83,7 @@ async def _demo(
             raise SettingsError("The operator got no key.")
         return key
 
-    async with httpx.AsyncClient(base_url=url, timeout=30) as http:
+    async with httpx.AsyncClient(base_url=url, timeout=60) as http:
         try:
             demo = await demo_companies(http, development.demo_keys_file(environ), new_operator_key)
             return demo, await ensure_auction(http, demo)

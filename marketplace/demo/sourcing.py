@@ -64,7 +64,6 @@ async def sealed_offers(road: Road) -> None:
     await eventually(
         lambda: buyer.get(path),
         lambda procedure: procedure["opened_at"] is not None,
-        seconds=15,
         what="the opening",
     )
     opened = await buyer.get(f"{path}/bids", show="listBids")
@@ -136,7 +135,7 @@ async def award(road: Road) -> None:
     async def lot_status() -> Any:
         return (await buyer.get(path))["lots"][0]["status"]
 
-    await eventually(lot_status, "auctioned".__eq__, seconds=15, what="The auction's result")
+    await eventually(lot_status, "auctioned".__eq__, what="The auction's result")
     decided = await buyer.post(f"{path}/awards", body, once="award", show="awardLot")
     road.award = decided["awards"][0]
     best = min(road.final_totals, key=lambda supplier: road.final_totals[supplier])

@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, Self
+from typing import Any, Final, Protocol, Self
 from uuid import uuid4
 
 import httpx
@@ -173,15 +173,17 @@ def _value(answer: httpx.Response) -> Any:
     return answer.text or None
 
 
-async def eventually(
-    ask: Callable[[], Any], holds: Callable[[Any], bool], *, seconds: float, what: str
-) -> Any:
-    """Ask until the answer holds; raises UnexpectedAnswer when it does not within `seconds`."""
-    until = time.monotonic() + seconds
+PATIENCE_S: Final = 120
+"""What has not happened by then does not happen; a busy machine takes long for much."""
+
+
+async def eventually(ask: Callable[[], Any], holds: Callable[[Any], bool], what: str) -> Any:
+    """Ask until the answer holds; raises UnexpectedAnswer when it does not within `PATIENCE_S`."""
+    until = time.monotonic() + PATIENCE_S
     while True:
         answer = await ask()
         if holds(answer):
             return answer
         if time.monotonic() > until:
-            raise UnexpectedAnswer(f"{what} did not happen within {seconds} s: {answer}")
+            raise UnexpectedAnswer(f"{what} did not happen within {PATIENCE_S} s: {answer}")
         await asyncio.sleep(0.05)

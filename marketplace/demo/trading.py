@@ -149,7 +149,7 @@ async def _from_feed(
                 return [event for event in events if wanted(event)]
             after = page["next"]
 
-    found = await eventually(read, bool, seconds=15, what=what)
+    found = await eventually(read, bool, what=what)
     return found[0]
 
 
