@@ -164,17 +164,20 @@ def _under(amount: str) -> str:
     return f"{amount} < f.amount * l.basis"
 
 
+_TIERS_BELOW: Final = f"""
+from drafted l
+join margin_floors f on f.offer_id = l.offer_id and f.unit = l.unit and f.currency = :currency
+join offers o on o.id = l.offer_id
+cross join jsonb_to_recordset(l.tiers) as t (amount numeric)
+where {_under("t.amount * (100 - l.percent_off) / 100")}
+"""
 _BELOW: Final = text(
     _DRAFTED
     + """
 select o.sku, l.unit, trim_scale(min(t.amount * (100 - l.percent_off) / 100 / l.basis)) as amount,
        trim_scale(max(f.amount)) as floor, count(*) over () as number
-from drafted l
-join margin_floors f on f.offer_id = l.offer_id and f.unit = l.unit and f.currency = :currency
-join offers o on o.id = l.offer_id
-cross join jsonb_to_recordset(l.tiers) as t (amount numeric)
-where """
-    + _under("t.amount * (100 - l.percent_off) / 100")
+"""
+    + _TIERS_BELOW
     + """
 group by o.sku, l.unit
 order by max(f.amount) - min(t.amount * (100 - l.percent_off) / 100 / l.basis) desc, o.sku
@@ -264,10 +267,25 @@ select coalesce(string_agg(md5(line), '' order by line), '') as content from (
 """).bindparams(DRAFT)
 
 
-async def draft_content(tx: Transaction, list_id: UUID, draft: int) -> str:
-    """Give a text that is the same only while the draft of a locked list is."""
-    content: str = await tx.scalar(_CONTENT.bindparams(list_id=list_id, draft=draft))
-    return content
+_BELOW_CONTENT: Final = text(
+    _DRAFTED
+    + """
+select coalesce(string_agg(md5(line), '' order by line), '') as content from (
+    select concat_ws(' ', l.offer_id, l.unit, l.basis, t.amount, l.percent_off, f.amount) as line
+"""
+    + _TIERS_BELOW
+    + ") as lines"
+).bindparams(DRAFT)
+
+
+async def draft_content(tx: Transaction, list_id: UUID, draft: int, currency: str) -> list[str]:
+    """Give texts that are the same only while a locked list's draft is, and what of it is below.
+
+    The latter may change by itself: percentages say it by another list.
+    """
+    values = {"list_id": list_id, "draft": draft}
+    below = _BELOW_CONTENT.bindparams(**values, currency=currency, all_offers=ALL_OFFERS)
+    return [await tx.scalar(_CONTENT.bindparams(**values)), await tx.scalar(below)]
 
 
 _HELD: Final = text(

@@ -114,13 +114,11 @@ async def _ask_second_person(
 
 
 async def _draft_hash(tx: Transaction, row: Row[Any]) -> bytes:
-    """Hash a draft, and what of it lies below a floor: percentages say it by another list."""
+    """Hash a draft, with all of it that lies below a floor."""
     await floors.hold(tx, row.supplier_id)
     draft = row.published_version + 1
-    content = await floors.draft_content(tx, row.id, draft)
-    below, number = await floors.below_floor(tx, row.id, draft, row.currency)
-    told = [number, *(each.told() for each in below)]
-    return content_hash({"list": row.id, "version": draft, "content": content, "below": told})
+    content = await floors.draft_content(tx, row.id, draft, row.currency)
+    return content_hash({"list": row.id, "version": draft, "content": content})
 
 
 class PublicationApprovals:

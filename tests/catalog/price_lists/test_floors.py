@@ -24,6 +24,7 @@ from catalog.price_lists.schemas import (
 from marketplace.approvals.schemas import ApprovalView, DecisionInput
 from marketplace.approvals.service import decide
 from marketplace.kernel.errors import Conflict, InvalidInput, NotFound, NotPermitted
+from marketplace.kernel.limits import BELOW_TOLD_MAX
 from marketplace.platform.caller import Caller
 from marketplace.platform.database import transaction
 from tests.catalog.parties import entry
@@ -113,6 +114,25 @@ async def test_an_approval_is_for_what_the_percentages_came_to(shop: Shop) -> No
     with pytest.raises(Conflict):
         await say(shop, await second(shop), asked.approval_id, "approve")
     assert await shop.told("A") == "6 base"
+
+
+async def test_an_approval_is_for_each_price_however_many_lie_below_their_floors(
+    shop: Shop,
+) -> None:
+    skus = [f"A{number:02}" for number in range(BELOW_TOLD_MAX + 2)]
+    for sku in skus:
+        await shop.offer(sku)
+        await floor(shop, sku, "5")
+    base = await shop.price_list(*(entry(sku, ("1", "5")) for sku in skus))
+    cheap = await shop.price_list(level="organization", to=[shop.buyer], publish=False)
+    data = PriceDiscountsInput([PriceDiscountInput(percent_off="10", of_list_id=base.id)])
+    await discounts.put_discounts(shop.platform, shop.supplier, cheap.id, data)
+    asked = await shop.publish(cheap.id)
+    assert asked.approval_id
+    await shop.set(base.id, entry(skus[-1], ("1", "5.1")))  # still below, and least of all
+    assert not (await shop.publish(base.id)).approval_id
+    with pytest.raises(Conflict):
+        await say(shop, await second(shop), asked.approval_id, "approve")
 
 
 async def test_two_lists_published_at_once_do_not_go_below_the_floor_together(shop: Shop) -> None:
