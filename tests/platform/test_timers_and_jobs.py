@@ -273,9 +273,7 @@ class Crowd:
         self.under_way[name] -= 1
 
     async def has_begun(self, name: str) -> None:
-        async with asyncio.timeout(30):
-            while name not in self.begun:
-                await asyncio.sleep(0.01)
+        await until(lambda: name in self.begun)
 
 
 @pytest.mark.parametrize("many", [caller(), None])
@@ -291,7 +289,7 @@ async def test_who_asks_for_many_jobs_leaves_room_for_who_comes_later(
         await crowd.has_begun(name)
     assert crowd.under_way["many"] == JOBS_OF_COMPANY_MAX
     crowd.go_on.set()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(GIVE_UP_S):
         await worker
     assert Counter(crowd.begun) == {"many": times, "second": 1, "third": 1}
     assert crowd.most["many"] == JOBS_OF_COMPANY_MAX

@@ -92,6 +92,8 @@ async def test_who_has_too_many_waiting_is_told_so_and_nobody_else() -> None:
     tasks.append(await crowd.ask("other", OTHER))
     crowd.turns.give_back(BUSY)
     tasks.append(await crowd.ask("busy again", BUSY))
+    assert crowd.served == ["busy", "other"]
+    assert not tasks[-1].done()  # it waits, and was not refused
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
