@@ -9,7 +9,7 @@ import pytest
 from msgspec import Meta
 
 from marketplace.kernel.errors import InvalidInput, MalformedRequest
-from marketplace.kernel.limits import BODY_FAULTS_TOLD_MAX
+from marketplace.kernel.limits import BODY_FAULTS_BYTES_MAX, BODY_FAULTS_TOLD_MAX
 from marketplace.platform.http.paging import PageRequest, page
 from marketplace.platform.http.problems import decode_body
 from marketplace.platform.http.schemas import (
@@ -71,6 +71,18 @@ def test_of_a_hundred_lines_that_are_wrong_each_is_told() -> None:
     assert wrong.detail == wrong.errors[0].detail
     many = msgspec.json.encode({"lines": [{}] * 5_000}).decode()
     assert len(refused(many).errors) == BODY_FAULTS_TOLD_MAX
+
+
+def test_of_a_large_body_the_first_fault_alone_is_told() -> None:
+    wrong = {"sku": "A" * BODY_FAULTS_BYTES_MAX, "quantity": "-1", "price": 3}
+    assert len(refused(msgspec.json.encode({"lines": [wrong]}).decode()).errors) == 1
+    small = {**wrong, "sku": "A"}
+    assert len(refused(msgspec.json.encode({"lines": [small]}).decode()).errors) == 2
+
+
+def test_of_a_body_that_is_no_json_behind_its_first_fault_this_one_is_told() -> None:
+    wrong = refused('{"lines": [{"sku": 1, "quantity": -1}], "due_at": soon}')
+    assert [error.pointer for error in wrong.errors] == ["/lines/0/sku"]
 
 
 class Parcel(Input):
