@@ -577,9 +577,9 @@ JOBS_PICKED_MAX: Final = 20
 JOBS_OF_NOBODY_PICKED_MAX: Final = 10
 """Of these, those of no company: mail of ten events, most of which has no readers and is soon done.
 """
-JOBS_LOOKED_AT_MAX: Final = 500
-"""Of each kind, the oldest, whenever a worker takes some: the imports of 25 companies that have as
-many waiting as they may."""
+JOBS_LOOKED_AT_MAX: Final = 250
+"""Of each kind, the oldest, whenever a worker takes some: the imports of a dozen companies that
+have as many waiting as they may. It takes some milliseconds."""
 JOB_ATTEMPTS_MAX: Final = 5
 """Then its failure stands in the log of jobs, for a person."""
 JOB_LOG_DAYS: Final = 90

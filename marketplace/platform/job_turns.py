@@ -56,6 +56,8 @@ _TAKE: Final = """
 with mine as (
     select coalesce(headers->>'company', '') as company, heartbeat
     from jobs.pgqueuer where queue_manager_id = $3 and entrypoint = any($2)
+), room as (
+    select greatest(least($1, $5::bigint - count(*)), 0) as places from mine
 ), under_way as (
     select company, count(*) as number
     from mine where heartbeat >= now() - $4::interval group by company
@@ -65,7 +67,8 @@ with mine as (
         select id, coalesce(headers->>'company', '') as company
         from jobs.pgqueuer
         where entrypoint = kind and status = 'queued' and execute_after < now()
-        order by priority desc, id limit $6
+        order by priority desc, id
+        limit (select case when places > 0 then $6::bigint else 0 end from room)
     ) job
     union all
     (select id, coalesce(headers->>'company', '')
@@ -78,10 +81,9 @@ with mine as (
         + row_number() over (partition by company order by id) as turn
     from waiting left join under_way using (company)
 ), next as (
-    select id from in_turn
+    select id, turn from in_turn
     where turn <= case company when '' then $8::bigint else $7::bigint end
-    order by turn, id
-    limit greatest(least($1, $5::bigint - (select count(*) from mine)), 0)
+    order by turn, id limit (select places from room)
 ), free as (
     select id from jobs.pgqueuer
     where id in (select id from next)
@@ -96,5 +98,5 @@ with mine as (
     insert into jobs.pgqueuer_log (job_id, status, entrypoint, priority)
     select id, status, entrypoint, priority from taken
 )
-select taken.* from taken join in_turn using (id) order by turn, id
+select taken.* from taken join next using (id) order by turn, id
 """
