@@ -22,12 +22,16 @@ class BenchmarkError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How long and how often each subject is driven; `requests_max` bounds a smoke run."""
+    """How long and how often each subject is driven; `requests_max` bounds a smoke run.
+
+    `warm_requests_max` ends the warming up before its seconds are over.
+    """
 
     rounds: int
     seconds: float
     warm_seconds: float
     requests_max: int | None = None
+    warm_requests_max: int | None = None
 
 
 FULL: Final = Pace(rounds=7, seconds=1.5, warm_seconds=1.0)
@@ -92,7 +96,7 @@ async def interleave(
     for subject in subjects:
         # Not judged: a process that meets an auction for the first time reads its whole log first.
         tell(f"{subject.name}: warming up")
-        await subject.drive(pace.warm_seconds, pace.requests_max)
+        await subject.drive(pace.warm_seconds, pace.warm_requests_max or pace.requests_max)
     for number in range(1, pace.rounds + 1):
         for subject in subjects:
             tell(f"{subject.name}: round {number} of {pace.rounds}")

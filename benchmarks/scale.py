@@ -21,8 +21,9 @@ ROWS_OF_EACH: Final = 500
 """Prices in the lists of one organization, over all suppliers."""
 WARM_MIN: Final = 0.9
 COLD_MIN: Final = 0.7
-WARM_SECONDS: Final = 3.0
-"""So long that whoever asks has asked before."""
+WARM_REQUESTS: Final = 5
+WARM_SECONDS: Final = 120.0
+"""So often each of those who ask has asked before, however slow the machine is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,8 @@ async def scale_rows(few: Loaded, many: Loaded, pace: Pace) -> list[Row]:
         as_few = replace(many.made, buyers=many.made.buyers[: len(few.made.buyers)])
         once = replace(pace, rounds=1, warm_seconds=0.0)
         cold = await _compared((one, few.made), (other, as_few), once)
-        known = replace(pace, warm_seconds=max(pace.warm_seconds, WARM_SECONDS))
+        enough = pace.requests_max or WARM_REQUESTS * len(many.made.buyers)
+        known = replace(pace, warm_seconds=WARM_SECONDS, warm_requests_max=enough)
         warm = await _compared((one, few.made), (other, many.made), known)
     return [
         Row(
