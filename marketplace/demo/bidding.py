@@ -13,7 +13,8 @@ from marketplace.demo.road import Road, check
 from marketplace.demo.story import PATIENCE_S, eventually
 
 AUCTION_STARTS_IN: Final = timedelta(seconds=1)
-AUCTION_RUNS_FOR: Final = timedelta(seconds=6)
+AUCTION_RUNS_FOR: Final = timedelta(seconds=8)
+WINDOW: Final = timedelta(seconds=4)
 EXTENSION: Final = timedelta(seconds=3)
 
 
@@ -29,7 +30,7 @@ async def live_auction(road: Road) -> None:
             "bidders": 2,
             "decrement": {"step": {"measure": "absolute", "value": "50"}},
             "overtime": {
-                "window": "PT2S",
+                "window": f"PT{WINDOW.seconds}S",
                 "extension": f"PT{EXTENSION.seconds}S",
                 "at_most": 2,
                 "total_max": "PT10S",
@@ -56,13 +57,13 @@ async def live_auction(road: Road) -> None:
         seen = await _messages(live, until="rank", equals=2)
         check("10200.00" not in json.dumps(seen), "Rank only: a rival's price is nowhere.")
     road.narrator.say("Over WebSocket the first bidder saw his rank fall from 1 to 2, no price.")
-    await _until(road, ends - timedelta(seconds=1.5), "for the last moments")
+    await _until(road, ends - WINDOW * 0.75, "for the last moments")
     await _bid_live(road, 0, "10100.00")
     await _bid_live(road, 0, "10100.00", key="bid-0-10100.00")
     view = await buyer.get(f"{path}/standing", show="readStanding")
     closes_at = datetime.fromisoformat(view["standing"]["closes_at"])
     check(closes_at == ends + EXTENSION, "A bid in the window moves the close by the extension.")
-    road.narrator.say(f"A bid in the last two seconds moved the close to {closes_at:%H:%M:%S}.")
+    road.narrator.say(f"A bid in the last seconds moved the close to {closes_at:%H:%M:%S}.")
     await _until(road, closes_at, "for the close")
     closed = await eventually(
         lambda: buyer.get(path), lambda auction: auction["status"] == "closed", what="the close"

@@ -27,8 +27,8 @@ async def play(
 ) -> Road:
     """Play the road against a running server; give what was made on it.
 
-    Raises UnexpectedAnswer where the API answers otherwise than told. It takes some twenty seconds,
-    since deadlines are real.
+    Raises UnexpectedAnswer where the API answers otherwise than told. It takes some twenty-five
+    seconds, since deadlines are real.
     """
     operator = Actor(http, "the operator", operator_key, recorder or Recorder())
     road = Road(operator, narrator, suffix)

@@ -9,7 +9,7 @@ from marketplace.demo.road import Road, check
 from marketplace.demo.story import eventually
 from marketplace.demo.wares import ASSORTMENTS
 
-BIDS_RECEIVED_FOR: Final = timedelta(seconds=6)
+BIDS_RECEIVED_FOR: Final = timedelta(seconds=9)
 LINES: Final = (
     ("1200", "6204-2RS", "Ball bearings 6204-2RS, yearly demand"),
     ("3000", "CAB-3G15", "Flexible cable H07RN-F 3G1.5, yearly demand"),
