@@ -18,30 +18,39 @@ wanted as materialized (
 """
 """The groups of tokens; a hit passes one of which it has a token."""
 # A document has one number of a code: to look for it by its place is cheaper than to join.
-_OUTSIDE: Final = """
-from unnest(:range_codes, :lows, :highs) as range (code, low, high)
-where coalesce({source}.number_values[array_position({source}.number_codes, code)]
-               not between coalesce(low, '-infinity') and coalesce(high, 'infinity'), true)
+_WITHIN: Final = """
+coalesce({source}.number_values[array_position({source}.number_codes, {code})]
+         between coalesce({low}, '-infinity') and coalesce({high}, 'infinity'), false)
 """
+
+
+def _outside(source: str) -> str:
+    within = _WITHIN.format(source=source, code="code", low="low", high="high")
+    return f"""
+    from unnest(:range_codes, :lows, :highs) as range (code, low, high) where not {within}
+    """
 
 
 def failing_of_document(source: str) -> str:
     """Give the groups that a document fails, one of `source` with its facets and numbers."""
-    outside = _OUTSIDE.format(source=source)
     return f"""
     array(select wanted.name from wanted where not tokens && {source}.facets)
-    || case when cardinality(:range_codes) > 0 then array(select 'n:' || code {outside}) end
+    || case when cardinality(:range_codes) > 0
+            then array(select 'n:' || code {_outside(source)}) end
     """
 
 
+_FIRST_RANGE: Final = _WITHIN.format(
+    source="d", code="(:range_codes)[1]", low="(:lows)[1]", high="(:highs)[1]"
+)
 MET_BY_DOCUMENT: Final = f"""
-d.facets @> :required and d.number_codes @> :range_codes
-and (select true from wanted where not tokens && d.facets limit 1) is null
-and (cardinality(:range_codes) = 0 or (
-    select true {_OUTSIDE.format(source="d")} limit 1
-) is null)
+d.facets @> :required
+and (cardinality(:value_groups) = 0
+     or (select true from wanted where not tokens && d.facets limit 1) is null)
+and (cardinality(:range_codes) = 0 or {_FIRST_RANGE})
+and (cardinality(:range_codes) < 2 or (select true {_outside("d")} limit 1) is null)
 """
-"""A document fails none. Of most that do, a token that it must have tells so at once."""
+"""A document fails none. What most fail is asked first, and without a sub-select."""
 MAY_FAIL_ONE: Final = "(cardinality(:required) < 2 or d.facets && :required)"
 """Of two tokens that a document must have, one that fails a single group has at least one."""
 FAILING_OF_OFFERS: Final = """
