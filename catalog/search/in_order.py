@@ -1,8 +1,9 @@
 """What the catalog holds without words, in the order of names, read no further than is asked for.
 
-Who asks for suppliers or a lead time is answered in one of two ways. Where few offers are so, their
-products are looked up and put in order. Where many are, products are read in the order of their
-names, each with its offers, until enough of them pass.
+Who narrows it is answered in one of two ways. Where few offers are of the suppliers or in the time
+asked for, their products are looked up and put in order; and so are products of which few pass, if
+nothing is asked of their offers. Where many do, products are read in the order of their names, each
+with its offers, until enough of them pass.
 
 What fails one group of the filter alone counts for that group's facet. It too is read in the order
 of names, and no more of it than of what passes.
@@ -75,7 +76,19 @@ _FEW: Final = "(select count(*) from few) <= :driven"
 _MANY: Final = "(select count(*) from few) > :driven"
 
 
-def _few(seen: str) -> str:
+def _few_documents(shape: Shape) -> str:
+    """Find the documents that pass; too many are cut."""
+    columns = _DOCUMENT if shape.facets else _NAMED
+    chosen = "and d.product_id = any (:priced)" if shape.priced else ""
+    return f"""
+    few as materialized (
+        select {columns} from search_documents d
+        where {IN_LANGUAGE} {chosen} and {MET_BY_DOCUMENT} limit :driven + 1
+    ),
+    """
+
+
+def _few_offers(seen: str) -> str:
     """Find the offers that may pass, by their suppliers or else by lead time; too many are cut."""
     return f"""
     few as materialized (
@@ -136,11 +149,22 @@ class _Read(NamedTuple):
         in_time = is_offered(product, seen, "offers.lead_time_days <= :lead_time_days")
         return f"{_SUPPLIED.format(supplied)} and {_IN_TIME.format(in_time)}"
 
+    @property
+    def _few_in_order(self) -> str:
+        """Put the few documents that pass in order, and give one after the other."""
+        behind = self._conditions("name", "id") if self.behind else ""
+        return f"""
+        (select * from few where {_FEW} {behind} order by name, id limit :walked) d
+        """
+
     def passing(self) -> str:
         """Find what fails nothing."""
-        parts = [self._read_on()]
-        if self.shape.by_offers:
+        shape = self.shape
+        parts = [self._read_on(self._walked, _MANY if shape.narrowed else "true")]
+        if shape.by_offers:
             parts.append(self._looked_up())
+        elif shape.by_documents:
+            parts.append(self._read_on(self._few_in_order, "true", known_to_pass=True))
         if self.seen == VISIBLE:
             parts += [self._by_itself(visible, near=False) for visible in VISIBLE_BY_ITSELF]
         return self._in_order(f"select * from ({' union all '.join(parts)}) as passing")
@@ -152,20 +176,19 @@ class _Read(NamedTuple):
             parts += [self._by_itself(visible, near=True) for visible in VISIBLE_BY_ITSELF]
         return self._in_order(f"select * from ({' union all '.join(parts)}) as near")
 
-    def _read_on(self) -> str:
+    def _read_on(self, documents: str, condition: str, *, known_to_pass: bool = False) -> str:
         """Read on in the order of names; offers are put together where facets count them."""
-        many = f"and {_MANY}" if self.shape.by_offers else ""
+        passing = "" if known_to_pass else self._passing
         if not self.shape.facets:
             return self._in_order(f"""
-            select d.id, d.name, d.language, {_UNCOUNTED}
-            from {self._walked}
-            where true {self._passing} and {self._offers_pass} {many}
+            select d.id, d.name, d.language, {_UNCOUNTED} from {documents}
+            where {condition} {passing} and {self._offers_pass}
             """)
-        passing = f"and {MET_BY_OFFERS}" if self.shape.by_offers else ""
+        offers = f"and {MET_BY_OFFERS}" if self.shape.by_offers else ""
         return self._in_order(f"""
         select {_COLUMNS}, s.suppliers, s.lead_time_days, {NOTHING} as failing
-        from {self._walked}, {offered("d.id", self.seen)}
-        where s.suppliers is not null {self._passing} {passing} {many}
+        from {documents}, {offered("d.id", self.seen)}
+        where {condition} and s.suppliers is not null {passing} {offers}
         """)
 
     def _looked_up(self) -> str:
@@ -217,7 +240,10 @@ class _Read(NamedTuple):
 
 
 def _given(shape: Shape, seen: str) -> str:
-    return (WANTED if shape.by_documents else "") + (_few(seen) if shape.by_offers else "")
+    wanted = WANTED if shape.by_documents else ""
+    if shape.by_offers:
+        return wanted + _few_offers(seen)
+    return wanted + (_few_documents(shape) if shape.by_documents else "")
 
 
 def hits_in_order(shape: Shape, seen: str) -> str:
