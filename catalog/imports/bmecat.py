@@ -192,8 +192,8 @@ class BmecatReader(FileReader[R]):
                 date.get("type", ""): first(date, "DATE") for date in children(details, "DATETIME")
             }
             for price in self._net(details, sku):
-                currency = first(price, "PRICE_CURRENCY") or self._document.currency
-                if self._currency is not None and currency and currency != self._currency:
+                if not self._is_ours(price):
+                    currency = self._currency_of(price)
                     detail = f"The list is in {self._currency}, this price is not."
                     self.refuse(
                         self._number, "amount", "wrong_currency", detail, f"{sku} {currency}"
@@ -216,10 +216,12 @@ class BmecatReader(FileReader[R]):
     def _net(self, details: Any, sku: str) -> list[Any]:
         """Give the prices that somebody pays, without tax: the customer's, else those of the list.
 
-        Beside them a catalog may tell what they are with tax, what shops should ask, and what
-        haste costs. Where it tells nothing else, that is refused: lists here are net.
+        Of several currencies that of the list here is meant. Beside them a catalog may tell what
+        they are with tax, what shops should ask, and what haste costs. Where it tells nothing else,
+        that is refused: lists here are net.
         """
-        prices = children(details, "PRODUCT_PRICE")
+        told = children(details, "PRODUCT_PRICE")
+        prices = [price for price in told if self._is_ours(price)] or told
         by_type = {kind: [p for p in prices if p.get("price_type") == kind] for kind in _NET}
         others = [p for p in prices if p.get("price_type", "") not in {*_NET, *_NOT_PAID}]
         net = next(filter(None, by_type.values()), [])
@@ -228,6 +230,13 @@ class BmecatReader(FileReader[R]):
             detail = f"Prices are taken without tax: {' or '.join(_NET)}."
             self.refuse(self._number, "amount", "no_net_price", detail, f"{sku} {kinds}")
         return [*net, *others]
+
+    def _is_ours(self, price: Any) -> bool:
+        """Tell whether a price is in the list's currency; where it tells none it is."""
+        return self._currency is None or self._currency_of(price) in {"", self._currency}
+
+    def _currency_of(self, price: Any) -> str:
+        return first(price, "PRICE_CURRENCY") or self._document.currency
 
 
 _NET: Final = ("net_customer", "net_list")

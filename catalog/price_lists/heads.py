@@ -1,7 +1,7 @@
 """What prices follow from, as a statement told it: lists, what a buyer sees, and candidates.
 
 What a list says of itself and the validity of it, as one text and two instants, is its *face*. A
-publication makes another one.
+publication makes another one, and so does a change of what the list says of itself.
 """
 
 from collections import defaultdict

@@ -114,6 +114,17 @@ def test_of_a_product_the_price_that_is_paid_is_taken_and_it_is_net(
     assert [str(row.amount) for row in rows] == taken
 
 
+def test_of_prices_in_several_currencies_that_of_the_list_is_taken() -> None:
+    dollars = "<PRICE_CURRENCY>USD</PRICE_CURRENCY></PRODUCT_PRICE>"
+    both = priced(net_list="10", net_customer="9")
+    ours, theirs = both.split("</PRODUCT_PRICE>", 1)
+    product = ours + "</PRODUCT_PRICE>" + theirs.replace("</PRODUCT_PRICE>", dollars, 1)
+    for currency, amount in (("EUR", "10"), ("USD", "9")):
+        rows, reader = read(document(product), currency=currency)
+        assert reader.errors == []
+        assert [str(row.amount) for row in rows] == [amount]
+
+
 def test_a_product_with_prices_that_include_tax_alone_is_refused() -> None:
     rows, reader = read(document(priced(gros_list="11.90", nrp="15") + priced(net_list="10")))
     assert [str(row.amount) for row in rows] == ["10"]
