@@ -7,7 +7,6 @@ rank, such as how rare a word is: it would tell of what is hidden.
 Most callers see no more than what is open to everybody. Of those of whom that is known, under the
 mark of the catalog that the statement tells too, only open offers are asked: none of them stands by
 itself, and what makes a restricted one visible need not be looked at.
-
 """
 
 # ruff: noqa: S608 - parts of statements are put together, values never

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
 import msgspec
 import pytest
 
@@ -39,9 +38,7 @@ from rfq.procedures.schemas import BuyerProcedureView
 from rfq.rules.bid import BidStatus
 from rfq.rules.procedure import Openness
 from tests.rfq.parties import HOUR, MoveClock, Parties, bid, key
-from tests.rfq.test_routes import draft
 from tests.support.documents import EICAR, PDF, TEXT, whole
-from tests.support.world import World
 
 ASKED = PageRequest(limit=50, after=None, path="")
 
@@ -175,14 +172,14 @@ async def test_before_the_opening_neither_database_nor_disk_holds_content_or_nam
     assert str(sent.id) in everything
     for text in ("planted name", sent.sha256, planted.decode(), "text/plain"):
         assert text not in everything
-    for file in _files(platform.settings.data_directory):
+    for file in files_in(platform.settings.data_directory):
         assert planted not in file.read_bytes()
     await move_clock(HOUR)
     await open_at_deadline(platform, made.id)
     assert "planted name" in await database_text()
 
 
-def _files(directory: Path) -> list[Path]:
+def files_in(directory: Path) -> list[Path]:
     return [path for path in directory.rglob("*") if path.is_file()]
 
 
@@ -391,11 +388,11 @@ async def test_a_removed_document_leaves_no_file_that_nobody_finds(
     with pytest.raises(NotFound):
         await documents.download_document(platform, parties.buyer, made.id, gone.id)
     await worker.run_until_idle()
-    assert len(_files(stored)) == 3
+    assert len(files_in(stored)) == 3
     assert (await add(b"back")).id == back.id
     await move_clock(documents.GRACE)
     await worker.run_until_idle()
-    assert {file.read_bytes() for file in _files(stored)} == {b"kept", b"back"}
+    assert {file.read_bytes() for file in files_in(stored)} == {b"kept", b"back"}
     listed_now = await shown(parties, parties.buyer, made)
     assert [each.id for each in listed_now] == [kept.id, back.id]
 
@@ -418,11 +415,11 @@ async def test_an_upload_that_was_cut_off_leaves_nothing(
         patch.setattr(documents, "keep_file", cut_off)
         with pytest.raises(OSError, match="dies"):
             await documents.add_document(platform, parties.buyer, made.id, "a", chunks(TEXT))
-    assert len(_files(stored)) == 1
+    assert len(files_in(stored)) == 1
     assert await shown(parties, parties.buyer, made) == []
     await move_clock(documents.GRACE)
     await worker.run_until_idle()
-    assert _files(stored) == []
+    assert files_in(stored) == []
 
 
 async def test_too_large_too_many_and_too_many_at_once_are_refused(
@@ -443,79 +440,4 @@ async def test_too_large_too_many_and_too_many_at_once_are_refused(
         await upload(parties, parties.bolt, made, b"4")
     assert limits.DOCUMENTS_OF_COMPANY_MAX == 2
     sealed_files = platform.settings.data_directory / "files" / "sealed"
-    assert len(_files(sealed_files)) == 2
-
-
-async def test_what_is_given_out_counts_until_its_reader_has_it(
-    platform: Platform, parties: Parties, move_clock: MoveClock
-) -> None:
-    made = await parties.drafted(await parties.terms(openness=Openness.OPEN))
-    plan = await documents.add_document(platform, parties.buyer, made.id, "plan.pdf", chunks(PDF))
-    made = await publishing.publish_procedure(platform, parties.buyer, made.id, made.version)
-    sent = await upload(parties, parties.acme, made, PDF)
-    await submit(parties, parties.acme, made, named(sent))
-    await move_clock(HOUR)
-    await open_at_deadline(platform, made.id)
-    for download, found, most in (
-        (documents.download_document, plan.id, limits.DOCUMENTS_OUT_OF_COMPANY_MAX),
-        (sealed.download_attachment, sent.id, limits.ATTACHMENTS_OUT_OF_COMPANY_MAX),
-    ):
-        slow = [await download(platform, parties.acme, made.id, found) for _ in range(most)]
-        for each in slow:
-            await anext(each.pieces)
-        with pytest.raises(Unavailable):
-            await whole(await download(platform, parties.acme, made.id, found))
-        assert await whole(await download(platform, parties.buyer, made.id, found)) == PDF
-        await anext(slow[0].pieces, None)  # it has all of it now
-        assert await whole(await download(platform, parties.acme, made.id, found)) == PDF
-
-
-async def test_a_document_that_was_changed_where_it_is_stored_is_given_to_nobody(
-    platform: Platform, parties: Parties
-) -> None:
-    made = await parties.drafted()
-    plan = await documents.add_document(platform, parties.buyer, made.id, "plan.pdf", chunks(PDF))
-    (file,) = _files(platform.settings.data_directory / "files" / "documents")
-    file.write_bytes(PDF.replace(b"Catalog", b"Dialogs"))
-    got = await documents.download_document(platform, parties.buyer, made.id, plan.id)
-    with pytest.raises(NotFound, match="changed"):
-        await anext(got.pieces)
-
-
-async def test_over_http_a_download_is_a_file_and_never_a_page(
-    client: httpx.AsyncClient, world: World
-) -> None:
-    buyer, acme = await world.buyer(), await world.supplier()
-    drafted = await client.post(
-        "/v1/procedures", json=draft(openness="open"), headers=buyer.writing
-    )
-    address = f"/v1/procedures/{drafted.json()['id']}"
-    page = b"<html><script>alert(1)</script></html>"
-    added = await client.post(
-        f"{address}/documents",
-        params={"name": "Gr\u00f6\u00dfe.html"},
-        content=page,
-        headers={**buyer.headers, "Content-Type": "text/html"},
-    )
-    assert added.status_code == 201, added.text
-    content = f"{address}/documents/{added.json()['id']}/content"
-    assert (await client.get(content, headers=acme.headers)).status_code == 404
-    published = {**buyer.headers, "If-Match": drafted.headers["ETag"]}
-    assert (await client.post(f"{address}/publish", headers=published)).status_code == 200
-    got = await client.get(content, headers=acme.headers)
-    assert (got.status_code, got.content) == (200, page)
-    assert got.headers["Content-Length"] == str(len(page))
-    assert got.headers["Content-Type"].partition(";")[0] == "text/plain"
-    assert got.headers["X-Content-Type-Options"] == "nosniff"
-    assert got.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
-    assert got.headers["Content-Disposition"] == (
-        "attachment; filename=\"Gr__e.html.txt\"; filename*=UTF-8''Gr%C3%B6%C3%9Fe.html.txt"
-    )
-    sent = await client.post(f"{address}/attachments", content=PDF, headers=acme.headers)
-    assert sent.status_code == 201, sent.text
-    assert sent.json()["media_type"] == "application/pdf"
-    program = await client.post(f"{address}/attachments", content=b"MZ\0", headers=acme.headers)
-    assert (program.status_code, program.json()["errors"][0]["code"]) == (422, "kind_not_taken")
-    packed = {**acme.headers, "Content-Encoding": "gzip"}
-    refused = await client.post(f"{address}/attachments", content=PDF, headers=packed)
-    assert refused.status_code == 415
+    assert len(files_in(sealed_files)) == 2
